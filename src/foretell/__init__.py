@@ -1,0 +1,40 @@
+"""Learn latent world models from images and video, put them to work, and search with them.
+
+import foretell
+
+model = foretell.load("iwm-mini")                   # or your own run's folder
+latents = model.encode(images)                      # [B, 3, H, W] in [0, 1] -> [B, N, D]
+darker = model.imagine(images, action)              # the latents after a change, without making the picture
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["JEPA", "ForetellError", "Views", "load", "models", "save"]
+
+if TYPE_CHECKING:
+    from foretell.errors import ForetellError
+    from foretell.hub import load, models, save
+    from foretell.jepa import JEPA
+    from foretell.views import Views
+
+_HOMES = {
+    "JEPA": "jepa",
+    "ForetellError": "errors",
+    "Views": "views",
+    "load": "hub",
+    "models": "hub",
+    "save": "hub",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import foretell` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'foretell' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"foretell.{_HOMES[name]}"), name)

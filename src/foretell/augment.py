@@ -1,0 +1,296 @@
+"""Batched image transforms that say what they did: image in, image and parameters out.
+
+A *state* θ [B, P] lists how each picture was made: a column a parameter, with a name, a unit, a range and an
+identity value. An *action* a [B, P] is the way from one state to another. A command line, a slider or a
+search query can be made from the table below without knowing which method uses it.
+
+B batch · P parameters · H rows · W columns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from foretell.errors import ForetellError
+
+Pixels: TypeAlias = Float[Tensor, "B 3 H W"]
+"""Pictures in [0, 1]."""
+PerImage: TypeAlias = Float[Tensor, " B"]
+"""A value for each picture."""
+States: TypeAlias = Float[Tensor, "B P"]
+"""States or actions, a row for each picture."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of a transform."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    identity: float
+    """The value that changes nothing."""
+    destructive: bool
+    """Whether the change loses information. Sources may carry it, targets never do: it can only be undone."""
+    help: str
+
+    @property
+    def switch(self) -> bool:
+        """Whether the parameter is either off or on."""
+        return self.unit == "off or on"
+
+
+@dataclass(frozen=True)
+class Photometric:
+    """Colour jitter, then grayscale, blur and solarize: what an image world model learns (IWM §3, table S1).
+
+    Jitter is always applied in the order brightness, contrast, saturation, hue, so that a state says it all.
+    """
+
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.2
+    hue: float = 0.1
+    jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float = 0.2
+    solarize_probability: float = 0.1
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    """Range of the blur's standard deviation, in pixels."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The columns of a state, in order."""
+
+        def factor(name: str, strength: float, text: str) -> Parameter:
+            return Parameter(name, "factor", max(1 - strength, 0.0), 1 + strength, 1.0, False, text)
+
+        return (
+            factor("brightness", self.brightness, "multiply the pixels; 1 leaves them"),
+            factor("contrast", self.contrast, "move the pixels away from their mean grey; 1 leaves them"),
+            factor("saturation", self.saturation, "move the pixels away from their own grey; 1 leaves them"),
+            Parameter("hue", "turns", -self.hue, self.hue, 0.0, False, "turn the colour circle; 0 leaves it"),
+            Parameter("grayscale", "off or on", 0.0, 1.0, 0.0, True, "take the colours away"),
+            Parameter(
+                "blur", "pixels", 0.0, self.blur_sigma[1], 0.0, True, "blur by this standard deviation"
+            ),
+            Parameter("solarize", "off or on", 0.0, 1.0, 0.0, True, "invert the bright half of the values"),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters' names, in the order of a state's columns."""
+        return tuple(p.name for p in self.parameters)
+
+    def identity(self, batch: int, device: torch.device | str = "cpu") -> States:
+        """The state of untouched pictures."""
+        return torch.tensor([p.identity for p in self.parameters], device=device).repeat(batch, 1)
+
+    def state(self, values: Mapping[str, float]) -> Float[Tensor, "1 P"]:
+        """A state from named values; what is not named stays at its identity.
+
+        Raises:
+            ForetellError: an unknown name, or a value outside the parameter's range.
+        """
+        theta = self.identity(1)
+        for name, value in values.items():
+            if name not in self.names:
+                raise ForetellError(
+                    f"{name!r} is not a parameter of this model; it has {', '.join(self.names)}"
+                )
+            column = self.names.index(name)
+            p = self.parameters[column]
+            if not p.low <= value <= p.high:
+                raise ForetellError(
+                    f"{name} is {value:g}, but this model learned {p.low:g} to {p.high:g} ({p.unit})"
+                )
+            theta[0, column] = value
+        return theta
+
+    def jitter(self, generator: torch.Generator, batch: int, probability: float | None = None) -> States:
+        """Draw states with colour jitter only: the targets' distribution.
+
+        Args:
+            generator: source of chance; its device is the result's.
+            batch: B.
+            probability: chance that a picture is jittered at all; None for the configured one.
+        """
+        probability = self.jitter_probability if probability is None else probability
+        device = generator.device
+        theta = self.identity(batch, device)
+        chosen = torch.rand(batch, generator=generator, device=device) < probability
+        for column, p in enumerate(self.parameters):
+            if not p.destructive:
+                value = p.low + (p.high - p.low) * torch.rand(batch, generator=generator, device=device)
+                theta[:, column] = torch.where(chosen, value, p.identity)
+        return theta
+
+    def destroy(self, generator: torch.Generator, theta: States) -> States:
+        """Add grayscale, blur and solarize to states by their probabilities: the sources' distribution."""
+        batch, device = len(theta), generator.device
+        gray, blur, solarize, sigma = torch.rand(4, batch, generator=generator, device=device)
+        low, high = self.blur_sigma
+        theta = theta.clone()
+        theta[:, 4] = gray < self.grayscale_probability
+        theta[:, 5] = torch.where(blur < self.blur_probability, low + (high - low) * sigma, 0.0)
+        theta[:, 6] = solarize < self.solarize_probability
+        return theta
+
+    def action(self, source: States, target: States) -> States:
+        """a_{x→y}: what must be done to the source's state to get the target's (IWM §3).
+
+        The jitter's differences are divided by the largest there can be; a destructive operation counts as
+        there or not there. All lie in [−1, 1], and equal states give zeros, the null action.
+        """
+        columns = []
+        for column, p in enumerate(self.parameters):
+            x, y = source[:, column], target[:, column]
+            if p.destructive:
+                columns.append((y != p.identity).float() - (x != p.identity).float())
+            else:
+                columns.append((y - x) / (p.high - p.low) if p.high > p.low else torch.zeros_like(x))
+        return torch.stack(columns, 1)
+
+    def apply(self, images: Pixels, theta: States) -> Pixels:
+        """Make pictures in the given states."""
+        operations = (brightness, contrast, saturation, hue, grayscale, blur, solarize)
+        for operation, p, value in zip(operations, self.parameters, theta.unbind(1), strict=True):
+            changed = value != p.identity
+            if changed.all():
+                images = operation(images, value)
+            elif changed.any():  # most pictures skip most operations: pay only for those that do not
+                images = images.clone()
+                images[changed] = operation(images[changed], value[changed])
+        return images
+
+
+def random_resized_crop(
+    images: Pixels,
+    size: int,
+    generator: torch.Generator,
+    scale: tuple[float, float] = (0.3, 1.0),
+    aspect: tuple[float, float] = (3 / 4, 4 / 3),
+    flip: float = 0.5,
+) -> Float[Tensor, "B 3 {size} {size}"]:
+    """Crop a random part of each picture, resize it, mirror it or not.
+
+    Args:
+        images: the pictures.
+        size: pixels a side of the result.
+        generator: source of chance, on the images' device.
+        scale: area of the part, as a share of the picture.
+        aspect: width over height of the part, drawn evenly on a logarithmic scale.
+        flip: chance of mirroring left and right.
+
+    Returns:
+        Pixels in [0, 1], bilinear.
+    """
+    B, _, H, W = images.shape
+    area, ratio, x, y, mirrored = torch.rand(5, B, generator=generator, device=images.device)
+    area = (scale[0] + (scale[1] - scale[0]) * area) * H * W
+    low, high = torch.tensor(aspect).log().tolist()
+    ratio = (low + (high - low) * ratio).exp()
+    width = ((area * ratio).sqrt() / W).clamp(max=1)  # shares of the picture's sides
+    height = ((area / ratio).sqrt() / H).clamp(max=1)
+    sign = torch.where(mirrored < flip, -1.0, 1.0)
+    zero = torch.zeros_like(width)
+    # the affine map from the result's coordinates in [−1, 1] to the picture's
+    matrix = torch.stack(
+        [sign * width, zero, (2 * x - 1) * (1 - width), zero, height, (2 * y - 1) * (1 - height)], 1
+    ).view(B, 2, 3)
+    where = F.affine_grid(matrix, [B, 3, size, size], align_corners=False)
+    return F.grid_sample(images, where, padding_mode="border", align_corners=False)
+
+
+def to_float(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """uint8 pixels to floats in [0, 1]."""
+    return images.float().div_(255)
+
+
+def _each(value: Tensor) -> Tensor:
+    return value.view(-1, 1, 1, 1)
+
+
+def _gray(images: Tensor) -> Tensor:
+    red, green, blue = images.unbind(1)
+    return (0.2989 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)  # ITU-R 601, with torchvision's digits
+
+
+def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
+    return torch.lerp(other, images, _each(factor)).clamp_(0, 1)
+
+
+def brightness(images: Pixels, factor: PerImage) -> Pixels:
+    """Multiply. As torchvision's adjust_brightness."""
+    return (images * _each(factor)).clamp_(0, 1)
+
+
+def contrast(images: Pixels, factor: PerImage) -> Pixels:
+    """Away from the picture's mean grey. As torchvision's adjust_contrast."""
+    return _blend(images, _gray(images).mean((2, 3), keepdim=True), factor)
+
+
+def saturation(images: Pixels, factor: PerImage) -> Pixels:
+    """Away from each pixel's grey. As torchvision's adjust_saturation."""
+    return _blend(images, _gray(images), factor)
+
+
+def hue(images: Pixels, turns: PerImage) -> Pixels:
+    """Turn the hue by a share of the circle, in [−0.5, 0.5]. As torchvision's adjust_hue."""
+    high, low = images.amax(1), images.amin(1)
+    chroma = high - low
+    red, green, blue = images.unbind(1)
+    divisor = torch.where(chroma == 0, 1.0, chroma)
+    sector = torch.where(
+        high == red,
+        (green - blue) / divisor,
+        torch.where(high == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
+    )
+    sector = (sector + 6 * turns.view(-1, 1, 1)).unsqueeze(1)
+    # each channel falls off from the brightest value by its distance on the colour circle
+    offset = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
+    distance = (offset + sector).remainder(6)
+    return high.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(distance, 4 - distance).clamp(0, 1)
+
+
+def grayscale(images: Pixels, on: PerImage) -> Pixels:
+    """Take the colours away where `on` is not 0."""
+    return torch.where(_each(on) != 0, _gray(images), images)
+
+
+def blur(images: Pixels, sigma: PerImage) -> Pixels:
+    """Gaussian blur, sigma in pixels, edges mirrored. As torchvision's gaussian_blur with a wide kernel.
+
+    Along each axis a blur is a matrix, so a batch of different blurs is two small products.
+    """
+    return (
+        _blur_matrix(images.shape[2], sigma) @ images @ _blur_matrix(images.shape[3], sigma).transpose(-2, -1)
+    )
+
+
+def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
+    """[B, 1, n, n]: row i holds the weights with which the n pixels of a line make pixel i."""
+    radius = min(int(torch.ceil(4 * sigma.max())), n - 1)
+    offset = torch.arange(-radius, radius + 1, device=sigma.device, dtype=sigma.dtype)
+    kernel = torch.exp(-0.5 * (offset / sigma.view(-1, 1)) ** 2)
+    kernel = kernel * (offset.abs() <= (4 * sigma).ceil().view(-1, 1))  # whatever else is in the batch
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    place = torch.arange(n, device=sigma.device).view(-1, 1) + offset.long()
+    place = (n - 1) - ((n - 1) - place.abs()).abs()  # mirrored at both ends, the edge pixel not repeated
+    matrix = kernel.new_zeros(len(sigma), n, n)
+    return matrix.scatter_add_(
+        2, place.expand(len(sigma), -1, -1), kernel.unsqueeze(1).expand(-1, n, -1)
+    ).unsqueeze(1)
+
+
+def solarize(images: Pixels, on: PerImage) -> Pixels:
+    """Invert pixel values of at least 0.5 where `on` is not 0. As torchvision's solarize."""
+    return torch.where((_each(on) != 0) & (images >= 0.5), 1 - images, images)

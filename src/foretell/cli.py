@@ -1,0 +1,210 @@
+"""The command line. Thin: flags come from the dataclasses, work is done elsewhere.
+
+Every wrong input ends in one sentence on standard error and a status that is not 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import tyro
+from tyro.conf import Positional, arg
+
+from foretell import __version__
+from foretell.errors import ForetellError
+from foretell.recipes import RECIPES
+from foretell.train.loop import TrainConfig
+
+DATA = (
+    "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
+    "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
+)
+MODEL = "name of a shipped model (see `foretell models`), a run's or a model's folder, or a Hugging Face repository"
+Model = TypeVar("Model")
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Train(Generic[Model]):
+    """Flags of `foretell train METHOD`."""
+
+    data: Annotated[str, arg(help=DATA)]
+    out: Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]
+    model: Annotated[Model, arg(help="what the model is built from")]
+    train: Annotated[TrainConfig, arg(name="")]
+    resume: Annotated[bool, arg(help="go on with the run in --out, with the same flags")] = False
+
+
+def train(args: list[str]) -> None:
+    """Train a world model: foretell train METHOD --data DATA --out RUN [--steps N] [--seed S] [--resume]."""
+    from foretell.train.run import run
+
+    method = _first(args, "train", "METHOD", {name: _summary(recipe) for name, recipe in RECIPES.items()})
+    recipe = RECIPES[method]()
+    flags = _parse(
+        Train[type(recipe.model)],
+        args[1:],
+        f"train {method}",
+        inspect.getdoc(RECIPES[method]),
+        Train(tyro.MISSING, tyro.MISSING, recipe.model, recipe.train),
+    )
+    run(flags.model, flags.train, flags.data, flags.out, resume=flags.resume)
+    _say(f"{flags.out} holds the model: foretell evaluate {flags.out} --data {flags.data}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a model: probes, collapse, and how well it knows what a change does (MRR)."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    data: Annotated[str, arg(help=DATA)]
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+    out: Annotated[Path | None, arg(help="also write the JSON here")] = None
+    bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256
+    images: Annotated[int, arg(help="images whose predictions are ranked")] = 128
+    queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
+    seed: int = 0
+    device: str = "auto"
+
+
+def evaluate(args: list[str]) -> None:
+    """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
+    from foretell import evaluate, hub
+    from foretell.data import train_test
+    from foretell.train.world import enter
+
+    flags = _parse(Evaluate, args, "evaluate")
+    device = enter(flags.device).device
+    model = hub.load(flags.model, device)
+    learn, test = train_test(flags.data, model.config.encoder.image_size, seed=flags.seed)
+    report = evaluate.evaluate(
+        model,
+        learn,
+        test,
+        seed=flags.seed,
+        device=device,
+        bank=flags.bank,
+        images=flags.images,
+        queries=flags.queries,
+    )
+    if flags.out:
+        flags.out.parent.mkdir(parents=True, exist_ok=True)
+        flags.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if flags.json:
+        print(json.dumps(report, indent=2))
+    else:
+        from rich.console import Console
+
+        Console().print(evaluate.table(report))
+
+
+def models(args: list[str]) -> None:
+    """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
+    from foretell import hub
+
+    @dataclass(frozen=True)
+    class Models:
+        """List the shipped models, or print one's card."""
+
+        name: Annotated[Positional[str | None], arg(help="print this model's card", metavar="NAME")] = None
+
+    flags = _parse(Models, args, "models")
+    print(hub.card(flags.name) if flags.name else "\n".join(hub.models()))
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": train, "evaluate": evaluate, "models": models}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; exits with 0, or with another status after one sentence on standard error."""
+    name, *args = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        if name in ("-h", "--help"):
+            print("foretell learns latent world models from images, and puts them to work.\n")
+            print(_table({name: _summary(command) for name, command in COMMANDS.items()}))
+            print("\n`foretell COMMAND --help` explains one.")
+        elif name == "--version":
+            print(__version__)
+        elif name in COMMANDS:
+            COMMANDS[name](args)
+        else:
+            raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
+    except ForetellError as error:
+        print(f"foretell: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, Usage) else 1)
+    except KeyboardInterrupt:
+        print("foretell: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+class Usage(ForetellError):
+    """The command's words are off; exit status 2."""
+
+
+def _parse(
+    schema: type[Parsed], args: list[str], prog: str, text: str | None = None, default: Any = None
+) -> Parsed:
+    """Parse flags; tyro's framed complaint becomes one sentence."""
+    complaint = io.StringIO()
+    extra = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                schema,
+                args=args,
+                prog=f"foretell {prog}",
+                description=text or inspect.getdoc(schema),
+                config=(tyro.conf.FlagCreatePairsOff,),
+                **extra,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise Usage(f"{_sentence(complaint.getvalue())} (see foretell {prog} --help)") from None
+
+
+def _sentence(frame: str) -> str:
+    """tyro's framed complaint in one sentence: its parts without the frame and the flags' help texts."""
+    parts: list[list[str]] = [[]]
+    for line in frame.splitlines()[1:-1]:
+        text = line.strip("│").rstrip()[1:]
+        if text.strip("─ "):
+            if not text.startswith(" " * 5):  # help texts are indented deeper
+                parts[-1].append(text.strip())
+        else:
+            parts.append([])
+    said = [" ".join(part) for part in parts if part and not part[0].startswith(("For full", "Argument helptext"))]
+    return "; ".join(said)
+
+
+def _first(args: list[str], command: str, what: str, choices: dict[str, str]) -> str:
+    """The leading word of a command, which decides its flags."""
+    if args[:1] in (["-h"], ["--help"]):
+        print(f"usage: foretell {command} {what} [flags]\n\n{_table(choices)}\n")
+        print(f"`foretell {command} {what} --help` lists the flags.")
+        sys.exit(0)
+    if not args or args[0] not in choices:
+        found = f"{args[0]!r} is not one" if args else "none is given"
+        raise Usage(f"{command} needs a {what} first, and {found}; there are {', '.join(choices)}")
+    return args[0]
+
+
+def _summary(thing: Callable[..., object]) -> str:
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
+def _table(rows: dict[str, str]) -> str:
+    width = max(map(len, rows))
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows.items())
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

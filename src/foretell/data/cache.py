@@ -1,0 +1,191 @@
+"""Decoded pixels on disk, so that images are decoded once.
+
+A cache is a folder of `pixels.npy`, `labels.npy` and `about.json`, named by what it was made of. It is
+written under another name and renamed when whole: whatever stops the work, a cache that has its name is
+complete. A lock lets one process build while others wait for it.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import filelock
+import numpy as np
+import torch
+from numpy.lib import format as npy
+
+from foretell.errors import ForetellError
+
+from .decode import decode_all
+from .images import Images, Skipped
+from .source import Contents, Source
+
+VERSION = 1  # raise it when the layout changes, or decoding: old caches are then left alone
+SPARE = 64 * 2**20  # bytes of the disk that a cache leaves free
+
+
+def default_folder() -> Path:
+    """$FORETELL_CACHE, else ~/.cache/foretell."""
+    return Path(os.environ.get("FORETELL_CACHE") or "~/.cache/foretell").expanduser()
+
+
+def cached(source: Source, size: int, folder: Path, progress: bool) -> Images:
+    """The images of `source` at `size` from their cache in `folder`, which is made first if it is missing."""
+    fingerprint = hashlib.sha256(f"{VERSION} {size} {source.identity}".encode()).hexdigest()[:32]
+    slug = re.sub(r"\W+", "-", source.name).strip("-").lower()[:40]
+    home = folder / f"{slug}-{size}-{fingerprint}"
+    if (images := _open(home, fingerprint)) is not None:
+        return images
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f".{home.name}.lock", progress):
+            if (images := _open(home, fingerprint)) is not None:  # another process built it meanwhile
+                return images
+            _build(source, size, home, progress)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ForetellError(
+                f"{folder}: the disk filled up while caching {source.name}. {_ELSEWHERE}"
+            ) from error
+        raise ForetellError(
+            f"{folder}: cannot cache images here ({error.strerror or error}). {_ELSEWHERE}"
+        ) from error
+    images = _open(home, fingerprint)
+    if images is None:
+        raise ForetellError(f"{home}: this cache vanished while it was made; run again.")
+    return images
+
+
+_ELSEWHERE = "Set FORETELL_CACHE to a folder on a disk that is writable and has room."
+
+
+def _open(home: Path, fingerprint: str) -> Images | None:
+    """The cache in `home`, None where there is none or it is damaged."""
+    try:
+        about = json.loads((home / "about.json").read_text())
+        pixels = np.load(home / "pixels.npy", mmap_mode="r")
+        labels = torch.from_numpy(np.load(home / "labels.npy")) if about["labels"] else None
+    except (OSError, ValueError, KeyError):
+        return None
+    skipped = tuple(Skipped(*each) for each in about["skipped"])
+    return Images(pixels, labels, tuple(about["classes"]), skipped, fingerprint)
+
+
+def _build(source: Source, size: int, home: Path, progress: bool) -> None:
+    contents = source.read()
+    _check_space(home.parent, contents.count, size, source.name)
+    part = home.with_name(f".{home.name}.{uuid.uuid4().hex}.part")
+    try:
+        part.mkdir()
+        _write(source.name, contents, size, part, progress)
+        if home.exists() and _open(home, "") is None:  # damaged
+            shutil.rmtree(home)
+        try:
+            part.rename(home)
+        except OSError:
+            if _open(home, "") is None:  # else another process was faster, where no lock could hold it
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write(name: str, contents: Contents, size: int, part: Path, progress: bool) -> None:
+    labels: list[int | None] = []
+    skipped: list[Skipped] = []
+    # Written as a file, not through a map: on a full disk a write raises, a map kills the process.
+    with (
+        open(part / "pixels.npy", "wb") as file,
+        _bar(name, contents.count, progress) as advance,
+        closing(decode_all(contents.items, size)) as chunks,
+    ):
+        _write_header(file, contents.count, size)
+        for decoded in chunks:
+            file.write(decoded.pixels.data)
+            labels += decoded.labels
+            skipped += decoded.skipped
+            advance(len(decoded.labels) + len(decoded.skipped))
+        if not labels:
+            said = "; ".join(f"{each.name}: {each.reason}" for each in skipped[:3]) or "it is empty"
+            raise ForetellError(f"{name}: no usable image among {len(skipped)} ({said}).")
+        file.seek(0)
+        _write_header(file, len(labels), size)
+        file.flush()
+        os.fsync(
+            file.fileno()
+        )  # before the rename, so that a power cut cannot leave a named cache without its data
+    known = [label for label in labels if label is not None]
+    labelled = len(known) == len(labels)
+    if labelled:
+        np.save(part / "labels.npy", np.array(known, np.int64))
+    classes = (contents.classes or tuple(map(str, range(max(known) + 1)))) if labelled else ()
+    about = {"source": name, "size": size, "labels": labelled, "classes": classes, "skipped": skipped}
+    (part / "about.json").write_text(json.dumps(about, indent=1))
+
+
+def _write_header(file: BinaryIO, count: int, size: int) -> None:
+    """As long for every `count`: numpy pads the header so that arrays can grow."""
+    npy.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": (count, 3, size, size)}
+    )
+
+
+def _check_space(folder: Path, count: int, size: int, name: str) -> None:
+    need, free = count * 3 * size * size, shutil.disk_usage(folder).free
+    if need + SPARE > free:
+        raise ForetellError(
+            f"{folder}: caching {count} images of {name} at {size} × {size} needs {need / 1e9:.1f} GB, "
+            f"{free / 1e9:.1f} GB are free. {_ELSEWHERE}"
+        )
+
+
+@contextmanager
+def _locked(path: Path, progress: bool) -> Iterator[None]:
+    """Hold the lock on `path`; go without where the file system has none: the faster process wins then."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        if progress:
+            print("Another process is caching these images; waiting for it.", file=sys.stderr)
+        lock.acquire()
+    except NotImplementedError:
+        yield
+        return
+    try:
+        for stale in path.parent.glob(
+            f"{path.stem}.*.part"
+        ):  # of a process that was killed: nobody else is at it
+            shutil.rmtree(stale, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _bar(name: str, count: int, progress: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, one line elsewhere, nothing without `progress`; to be called with images done."""
+    if not progress:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        print(f"Decoding {count} images of {name} once, to cache them.", file=sys.stderr)
+        yield lambda _: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(f"decoding {escape(name)}", total=count)
+        yield lambda n: bar.advance(task, n)

@@ -1,0 +1,109 @@
+"""What a kind of data must tell: who it is, from a look at names and dates alone, and then its images."""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from foretell.errors import ForetellError
+
+from .decode import Item
+
+EVALUATION = ("test", "valid", "val", "validation")  # in the order in which they are preferred
+
+
+class Contents(NamedTuple):
+    """An opened source: how many images at most, the names of the classes (() without labels), the images."""
+
+    count: int
+    classes: tuple[str, ...]
+    items: Iterable[Item]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One split of a data set, not opened yet.
+
+    name: what messages call it, and the cache folder.
+    identity: changes whenever the data may have changed; cheap to compute.
+    read: opens the data; called only where no cache holds it.
+    """
+
+    name: str
+    identity: str
+    read: Callable[[], Contents]
+
+
+Splits = dict[str, Source]  # "train" and perhaps "test" where the data names its splits, else "all" alone
+
+
+class File(NamedTuple):
+    """A file: its path below a root, with forward slashes, its size in bytes and its time of change in ns."""
+
+    path: str
+    size: int
+    changed: int
+
+
+def file_at(root: Path) -> File:
+    """A root that is itself a file."""
+    info = root.stat()
+    return File("", info.st_size, info.st_mtime_ns)
+
+
+def files_below(root: Path) -> list[File]:
+    """Every file at any depth, sorted by path; links are followed, hidden files and macOS's shadows left out.
+
+    Raises ForetellError where a folder cannot be read.
+    """
+    return sorted(_walk(root, "", ()))
+
+
+def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[File]:
+    real = os.path.realpath(folder)
+    if real in above:  # a link to a folder that holds it
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror}).") from error
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
+            continue
+        try:
+            info = entry.stat()
+        except OSError:  # a broken link: kept, to be reported as skipped
+            yield File(prefix + entry.name, 0, 0)
+            continue
+        if stat.S_ISDIR(info.st_mode):
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, real))
+        elif stat.S_ISREG(info.st_mode):
+            yield File(prefix + entry.name, info.st_size, info.st_mtime_ns)
+
+
+def identity(*parts: object) -> str:
+    """One hash for a source, of whatever its pixels and labels depend on."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for line in part if isinstance(part, list) else [part]:
+            digest.update(f"{line}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def split_of(name: str) -> str | None:
+    """The split that begins the name of a file or folder: `test-00000-of-00001` is test, `trained` none."""
+    match = re.match(r"(train|test|validation|valid|val)(?![^\W\d_]|_[^\W\d_])", name.lower())
+    return match[1] if match else None
+
+
+def named_splits(names: Iterable[str | None]) -> dict[str, str]:
+    """Which named split serves as train and which as test: {"train": "train", "test": "val"}, or {}."""
+    found = set(names)
+    if "train" not in found:
+        return {}
+    test = next((name for name in EVALUATION if name in found), None)
+    return {"train": "train", "test": test} if test else {"train": "train"}

@@ -1,0 +1,50 @@
+"""How sure a measured number is: 95 % intervals over the test images."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Z = 1.959964
+"""The normal distribution's 97.5 % point."""
+
+
+def wilson(correct: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of n independent trials (Wilson 1927).
+
+    Unlike the normal approximation it stays within [0, 1] and means what it says near its ends.
+
+    Args:
+        correct: how many succeeded, 0 to n.
+        n: at least 1.
+
+    Returns:
+        Its low and high end, within [0, 1].
+    """
+    share = correct / n
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def bootstrap(
+    per_image: Float[Tensor, "n measures"], generator: torch.Generator, resamples: int = 1000
+) -> tuple[Float[Tensor, " measures"], Float[Tensor, " measures"]]:
+    """The 95 % interval of each measure's mean over images: percentiles over images drawn with replacement.
+
+    Images are drawn and not queries, because the queries of one image succeed and fail together.
+
+    Args:
+        per_image: each image's own mean.
+        generator: source of chance.
+        resamples: how often a set of n images is drawn.
+
+    Returns:
+        The low and the high end of each.
+    """
+    n = len(per_image)
+    drawn = torch.randint(n, (resamples, n), generator=generator)
+    means = per_image[drawn].mean(1)
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype), dim=0)
+    return low, high

@@ -1,0 +1,202 @@
+"""All measures of a model in one report: plain numbers for JSON, and a table for people."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from rich.table import Table
+from torch import Tensor
+
+from foretell.data import Images
+from foretell.errors import ForetellError
+from foretell.evaluate.collapse import lidar, rankme
+from foretell.evaluate.equivariance import HITS, mrr
+from foretell.evaluate.intervals import wilson
+from foretell.evaluate.probes import (
+    Device,
+    Encoded,
+    attentive_probe,
+    augmented,
+    encode,
+    knn,
+    linear_probe,
+)
+from foretell.jepa import JEPA
+
+LATENT_BYTES = 2 * 2**30
+"""Memory for the patch latents of each data set. Of a larger one the attentive probe takes a random part."""
+RANKME_IMAGES = 25_600
+"""As many as its paper uses (§4)."""
+
+
+def evaluate(
+    model: JEPA,
+    train: Images,
+    test: Images,
+    *,
+    seed: int = 0,
+    device: Device = None,
+    bank: int = 256,
+    images: int = 128,
+    queries: int = 16,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Measure a model in every way there is, its target encoder frozen.
+
+    Args:
+        model: any JEPA; it is left as it was, on its device and in its mode.
+        train: what the probes learn from; RankMe and LiDAR are of these too.
+        test: what the probes and the predictions are tested on.
+        seed: everything drawn comes from it: the same seed, machine and device give the same report.
+        device: where to compute; None for where the model is.
+        bank: augmented targets to rank among, see `mrr`.
+        images: photographs of `test` to rank predictions on, see `mrr`.
+        queries: predictions for each bank, see `mrr`.
+        progress: show what is being done.
+
+    Returns:
+        Plain numbers, ready for JSON:
+
+        - `linear`, `attentive`, `knn`: {`value`, `low`, `high`, `chance`}, the accuracy in [0, 1], its 95 %
+          interval (Wilson), and what naming the commonest class would score; None without labels.
+        - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer
+          images.
+        - `mrr`: see `mrr`; None for a model without actions.
+        - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
+        - `model`: `method`, `width`, and the parameters of one `encoder` and of the `predictor`.
+
+    Raises:
+        ForetellError: fewer than two images to learn from or none to test on, a test class that `train` has
+            not, or latents that are not finite numbers.
+    """
+    if len(train) < 2 or not len(test):
+        raise ForetellError(
+            f"found {len(train)} images to learn from and {len(test)} to test on; "
+            "expected two or more, and one or more"
+        )
+    labels = _labels(train, test)
+
+    def bar(text: str) -> str | None:
+        return text if progress else None
+
+    device = next(model.parameters()).device if device is None else torch.device(device)
+    grid = model.context_encoder.grid(train.take([0]))
+    keep = LATENT_BYTES // (2 * prod(grid) * model.context_encoder.width) if labels else 0
+    common = {"seed": seed, "device": device}
+    learn = encode(model, train, keep=keep, progress=bar("Encoding the training images"), **common)
+    ask = encode(model, test, keep=keep, progress=bar("Encoding the test images"), **common)
+    views = augmented(model, train, progress=bar("Encoding several views of images"), **common)
+    some = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:RANKME_IMAGES]
+    used = learn.features[some]
+    bar_text = bar("Ranking predictions")
+    return {
+        **_probes(model, learn, ask, labels, seed, device, bar("Training the attentive probe")),
+        "rankme": {"value": rankme(used), "of": min(used.shape)},
+        "lidar": {"value": lidar(views), "of": max(min(len(views) - 1, views.shape[-1]), 1)},
+        "mrr": mrr(model, test, bank=bank, images=images, queries=queries, progress=bar_text, **common),
+        "data": {
+            "train": len(train),
+            "test": len(test),
+            "classes": len(train.classes),
+            "skipped": len({*train.skipped, *test.skipped}),
+        },
+        "model": {
+            "method": type(model).__name__,
+            "width": model.context_encoder.width,
+            "encoder": sum(p.numel() for p in model.context_encoder.parameters()),
+            "predictor": sum(p.numel() for p in model.predictor.parameters()),
+        },
+    }
+
+
+def _labels(train: Images, test: Images) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None:
+    """The labels of both as places in the training set's classes; None where either has none."""
+    if train.labels is None or test.labels is None:
+        return None
+    foreign = [name for name in test.classes if name not in train.classes]
+    if foreign:
+        raise ForetellError(
+            f"the test set has classes that the training set has not: {', '.join(foreign[:4])}"
+        )
+    return train.labels, torch.tensor([train.classes.index(name) for name in test.classes])[test.labels]
+
+
+def _probes(
+    model: JEPA,
+    learn: Encoded,
+    ask: Encoded,
+    labels: tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None,
+    seed: int,
+    device: torch.device,
+    progress: str | None,
+) -> dict[str, Any]:
+    if labels is None:
+        return {"linear": None, "attentive": None, "knn": None}
+    y, y_test = labels
+    heads = model.context_encoder.config.heads
+    linear = linear_probe(learn.features, y, ask.features, y_test, seed=seed, device=device)
+    attentive = attentive_probe(
+        learn.latents,
+        y[learn.index],
+        ask.latents,
+        y_test[ask.index],
+        heads=heads,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+    neighbours = knn(learn.features.to(device), y.to(device), ask.features.to(device), y_test.to(device))
+    chance = y_test.bincount().max().item() / len(y_test)
+    return {
+        "linear": _accuracy(linear, chance),
+        "attentive": _accuracy(attentive, chance),
+        "knn": _accuracy(neighbours, chance),
+    }
+
+
+def _accuracy(correct: Bool[Tensor, " n"], chance: float) -> dict[str, float]:
+    right, n = int(correct.sum()), len(correct)
+    low, high = wilson(right, n)
+    return {"value": right / n, "low": low, "high": high, "chance": chance}
+
+
+def table(report: dict[str, Any]) -> Table:
+    """A report of `evaluate` for people: each value, its interval, chance's and the untrained predictor's."""
+    data, model, rank = report["data"], report["model"], report["mrr"]
+    sizes = f"{model['encoder'] / 1e6:.1f} M + {model['predictor'] / 1e6:.1f} M parameters"
+    counts = (
+        f"{data['train']:,} images to learn from, {data['test']:,} to test on, {data['skipped']:,} skipped"
+    )
+    made = Table(title=f"{model['method']}, {sizes}", caption=counts)
+    made.add_column("measure")
+    for heading in ("value", "95 % interval", "chance", "untrained"):
+        made.add_column(heading, justify="right")
+
+    for key, name in (("linear", "linear probe"), ("attentive", "attentive probe"), ("knn", "kNN")):
+        if found := report[key]:
+            ends = f"{found['low']:.1%} – {found['high']:.1%}"
+            made.add_row(name, f"{found['value']:.1%}", ends, f"{found['chance']:.1%}", "")
+    made.add_section()
+    for key, name in (("rankme", "RankMe"), ("lidar", "LiDAR")):
+        made.add_row(name, f"{report[key]['value']:.1f} of {report[key]['of']}", "", "", "")
+    if rank is None:
+        return made
+
+    def ranked(name: str, row: dict[str, Any], untrained: float, chance: float, value: float) -> None:
+        ends = f"{row['low']:.3f} – {row['high']:.3f}"
+        made.add_row(name, f"{value:.3f}", ends, f"{chance:.3f}", f"{untrained:.3f}")
+
+    control = rank["untrained"]
+    made.add_section()
+    ranked(f"MRR among {rank['bank']}", rank, control["value"], rank["chance"], rank["value"])
+    for k in HITS:
+        hit, interval = f"hits@{k}", rank["intervals"][f"hits@{k}"]
+        ranked(hit, interval, control[hit], interval["chance"], rank[hit])
+    made.add_section()
+    for name, row in rank["per_action"].items():
+        text = f"{name}, {row['direction']}"
+        ranked(text, row, control["per_action"][name]["value"], row["chance"], row["value"])
+    return made

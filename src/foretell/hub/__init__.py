@@ -1,0 +1,154 @@
+"""Save, load and share models: a folder of config.json, model.safetensors and a model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from foretell.errors import ForetellError
+from foretell.hub.files import (
+    from_config,
+    load_weights,
+    read_json,
+    read_weights,
+    to_config,
+    write_atomically,
+    write_json,
+    write_weights,
+)
+from foretell.jepa import JEPA
+
+SHIPPED = Path(__file__).parent / "models"
+"""Where the models that come with the package lie, a folder a name."""
+
+
+def models() -> list[str]:
+    """Names of the models that ship with the package, ready for `load`."""
+    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
+
+
+def card(name: str) -> str:
+    """The model card of a shipped model: where it comes from, and every number measured of it."""
+    if name not in models():
+        raise ForetellError(f"{name!r} is not a shipped model; there are {', '.join(models())}")
+    return (SHIPPED / name / "README.md").read_text(encoding="utf-8")
+
+
+def save(model: JEPA, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
+    """Save a model so that `load` gives it back.
+
+    Args:
+        model: any registered method.
+        folder: made if need be; holds config.json, model.safetensors and README.md afterwards.
+        card: Markdown for README.md; None writes a short one.
+        dtype: store floats in this type (float16 halves the file); None keeps float32.
+
+    Returns:
+        The folder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.json"
+    known = read_json(config) if config.is_file() else {}  # a run folder keeps what else it says of itself
+    tensors = {name: t.to(dtype or t.dtype) for name, t in model.state_dict().items()}
+    write_weights(folder / "model.safetensors", tensors, {"format": "foretell"})
+    write_json(config, known | to_config(model))
+    write_atomically(folder / "README.md", card or _card(model, folder.name))
+    return folder
+
+
+def load(name: str | Path, device: torch.device | str = "cpu") -> JEPA:
+    """Load a world model, ready to use.
+
+    Args:
+        name: a shipped model's name (`foretell.models()`), a folder written by `save` or by a training run (finished
+            or not: then its newest checkpoint), a model.safetensors inside one, or a Hugging Face repository
+            `user/name`, which is downloaded.
+        device: where to put it.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        ForetellError: there is no such model, or a file of it is missing, truncated or foreign.
+    """
+    folder = _find(name)
+    model = from_config(read_json(folder / "config.json"), folder / "config.json")
+    path = _weights(folder)
+    tensors = read_weights(path)
+    if path.parent.name == "checkpoints":  # these hold the optimiser's state as well
+        tensors = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
+    load_weights(model, tensors, path)
+    return model.to(device).eval()
+
+
+def push(model: JEPA, repository: str, card: str | None = None, private: bool = False) -> str:
+    """Upload a model to the Hugging Face hub; returns its address. Needs `hf auth login` once."""
+    from tempfile import TemporaryDirectory
+
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    address = api.create_repo(repository, private=private, exist_ok=True)
+    with TemporaryDirectory() as folder:
+        api.upload_folder(repo_id=repository, folder_path=save(model, Path(folder) / repository.split("/")[-1], card))
+    return str(address)
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name)
+    if str(name) in models():
+        return SHIPPED / str(name)
+    if path.is_dir():
+        return path
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            read_weights(path)  # says what it is instead
+        return path.parent
+    if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _download(name)
+    raise ForetellError(f"there is no model {str(name)!r}: expected a folder, or one of {', '.join(models())}")
+
+
+def _download(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        files = ["config.json", "model.safetensors", "README.md"]
+        return Path(snapshot_download(repository, allow_patterns=files))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ForetellError(
+            f"there is no folder {repository!r}, and the Hugging Face hub gave no such model ({reason})"
+        ) from None
+
+
+def _weights(folder: Path) -> Path:
+    if (folder / "model.safetensors").is_file():
+        return folder / "model.safetensors"
+    checkpoints = sorted((folder / "checkpoints").glob("step-*.safetensors"))
+    return checkpoints[-1] if checkpoints else folder / "model.safetensors"
+
+
+def _card(model: JEPA, name: str) -> str:
+    config = to_config(model)
+    count = sum(p.numel() for p in model.target_encoder.parameters())
+    predictor = sum(p.numel() for p in model.predictor.parameters())
+    return f"""---
+library_name: foretell
+tags: [world-model, {config["method"]}]
+---
+
+# {name}
+
+A latent world model ({config["method"]}): encoder of {count:,} parameters, predictor of {predictor:,}.
+
+```python
+import foretell
+
+model = foretell.load("{name}")
+latents = model.encode(images)  # [B, 3, H, W] in [0, 1] -> [B, N, D]
+```
+"""

@@ -1,0 +1,173 @@
+"""Models as files: a JSON configuration and safetensors weights. Nothing here can run code from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from foretell.errors import ForetellError
+from foretell.jepa import JEPA
+from foretell.methods import METHODS
+
+
+def to_config(model: JEPA) -> dict[str, Any]:
+    """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
+    for method, (kind, config) in METHODS.items():
+        if type(model) is kind:
+            return {"method": method, "model": TypeAdapter(config).dump_python(model.config, mode="json")}
+    raise ForetellError(f"{type(model).__name__} is not a registered method; there are {', '.join(METHODS)}")
+
+
+def from_config(config: Mapping[str, Any], source: Path | str = "the configuration") -> JEPA:
+    """Build a model, freshly initialised, from what `to_config` gave.
+
+    Args:
+        config: holds `method` and `model`; other keys are ignored.
+        source: what to call the configuration in errors.
+
+    Raises:
+        ForetellError: the method is unknown, or a field is missing, unknown or of the wrong kind.
+    """
+    method = config.get("method")
+    if method not in METHODS:
+        raise ForetellError(f"{source}: method is {method!r}, expected one of {', '.join(METHODS)}")
+    kind, schema = METHODS[method]
+    return kind(parse(schema, config.get("model"), source, "model"))
+
+
+def parse(schema: type, value: Any, source: Path | str, field: str) -> Any:
+    """Turn JSON types into a configuration dataclass; strict about names, and clear about the first thing wrong."""
+    try:
+        parsed = TypeAdapter(schema).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in (field, *first["loc"]))
+        raise ForetellError(f"{source}: {place} is {first.get('input')!r}: {first['msg']}") from None
+    unknown = _unknown(value, TypeAdapter(schema).dump_python(parsed), field)
+    if unknown:
+        raise ForetellError(f"{source}: {unknown} is not a field this version knows; was it written by a newer one?")
+    return parsed
+
+
+def _unknown(given: Any, known: Any, place: str) -> str | None:
+    if not (isinstance(given, Mapping) and isinstance(known, Mapping)):
+        return None
+    for key, value in given.items():
+        if key not in known:
+            return f"{place}.{key}"
+        if deeper := _unknown(value, known[key], f"{place}.{key}"):
+            return deeper
+    return None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader, or a power cut, sees the old one or the new one, never a half."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, indented, atomically."""
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ForetellError: the file is missing or is not a JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ForetellError(f"{path} is missing: a model folder holds config.json and model.safetensors") from None
+    except (ValueError, OSError) as error:
+        raise ForetellError(f"{path} cannot be read as JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ForetellError(f"{path} holds a {type(value).__name__}, expected a JSON object")
+    return value
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors to a safetensors file, atomically and through to the disk.
+
+    Raises:
+        ForetellError: the disk is full or not writable; what was there before stays.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {}))
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)  # the rename itself must reach the disk too
+        os.close(folder)
+    except (OSError, SafetensorError) as error:
+        raise ForetellError(f"{path} could not be written ({error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a safetensors file.
+
+    Raises:
+        ForetellError: the file is missing, truncated, or of another format. A pickle is recognised and not opened.
+    """
+    return _read(path)[0]
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The text metadata of a safetensors file. Raises as `read_weights` does."""
+    return _read(path, tensors=False)[1]
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()} if tensors else {}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ForetellError(f"{path} is missing: a model folder holds config.json and model.safetensors") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        head = path.read_bytes()[:8] if path.is_file() else b""
+        if head.startswith((b"PK\x03\x04", b"\x80")):
+            found = "a PyTorch pickle, which could run code and is never opened here"
+        else:
+            found = f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
+        raise ForetellError(f"{path} is {found}; expected safetensors weights written by foretell") from None
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
+    """Load tensors into a model, strictly: every name and shape must be there, and no other.
+
+    Raises:
+        ForetellError: with an exact account of what is missing, unexpected or of another shape.
+    """
+    own = model.state_dict()
+    missing, unexpected = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    shapes = [
+        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(own[name].shape)}"
+        for name in own.keys() & tensors.keys()
+        if own[name].shape != tensors[name].shape
+    ]
+    if missing or unexpected or shapes:
+        account = "; ".join(
+            f"{len(names)} {kind}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
+            for kind, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+            if names
+        )
+        raise ForetellError(f"{source} does not fit the model its configuration describes ({account})")
+    model.load_state_dict(dict(tensors))

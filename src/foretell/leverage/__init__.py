@@ -1,0 +1,23 @@
+"""Put a world model to work: finetune its predictor for one task or several, and see what it imagines."""
+
+from foretell.leverage.draw import draw
+from foretell.leverage.files import load_classifier, save_classifier
+from foretell.leverage.finetune import FinetuneConfig, WorldModelClassifier, finetune
+from foretell.leverage.imagine import Imagined, imagine, read_image, sweep
+from foretell.leverage.multitask import MultitaskClassifier, TaskTokens, multitask
+
+__all__ = [
+    "FinetuneConfig",
+    "Imagined",
+    "MultitaskClassifier",
+    "TaskTokens",
+    "WorldModelClassifier",
+    "draw",
+    "finetune",
+    "imagine",
+    "load_classifier",
+    "multitask",
+    "read_image",
+    "save_classifier",
+    "sweep",
+]

@@ -1,0 +1,124 @@
+"""Draw what a world model imagined: rows of pictures with captions, on white."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from foretell.errors import ForetellError
+from foretell.leverage.imagine import Imagined
+
+CELL, GAP, MARGIN, LABEL = 128, 10, 28, 128
+INK, GREY, MARK = (32, 36, 44), (112, 118, 130), (0, 150, 110)
+
+
+def draw(
+    imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagined]] | None = None
+) -> Image.Image:
+    """Draw an ask, sweeps, or both.
+
+    Args:
+        imagined: from `imagine`: its source, what was asked for, and the versions nearest to the prediction.
+        sweeps: from `sweep`: for each parameter a row of what was asked for over a row of what came nearest.
+            Where the parameter destroys, the upper row is what the model was given, and was asked to undo.
+
+    Returns:
+        An RGB picture. Pictures that are exactly the one asked for are outlined.
+
+    Raises:
+        ForetellError: there is nothing to draw.
+    """
+    sweeps = sweeps or {}
+    every = [*([imagined] if imagined else []), *(one for row in sweeps.values() for one in row)]
+    if not every:
+        raise ForetellError("there is nothing to draw: give an ask, sweeps, or both")
+    columns = max([7, *(len(row) for row in sweeps.values())])
+    rows: list[Image.Image] = []
+    if imagined:
+        rows += _ask(imagined, columns)
+    for name, row in sweeps.items():
+        rows += _sweep(name, row, columns)
+    legend = (
+        f"imagined: of {len(every[0].bank)} versions of the picture, the nearest to the model's prediction"
+    )
+    rows.append(_line(f"{legend}; outlined where it is the one asked for", columns))
+    canvas = Image.new("RGB", (rows[0].width, sum(row.height for row in rows) + 2 * MARGIN - GAP), "white")
+    top = MARGIN
+    for row in rows:
+        canvas.paste(row, (0, top))
+        top += row.height
+    return canvas
+
+
+def _ask(one: Imagined, columns: int) -> list[Image.Image]:
+    """The source, what was asked for, and the nearest versions in order."""
+    nearest = one.order[: columns - 2].tolist()
+    pictures = [one.source, one.asked, *one.bank[nearest]]
+    captions = ["given", "asked for", "nearest", *(str(rank) for rank in range(2, len(nearest) + 1))]
+    marked = {2 + i for i, place in enumerate(nearest) if place == one.place}
+    asked = [f"{name} {value:g}" for name, value in one.values.items()] or ["no change"]
+    label = [*asked, f"rank {one.rank} of {len(one.bank)}"]
+    return [_row(columns, pictures, label, captions, marked), _space(columns)]
+
+
+def _sweep(name: str, row: Sequence[Imagined], columns: int) -> list[Image.Image]:
+    """What was asked for (or given, where it was to be undone) over what came nearest."""
+    values = [f"{one.values[name]:g}" for one in row]
+    undone = any(not one.source.equal(row[0].source) for one in row)
+    above = [one.source if undone else one.asked for one in row]
+    marked = {i for i, one in enumerate(row) if one.rank == 1}
+    return [
+        _row(columns, above, [name, "given" if undone else "asked for"], values, set()),
+        _row(columns, [one.nearest for one in row], ["", "imagined"], [], marked),
+        _space(columns),
+    ]
+
+
+def _row(
+    columns: int, pictures: Sequence[Tensor], label: Sequence[str], captions: Sequence[str], marked: set[int]
+) -> Image.Image:
+    """A label of some lines, then pictures with a caption over each."""
+    head = 26 if captions else 0
+    image = Image.new("RGB", (_width(columns), head + CELL + GAP), "white")
+    pen = ImageDraw.Draw(image)
+    middle = head + CELL / 2 - 11 * (len(label) - 1)
+    for i, text in enumerate(label):
+        colour, size = (INK, 19) if i == 0 else (GREY, 16)
+        pen.text((MARGIN, middle + 22 * i), text, colour, _font(size), anchor="lm")
+    for i, picture in enumerate(pictures):
+        left = MARGIN + LABEL + i * (CELL + GAP)
+        if captions:
+            pen.text((left + CELL / 2, head - 7), captions[i], GREY, _font(16), anchor="ms")
+        image.paste(_picture(picture), (left, head))
+        if i in marked:
+            pen.rectangle((left - 3, head - 3, left + CELL + 2, head + CELL + 2), outline=MARK, width=4)
+    return image
+
+
+def _line(text: str, columns: int) -> Image.Image:
+    image = Image.new("RGB", (_width(columns), 22), "white")
+    ImageDraw.Draw(image).text((MARGIN, 11), text, GREY, _font(16), anchor="lm")
+    return image
+
+
+def _space(columns: int) -> Image.Image:
+    return Image.new("RGB", (_width(columns), GAP), "white")
+
+
+def _width(columns: int) -> int:
+    return 2 * MARGIN + LABEL + columns * (CELL + GAP) - GAP
+
+
+def _picture(pixels: Float[Tensor, "3 S S"]) -> Image.Image:
+    """Pixels in [0, 1] as a picture of one cell."""
+    values = (pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    return Image.fromarray(values).resize((CELL, CELL), Image.Resampling.BICUBIC)
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)  # comes with Pillow: Latin letters, no arrows or minus signs

@@ -1,0 +1,77 @@
+"""What finetuning on one data set or on several has in common: labels, and a test of what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from foretell.augment import to_float
+from foretell.data import Images
+from foretell.errors import ForetellError
+from foretell.evaluate.intervals import wilson
+
+
+def labels_of(images: Images, name: str, classes: tuple[str, ...] | None = None) -> Int[Tensor, " n"]:
+    """A data set's labels as places in `classes` (None: in its own). Errors call it `name`.
+
+    Raises:
+        ForetellError: it has no images, no labels, or a class that `classes` has not.
+    """
+    if not len(images):
+        raise ForetellError(f"{name} has no images")
+    if images.labels is None:
+        raise ForetellError(f"{name} has no labels: put the images of each class into a folder of its name")
+    if classes is None or images.classes == classes:
+        return images.labels
+    foreign = [c for c in images.classes if c not in classes]
+    if foreign:
+        raise ForetellError(f"{name} has classes that were not trained: {', '.join(foreign[:4])}")
+    return torch.tensor([classes.index(c) for c in images.classes])[images.labels]
+
+
+@torch.no_grad()
+def accuracy(
+    logits: Callable[[Tensor], Tensor],
+    images: Images,
+    labels: Int[Tensor, " n"],
+    size: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """Share of images whose class is named first.
+
+    Args:
+        logits: of images in [0, 1], at `size`.
+        images: the test set; other sizes than `size` are resized.
+        labels: its labels, as places among the logits.
+        size: pixels a side that the classifier wants.
+        device: where it wants them.
+
+    Returns:
+        `value`, its 95 % interval `low` to `high` (Wilson), and `chance`, what naming the commonest class
+        scores.
+    """
+    correct = 0
+    for index in torch.arange(len(images)).split(256):
+        x = to_float(images.take(index).to(device))
+        if x.shape[-2:] != (size, size):
+            x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)
+        correct += int((logits(x).argmax(1).cpu() == labels[index]).sum())
+    low, high = wilson(correct, len(images))
+    chance = labels.bincount().max().item() / len(images)
+    return {"value": correct / len(images), "low": low, "high": high, "chance": chance}
+
+
+@torch.no_grad()
+def likeliest(
+    logits: Callable[[Tensor], Tensor],
+    images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"],
+    classes: tuple[str, ...],
+) -> list[tuple[str, float]]:
+    """The likeliest class of each image, and its probability. Floats are in [0, 1]."""
+    images = images if images.is_floating_point() else to_float(images)
+    probability, place = logits(images).softmax(1).max(1)
+    return [(classes[c], p) for c, p in zip(place.tolist(), probability.tolist(), strict=True)]

@@ -1,0 +1,118 @@
+"""Multi-block masks (I-JEPA §3) with a fixed budget: every shape is known before a mask is drawn.
+
+The official collator draws blocks until they fit, then cuts every context in the batch to the shortest one,
+in raster order: the bottom rows are hardly ever seen. Here M blocks of L patches leave at least N − M·L
+patches free whatever their places, so each context keeps exactly that many of its free patches, at random:
+nothing to retry, nothing to cut, no place preferred.
+
+B batch · N patches · K context patches · M blocks · L patches a block
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from foretell.errors import ForetellError
+
+
+@dataclass(frozen=True)
+class BlockMasks:
+    """I-JEPA's masks: M target blocks, and a context that sees none of them. The defaults are the paper's."""
+
+    blocks: int = 4
+    """M, target blocks an image; they may overlap."""
+    scale: tuple[float, float] = (0.15, 0.2)
+    """Area of a target block, as a share of the image."""
+    aspect: tuple[float, float] = (0.75, 1.5)
+    """Height over width of a target block."""
+    context_scale: tuple[float, float] = (0.85, 1.0)
+    """Area of the square the context is taken from first."""
+    keep: Literal["random", "raster"] = "random"
+    """`random`: a fixed budget of free patches at random. `raster`: the official cut to the batch's minimum,
+    first patches first; biased, for comparison only."""
+
+    def draw(
+        self, generator: torch.Generator, grid: tuple[int, int], batch: int
+    ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B M L"]]:
+        """Draw masks for a batch; block size is shared by the batch, places are each sample's own.
+
+        Args:
+            generator: source of chance; its device is where the indices are made.
+            grid: rows and columns of patches.
+            batch: B.
+
+        Returns:
+            Context indices, ascending, and target indices; the two never share a patch.
+
+        Raises:
+            ForetellError: the blocks cover the whole grid, so that nothing is left to see.
+        """
+        N = grid[0] * grid[1]
+        most = max(int(self.scale[1] * N), 1)  # rounding a block's sides may not take more than was asked
+        size = block_size(_uniform(generator, self.scale), _uniform(generator, self.aspect), grid, most)
+        target_index = place(generator, grid, size, (batch, self.blocks))
+        hidden = torch.zeros(batch, N, dtype=torch.bool, device=generator.device)
+        hidden.scatter_(1, target_index.flatten(1), True)
+
+        square = block_size(_uniform(generator, self.context_scale), 1.0, grid, N)
+        inside = torch.zeros_like(hidden).scatter_(1, place(generator, grid, square, (batch,)), True)
+        if self.keep == "raster":
+            free = inside & ~hidden
+            K = int(free.sum(1).min())
+            score = free.float() - torch.arange(N, device=free.device) / N
+        else:
+            K = N - target_index[0].numel()
+            # free and inside the square first, then free, and hidden never: there are always K free ones
+            chance = torch.rand(hidden.shape, generator=generator, device=hidden.device)
+            score = (~hidden).float() * (1 + inside) + chance
+        if min(K, N - self.blocks * most) < 1:
+            raise ForetellError(
+                f"{self.blocks} blocks of up to {most} patches may cover the whole {grid[0]}×{grid[1]} grid: "
+                "use fewer or smaller blocks, or smaller patches"
+            )
+        return score.topk(K, dim=1).indices.sort(dim=1).values, target_index
+
+
+def complement(index: Int[Tensor, "B K"], patches: int) -> Int[Tensor, "B {patches}-K"]:
+    """All of N patches that are not in `index` (which repeats none), ascending."""
+    seen = torch.zeros(len(index), patches, dtype=torch.uint8, device=index.device).scatter_(1, index, 1)
+    return seen.argsort(dim=1, stable=True)[:, : patches - index.shape[1]]
+
+
+def block_size(scale: float, aspect: float, grid: tuple[int, int], most: int) -> tuple[int, int]:
+    """Rows and columns, at least 1 × 1, of a block that fits the grid.
+
+    Args:
+        scale: area, as a share of the grid.
+        aspect: height over width.
+        grid: rows and columns of patches.
+        most: patches that rounding must not exceed (on a small grid it would, and hide everything).
+    """
+    area = scale * grid[0] * grid[1]
+    rows = min(max(round(sqrt(area * aspect)), 1), grid[0], most)
+    return rows, min(max(round(sqrt(area / aspect)), 1), grid[1], most // rows)
+
+
+def place(
+    generator: torch.Generator, grid: tuple[int, int], size: tuple[int, int], shape: tuple[int, ...]
+) -> Int[Tensor, "... L"]:
+    """Put blocks of `size` anywhere on the grid, each place equally likely: the patch indices [*shape, L]."""
+    device = generator.device
+    top, left = (
+        torch.randint(n - s + 1, shape, generator=generator, device=device).unsqueeze(-1)
+        for n, s in zip(grid, size, strict=True)
+    )
+    rows, columns = torch.arange(size[0], device=device), torch.arange(size[1], device=device)
+    offset = rows.unsqueeze(1) * grid[1] + columns
+    return top * grid[1] + left + offset.flatten()
+
+
+def _uniform(generator: torch.Generator, span: tuple[float, float]) -> float:
+    low, high = span
+    return low + (high - low) * torch.rand((), generator=generator, device=generator.device).item()

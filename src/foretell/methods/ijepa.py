@@ -1,0 +1,57 @@
+"""I-JEPA: Assran et al., "Self-Supervised Learning from Images with a Joint-Embedding Predictive
+Architecture", CVPR 2023, arXiv:2301.08243.
+
+    1/M Σᵢ Σ_{j∈Bᵢ} d(ŝ_yⱼ, s_yⱼ)        §3: from one context, the latents of M blocks of the same image
+
+Differs from the paper:
+- d is the smooth L1 distance to layer-normed targets, as in the released code; the paper prints L2.
+- A fixed budget of context patches, kept at random (see `foretell.masking`); the released code cuts in raster
+  order.
+- Block area and aspect are drawn independently; the released code uses one random number for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from foretell import losses
+from foretell.augment import random_resized_crop, to_float
+from foretell.jepa import JEPA
+from foretell.masking import BlockMasks
+from foretell.nn.predictor import Predictor, PredictorConfig
+from foretell.nn.queries import MaskTokens
+from foretell.nn.vit import ViT, ViTConfig
+from foretell.views import Views
+
+
+@dataclass(frozen=True)
+class IJEPAConfig:
+    """What an I-JEPA is built from."""
+
+    encoder: ViTConfig = field(default_factory=ViTConfig)
+    predictor: PredictorConfig = field(default_factory=PredictorConfig)
+    masks: BlockMasks = field(default_factory=BlockMasks)
+    crop: tuple[float, float] = (0.3, 1.0)
+    """Area of the random crop, as a share of the photograph; the only augmentation."""
+
+
+class IJEPA(JEPA):
+    """Predict blocks of an image from the rest of it, in latent space."""
+
+    config: IJEPAConfig
+
+    def __init__(self, config: IJEPAConfig) -> None:
+        encoder = ViT(config.encoder)
+        predictor = Predictor(config.predictor, encoder.width, MaskTokens(config.predictor.width))
+        super().__init__(encoder, predictor, losses.smooth_l1, config)
+
+    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
+        """x = y = a random crop; context and target blocks differ."""
+        c = self.config
+        y = random_resized_crop(to_float(images), c.encoder.image_size, generator, c.crop, flip=0.0)
+        context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
+        return Views(y, y, context_index, target_index)

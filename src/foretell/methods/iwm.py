@@ -1,0 +1,83 @@
+"""Image World Models: Garrido et al., "Learning and Leveraging World Models in Visual Representation
+Learning", 2024, arXiv:2403.00504.
+
+    L(x, y) = Σ_{i ∉ context} ‖ p_φ(f_θ(x), a_{x→y}, m_a)ᵢ − f^EMA(y)ᵢ ‖²₂        §3, eq. 1
+
+One crop of a photograph becomes a target y, with its colours jittered, and a source x, jittered and then
+destroyed (grayscale, blur, solarize) and masked. The predictor is told the way from x to y, a_{x→y}, and the
+places m_a.
+
+Differs from the paper:
+- Targets are layer-normed, as in I-JEPA; the paper does not say.
+- The visible patches are a fixed budget of those outside the four rectangles (see `foretell.masking`), and
+  all others are predicted, jointly: the rectangles and the few free patches over budget.
+- Strengths of the random crop are not printed: I-JEPA's (0.3, 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from foretell import losses
+from foretell.augment import Photometric, random_resized_crop, to_float
+from foretell.jepa import JEPA
+from foretell.masking import BlockMasks, complement
+from foretell.nn.predictor import Predictor, PredictorConfig
+from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned
+from foretell.nn.vit import ViT, ViTConfig
+from foretell.views import Views
+
+
+@dataclass(frozen=True)
+class IWMConfig:
+    """What an image world model is built from."""
+
+    encoder: ViTConfig = field(default_factory=ViTConfig)
+    predictor: PredictorConfig = field(default_factory=PredictorConfig)
+    masks: BlockMasks = field(default_factory=BlockMasks)
+    augment: Photometric = field(default_factory=Photometric)
+    conditioning: Literal["feature", "sequence", "none"] = "feature"
+    """How the predictor learns of the action: mixed into mask tokens, as tokens of its own, or not at all."""
+    chained: bool = False
+    """Jitter the source on top of the target (main text) rather than independently of it (appendix)."""
+    crop: tuple[float, float] = (0.3, 1.0)
+    """Area of the random crop, as a share of the photograph."""
+
+
+class IWM(JEPA):
+    """Predict what a change of colour, or the undoing of a blur, does to a latent."""
+
+    config: IWMConfig
+
+    def __init__(self, config: IWMConfig) -> None:
+        encoder = ViT(config.encoder)
+        width, actions = config.predictor.width, len(config.augment.parameters)
+        queries = {
+            "feature": lambda: FeatureConditioned(width, actions),
+            "sequence": lambda: SequenceConditioned(width, actions),
+            "none": lambda: MaskTokens(width),
+        }[config.conditioning]()
+        super().__init__(encoder, Predictor(config.predictor, encoder.width, queries), losses.l2, config)
+        self.actions = config.augment
+
+    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
+        """x = destroy(jitter(crop)), masked; y = jitter(crop); a = the way from x to y."""
+        c, augment = self.config, self.config.augment
+        B = len(images)
+        crop = random_resized_crop(to_float(images), c.encoder.image_size, generator, c.crop)
+
+        jitter = augment.jitter(generator, B)
+        y = augment.apply(crop, jitter)
+        origin, start = (y, augment.identity(B, y.device)) if c.chained else (crop, jitter)
+        state = augment.destroy(generator, augment.jitter(generator, B))
+        x = augment.apply(origin, state)
+        action = augment.action(source=state, target=start)
+
+        context_index, _ = c.masks.draw(generator, c.encoder.grid, B)
+        target_index = complement(context_index, crop.shape[-1] ** 2 // c.encoder.patch_size**2).unsqueeze(1)
+        return Views(x, y, context_index, target_index, action)

@@ -1,0 +1,1 @@
+"""Networks: encoders, predictors and what they are made of."""

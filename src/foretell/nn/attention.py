@@ -1,0 +1,47 @@
+"""Multi-head attention: the one place that decides how softmax(QKᵀ/√d)V is computed.
+
+B batch · N tokens · Q tokens that ask · D width · h heads · d width of a head
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def attend(
+    q: Float[Tensor, "B h Q d"], k: Float[Tensor, "B h N d"], v: Float[Tensor, "B h N d"]
+) -> Float[Tensor, "B h Q d"]:
+    """softmax(QKᵀ/√d)V.
+
+    In bfloat16 on a CPU the fused kernel's backward pass is several times slower than three plain products,
+    so there it is written out. Everywhere else the fused kernel is as fast or faster.
+    """
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+        return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1) @ v
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+class Attention(nn.Module):
+    """Self-attention with a fused projection; `forward(x, n)` lets only the first n tokens ask."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(
+                f"width {width} cannot be split into {heads} heads: choose a multiple of the heads"
+            )
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ D"]:
+        """[B, N, D] -> [B, n or N, D]."""
+        if n is None:
+            q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        else:
+            D = x.shape[-1]
+            weight, bias = self.qkv.weight, self.qkv.bias
+            q = F.linear(x[:, :n], weight[:D], bias[:D]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            k, v = F.linear(x, weight[D:], bias[D:]).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return self.proj(attend(q, k, v).transpose(1, 2).flatten(2))

@@ -1,0 +1,46 @@
+"""Attentive pooling: from patch latents to one vector, by a learned query (V-JEPA §4.2; IWM's heads).
+
+B batch · N patches · D width
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foretell.nn.attention import attend
+from foretell.nn.vit import initialise
+
+
+class AttentivePooler(nn.Module):
+    """A learned query attends over all latents, then a residual MLP and a norm: [B, N, D] -> [B, D]."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.query = nn.Parameter(torch.empty(width))
+        self.kv = nn.Linear(width, 2 * width)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        initialise(self, nn.ModuleList())
+        nn.init.trunc_normal_(self.query, std=0.02)
+
+    def forward(self, latents: Float[Tensor, "B N D"]) -> Float[Tensor, "B D"]:
+        """Latents to one vector a sample."""
+        query = self.query.expand(len(latents), 1, -1)
+        q = query.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.kv(self.norm1(latents)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        x = query + attend(q, k, v).transpose(1, 2).flatten(2)
+        x = x + self.mlp(self.norm2(x))
+        return self.norm(x)[:, 0]
+
+
+class AttentiveClassifier(nn.Sequential):
+    """Attentive pooling, then a linear layer: [B, N, D] -> [B, classes]."""
+
+    def __init__(self, width: int, heads: int, classes: int) -> None:
+        pooler, head = AttentivePooler(width, heads), nn.Linear(width, classes)
+        nn.init.trunc_normal_(head.weight, std=0.02)
+        nn.init.zeros_(head.bias)
+        super().__init__(pooler, head)

@@ -1,0 +1,71 @@
+"""What the predictor asks with: a token a position, told or not told of the action.
+
+A query module maps positions [B, L, d] and actions [B, A] to tokens [B, L + E, d]: the first L are asked and
+answered; up to E more only inform.
+
+B batch · L positions asked · E informing tokens · d predictor width · A action parameters
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class MaskTokens(nn.Module):
+    """I-JEPA §3: one learned token, plus the position it asks for. It knows nothing of actions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.empty(width))
+        nn.init.trunc_normal_(self.token, std=0.02)
+
+    def forward(
+        self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
+    ) -> Float[Tensor, "B _ d"]:
+        """[B, L, d] -> [B, L, d]; the action is not read."""
+        return self.token + position
+
+
+class FeatureConditioned(MaskTokens):
+    """IWM §4, "feature": the action joins every mask token's features, a three-layer MLP mixes them."""
+
+    def __init__(self, width: int, actions: int) -> None:
+        super().__init__(width)
+        self.mix = nn.Sequential(
+            nn.Linear(width + actions, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+        )
+
+    def forward(
+        self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
+    ) -> Float[Tensor, "B _ d"]:
+        """[B, L, d], [B, A] -> [B, L, d]."""
+        assert action is not None, "a conditioned predictor needs an action (zeros for none)"
+        tokens = super().forward(position)
+        return self.mix(torch.cat([tokens, action.unsqueeze(1).expand(-1, tokens.shape[1], -1)], -1))
+
+
+class SequenceConditioned(MaskTokens):
+    """IWM §4, "sequence": the action joins the sequence, a token a parameter, each by its own linear map.
+
+    With one shared map attention could not tell the parameters apart.
+    """
+
+    def __init__(self, width: int, actions: int) -> None:
+        super().__init__(width)
+        self.weight = nn.Parameter(torch.empty(actions, width))
+        self.bias = nn.Parameter(torch.empty(actions, width))
+        nn.init.trunc_normal_(self.weight, std=0.02)
+        nn.init.trunc_normal_(self.bias, std=0.02)
+
+    def forward(
+        self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
+    ) -> Float[Tensor, "B _ d"]:
+        """[B, L, d], [B, A] -> [B, L + A, d]."""
+        assert action is not None, "a conditioned predictor needs an action (zeros for none)"
+        return torch.cat([super().forward(position), action.unsqueeze(-1) * self.weight + self.bias], 1)

@@ -1,0 +1,145 @@
+"""The vision transformer (Dosovitskiy et al. 2021) as the JEPA family uses it: no class token, no dropout,
+positions that fit any grid, and patches dropped before they are embedded.
+
+B batch · C channels · N patches · K kept patches · P pixels a patch · D width
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from foretell.errors import ForetellError
+from foretell.nn.attention import Attention
+from foretell.nn.positions import sincos
+from foretell.views import take
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """Size of an encoder. Parameters: about 12 · depth · width²."""
+
+    image_size: int = 64
+    """Pixels a side of the training images. The encoder itself takes any multiple of the patch size."""
+    patch_size: int = 8
+    """Pixels a side of a patch."""
+    width: int = 192
+    depth: int = 6
+    heads: int = 3
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Channel means taken off the pixels (in [0, 1]) before anything else: ImageNet's."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ForetellError(
+                f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}"
+            )
+        if self.width % self.heads:
+            raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of a training image."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float = 4.0) -> None:
+        super().__init__()
+        hidden = int(width * mlp_ratio)
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential()
+        self.mlp.add_module("fc1", nn.Linear(width, hidden))
+        self.mlp.add_module("act", nn.GELU())
+        self.mlp.add_module("fc2", nn.Linear(hidden, width))
+
+    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ D"]:
+        """[B, N, D] -> [B, n or N, D]."""
+        x = x[:, :n] + self.attn(self.norm1(x), n)
+        return x + self.mlp(self.norm2(x))
+
+
+def initialise(root: nn.Module, blocks: nn.ModuleList) -> None:
+    """Truncated normals of σ = 0.02; what each block adds is scaled by 1/√(2·depth so far), as in I-JEPA."""
+    for module in root.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for depth, block in enumerate(blocks, start=1):
+        for name, parameter in block.named_parameters():
+            if name in ("attn.proj.weight", "mlp.fc2.weight"):
+                parameter.data.div_((2.0 * depth) ** 0.5)
+
+
+def patchify(x: Shaped[Tensor, "B C *size"], patch: tuple[int, ...]) -> Shaped[Tensor, "B N P"]:
+    """Cut into patches: N in raster order, P = C · prod(patch) with channels slowest."""
+    B, C, *size = x.shape
+    split = [n for side, p in zip(size, patch, strict=True) for n in (side // p, p)]
+    rows, inside = range(2, 2 + len(split), 2), range(3, 3 + len(split), 2)
+    return x.reshape(B, C, *split).permute(0, *rows, 1, *inside).reshape(B, -1, C * prod(patch))
+
+
+class ViT(nn.Module):
+    """Images to patch latents."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.width = config.width
+        self.patch = (config.patch_size, config.patch_size)
+        self.register_buffer("mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
+        self.patch_embed = nn.Linear(3 * prod(self.patch), config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        initialise(self, self.blocks)
+
+    def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
+        """Patches along each axis of x. Raises ValueError where the patches do not fill the image."""
+        size = tuple(x.shape[2:])
+        if len(size) != len(self.patch) or any(s % p for s, p in zip(size, self.patch, strict=True)):
+            raise ValueError(f"an image of {size} pixels cannot be cut into patches of {self.patch}")
+        return tuple(s // p for s, p in zip(size, self.patch, strict=True))
+
+    def forward(
+        self, x: Float[Tensor, "B 3 H W"], index: Int[Tensor, "B K"] | None = None
+    ) -> Float[Tensor, "B _ D"]:
+        """Encode.
+
+        Args:
+            x: pixels in [0, 1], sides multiples of the patch size.
+            index: the patches to keep; None keeps all.
+
+        Returns:
+            [B, K or N, D]: a latent a kept patch, in the order of `index`.
+        """
+        position = sincos(self.width, self.grid(x)).to(x.device)
+        patches = patchify((x - self.mean) / self.std, self.patch)
+        if index is not None:  # embedding and encoding cost what is kept, not what there is
+            patches, position = take(patches, index), position[index]
+        h = self.patch_embed(patches) + position
+        for block in self.blocks:
+            h = block(h)
+        return self.norm(h)
+
+
+def pool(latents: Float[Tensor, "B N D"]) -> Float[Tensor, "B D"]:
+    """Mean over patches: the global embedding (I-JEPA evaluates and searches with this one)."""
+    return latents.mean(1)
+
+
+def layer_norm(latents: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+    """Each latent to mean 0 and variance 1 over its channels, without parameters, in float32."""
+    return F.layer_norm(latents.float(), latents.shape[-1:])

@@ -1,0 +1,24 @@
+"""Named runs. Each recipe is a function whose docstring says what it is, what it takes and what to expect.
+
+`foretell train NAME --data DATA --out RUN` runs one; any field of it can be changed by a flag.
+"""
+
+from collections.abc import Callable
+
+from foretell.recipes import cpu, paper
+from foretell.recipes.recipe import Recipe
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "iwm": cpu.iwm,
+    "ijepa": cpu.ijepa,
+    "iwm-mini": cpu.iwm_mini,
+    "iwm-inv-12x384": paper.iwm_inv_12x384,
+    "iwm-equi-18x384": paper.iwm_equi_18x384,
+    "iwm-equi-36x512": paper.iwm_equi_36x512,
+    "ijepa-vitb16": paper.ijepa_vitb16,
+    "ijepa-vitl16": paper.ijepa_vitl16,
+    "ijepa-vith14": paper.ijepa_vith14,
+}
+"""name -> recipe. Small ones for a CPU first, then the papers' own sizes."""
+
+__all__ = ["RECIPES", "Recipe"]

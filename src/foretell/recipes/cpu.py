@@ -1,0 +1,28 @@
+"""Small runs that a laptop's processor finishes."""
+
+from foretell.augment import Photometric
+from foretell.methods import IJEPAConfig, IWMConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import ViTConfig
+from foretell.recipes.recipe import Recipe
+from foretell.train.loop import TrainConfig
+
+SMALL = ViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
+MINI = ViTConfig(image_size=32, patch_size=4, width=192, depth=4, heads=3)
+
+
+def iwm() -> Recipe:
+    """An image world model of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
+    return Recipe(IWMConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=6, heads=3)), TrainConfig())
+
+
+def ijepa() -> Recipe:
+    """An I-JEPA of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
+    return Recipe(IJEPAConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def iwm_mini() -> Recipe:
+    """The image world model that ships as `iwm-mini`: 32 pixels, strong jitter."""
+    augment = Photometric(brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
+    model = IWMConfig(encoder=MINI, predictor=PredictorConfig(width=96, depth=6, heads=3), augment=augment)
+    return Recipe(model, TrainConfig(steps=5000, lr=2e-3))

@@ -1,0 +1,17 @@
+"""What a recipe is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from foretell.train.loop import TrainConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model and how it is trained."""
+
+    model: Any
+    """The configuration of a method, such as `foretell.methods.IWMConfig`."""
+    train: TrainConfig

@@ -1,0 +1,1 @@
+"""Training: schedules, optimiser, loop, checkpoints, monitors."""

@@ -1,0 +1,77 @@
+"""Everything a run needs to go on, in one safetensors file: whole tensors, whatever number of processes wrote them.
+
+A file saved by two processes holding slices resumes in one, and the other way round. What is a function of the step
+(schedules, the order of the data, every random number) is not saved at all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from foretell.errors import ForetellError
+from foretell.hub.files import load_weights, read_metadata, read_weights, write_weights
+from foretell.jepa import JEPA
+from foretell.train.world import World
+
+
+def save(folder: Path, step: int, model: JEPA, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
+    """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it."""
+    tensors = {f"model.{name}": _whole(t) for name, t in model.state_dict().items()}
+    names = {p: name for name, p in model.named_parameters()}
+    for p, state in optimizer.state.items():
+        tensors |= {f"optimizer.{names[p]}|{key}": _whole(t) for key, t in state.items()}
+    if world.first:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_weights(folder / f"step-{step:08d}.safetensors", tensors, {"step": str(step)})
+        for old in _all(folder)[:-keep]:
+            old.unlink()
+    world.wait()
+
+
+def resume(folder: Path, model: JEPA, optimizer: torch.optim.Optimizer) -> tuple[int, list[str]]:
+    """Load the newest whole checkpoint.
+
+    Returns:
+        The step it was saved after (0 where there is none), and a sentence for each damaged file passed over.
+    """
+    damaged: list[str] = []
+    for path in reversed(_all(folder)):
+        try:
+            tensors, step = read_weights(path), int(read_metadata(path)["step"])
+        except (ForetellError, KeyError) as error:
+            damaged.append(str(error))
+            continue
+        _load(model, optimizer, tensors, path)
+        return step, damaged
+    if damaged:
+        raise ForetellError(f"no checkpoint in {folder} can be read: {damaged[0]}")
+    return 0, damaged
+
+
+def _load(model: JEPA, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
+    whole = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
+    own = model.state_dict()
+    load_weights(model, {name: _like(own[name], t) if name in own else t for name, t in whole.items()}, path)
+    named = dict(model.named_parameters())
+    for key, t in tensors.items():
+        if key.startswith("optimizer."):
+            name, _, field = key.removeprefix("optimizer.").partition("|")
+            p = named[name]
+            optimizer.state[p][field] = _like(p, t) if t.shape == p.shape else t.to(p.device)
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*.safetensors"))
+
+
+def _whole(t: Tensor) -> Tensor:
+    return t.full_tensor() if isinstance(t, DTensor) else t
+
+
+def _like(own: Tensor, whole: Tensor) -> Tensor:
+    whole = whole.to(own.device)
+    return distribute_tensor(whole, own.device_mesh, own.placements) if isinstance(own, DTensor) else whole

@@ -1,0 +1,103 @@
+"""A run from its settings to a finished folder: config.json, metrics.jsonl, checkpoints/, and the model at the end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from foretell import __version__, hub
+from foretell.data import Images, load
+from foretell.errors import ForetellError
+from foretell.hub.files import read_json, to_config, write_json
+from foretell.methods import METHODS
+from foretell.train.loop import TrainConfig, Trainer
+from foretell.train.show import Show
+from foretell.train.world import World, enter, leave
+
+CHANGEABLE = {"steps", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"}
+"""What a resumed run may change: how far it goes, where, and what it writes; not what it learns. (Another number of
+steps stretches the schedules from there on.)"""
+
+
+def run(
+    model: Any, config: TrainConfig, data: str, out: Path, *, resume: bool = False, images: Images | None = None
+) -> None:
+    """Train a model in a folder of its own, which `foretell.load` then takes.
+
+    Args:
+        model: the configuration of a method, such as `IWMConfig`.
+        config: how to train.
+        data: what `foretell.data.load` takes.
+        out: the run's folder; it must be empty or absent, or hold the run to resume.
+        resume: go on with the run in `out`; starts it if it has not begun.
+        images: the photographs, if already loaded.
+
+    Raises:
+        ForetellError: the folder is taken, the settings differ from the resumed run's, or as `Trainer.run`.
+    """
+    world = enter(config.device)
+    try:
+        if out.exists() and not out.is_dir():
+            raise ForetellError(f"{out} is a file; --out names the run's folder")
+        if not resume and (out / "config.json").exists():
+            raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+        if images is None:
+            images = load(data, model.encoder.image_size, progress=world.first)
+        torch.manual_seed(config.seed)
+        built = next(kind for kind, schema in METHODS.values() if type(model) is schema)(model)
+        source = {"spec": str(data), "fingerprint": images.fingerprint}
+        _record(out, to_config(built) | {"train": asdict(config), "data": source}, world)
+        with Show(config.steps, quiet=not world.first) as show:
+            if images.skipped:
+                show.say(f"{len(images.skipped)} of {len(images) + len(images.skipped)} images could not be used")
+            Trainer(built, images, config, out, world, show).run(resume)
+        if world.first:  # read back what was saved: whole tensors, however the processes hold them
+            hub.save(hub.load(out), out)
+        world.wait()
+    finally:
+        leave()
+
+
+def _record(out: Path, settings: dict[str, Any], world: World) -> None:
+    """Write config.json; where there is one already, the settings must be the same."""
+    path = out / "config.json"
+    settings = json.loads(json.dumps(settings))  # tuples become lists, as they come back from a file
+    if path.exists():
+        before, now = _flat(read_json(path)), _flat(settings)
+        for name, value in now.items():
+            if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
+                raise ForetellError(
+                    f"{path}: {name} is {before.get(name)!r}, but {value!r} was asked for; "
+                    "a resumed run keeps its settings: give the same, or start anew with another --out"
+                )
+    world.wait()
+    if world.first:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(path, settings | {"versions": _versions(), "git": _git()})
+    world.wait()
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested names joined by dots: {"a": {"b": 1}} -> {"a.b": 1}."""
+    if not isinstance(value, dict):
+        return {prefix.removesuffix("."): value}
+    return {name: leaf for key, inner in value.items() for name, leaf in _flat(inner, f"{prefix}{key}.").items()}
+
+
+def _versions() -> dict[str, str]:
+    return {"foretell": __version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def _git() -> str | None:
+    """The revision of the checkout the command was given in, with a + where it has changes; None outside of one."""
+    try:
+        call = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,69 @@
+"""Progress for people: a live line on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+WORDS = {
+    "loss": "loss",
+    "constant": "constant",
+    "copy": "copy",
+    "spread": "spread",
+    "rankme": "RankMe",
+    "knn": "kNN",
+}
+
+
+class Show:
+    """Draws a run's steps, loss, speed and time left on standard error. Use as a context."""
+
+    def __init__(self, steps: int, every: float = 10.0, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.steps = steps
+        self.every = every
+        self.spoke = 0.0
+        self.bar = Progress(
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]:.4f} · {task.fields[speed]:,.0f} images/s"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task("train", total=steps, loss=float("nan"), speed=0.0)
+        self.first: tuple[float, int] | None = None
+
+    def __enter__(self) -> Show:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print one line above the progress."""
+        self.bar.console.print(text, highlight=False)
+
+    def step(self, done: int, loss: float, speed: float) -> None:
+        """Tell how far the run is."""
+        now = time.monotonic()
+        self.first = self.first or (now, done)
+        self.bar.update(self.task, completed=done, loss=loss, speed=speed)
+        if not self.console.is_terminal and (now - self.spoke >= self.every or done == self.steps):
+            self.spoke = now
+            began, at = self.first
+            left = (now - began) / (done - at) * (self.steps - done) if done > at else None
+            rest = "" if left is None else f" · {timedelta(seconds=round(left))} left"
+            self.say(f"step {done}/{self.steps} · loss {loss:.4f} · {speed:,.0f} images/s{rest}")
+
+    def measures(self, done: int, values: dict[str, float]) -> None:
+        """Print what the monitors measured."""
+        text = " · ".join(f"{WORDS.get(k, k)} {v:.1f}" if k == "rankme" else f"{WORDS.get(k, k)} {v:.3f}" for k, v in values.items())
+        self.say(f"  measured at {done}: {text}")

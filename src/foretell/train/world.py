@@ -1,0 +1,104 @@
+"""One process or many: what a training loop needs to know, and nothing it must have.
+
+Without torchrun there is no process group and no wrapper. Under torchrun each process holds a whole copy of the model
+(DDP), or with `shard` a slice of every parameter (FSDP2).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.nn.parallel import DistributedDataParallel
+
+from foretell.errors import ForetellError
+from foretell.jepa import JEPA
+from foretell.nn.vit import Block
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among all."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the files and shows the progress."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Return when every process has come here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """The mean of a tensor over all processes."""
+        if self.size > 1:
+            dist.all_reduce(value)
+            value /= self.size
+        return value
+
+
+def enter(device: str = "auto") -> World:
+    """Find the device and, under torchrun, join the other processes.
+
+    Args:
+        device: `auto` takes a GPU where there is one; otherwise a torch device such as `cpu` or `cuda:1`.
+
+    Raises:
+        ForetellError: the device is not a device or is not there.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    try:
+        place = torch.device(device)
+        if place.type == "cuda" and size > 1:
+            place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+            torch.cuda.set_device(place)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ForetellError(f"device {device!r} cannot be used here ({reason}); try --device cpu") from None
+    if size > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    return World(place, rank, size)
+
+
+def leave() -> None:
+    """Part from the other processes, if there are any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def distribute(model: JEPA, world: World, shard: bool) -> nn.Module:
+    """Put a model on the world's device and among its processes; returns what to call for the loss."""
+    model.to(world.device)
+    if world.size == 1:
+        return model
+    if not shard:
+        return DistributedDataParallel(model)
+    for module in model.modules():
+        if isinstance(module, Block):
+            fully_shard(module)
+    fully_shard(model)
+    for verb in ("encode", "target", "predict", "imagine"):  # called from outside, they must gather parameters too
+        register_fsdp_forward_method(model, verb)
+    return model
+
+
+def accumulating(model: nn.Module, last: bool) -> AbstractContextManager[None]:
+    """Hold back the exchange of gradients for all but the last part of a step."""
+    if isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(last)
+    elif isinstance(model, DistributedDataParallel) and not last:
+        return model.no_sync()
+    return nullcontext()

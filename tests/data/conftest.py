@@ -1,0 +1,61 @@
+"""Small images of one grey, written in every layout that a data set may have."""
+
+import io
+from functools import partial
+
+import pytest
+from PIL import Image
+
+from foretell.data import load, train_test
+
+
+@pytest.fixture
+def encoded():
+    """The bytes of a PNG of one grey."""
+
+    def encode(grey=0, size=(6, 5)):
+        file = io.BytesIO()
+        Image.new("L", size, grey).save(file, "PNG")
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def write(root, encoded):
+    """Write images below `root`: each name gets the grey of its place in the list."""
+
+    def write_images(*names):
+        for grey, name in enumerate(names):
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix.lower() == ".png":
+                path.write_bytes(encoded(grey))
+            else:
+                Image.new("RGB", (6, 5), (grey,) * 3).save(path)
+        return root
+
+    return write_images
+
+
+@pytest.fixture
+def cache_dir(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def read(cache_dir):
+    """`load`, quietly, with a cache of the test's own."""
+    return partial(load, size=4, cache_dir=cache_dir, progress=False)
+
+
+@pytest.fixture
+def divide(cache_dir):
+    """`train_test`, the same way."""
+    return partial(train_test, size=4, cache_dir=cache_dir, progress=False)

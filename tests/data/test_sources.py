@@ -1,0 +1,393 @@
+"""Folders, parquet files, torchvision's files, bundled photographs: what is found, and what is said if nothing is."""
+
+import json
+import os
+import struct
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from foretell.data.photographs import PHOTOGRAPHS, crop_boxes
+from foretell.errors import ForetellError
+
+
+def greys(images):
+    return images.take(range(len(images)))[:, 0, 0, 0].tolist()
+
+
+# Folders ------------------------------------------------------------------------------------------------------
+
+
+def test_flat_folder(write, read):
+    images = read(write("a.png", "b.PNG", "c.JPeG", "deep/er/d.bmp", "e.tif", "f.webp", "g.gif", "h.ppm"))
+    assert len(images) == 8
+    assert (images.labels, images.classes, images.skipped) == (None, (), ())
+    assert images.pixels.shape == (8, 3, 4, 4)
+
+
+def test_class_folders_are_labels_sorted_by_name(write, read):
+    images = read(write("dog/1.png", "cat/1.png", "dog/2.png", "bird/9.png"))
+    assert images.classes == ("bird", "cat", "dog")
+    assert images.labels.tolist() == [0, 1, 2, 2]
+    assert images.labels.dtype == torch.int64
+    assert greys(images) == [3, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cat/1.png", "dog/1.png", "loose.png"),
+        ("cat/1.png", "dog/deep/1.png"),
+        ("photos/1.png", "photos/2.png"),
+    ],
+)
+def test_other_folders_give_no_labels(write, read, names):
+    images = read(write(*names))
+    assert images.labels is None
+    assert images.classes == ()
+    assert len(images) == len(names)
+
+
+@pytest.mark.parametrize("test", ["test", "val", "valid", "validation", "Test"])
+def test_split_folders(write, read, divide, test):
+    root = write("train/cat/1.png", "train/dog/1.png", f"{test}/dog/1.png", "unlabelled/1.png")
+    assert greys(read(root)) == greys(read(root, split="train")) == [0, 1]
+    assert greys(read(root, split="test")) == [2]
+    train, held_out = divide(root)
+    assert train.classes == held_out.classes == ("cat", "dog")
+    assert held_out.labels.tolist() == [1]  # of the same classes, though the test split has no cat
+
+
+def test_test_is_preferred_to_validation(write, read):
+    assert greys(read(write("train/1.png", "val/1.png", "test/1.png"), split="test")) == [2]
+
+
+def test_train_alone_is_a_split_and_beside_other_classes_a_class(write, read):
+    root = write("train/cat/1.png", "train/dog/1.png")
+    assert read(root).classes == ("cat", "dog")
+    write("car/1.png", "train/1.png", "plane/1.png")
+    for name in ("cat", "dog"):
+        (root / "train" / name / "1.png").unlink()
+    assert read(root).classes == ("car", "plane", "train")
+
+
+def test_hidden_and_foreign_files_are_left_out(write, read):
+    root = write("a.png", ".b.png", "._a.png", "__MACOSX/a.png", ".ipynb_checkpoints/a.png")
+    (root / "notes.txt").write_text("no image")
+    assert len(read(root)) == 1
+
+
+def test_links(write, read, tmp_path, encoded):
+    root = write("a.png")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.png").write_bytes(encoded(1))
+    (root / "more").symlink_to(tmp_path / "elsewhere")
+    (root / "circle").symlink_to(root)
+    (root / "broken.png").symlink_to(root / "nothing.png")
+    (root / "itself.png").symlink_to(root / "itself.png")
+    os.mkfifo(root / "pipe.png")
+    images = read(root)
+    assert greys(images) == [0, 1]
+    assert {each.name for each in images.skipped} == {"broken.png", "itself.png"}
+
+
+def test_bad_images_are_skipped_with_reasons(write, read):
+    root = write("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
+    (root / "cat" / "0.png").write_bytes(b"")
+    (root / "dog" / "1.png").write_bytes(b"no image")
+    images = read(root)
+    assert greys(images) == [0, 1, 3]
+    assert images.labels.tolist() == [0, 0, 1]
+    assert {each.name: each.reason for each in images.skipped} == {
+        "cat/0.png": "empty file",
+        "dog/1.png": "not an image, or damaged at its beginning",
+    }
+    assert read(root).skipped == images.skipped  # from the cache
+
+
+def test_a_folder_named_like_the_bundled_photographs(write, read, root, monkeypatch):
+    write("photographs/a.png")
+    monkeypatch.chdir(root)
+    assert len(read("./photographs")) == len(read(Path("photographs"))) == 1
+
+
+# Parquet ------------------------------------------------------------------------------------------------------
+
+
+def table(encoded, first=0, count=4, image="image", labels="label", names=None, path=True):
+    rows = [{"bytes": encoded(first + n), **({"path": f"{n}.png"} if path else {})} for n in range(count)]
+    columns = {image: rows} | ({labels: [n % 2 for n in range(count)]} if labels else {})
+    made = pa.table(columns)
+    features = {image: {"_type": "Image"}}
+    if labels:
+        features[labels] = {"_type": "ClassLabel", "names": names}
+    if names:
+        made = made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    return made
+
+
+@pytest.mark.parametrize("folder", ["", "data"])
+@pytest.mark.parametrize("test", ["test-00000-of-00001", "valid-00000-of-00001", "validation"])
+def test_parquet_folder(root, read, divide, encoded, folder, test):
+    (root / folder).mkdir(exist_ok=True)
+    for part in range(2):
+        one = table(encoded, first=4 * part, names=["ant", "bee"])
+        pq.write_table(one, root / folder / f"train-0000{part}-of-00002.parquet", row_group_size=3)
+    pq.write_table(table(encoded, 100, names=["ant", "bee"]), root / folder / f"{test}.parquet")
+    (root / "logo.png").write_bytes(encoded(200))
+    train, held_out = divide(root)
+    assert greys(train) == list(range(8))
+    assert greys(held_out) == [100, 101, 102, 103]
+    assert train.labels.tolist() == [0, 1] * 4
+    assert train.classes == held_out.classes == ("ant", "bee")
+    one = root / folder / "train-00001-of-00002.parquet"
+    assert greys(read(one)) == [4, 5, 6, 7]
+
+
+def test_parquet_splits_by_folders(root, divide, encoded):
+    for split in ("train", "test"):
+        (root / "default" / split).mkdir(parents=True)
+        pq.write_table(table(encoded, len(split)), root / "default" / split / "0000.parquet")
+    assert [greys(part)[0] for part in divide(root)] == [5, 4]
+
+
+@pytest.mark.parametrize("name", ["training", "train_extra-0000", "trains", "part-0"])
+def test_names_that_are_no_splits(root, read, encoded, name):
+    pq.write_table(table(encoded), root / f"{name}.parquet")
+    pq.write_table(table(encoded), root / "other.parquet")
+    assert len(read(root)) == 8
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"img": "struct", "fine_label": [3, 3, 5, 5], "width": [9, 9, 9, 9]},
+        {"picture": "binary", "kind": [3, 3, 5, 5]},  # the only integers
+        {"a_mask": "other binary", "content": "large binary", "Label": [3, 3, 5, 5]},
+        {"image": "no path", "label": ["b", "b", "d", "d"]},
+        {"image": "struct", "label": [True, True, False, False]},
+    ],
+)
+def test_columns_without_metadata(root, read, encoded, columns):
+    data = [encoded(n) for n in range(4)]
+    kinds = {
+        "struct": lambda: pa.array([{"bytes": each, "path": None} for each in data]),
+        "no path": lambda: pa.array([{"bytes": each} for each in data]),
+        "binary": lambda: pa.array(data),
+        "large binary": lambda: pa.array(data, pa.large_binary()),
+        "other binary": lambda: pa.array([b"no", b"image", b"", None]),
+    }
+    made = {name: kinds[kind]() if isinstance(kind, str) else kind for name, kind in columns.items()}
+    pq.write_table(pa.table(made), root / "x.parquet")
+    images = read(root / "x.parquet")
+    assert greys(images) == [0, 1, 2, 3]
+    first = 1 if columns.get("label", [0])[0] is True else 0
+    assert images.labels.tolist() == [first, first, 1 - first, 1 - first]
+    assert len(images.classes) == 2
+
+
+def test_row_numbers_are_no_labels(root, read, encoded):
+    rows = pa.table({"image": [{"bytes": encoded(n)} for n in range(4)], "idx": [0, 1, 2, 3]})
+    pq.write_table(rows, root / "x.parquet")
+    assert read(root).labels is None
+
+
+def test_hidden_labels_of_a_test_split(root, divide, encoded):
+    pq.write_table(table(encoded), root / "train.parquet")
+    hidden = pa.table({"image": [{"bytes": encoded(9)}] * 2, "label": [-1, -1]})
+    pq.write_table(hidden, root / "test.parquet")
+    train, held_out = divide(root)
+    assert train.classes == ("0", "1")
+    assert (held_out.labels, held_out.classes) == (None, ())
+
+
+def test_bad_rows_are_skipped(root, read, encoded):
+    images = [{"bytes": encoded(0)}, None, {"bytes": None}, {"bytes": b"no"}, {"bytes": encoded(4)}, {"bytes": encoded(5)}]
+    made = pa.table({"image": images, "label": [7, 7, 7, 7, None, 8]})
+    pq.write_table(made, root / "x.parquet")
+    found = read(root)
+    assert greys(found) == [0, 5]
+    assert found.classes == ("7", "8")
+    assert [each.name for each in found.skipped] == [f"x.parquet row {n}" for n in (1, 2, 3, 4)]
+    assert [each.reason[:20] for each in found.skipped] == [
+        "the row holds no ima",
+        "the row holds no ima",
+        "not an image, or dam",
+        "its label is missing",
+    ]
+
+
+def test_real_parquet(shared_data, read):
+    images = read(shared_data / "cifar10" / "test-00000-of-00001.parquet", size=16)
+    assert len(images) == 10_000
+    assert images.classes[:2] == ("airplane", "automobile")
+    assert set(torch.bincount(images.labels).tolist()) == {1000}
+    assert not images.skipped
+
+
+# torchvision --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mnist(root):
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for part, count in (("train", 6), ("t10k", 2)):
+        pixels = np.arange(count, dtype=np.uint8).repeat(28 * 28)
+        labels = np.arange(count, dtype=np.uint8)
+        for name, shape, data in (("images-idx3", (count, 28, 28), pixels), ("labels-idx1", (count,), labels)):
+            head = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+            (folder / f"{part}-{name}-ubyte").write_bytes(head + data.tobytes())
+    return root
+
+
+def test_torchvision_with_a_train_flag(mnist, divide):
+    train, held_out = divide(f"torchvision:MNIST:{mnist}")
+    assert greys(train) == train.labels.tolist() == list(range(6))
+    assert greys(held_out) == [0, 1]
+    assert train.classes[3] == "3 - three"
+
+
+def test_torchvision_with_a_named_split(root, write, divide):
+    top = "imagenette2"
+    write(*(f"{top}/{split}/{name}/1.JPEG" for split in ("train", "val") for name in ("n01440764", "n02102040")))
+    train, held_out = divide(f"torchvision:Imagenette:{root}")
+    assert greys(train) == [0, 1]
+    assert greys(held_out) == [2, 3]
+    assert held_out.labels.tolist() == [0, 1]
+    assert "English springer" in train.classes[1]
+
+
+def test_torchvision_without_splits(root, write, read):
+    images = read(f"torchvision:ImageFolder:{write('cat/1.png', 'dog/1.png')}")
+    assert images.classes == ("cat", "dog")
+
+
+# Photographs --------------------------------------------------------------------------------------------------
+
+
+def test_photographs(divide, read):
+    train, held_out = divide("photographs", size=8)
+    assert (len(train), len(held_out)) == (4096, 512)
+    assert train.classes == held_out.classes == tuple(PHOTOGRAPHS)
+    assert set(Counter(train.labels.tolist()).values()) == {512}
+    assert not train.skipped
+    assert train.take(range(4096)).float().std(0).min() > 20
+    again = read("photographs", size=8, seed=1)
+    assert again.fingerprint != train.fingerprint
+    assert not torch.equal(again.take(range(512)), train.take(range(512)))
+
+
+@pytest.mark.parametrize("size", [(451, 300), (300, 451), (512, 512)])
+def test_crops_of_train_and_test_share_no_pixel(size):
+    def covered(split):
+        mask = np.zeros(size[::-1], bool)
+        for left, top, right, bottom in crop_boxes(size, split, 300, np.random.default_rng(0)):
+            assert right - left == bottom - top >= 0.19 * min(size)
+            assert 0 <= left < right <= size[0]
+            assert 0 <= top < bottom <= size[1]
+            mask[top:bottom, left:right] = True
+        return mask
+
+    train, held_out = covered("train"), covered("test")
+    assert not (train & held_out).any()
+    assert (train | held_out).mean() > 0.9
+
+
+# What is said -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_there(read, root, tmp_path):
+    with pytest.raises(ForetellError, match=r"nowhere.*not found; expected a folder of images"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(ForetellError, match="'': not found"):
+        read("")
+    with pytest.raises(ForetellError, match="no image in this folder .it holds no file at all"):
+        read(root)
+    (root / "a.heic").write_bytes(b"x")
+    with pytest.raises(ForetellError, match=r"found 1 \.heic"):
+        read(root)
+    with pytest.raises(ForetellError, match="neither a folder nor a parquet file"):
+        read(root / "a.heic")
+
+
+def test_no_usable_image(write, read, root, cache_dir):
+    write("a.png", "b.png")
+    for path in root.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ForetellError, match=r"pictures: no usable image among 2 \(a.png: empty file; b.png"):
+        read(root)
+    assert not [path for path in cache_dir.iterdir() if not path.name.endswith(".lock")]
+
+
+def test_wrong_size_and_split(write, read):
+    root = write("a.png")
+    with pytest.raises(ForetellError, match="size: found 0"):
+        read(root, size=0)
+    with pytest.raises(ForetellError, match="split: found 'dev'; expected 'train' or 'test'"):
+        read(root, split="dev")
+    with pytest.raises(ForetellError, match="names no test split"):
+        read(root, split="test")
+
+
+def test_parquet_errors(root, read, encoded):
+    path = root / "x.parquet"
+    path.write_bytes(b"")
+    with pytest.raises(ForetellError, match=r"x.parquet: not a whole parquet file"):
+        read(path)
+    pq.write_table(table(encoded, count=50), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ForetellError, match=r"x.parquet: not a whole parquet file"):
+        read(root)
+    path.write_bytes(whole[:4] + bytes(len(whole) // 3) + whole[4 + len(whole) // 3 :])
+    with pytest.raises(ForetellError, match=r"x.parquet: not a whole parquet file"):
+        read(root)
+    pq.write_table(pa.table({"text": ["a"], "blob": [b"b"], "label": [1]}), path)
+    with pytest.raises(ForetellError, match=r"x.parquet: no image column; found text: string, blob: binary"):
+        read(root)
+    pq.write_table(table(encoded), path)
+    pq.write_table(pa.table({"text": ["a"]}), root / "y.parquet")
+    with pytest.raises(ForetellError, match=r"y.parquet: has no column 'image'"):
+        read(root)
+
+
+def test_torchvision_errors(mnist, read, tmp_path):
+    for spec, said in {
+        "torchvision:MNIST": "expected torchvision:NAME:ROOT",
+        f"torchvision:Mnist:{mnist}": "no data set 'Mnist'; did you mean MNIST",
+        f"torchvision:zzzzzz:{mnist}": "expected a name of torchvision.datasets",
+        f"torchvision:MNIST:{tmp_path / 'nowhere'}": "there is no folder",
+        f"torchvision:CIFAR10:{mnist}": r"cannot open the train split .*not found or corrupted",
+        f"torchvision:FakeData:{mnist}": "is not read from a folder",
+        f"torchvision:EMNIST:{mnist}": "Unknown value",
+        f"torchvision:CocoDetection:{mnist}": "cannot open the all split",
+    }.items():
+        with pytest.raises(ForetellError, match=said):
+            read(spec)
+
+
+def test_photographs_without_scikit_image(read, monkeypatch):
+    monkeypatch.setattr("foretell.data.photographs.find_spec", lambda name: None)
+    with pytest.raises(ForetellError, match=r"astronaut.png.* not found in the installed scikit-image"):
+        read("photographs")
+
+
+def test_images_of_pillow_are_needed_from_torchvision(read, write):
+    root = write("cat/1.png")
+    with pytest.raises(ForetellError, match="torchvision"):
+        read(f"torchvision:VOCSegmentation:{root}")
+
+
+def test_grey_image_helpers_agree(encoded):
+    """What these tests rely on: a grey goes through decoding unchanged."""
+    from foretell.data.decode import decode
+
+    assert decode(encoded(77), 3).tolist() == np.full((3, 3, 3), 77).tolist()
+    assert decode(Image.new("L", (9, 9), 31), 3).max() == 31

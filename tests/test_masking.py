@@ -1,0 +1,125 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.errors import ForetellError
+from foretell.masking import BlockMasks, complement
+from foretell.masking.blocks import block_size, place
+
+SEEDS = st.integers(0, 2**31)
+SIDES = st.integers(4, 16)
+
+
+def draw(seed, grid, batch, **options):
+    return BlockMasks(**options).draw(torch.Generator().manual_seed(seed), grid, batch)
+
+
+def visible(context_index, patches):
+    return torch.zeros(len(context_index), patches, dtype=torch.bool).scatter_(1, context_index, True)
+
+
+def check_laws(context, target, patches):
+    for index in (context, target):
+        assert index.dtype == torch.int64
+        assert index.min() >= 0
+        assert index.max() < patches
+    assert (context.diff(dim=1) > 0).all(), "ascending, without repeats"
+    assert not visible(context, patches).gather(1, target.flatten(1)).any(), "no target is seen"
+
+
+@given(seed=SEEDS, grid=st.tuples(SIDES, SIDES), batch=st.integers(1, 8), blocks=st.integers(1, 4))
+def test_random_masks_never_overlap_and_keep_their_budget(seed, grid, batch, blocks):
+    patches = grid[0] * grid[1]
+    context, target = draw(seed, grid, batch, blocks=blocks)
+    check_laws(context, target, patches)
+    _, M, L = target.shape
+    assert context.shape == (batch, patches - M * L)
+
+
+@given(seed=SEEDS, side=st.integers(7, 16), batch=st.integers(1, 8))
+def test_raster_masks_never_overlap(seed, side, batch):
+    context, target = draw(seed, (side, side), batch, keep="raster")
+    check_laws(context, target, side * side)
+
+
+@given(seed=SEEDS, grid=st.tuples(SIDES, SIDES))
+def test_targets_are_rectangles_of_at_most_the_area_asked_for(seed, grid):
+    _, target = draw(seed, grid, 3)
+    rows, columns = target // grid[1], target % grid[1]
+    height = rows.amax(2) - rows.amin(2) + 1
+    width = columns.amax(2) - columns.amin(2) + 1
+    area = target.shape[2]
+    assert (height * width == area).all()
+    assert (target.sort().values.diff(dim=2) > 0).all()
+    assert area <= 0.2 * grid[0] * grid[1]
+
+
+def test_same_seed_same_masks():
+    for one, two in zip(draw(3, (8, 8), 4), draw(3, (8, 8), 4), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_the_defaults_fit_the_default_grid_whatever_is_drawn():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2000):  # block sides are rounded: 0.2 of 64 patches may not become 4 × 4
+        assert BlockMasks().draw(generator, (8, 8), 1)[0].shape[1] >= 8 * 8 * 0.2
+
+
+@pytest.mark.parametrize("keep", ["random", "raster"])
+@pytest.mark.parametrize("seed", range(5))
+def test_blocks_that_may_cover_the_grid_are_refused_at_the_first_draw(keep, seed):
+    with pytest.raises(ForetellError, match=r"6 blocks of up to 39 patches may cover the whole 14×14 grid"):
+        draw(seed, (14, 14), 2, blocks=6, keep=keep)
+
+
+def share_visible(keep):
+    """How often each patch of a 14 × 14 grid is seen, over 200 batches of 128."""
+    generator = torch.Generator().manual_seed(0)
+    masks = BlockMasks(keep=keep)
+    drawn = (masks.draw(generator, (14, 14), 128)[0] for _ in range(200))
+    return torch.stack([visible(index, 196).float().mean(0) for index in drawn]).mean(0).view(14, 14)
+
+
+def test_no_side_of_the_image_is_preferred():
+    seen = share_visible("random")
+    error = 5 * (2 * 0.25 / (200 * 128)) ** 0.5  # five standard deviations of a difference of two shares
+    for axes in ([0], [1], [0, 1]):
+        torch.testing.assert_close(seen, seen.flip(axes), atol=error, rtol=0)
+    assert seen[-1].mean() > 0.35
+    assert seen.min() > 0.08, "the middle, where most blocks lie"
+
+
+def test_the_official_cut_hardly_ever_shows_the_last_row():
+    seen = share_visible("raster")
+    assert seen[0].mean() > 0.3
+    assert seen[-1].mean() < 0.02
+
+
+def test_every_place_is_equally_likely_and_the_last_is_one_of_them():
+    n = 20_000
+    index = place(torch.Generator().manual_seed(0), (5, 7), (2, 3), (n,))
+    assert index[0].diff().tolist() == [1, 1, 5, 1, 1]
+    first, count = index[:, 0].unique(return_counts=True)
+    assert first.tolist() == [row * 7 + column for row in range(4) for column in range(5)]
+    assert (count / n - 1 / 20).abs().max() < 5 * (0.05 * 0.95 / n) ** 0.5
+    assert (index[:, -1] == 5 * 7 - 1).any()
+
+
+def test_block_sizes():
+    assert block_size(0.25, 1.0, (8, 8), 64) == (4, 4)
+    assert block_size(0.125, 2.0, (8, 8), 64) == (4, 2)  # twice as high as wide
+    assert block_size(0.001, 1.0, (8, 8), 64) == (1, 1)
+    assert block_size(1.0, 4.0, (8, 8), 64) == (8, 4)
+    assert block_size(0.2, 1.0, (8, 8), 12) == (4, 3)  # √12.8 rounds to 4, but 4 × 4 is a quarter
+
+
+@given(st.integers(2, 40).flatmap(lambda n: st.permutations(range(n))), st.data())
+def test_an_index_and_its_complement_are_everything(order, data):
+    n = len(order)
+    kept = data.draw(st.integers(1, n - 1))
+    index = torch.tensor([order[:kept], sorted(order)[:kept]])
+    rest = complement(index, n)
+    assert rest.shape == (2, n - kept)
+    assert (rest.diff(dim=1) > 0).all()
+    assert torch.cat([index, rest], 1).sort(1).values.tolist() == [list(range(n))] * 2
