@@ -26,3 +26,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data sets in {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Freshly initialised weights are the same in every run."""
+    torch.manual_seed(0)

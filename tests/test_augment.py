@@ -54,9 +54,7 @@ def gaussian_blur(image, sigma):
 def test_operations_agree_with_torchvision(ours, theirs, low, high, seed, shares):
     images = pictures(seed)
     values = low + (high - low) * torch.tensor(shares)
-    expected = torch.stack(
-        [theirs(image, value) for image, value in zip(images, values.tolist(), strict=True)]
-    )
+    expected = torch.stack([theirs(image, value) for image, value in zip(images, values.tolist(), strict=True)])
     torch.testing.assert_close(ours(images, values), expected, atol=1e-4, rtol=0)
 
 
@@ -99,6 +97,7 @@ def test_the_identity_changes_nothing_and_the_input_is_never_written_to():
     assert torch.equal(images, before)
 
 
+@settings(max_examples=30)
 @given(x=SEEDS, y=SEEDS)
 def test_actions_lie_in_a_box_are_antisymmetric_and_null_between_equal_states(x, y):
     source, target = states(x), states(y)
@@ -129,9 +128,7 @@ def test_a_parameter_that_cannot_change_has_a_null_action():
 
 
 def test_a_state_of_unknown_name_or_value_is_refused():
-    with pytest.raises(
-        ForetellError, match="'shade' is not a parameter of this model; it has brightness, contr"
-    ):
+    with pytest.raises(ForetellError, match="'shade' is not a parameter of this model; it has brightness, contr"):
         Photometric().state({"shade": 1.0})
     with pytest.raises(ForetellError, match=r"brightness is 3, but this model learned 0.6 to 1.4 \(factor\)"):
         Photometric().state({"brightness": 3.0})
@@ -192,13 +189,13 @@ def coordinates(batch, rows, columns):
 
 
 def test_crops_have_the_areas_and_aspects_asked_for_and_lie_anywhere_inside():
-    n, size = 4000, 16
+    n, size = 2000, 16
     crops = random_resized_crop(coordinates(n, 96, 128), size, generator(), flip=0.5)
     centre = slice(4, 12)  # away from the border, where bilinear reading is clipped
     step = crops[..., centre, centre].diff(dim=-1)[:, 0, 4].mean(-1)
     width = step.abs() * size
     height = crops[..., centre, centre].diff(dim=-2)[:, 1, :, 4].mean(-1) * size
-    assert (step < 0).float().mean().item() == pytest.approx(0.5, abs=0.04)
+    assert (step < 0).float().mean().item() == pytest.approx(0.5, abs=0.06)
     area = width * height
     assert 0.298 < area.min() < 0.32
     assert 0.95 < area.max() <= 1.001
@@ -208,7 +205,7 @@ def test_crops_have_the_areas_and_aspects_asked_for_and_lie_anywhere_inside():
     assert 1.3 < aspect.max() < 1.335
     middle = crops[:, :2, 7:9, 7:9].mean((2, 3))
     assert ((middle - torch.stack([width, height], 1) / 2).min() > -1e-3).all()
-    torch.testing.assert_close(middle.mean(0), torch.tensor([0.5, 0.5]), atol=0.01, rtol=0)
+    torch.testing.assert_close(middle.mean(0), torch.tensor([0.5, 0.5]), atol=0.02, rtol=0)
 
 
 def test_a_crop_shows_nothing_that_is_not_in_the_picture():

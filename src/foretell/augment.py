@@ -79,9 +79,7 @@ class Photometric:
             factor("saturation", self.saturation, "move the pixels away from their own grey; 1 leaves them"),
             Parameter("hue", "turns", -self.hue, self.hue, 0.0, False, "turn the colour circle; 0 leaves it"),
             Parameter("grayscale", "off or on", 0.0, 1.0, 0.0, True, "take the colours away"),
-            Parameter(
-                "blur", "pixels", 0.0, self.blur_sigma[1], 0.0, True, "blur by this standard deviation"
-            ),
+            Parameter("blur", "pixels", 0.0, self.blur_sigma[1], 0.0, True, "blur by this standard deviation"),
             Parameter("solarize", "off or on", 0.0, 1.0, 0.0, True, "invert the bright half of the values"),
         )
 
@@ -103,15 +101,11 @@ class Photometric:
         theta = self.identity(1)
         for name, value in values.items():
             if name not in self.names:
-                raise ForetellError(
-                    f"{name!r} is not a parameter of this model; it has {', '.join(self.names)}"
-                )
+                raise ForetellError(f"{name!r} is not a parameter of this model; it has {', '.join(self.names)}")
             column = self.names.index(name)
             p = self.parameters[column]
             if not p.low <= value <= p.high:
-                raise ForetellError(
-                    f"{name} is {value:g}, but this model learned {p.low:g} to {p.high:g} ({p.unit})"
-                )
+                raise ForetellError(f"{name} is {value:g}, but this model learned {p.low:g} to {p.high:g} ({p.unit})")
             theta[0, column] = value
         return theta
 
@@ -271,9 +265,7 @@ def blur(images: Pixels, sigma: PerImage) -> Pixels:
 
     Along each axis a blur is a matrix, so a batch of different blurs is two small products.
     """
-    return (
-        _blur_matrix(images.shape[2], sigma) @ images @ _blur_matrix(images.shape[3], sigma).transpose(-2, -1)
-    )
+    return _blur_matrix(images.shape[2], sigma) @ images @ _blur_matrix(images.shape[3], sigma).transpose(-2, -1)
 
 
 def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
@@ -286,9 +278,7 @@ def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
     place = torch.arange(n, device=sigma.device).view(-1, 1) + offset.long()
     place = (n - 1) - ((n - 1) - place.abs()).abs()  # mirrored at both ends, the edge pixel not repeated
     matrix = kernel.new_zeros(len(sigma), n, n)
-    return matrix.scatter_add_(
-        2, place.expand(len(sigma), -1, -1), kernel.unsqueeze(1).expand(-1, n, -1)
-    ).unsqueeze(1)
+    return matrix.scatter_add_(2, place.expand(len(sigma), -1, -1), kernel.unsqueeze(1).expand(-1, n, -1)).unsqueeze(1)
 
 
 def solarize(images: Pixels, on: PerImage) -> Pixels:

@@ -20,6 +20,7 @@ from tyro.conf import Positional, arg
 
 from foretell import __version__
 from foretell.errors import ForetellError
+from foretell.leverage import FinetuneConfig
 from foretell.recipes import RECIPES
 from foretell.train.loop import TrainConfig
 
@@ -49,8 +50,9 @@ def train(args: list[str]) -> None:
 
     method = _first(args, "train", "METHOD", {name: _summary(recipe) for name, recipe in RECIPES.items()})
     recipe = RECIPES[method]()
+    schema: Any = Train[type(recipe.model)]  # pyrefly: ignore[invalid-annotation]
     flags = _parse(
-        Train[type(recipe.model)],
+        schema,
         args[1:],
         f"train {method}",
         inspect.getdoc(RECIPES[method]),
@@ -106,6 +108,92 @@ def evaluate(args: list[str]) -> None:
         Console().print(evaluate.table(report))
 
 
+@dataclass(frozen=True)
+class Finetune:
+    """Make a classifier of a world model by finetuning its predictor, its encoder, or both."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    data: Annotated[tuple[str, ...], arg(help=f"labelled images: {DATA}. Several tune one predictor for all")]
+    out: Annotated[Path, arg(help="folder for the classifier")]
+    finetune: Annotated[FinetuneConfig, arg(name="")] = field(default_factory=FinetuneConfig)
+    compare: Annotated[bool, arg(help="with several data sets: also tune a predictor for each alone")] = False
+    json: Annotated[bool, arg(help="print JSON instead of a summary")] = False
+    device: str = "auto"
+
+
+def finetune(args: list[str]) -> None:
+    """Make a classifier of a model: foretell finetune MODEL --data DATA --out OUT [--mode predictor|encoder|...]."""
+    from foretell import hub, leverage
+    from foretell.data import train_test
+    from foretell.train.world import enter
+
+    flags = _parse(Finetune, args, "finetune")
+    _empty(flags.out)
+    device = enter(flags.device).device
+    model = hub.load(flags.model, device)
+    size, seed = model.config.encoder.image_size, flags.finetune.seed
+    tasks = {spec: train_test(spec, size, seed=seed) for spec in flags.data}
+    if len(tasks) == 1:
+        classifier, report = leverage.finetune(model, *tasks[flags.data[0]], flags.finetune)
+        results = {flags.data[0]: report}
+    else:
+        classifier, report = leverage.multitask(model, tasks, flags.finetune, compare=flags.compare)
+        results = report["tasks"]
+    leverage.save_classifier(classifier, flags.out)
+    (flags.out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if flags.json:
+        print(json.dumps(report, indent=2))
+        return
+    for name, result in results.items():
+        for label, a in (("", result["accuracy"]), (" with a predictor of its own", result.get("separate"))):
+            if a:
+                interval = f"({a['low']:.3f} to {a['high']:.3f})"
+                print(f"{name}: accuracy {a['value']:.3f} {interval}{label}; chance {a['chance']:.3f}")
+
+
+@dataclass(frozen=True)
+class Imagine:
+    """Ask a model for a change, and see the picture its prediction comes nearest to."""
+
+    image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
+    out: Annotated[Path, arg(help="the picture to write (PNG)")]
+    bank: Annotated[int, arg(help="versions of the photograph the prediction is held against")] = 256
+    sweep: Annotated[
+        tuple[str, ...], arg(help="parameters to draw a row of; without any change asked for: colours")
+    ] = ()
+    seed: int = 0
+
+
+def imagine(args: list[str]) -> None:
+    """Draw what a model imagines: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
+    from foretell import hub, leverage
+
+    if args[:1] in ([], ["-h"], ["--help"]):
+        print("usage: foretell imagine MODEL IMAGE --out grid.png [--PARAMETER VALUE ...]\n")
+        print(f"MODEL is a {MODEL}.\n`foretell imagine MODEL --help` lists the changes it knows.")
+        sys.exit(0 if args else 2)
+    model = hub.load(args[0])
+    parameters = leverage.actions_of(model).parameters
+    # the model's own action space becomes flags: nothing here knows what the parameters mean
+    changes = [
+        (
+            p.name,
+            Annotated[bool if p.switch else float | None, arg(help=f"{p.help}; {p.low:g} to {p.high:g} {p.unit}")],
+            False if p.switch else None,
+        )
+        for p in parameters
+    ]
+    schema = make_dataclass("Imagine", changes, bases=(Imagine,), frozen=True)
+    flags = _parse(schema, args[1:], f"imagine {args[0]}", inspect.getdoc(Imagine))
+    values = {p.name: float(value) for p in parameters if (value := getattr(flags, p.name)) not in (None, False)}
+    image = leverage.read_image(flags.image, model.config.encoder.image_size)
+    asked = leverage.imagine(model, image, values, bank=flags.bank, seed=flags.seed) if values else None
+    swept = flags.sweep or (() if values else tuple(p.name for p in parameters if not p.destructive))
+    rows = leverage.sweep(model, image, *swept, bank=flags.bank, seed=flags.seed) if swept else {}
+    flags.out.parent.mkdir(parents=True, exist_ok=True)
+    leverage.draw(asked, rows).save(flags.out)
+
+
 def models(args: list[str]) -> None:
     """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
     from foretell import hub
@@ -120,7 +208,32 @@ def models(args: list[str]) -> None:
     print(hub.card(flags.name) if flags.name else "\n".join(hub.models()))
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": train, "evaluate": evaluate, "models": models}
+@dataclass(frozen=True)
+class Demo:
+    """Train a small image world model on bundled photographs, measure it, and write a report that explains it all."""
+
+    out: Annotated[Path, arg(help="folder for the run and report.html")] = Path("demo")
+    minutes: Annotated[float, arg(help="how long to train")] = 2.0
+    seed: int = 0
+    device: str = "auto"
+
+
+def demo(args: list[str]) -> None:
+    """See what a world model is: train one for two minutes, and open the report: foretell demo [--out demo]."""
+    from foretell.demo import demo as show
+
+    flags = _parse(Demo, args, "demo")
+    show(flags.out, flags.minutes, flags.seed, flags.device)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "demo": demo,
+    "train": train,
+    "evaluate": evaluate,
+    "finetune": finetune,
+    "imagine": imagine,
+    "models": models,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -149,9 +262,7 @@ class Usage(ForetellError):
     """The command's words are off; exit status 2."""
 
 
-def _parse(
-    schema: type[Parsed], args: list[str], prog: str, text: str | None = None, default: Any = None
-) -> Parsed:
+def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = None, default: Any = None) -> Parsed:
     """Parse flags; tyro's framed complaint becomes one sentence."""
     complaint = io.StringIO()
     extra = {} if default is None else {"default": default}
@@ -195,6 +306,12 @@ def _first(args: list[str], command: str, what: str, choices: dict[str, str]) ->
         found = f"{args[0]!r} is not one" if args else "none is given"
         raise Usage(f"{command} needs a {what} first, and {found}; there are {', '.join(choices)}")
     return args[0]
+
+
+def _empty(folder: Path) -> None:
+    """Refuse to write over what somebody made."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ForetellError(f"{folder} is not an empty folder: choose another --out")
 
 
 def _summary(thing: Callable[..., object]) -> str:

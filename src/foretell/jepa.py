@@ -53,9 +53,7 @@ class JEPA(nn.Module, ABC):
             generator: the only source of chance, on the images' device.
         """
 
-    def encode(
-        self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None
-    ) -> Float[Tensor, "B _ D"]:
+    def encode(self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_x [B, K, D]: latents of the visible patches of x in [0, 1]; of all N patches without an index."""
         return self.context_encoder(x, index)
 

@@ -35,7 +35,8 @@ def test_the_written_out_path_agrees_with_the_fused_kernel_forward_and_backward(
 def test_asking_with_the_first_tokens_only_is_the_first_rows_of_asking_with_all(dtype):
     attention = Attention(12, 3).to(dtype)
     x = torch.randn(2, 9, 12, dtype=dtype)
-    torch.testing.assert_close(attention(x, 4), attention(x)[:, :4])
+    atol = 1e-5 if dtype == torch.float32 else 0.01
+    torch.testing.assert_close(attention(x, 4), attention(x)[:, :4], atol=atol, rtol=0.02)
 
 
 def test_a_width_that_heads_do_not_divide_is_refused():

@@ -25,10 +25,7 @@ def test_patches_of_a_clip_run_through_time_rows_and_columns():
     clip = torch.arange(4 * 2 * 6).view(1, 1, 4, 2, 6)
     patches = patchify(clip, (2, 1, 3))
     expected = [
-        clip[0, 0, t : t + 2, r : r + 1, c : c + 3].flatten().tolist()
-        for t in (0, 2)
-        for r in (0, 1)
-        for c in (0, 3)
+        clip[0, 0, t : t + 2, r : r + 1, c : c + 3].flatten().tolist() for t in (0, 2) for r in (0, 1) for c in (0, 3)
     ]
     assert patches.tolist() == [expected]
 

@@ -112,7 +112,7 @@ def _find(spec: str | Path, size: int, seed: int) -> Splits:
         return parquet.find(root, tables) if tables else folder.find(root, files)
     if root.suffix.lower() == ".parquet" and os.path.isfile(root):
         return parquet.find(root, [file_at(root)])
-    found = "neither a folder nor a parquet file" if os.path.exists(root) else "not found"
+    found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
     raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED}.")
 
 

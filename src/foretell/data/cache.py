@@ -53,12 +53,8 @@ def cached(source: Source, size: int, folder: Path, progress: bool) -> Images:
             _build(source, size, home, progress)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ForetellError(
-                f"{folder}: the disk filled up while caching {source.name}. {_ELSEWHERE}"
-            ) from error
-        raise ForetellError(
-            f"{folder}: cannot cache images here ({error.strerror or error}). {_ELSEWHERE}"
-        ) from error
+            raise ForetellError(f"{folder}: the disk filled up while caching {source.name}. {_ELSEWHERE}") from error
+        raise ForetellError(f"{folder}: cannot cache images here ({error.strerror or error}). {_ELSEWHERE}") from error
     images = _open(home, fingerprint)
     if images is None:
         raise ForetellError(f"{home}: this cache vanished while it was made; run again.")
@@ -119,9 +115,7 @@ def _write(name: str, contents: Contents, size: int, part: Path, progress: bool)
         file.seek(0)
         _write_header(file, len(labels), size)
         file.flush()
-        os.fsync(
-            file.fileno()
-        )  # before the rename, so that a power cut cannot leave a named cache without its data
+        os.fsync(file.fileno())  # before the rename, so that a power cut cannot leave a named cache without its data
     known = [label for label in labels if label is not None]
     labelled = len(known) == len(labels)
     if labelled:
@@ -133,9 +127,7 @@ def _write(name: str, contents: Contents, size: int, part: Path, progress: bool)
 
 def _write_header(file: BinaryIO, count: int, size: int) -> None:
     """As long for every `count`: numpy pads the header so that arrays can grow."""
-    npy.write_array_header_1_0(
-        file, {"descr": "|u1", "fortran_order": False, "shape": (count, 3, size, size)}
-    )
+    npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (count, 3, size, size)})
 
 
 def _check_space(folder: Path, count: int, size: int, name: str) -> None:
@@ -161,9 +153,7 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         yield
         return
     try:
-        for stale in path.parent.glob(
-            f"{path.stem}.*.part"
-        ):  # of a process that was killed: nobody else is at it
+        for stale in path.parent.glob(f"{path.stem}.*.part"):  # of a process that was killed: nobody else is at it
             shutil.rmtree(stale, ignore_errors=True)
         yield
     finally:

@@ -11,7 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -70,9 +70,7 @@ def decode(raw: Raw, size: int) -> np.ndarray:
 
 def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, None]:
     """All images in their order, decoded by one thread a core; memory holds a few chunks at a time."""
-    threads = min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16
-    )
+    threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
     items, pending = iter(items), deque[Future[Decoded]]()
     with quiet_pillow(), ThreadPoolExecutor(threads, "decode") as pool:
         try:
@@ -112,9 +110,7 @@ def _decode(raw: Raw, size: int) -> np.ndarray:
 
 def _square(image: Image.Image, size: int) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
-        raise Unusable(
-            f"{image.width} × {image.height} pixels are more than {MAX_PIXELS // 10**6} megapixels"
-        )
+        raise Unusable(f"{image.width} × {image.height} pixels are more than {MAX_PIXELS // 10**6} megapixels")
     if isinstance(image, ImageFile.ImageFile):
         image.draft(None, (2 * size, 2 * size))  # JPEG decodes 1/2, 1/4 or 1/8 in a fraction of the time
     image.load()
@@ -127,10 +123,8 @@ def _square(image: Image.Image, size: int) -> np.ndarray:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
+    with suppress(Exception):  # broken EXIF says nothing about the picture
         ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # broken EXIF says nothing about the picture
-        pass
     return image
 
 

@@ -60,9 +60,7 @@ def _ending(file: File) -> str:
 
 
 def _fail(root: Path, files: list[File]) -> list[File]:
-    kinds = ", ".join(
-        f"{n} {ending or 'without ending'}" for ending, n in Counter(map(_ending, files)).most_common(3)
-    )
+    kinds = ", ".join(f"{n} {ending or 'without ending'}" for ending, n in Counter(map(_ending, files)).most_common(3))
     raise ForetellError(
         f"{root}: no image in this folder ({f'found {kinds}' if files else 'it holds no file at all'}); "
         f"expected files that end in {' '.join(sorted(ENDINGS))}, or parquet files with an image column."

@@ -48,9 +48,7 @@ class Images:
         Raises IndexError outside -N..N-1.
         """
         index = _positions(index, len(self))
-        return torch.from_numpy(
-            np.take(self.pixels, index if self.rows is None else self.rows[index], axis=0)
-        )
+        return torch.from_numpy(np.take(self.pixels, index if self.rows is None else self.rows[index], axis=0))
 
     def subset(self, index: Index) -> "Images":
         """The images at `index` in that order, with their labels. Shares the memory map; copies no pixel."""

@@ -95,17 +95,13 @@ class _Columns(NamedTuple):
 def _columns(path: Path) -> _Columns:
     with _opened(path) as file:
         schema, features = file.schema_arrow, _features(file.schema_arrow)
-        kinds = {
-            name: str(feature.get("_type")) for name, feature in features.items() if isinstance(feature, dict)
-        }
+        kinds = {name: str(feature.get("_type")) for name, feature in features.items() if isinstance(feature, dict)}
 
         said = [name for name in schema.names if kinds.get(name) == "Image"]
         structs = [field.name for field in schema if field.name not in kinds and _holds_bytes(field.type)]
         plain = [field.name for field in schema if field.name not in kinds and _is_binary(field.type)]
         found = _ranked(said, IMAGES) or _ranked(structs, IMAGES)
-        image = next(iter(found), None) or next(
-            (n for n in _ranked(plain, IMAGES) if _decodes(file, n)), None
-        )
+        image = next(iter(found), None) or next((n for n in _ranked(plain, IMAGES) if _decodes(file, n)), None)
         if image is None:
             held = ", ".join(f"{field.name}: {field.type}" for field in schema)
             raise ForetellError(
@@ -124,9 +120,7 @@ def _columns(path: Path) -> _Columns:
         return _Columns(image, label, tuple(map(str, classes)))
 
 
-def _labels(
-    files: list[Path], all_files: list[Path], columns: _Columns
-) -> tuple[list[int] | None, tuple[str, ...]]:
+def _labels(files: list[Path], all_files: list[Path], columns: _Columns) -> tuple[list[int] | None, tuple[str, ...]]:
     """A label for every row of `files`, -1 where it is missing, and the classes; None, () without labels."""
     name = columns.label
     if name is None:
@@ -135,9 +129,7 @@ def _labels(
     if columns.classes:
         known = list(range(len(columns.classes)))
     else:
-        known = sorted(
-            {value for column in values.values() for value in column if value not in (None, -1, "")}
-        )
+        known = sorted({value for column in values.values() for value in column if value not in (None, -1, "")})
     number = {value: index for index, value in enumerate(known)}
     labels = [number.get(value, -1) for path in files for value in values[path]]
     if 2 * labels.count(-1) >= len(labels):  # the hidden labels of a test split, or mostly unlabelled data
@@ -178,9 +170,7 @@ def _features(schema: "pa.Schema") -> dict[str, Any]:
 
 
 def _ranked(names: Iterable[str], preferred: tuple[str, ...]) -> list[str]:
-    return sorted(
-        names, key=lambda n: preferred.index(n.lower()) if n.lower() in preferred else len(preferred)
-    )
+    return sorted(names, key=lambda n: preferred.index(n.lower()) if n.lower() in preferred else len(preferred))
 
 
 def _is_binary(kind: "pa.DataType") -> bool:

@@ -58,9 +58,7 @@ def _read(folder: Path, split: str, seed: int) -> Contents:
 
 
 def _items(folder: Path, split: str, seed: int) -> Iterator[Item]:
-    def reader(
-        image: Image.Image, box: tuple[int, int, int, int], label: int
-    ) -> Callable[[], tuple[Image.Image, int]]:
+    def reader(image: Image.Image, box: tuple[int, int, int, int], label: int) -> Callable[[], tuple[Image.Image, int]]:
         return lambda: (image.crop(box), label)
 
     for label, (name, file) in enumerate(PHOTOGRAPHS.items()):

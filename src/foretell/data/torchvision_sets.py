@@ -33,12 +33,8 @@ def find(spec: str) -> Splits:
     make = _class(name)
     parameters = inspect.signature(make).parameters
     if "root" not in parameters:
-        raise ForetellError(
-            f"{spec}: torchvision's {name} is not read from a folder; expected a data set on disk."
-        )
-    kept = root / str(
-        getattr(make, "base_folder", name)
-    )  # where most keep their files; the root may hold others'
+        raise ForetellError(f"{spec}: torchvision's {name} is not read from a folder; expected a data set on disk.")
+    kept = root / str(getattr(make, "base_folder", name))  # where most keep their files; the root may hold others'
     files = [str(kept), *map(str, files_below(kept if kept.is_dir() else root))]
     splits = ("train", "test") if {"train", "split", "image_set"} & set(parameters) else ("all",)
     return {
@@ -55,9 +51,9 @@ def _class(name: str) -> Callable[..., Any]:
     from torchvision import datasets
 
     if name not in datasets.__all__:
-        near = difflib.get_close_matches(name.lower(), [n.lower() for n in datasets.__all__], 3)
-        near = [n for n in datasets.__all__ if n.lower() in near]
-        advice = f"did you mean {' or '.join(near)}?" if near else "expected a name of torchvision.datasets."
+        known = {each.lower(): each for each in datasets.__all__}
+        near = difflib.get_close_matches(name.lower(), known, 1)
+        advice = f"did you mean {known[near[0]]}?" if near else "expected a name of torchvision.datasets."
         raise ForetellError(f"torchvision has no data set {name!r}; {advice}")
     return getattr(datasets, name)
 

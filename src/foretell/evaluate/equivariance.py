@@ -142,9 +142,7 @@ def score(distances: Float[Tensor, "Q B"], right: Int[Tensor, " Q"]) -> Float[Te
     """
     own = distances.gather(1, right.unsqueeze(1))
     nearer, tied = (distances < own).sum(1), (distances == own).sum(1)
-    harmonic = torch.cat(
-        [torch.zeros(1), torch.arange(1.0, distances.shape[1] + 1).double().reciprocal().cumsum(0)]
-    )
+    harmonic = torch.cat([torch.zeros(1), torch.arange(1.0, distances.shape[1] + 1).double().reciprocal().cumsum(0)])
     reciprocal = (harmonic[nearer + tied] - harmonic[nearer]) / tied
     hits = [((k - nearer) / tied).clamp(0, 1) for k in HITS]
     return torch.stack([reciprocal, *hits], 1).float()
@@ -210,8 +208,7 @@ def _distances(
     distances = torch.cat(columns, 1)
     if not distances.isfinite().all():
         raise ForetellError(
-            "the model predicts latents that are not finite numbers: its training diverged, "
-            "take an earlier checkpoint"
+            "the model predicts latents that are not finite numbers: its training diverged, take an earlier checkpoint"
         )
     keys = [(predictor, name) for predictor in predictors for name in bank.sources]
     return dict(zip(keys, distances.unflatten(0, (len(keys), len(asked))), strict=True))
@@ -223,9 +220,7 @@ def _squared(a: Float[Tensor, "n N D"], b: Float[Tensor, "m N D"]) -> Float[Tens
     A patch at a time, summed over patches after: ten times more exact than one sum over N·D, to 3e-7 of
     itself.
     """
-    patches = torch.cdist(
-        a.transpose(0, 1), b.float().transpose(0, 1), compute_mode="donot_use_mm_for_euclid_dist"
-    )
+    patches = torch.cdist(a.transpose(0, 1), b.float().transpose(0, 1), compute_mode="donot_use_mm_for_euclid_dist")
     return patches.square().sum(0)
 
 
@@ -242,10 +237,7 @@ def _row(per_image: Float[Tensor, "n 4"], bank: int, seed: int) -> dict[str, Any
     low, high = bootstrap(per_image, torch.Generator().manual_seed(seed))
     chance = [sum(1 / k for k in range(1, bank + 1)) / bank, *(min(k, bank) / bank for k in HITS)]
     mean = per_image.mean(0).tolist()
-    interval = [
-        {"low": a, "high": b, "chance": c}
-        for a, b, c in zip(low.tolist(), high.tolist(), chance, strict=True)
-    ]
+    interval = [{"low": a, "high": b, "chance": c} for a, b, c in zip(low.tolist(), high.tolist(), chance, strict=True)]
     measures = dict(zip(MEASURES, mean, strict=True)) | interval[0]
     return measures | {
         "intervals": dict(zip(MEASURES[1:], interval[1:], strict=True)),

@@ -211,10 +211,10 @@ def linear_probe(
     """Whether a linear classifier on the frozen features names each test image's class.
 
     Multinomial logistic regression on features standardised by the training set's mean and deviation,
-    minimised by L-BFGS: convex, so the answer does not hang on a learning rate or on luck. The weight decay
-    is the one of `WEIGHT_DECAYS` that is most accurate on a held-out tenth of the training set, the strongest
-    of equals; then all of it is used. CLIP is evaluated this way (Radford et al. 2021, §A.3); I-JEPA trains
-    50 epochs by LARS instead.
+    minimised by L-BFGS, at most 200 iterations: convex, so the answer does not hang on a learning rate or on
+    luck. The weight decay is the one of `WEIGHT_DECAYS` that is most accurate on a held-out tenth of the
+    training set, the strongest of equals; then all of it is used. CLIP is evaluated this way (Radford et al.
+    2021, §A.3); I-JEPA trains 50 epochs by LARS instead.
 
     Args:
         train_features: two images or more.
@@ -274,7 +274,7 @@ def attentive_probe(
     *,
     heads: int,
     epochs: int = 20,
-    steps: tuple[int, int] = (200, 500),
+    steps: tuple[int, int] = (200, 400),
     batch: int = 256,
     seed: int = 0,
     device: Device = None,
@@ -282,9 +282,9 @@ def attentive_probe(
 ) -> Bool[Tensor, " m"]:
     """Whether attentive pooling and a linear layer on frozen patch latents name each test image's class.
 
-    V-JEPA's attentive probe (§4.2, appendix E) scaled down: AdamW at 1e-3, weight decay 0.01, half a cosine,
-    20 epochs. Differs from the paper: a warm-up of a twentieth; at most 500 steps and at least 200, however
-    many images there are; the latents are computed once, so no augmentation.
+    V-JEPA's attentive probe (§4.2) scaled down: AdamW at 1e-3, weight decay 0.01, half a cosine, 20 epochs.
+    Differs from the paper: a warm-up of a twentieth; at most 400 steps and at least 200, however many images
+    there are; the latents are computed once, so no augmentation.
 
     Args:
         train_latents: of any floating-point type.

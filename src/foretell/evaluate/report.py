@@ -74,8 +74,7 @@ def evaluate(
     """
     if len(train) < 2 or not len(test):
         raise ForetellError(
-            f"found {len(train)} images to learn from and {len(test)} to test on; "
-            "expected two or more, and one or more"
+            f"found {len(train)} images to learn from and {len(test)} to test on; expected two or more, and one or more"
         )
     labels = _labels(train, test)
 
@@ -85,18 +84,26 @@ def evaluate(
     device = next(model.parameters()).device if device is None else torch.device(device)
     grid = model.context_encoder.grid(train.take([0]))
     keep = LATENT_BYTES // (2 * prod(grid) * model.context_encoder.width) if labels else 0
-    common = {"seed": seed, "device": device}
+    common: dict[str, Any] = {"seed": seed, "device": device}
     learn = encode(model, train, keep=keep, progress=bar("Encoding the training images"), **common)
     ask = encode(model, test, keep=keep, progress=bar("Encoding the test images"), **common)
     views = augmented(model, train, progress=bar("Encoding several views of images"), **common)
     some = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:RANKME_IMAGES]
     used = learn.features[some]
-    bar_text = bar("Ranking predictions")
+    ranks = mrr(
+        model,
+        test,
+        bank=bank,
+        images=images,
+        queries=queries,
+        progress=bar("Ranking predictions"),
+        **common,
+    )
     return {
         **_probes(model, learn, ask, labels, seed, device, bar("Training the attentive probe")),
         "rankme": {"value": rankme(used), "of": min(used.shape)},
         "lidar": {"value": lidar(views), "of": max(min(len(views) - 1, views.shape[-1]), 1)},
-        "mrr": mrr(model, test, bank=bank, images=images, queries=queries, progress=bar_text, **common),
+        "mrr": ranks,
         "data": {
             "train": len(train),
             "test": len(test),
@@ -118,9 +125,7 @@ def _labels(train: Images, test: Images) -> tuple[Int[Tensor, " n"], Int[Tensor,
         return None
     foreign = [name for name in test.classes if name not in train.classes]
     if foreign:
-        raise ForetellError(
-            f"the test set has classes that the training set has not: {', '.join(foreign[:4])}"
-        )
+        raise ForetellError(f"the test set has classes that the training set has not: {', '.join(foreign[:4])}")
     return train.labels, torch.tensor([train.classes.index(name) for name in test.classes])[test.labels]
 
 
@@ -166,11 +171,9 @@ def _accuracy(correct: Bool[Tensor, " n"], chance: float) -> dict[str, float]:
 def table(report: dict[str, Any]) -> Table:
     """A report of `evaluate` for people: each value, its interval, chance's and the untrained predictor's."""
     data, model, rank = report["data"], report["model"], report["mrr"]
-    sizes = f"{model['encoder'] / 1e6:.1f} M + {model['predictor'] / 1e6:.1f} M parameters"
-    counts = (
-        f"{data['train']:,} images to learn from, {data['test']:,} to test on, {data['skipped']:,} skipped"
-    )
-    made = Table(title=f"{model['method']}, {sizes}", caption=counts)
+    sizes = f"encoder {model['encoder'] / 1e6:.1f} M, predictor {model['predictor'] / 1e6:.1f} M parameters"
+    counts = f"{data['train']:,} training and {data['test']:,} test images, {data['skipped']:,} skipped"
+    made = Table(title=f"{model['method']}: {sizes}", caption=counts)
     made.add_column("measure")
     for heading in ("value", "95 % interval", "chance", "untrained"):
         made.add_column(heading, justify="right")
@@ -195,8 +198,11 @@ def table(report: dict[str, Any]) -> Table:
     for k in HITS:
         hit, interval = f"hits@{k}", rank["intervals"][f"hits@{k}"]
         ranked(hit, interval, control[hit], interval["chance"], rank[hit])
-    made.add_section()
+    direction = None
     for name, row in rank["per_action"].items():
-        text = f"{name}, {row['direction']}"
-        ranked(text, row, control["per_action"][name]["value"], row["chance"], row["value"])
+        if row["direction"] != direction:
+            direction = row["direction"]
+            made.add_section()
+            made.add_row(f"MRR, {direction}")
+        ranked(f"  {name}", row, control["per_action"][name]["value"], row["chance"], row["value"])
     return made

@@ -3,7 +3,7 @@
 from foretell.leverage.draw import draw
 from foretell.leverage.files import load_classifier, save_classifier
 from foretell.leverage.finetune import FinetuneConfig, WorldModelClassifier, finetune
-from foretell.leverage.imagine import Imagined, imagine, read_image, sweep
+from foretell.leverage.imagine import Imagined, actions_of, imagine, read_image, sweep
 from foretell.leverage.multitask import MultitaskClassifier, TaskTokens, multitask
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "MultitaskClassifier",
     "TaskTokens",
     "WorldModelClassifier",
+    "actions_of",
     "draw",
     "finetune",
     "imagine",

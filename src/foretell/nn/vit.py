@@ -105,6 +105,8 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         initialise(self, self.blocks)
+        # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
+        nn.init.xavier_uniform_(self.patch_embed.weight)
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
         """Patches along each axis of x. Raises ValueError where the patches do not fill the image."""

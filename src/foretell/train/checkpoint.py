@@ -21,7 +21,7 @@ from foretell.train.world import World
 def save(folder: Path, step: int, model: JEPA, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
     """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it."""
     tensors = {f"model.{name}": _whole(t) for name, t in model.state_dict().items()}
-    names = {p: name for name, p in model.named_parameters()}
+    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     for p, state in optimizer.state.items():
         tensors |= {f"optimizer.{names[p]}|{key}": _whole(t) for key, t in state.items()}
     if world.first:

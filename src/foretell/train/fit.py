@@ -48,7 +48,7 @@ def fit(
     batch = min(batch, samples)
     order = torch.empty(0, dtype=torch.int64)
     last: list[float] = []
-    for step in track(range(steps), progress, disable=progress is None, transient=True):
+    for step in track(range(steps), progress or "", disable=progress is None, transient=True):
         set_rates(optimizer, warmup_cosine(step, steps, int(warmup * steps), lr / 10, lr, 0.0), weight_decay)
         if len(order) < batch:
             order = torch.cat([order, torch.randperm(samples, generator=generator)])

@@ -78,7 +78,9 @@ class TrainConfig:
         if self.batch % self.accumulate:
             raise ForetellError(f"batch {self.batch} cannot be split into accumulate = {self.accumulate} equal parts")
         if not 0 <= self.momentum <= self.momentum_end <= 1:
-            raise ForetellError(f"momentum {self.momentum} must not exceed momentum_end {self.momentum_end}, within 0 to 1")
+            raise ForetellError(
+                f"momentum {self.momentum} must not exceed momentum_end {self.momentum_end}, within 0 to 1"
+            )
 
 
 class Trainer:
@@ -177,7 +179,9 @@ class Trainer:
         if self.show:
             self.show.step(done, loss, speed)
         if not isfinite(loss):
-            raise ForetellError(f"the loss became {loss} at step {done}. Try a lower --lr, a longer --warmup, or --clip 1")
+            raise ForetellError(
+                f"the loss became {loss} at step {done}. Try a lower --lr, a longer --warmup, or --clip 1"
+            )
 
     def _monitor(self, log: Log | None, done: int) -> None:
         assert self.monitors
@@ -203,7 +207,7 @@ def stop_signals(world: World) -> Iterator[list[int]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         caught.append(number)
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     main = threading.current_thread() is threading.main_thread()  # only there can signals be handled
     numbers = (signal.SIGINT, signal.SIGTERM) if main and world.size == 1 else ()
@@ -264,7 +268,7 @@ class Log:
         if path.exists():
             write_atomically(path, "".join(f"{json.dumps(line)}\n" for line in read(path) if line["step"] <= start))
         self.file = path.open("a", encoding="utf-8")
-        self.board = None
+        self.board: Any = None
         if tensorboard:
             try:
                 from torch.utils.tensorboard import SummaryWriter

@@ -7,7 +7,10 @@ from torch import nn
 
 
 def adamw(
-    modules: Iterable[tuple[nn.Module, float]], lr: float, weight_decay: float, betas: tuple[float, float] = (0.9, 0.999)
+    modules: Iterable[tuple[nn.Module, float]],
+    lr: float,
+    weight_decay: float,
+    betas: tuple[float, float] = (0.9, 0.999),
 ) -> torch.optim.AdamW:
     """Make an optimizer with two groups a module: weights, and biases and norms, which do not decay (I-JEPA §A.1).
 

@@ -65,5 +65,7 @@ class Show:
 
     def measures(self, done: int, values: dict[str, float]) -> None:
         """Print what the monitors measured."""
-        text = " · ".join(f"{WORDS.get(k, k)} {v:.1f}" if k == "rankme" else f"{WORDS.get(k, k)} {v:.3f}" for k, v in values.items())
+        text = " · ".join(
+            f"{WORDS.get(k, k)} {v:.1f}" if k == "rankme" else f"{WORDS.get(k, k)} {v:.3f}" for k, v in values.items()
+        )
         self.say(f"  measured at {done}: {text}")

@@ -1,0 +1,107 @@
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from foretell.data import Images
+from foretell.errors import ForetellError
+from foretell.evaluate import evaluate, report, table
+from foretell.methods.ijepa import IJEPA, IJEPAConfig
+from foretell.nn.vit import ViTConfig
+
+FAST = {"images": 4, "bank": 8, "queries": 2, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def train(images):
+    return images(60)
+
+
+@pytest.fixture(scope="module")
+def test_set(images):
+    return images(31, seed=1)
+
+
+@pytest.fixture(scope="module")
+def full(train, test_set, world_model):
+    return evaluate(world_model(), train, test_set, **FAST)
+
+
+def text(found: dict) -> str:
+    console = Console(width=100, record=True, file=None, quiet=False)
+    with console.capture() as shown:
+        console.print(table(found))
+    return shown.get()
+
+
+def test_everything_is_there_and_plain(full):
+    assert set(full) == {"linear", "attentive", "knn", "rankme", "lidar", "mrr", "data", "model"}
+    assert json.loads(json.dumps(full, allow_nan=False)) == full
+    for probe in ("linear", "attentive", "knn"):
+        row = full[probe]
+        assert set(row) == {"value", "low", "high", "chance"}
+        assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
+        assert row["chance"] == pytest.approx(11 / 31)
+    assert full["linear"]["value"] > 0.9  # the class is the colour
+    assert full["rankme"]["of"] == 24
+    assert 1 <= full["rankme"]["value"] <= 24
+    assert full["lidar"]["of"] == 24
+    assert 1 <= full["lidar"]["value"] <= 24
+    assert {"value", "low", "high", "chance", "hits@1", "hits@5", "hits@10", "bank", "images", "queries"} < set(
+        full["mrr"]
+    )
+    assert {"value", "low", "high", "per_action"} < set(full["mrr"]["untrained"])
+    assert full["data"] == {"train": 60, "test": 31, "classes": 3, "skipped": 0}
+    assert full["model"]["method"] == "IWM"
+
+
+def test_the_same_seed_gives_the_same_report(full, train, test_set, world_model):
+    model = world_model().train()
+    torch.manual_seed(123)
+    before = torch.get_rng_state()
+    assert evaluate(model, train, test_set, **FAST) == full
+    assert torch.equal(before, torch.get_rng_state())
+    assert model.training
+
+
+def test_table_says_every_number(full):
+    shown = text(full)
+    for words in ("linear probe", "attentive", "kNN", "RankMe", "LiDAR", "MRR among 8", "hits@10", "solarize"):
+        assert words in shown
+    assert f"{full['mrr']['value']:.3f}" in shown
+    assert f"{full['mrr']['untrained']['value']:.3f}" in shown
+    assert "60 training and 31 test images" in shown
+
+
+def test_without_labels_or_actions(train, test_set):
+    torch.manual_seed(0)
+    model = IJEPA(IJEPAConfig(encoder=ViTConfig(image_size=16, patch_size=4, width=24, depth=1, heads=2)))
+    unlabelled = Images(train.pixels, None, (), (), "")
+    found = evaluate(model, unlabelled, test_set, progress=False)
+    assert (found["linear"], found["attentive"], found["knn"], found["mrr"]) == (None, None, None, None)
+    assert found["rankme"]["value"] > 1
+    assert "LiDAR" in text(found)
+
+
+def test_latents_that_do_not_fit_are_sampled(full, train, test_set, monkeypatch, world_model):
+    monkeypatch.setattr(report, "LATENT_BYTES", 20 * 2 * 16 * 24)
+    found = evaluate(world_model(), train, test_set, **FAST)
+    assert found["linear"] == full["linear"]
+    assert found["attentive"] != full["attentive"]
+
+
+def test_classes_are_matched_by_name(full, train, test_set, world_model):
+    turned = Images(
+        test_set.pixels, 2 - test_set.labels, test_set.classes[::-1], test_set.skipped, test_set.fingerprint
+    )
+    assert evaluate(world_model(), train, turned, **FAST) == full
+
+
+def test_refuses_what_cannot_be_tested(train, test_set, world_model):
+    model = world_model()
+    with pytest.raises(ForetellError, match="found 1 images to learn from and 31 to test on"):
+        evaluate(model, train.subset([0]), test_set, **FAST)
+    foreign = Images(test_set.pixels, test_set.labels, ("class 0", "class 1", "cat"), (), "")
+    with pytest.raises(ForetellError, match="classes that the training set has not: cat"):
+        evaluate(model, train, foreign, **FAST)
