@@ -16,7 +16,7 @@ install: .venv/.ready ## set up .venv, again whenever pyproject.toml changes
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'foretell needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -qq --editable '.[dev]'
 	@touch $@
 
 demo: install ## train, evaluate and use a small world model

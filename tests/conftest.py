@@ -5,9 +5,7 @@ from pathlib import Path
 import jaxtyping
 
 # before the first import of foretell; production imports the same annotations and checks nothing
-jaxtyping.install_import_hook(
-    "foretell", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-)
+jaxtyping.install_import_hook("foretell", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 import hypothesis
 import pytest

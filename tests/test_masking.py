@@ -111,6 +111,7 @@ def test_block_sizes():
     assert block_size(0.125, 2.0, (8, 8), 64) == (4, 2)  # twice as high as wide
     assert block_size(0.001, 1.0, (8, 8), 64) == (1, 1)
     assert block_size(1.0, 4.0, (8, 8), 64) == (8, 4)
+    assert block_size(1.0, 4.0, (8, 8), 3) == (3, 1)
     assert block_size(0.2, 1.0, (8, 8), 12) == (4, 3)  # √12.8 rounds to 4, but 4 × 4 is a quarter
 
 

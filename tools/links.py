@@ -21,9 +21,7 @@ def anchors(text: str) -> set[str]:
 
 def dead(path: Path) -> Iterator[str]:
     """One line a link of `path` that leads nowhere."""
-    inline = (
-        child for token in MarkdownIt().parse(path.read_text("utf-8")) for child in token.children or ()
-    )
+    inline = (child for token in MarkdownIt().parse(path.read_text("utf-8")) for child in token.children or ())
     for link in inline:
         url = urlsplit(str(link.attrGet("href") or link.attrGet("src") or ""))
         target = path.parent / unquote(url.path) if url.path else path

@@ -59,7 +59,6 @@ def train(args: list[str]) -> None:
         Train(tyro.MISSING, tyro.MISSING, recipe.model, recipe.train),
     )
     run(flags.model, flags.train, flags.data, flags.out, resume=flags.resume)
-    _say(f"{flags.out} holds the model: foretell evaluate {flags.out} --data {flags.data}")
 
 
 @dataclass(frozen=True)
@@ -321,7 +320,3 @@ def _summary(thing: Callable[..., object]) -> str:
 def _table(rows: dict[str, str]) -> str:
     width = max(map(len, rows))
     return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows.items())
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -108,3 +108,12 @@ def test_wrong_tasks_are_named(model, colours):
         multitask(model, {"one": pair, "two": unlabelled}, QUICK, progress=False)
     with pytest.raises(ForetellError, match="'sound' is not a task"):
         MultitaskClassifier(model, TASKS)(torch.rand(1, 3, 16, 16), "sound")
+
+
+@pytest.mark.parametrize("conditioning", ["feature", "sequence", "none"])
+def test_it_trains_in_bfloat16(tiny, colours, lights, conditioning):
+    tasks = {"colour": (colours(16, 0), colours(16, 1)), "light": (lights(16, 0), lights(16, 1))}
+    model = IWM(replace(tiny, conditioning=conditioning))
+    classifier, report = multitask(model, tasks, replace(QUICK, steps=1, precision="bf16"), progress=False)
+    assert report["loss"] == pytest.approx(0.9, abs=0.6)
+    assert {p.dtype for p in classifier.parameters()} == {torch.float32}

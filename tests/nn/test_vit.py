@@ -103,3 +103,9 @@ def test_layer_norm_leaves_each_latent_with_mean_zero_and_variance_one():
 
 def test_pooling_is_the_mean_over_patches():
     assert pool(torch.tensor([[[1.0, 2.0], [3.0, 6.0]]])).tolist() == [[2.0, 4.0]]
+
+
+def test_the_patch_embedding_is_as_loud_as_the_positions():
+    vit = ViT(ViTConfig())
+    fan_in, fan_out = 3 * 8 * 8, 192
+    assert vit.patch_embed.weight.std().item() == pytest.approx((2 / (fan_in + fan_out)) ** 0.5, rel=0.02)

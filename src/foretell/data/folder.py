@@ -1,9 +1,10 @@
 """A folder of images, in class folders or not, with `train/` and `test/` above them or not."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from foretell.errors import ForetellError
 
@@ -52,11 +53,11 @@ def _read(root: Path, files: list[File], classes: tuple[str, ...], depth: int) -
 
 
 def _levels(file: File) -> tuple[str, ...]:
-    return PurePosixPath(file.path).parts
+    return tuple(file.path.split("/"))
 
 
 def _ending(file: File) -> str:
-    return PurePosixPath(file.path).suffix.lower()
+    return os.path.splitext(file.path)[1].lower()
 
 
 def _fail(root: Path, files: list[File]) -> list[File]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,12 +32,12 @@ class Images:
         Read through `take`, which knows about them.
     """
 
-    pixels: np.ndarray
-    labels: Tensor | None
+    pixels: np.ndarray = field(repr=False)
+    labels: Tensor | None = field(repr=False)
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     fingerprint: str
-    rows: np.ndarray | None = None
+    rows: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.pixels) if self.rows is None else len(self.rows)

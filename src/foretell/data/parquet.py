@@ -204,7 +204,7 @@ def _opened(path: Path) -> Iterator["pq.ParquetFile"]:
     import pyarrow.parquet as pq
 
     try:
-        # Without pre-buffering and with a small buffer, a batch does not pull in its whole row group.
+        # Not pre-buffered and through a small buffer, reading holds pages (at most 1024 rows), not row groups.
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             yield file
     except (pa.ArrowException, OSError) as error:

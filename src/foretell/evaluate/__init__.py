@@ -3,7 +3,7 @@
     report = evaluate(model, train, test)
     rich.print(table(report))
 
-Read on in this order: report, collapse, probes, equivariance, intervals.
+Read on in this order: report, collapse, probes, equivariance, intervals, progress.
 """
 
 from foretell.evaluate.collapse import lidar, rankme, spread

@@ -21,7 +21,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from rich.progress import track
 from torch import Tensor
 
 from foretell.augment import Photometric, to_float
@@ -29,6 +28,7 @@ from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
+from foretell.evaluate.progress import watched
 from foretell.jepa import JEPA
 
 HITS = (1, 5, 10)
@@ -112,7 +112,7 @@ def mrr(
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     with evaluating(model, device) as device:
         predictors = {"trained": model, "untrained": _fresh(model, seed).to(device).eval()}
-        for i in track(range(images), progress or "", disable=progress is None, transient=True):
+        for i in watched(range(images), progress):
             photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
             who = predictors if i < few else {"trained": model}
             for one in banks if i < few else banks[:1]:

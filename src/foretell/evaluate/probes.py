@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Float16, Int
-from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.augment import to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
+from foretell.evaluate.progress import watched
 from foretell.jepa import JEPA
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.vit import pool
@@ -94,7 +94,7 @@ def encode(
     with evaluating(model, device) as device:
         network = model.target_encoder if encoder == "target" else model.context_encoder
         chunks = torch.arange(n).split(batch)
-        for chunk in track(chunks, progress or "", disable=progress is None, transient=True):
+        for chunk in watched(chunks, progress):
             z = network(to_float(images.take(chunk).to(device))).float()
             if not z.isfinite().all():
                 raise ForetellError(
@@ -154,7 +154,7 @@ def augmented(
     made = []
     with evaluating(model, device) as device:
         generator = torch.Generator(device).manual_seed(seed)
-        for chunk in track(chosen.split(batch), progress or "", disable=progress is None, transient=True):
+        for chunk in watched(chosen.split(batch), progress):
             pixels = images.take(chunk).to(device)
             targets = (model.views(pixels, generator).target for _ in range(views))
             made.append(torch.stack([pool(model.target_encoder(y)).float().cpu() for y in targets], 1))

@@ -12,13 +12,11 @@ from torch import Tensor
 from foretell.errors import ForetellError
 from foretell.leverage.imagine import Imagined
 
-CELL, GAP, MARGIN, LABEL = 128, 10, 28, 128
+CELL, GAP, MARGIN, LABEL = 128, 10, 28, 144
 INK, GREY, MARK = (32, 36, 44), (112, 118, 130), (0, 150, 110)
 
 
-def draw(
-    imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagined]] | None = None
-) -> Image.Image:
+def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagined]] | None = None) -> Image.Image:
     """Draw an ask, sweeps, or both.
 
     Args:
@@ -42,9 +40,7 @@ def draw(
         rows += _ask(imagined, columns)
     for name, row in sweeps.items():
         rows += _sweep(name, row, columns)
-    legend = (
-        f"imagined: of {len(every[0].bank)} versions of the picture, the nearest to the model's prediction"
-    )
+    legend = f"imagined: of {len(every[0].bank)} versions of the picture, the nearest to the model's prediction"
     rows.append(_line(f"{legend}; outlined where it is the one asked for", columns))
     canvas = Image.new("RGB", (rows[0].width, sum(row.height for row in rows) + 2 * MARGIN - GAP), "white")
     top = MARGIN
@@ -60,35 +56,40 @@ def _ask(one: Imagined, columns: int) -> list[Image.Image]:
     pictures = [one.source, one.asked, *one.bank[nearest]]
     captions = ["given", "asked for", "nearest", *(str(rank) for rank in range(2, len(nearest) + 1))]
     marked = {2 + i for i, place in enumerate(nearest) if place == one.place}
-    asked = [f"{name} {value:g}" for name, value in one.values.items()] or ["no change"]
-    label = [*asked, f"rank {one.rank} of {len(one.bank)}"]
-    return [_row(columns, pictures, label, captions, marked), _space(columns)]
+    asked = [f"{name} {value:.3g}" for name, value in one.values.items()] or ["no change"]
+    rank = [f"rank {one.rank} of {len(one.bank)}"]
+    return [_row(columns, pictures, asked, rank, captions, marked), _space(columns)]
 
 
 def _sweep(name: str, row: Sequence[Imagined], columns: int) -> list[Image.Image]:
     """What was asked for (or given, where it was to be undone) over what came nearest."""
-    values = [f"{one.values[name]:g}" for one in row]
+    values = [f"{one.values[name]:.3g}" for one in row]
     undone = any(not one.source.equal(row[0].source) for one in row)
     above = [one.source if undone else one.asked for one in row]
     marked = {i for i, one in enumerate(row) if one.rank == 1}
     return [
-        _row(columns, above, [name, "given" if undone else "asked for"], values, set()),
-        _row(columns, [one.nearest for one in row], ["", "imagined"], [], marked),
+        _row(columns, above, [name], ["given" if undone else "asked for"], values, set()),
+        _row(columns, [one.nearest for one in row], [], ["imagined"], [], marked),
         _space(columns),
     ]
 
 
 def _row(
-    columns: int, pictures: Sequence[Tensor], label: Sequence[str], captions: Sequence[str], marked: set[int]
+    columns: int,
+    pictures: Sequence[Tensor],
+    label: Sequence[str],
+    note: Sequence[str],
+    captions: Sequence[str],
+    marked: set[int],
 ) -> Image.Image:
-    """A label of some lines, then pictures with a caption over each."""
-    head = 26 if captions else 0
+    """A label and a note under it, then pictures, each with its caption over it; those marked are outlined."""
+    head = 26 if captions else 4
     image = Image.new("RGB", (_width(columns), head + CELL + GAP), "white")
     pen = ImageDraw.Draw(image)
-    middle = head + CELL / 2 - 11 * (len(label) - 1)
-    for i, text in enumerate(label):
-        colour, size = (INK, 19) if i == 0 else (GREY, 16)
-        pen.text((MARGIN, middle + 22 * i), text, colour, _font(size), anchor="lm")
+    lines = [*((text, INK, 19) for text in label), *((text, GREY, 16) for text in note)]
+    first = head + CELL / 2 - 11 * (len(lines) - 1)
+    for i, (text, colour, size) in enumerate(lines):
+        pen.text((MARGIN, first + 22 * i), text, colour, _font(size), anchor="lm")
     for i, picture in enumerate(pictures):
         left = MARGIN + LABEL + i * (CELL + GAP)
         if captions:

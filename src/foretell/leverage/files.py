@@ -30,9 +30,7 @@ def save_classifier(classifier: WorldModelClassifier | MultitaskClassifier, fold
     path = folder / "config.json"
     known = read_json(path) if path.is_file() else {}  # a run's folder keeps what else it says of itself
     tasks = (
-        {"tasks": classifier.tasks}
-        if isinstance(classifier, MultitaskClassifier)
-        else {"classes": classifier.classes}
+        {"tasks": classifier.tasks} if isinstance(classifier, MultitaskClassifier) else {"classes": classifier.classes}
     )
     write_weights(folder / "model.safetensors", classifier.state_dict(), {"format": "foretell"})
     write_json(path, known | classifier.world | {"classifier": {"mode": classifier.mode, **tasks}})
@@ -62,11 +60,7 @@ def load_classifier(
         case {"mode": mode, "classes": list(classes)} if mode in MODES:
             classifier = WorldModelClassifier(from_config(config, folder / "config.json"), classes, mode)
         case found:
-            kind = (
-                "a world model, not a classifier: finetune it first"
-                if found is None
-                else "not a known classifier"
-            )
+            kind = "a world model, not a classifier: finetune it first" if found is None else "not a known classifier"
             raise ForetellError(f"{folder} holds {kind}")
     path = folder / "model.safetensors"
     load_weights(classifier, read_weights(path), path)

@@ -53,9 +53,9 @@ class FinetuneConfig:
     """What learns besides the head. `predictor`: the predictor, on a frozen encoder. `predictor-random`: a
     fresh one, on a frozen encoder. `encoder`: the encoder, and there is no predictor. `end-to-end`: encoder
     and predictor."""
-    steps: int = 1000
+    steps: int = 500
     """Optimiser steps; with several tasks, for each."""
-    batch: int = 128
+    batch: int = 64
     """Images a step."""
     lr: float = 1e-3
     """Peak learning rate of what starts at random: the head, a fresh predictor, task tokens."""
@@ -110,9 +110,7 @@ class WorldModelClassifier(nn.Module):
         """Logits of images in [0, 1]."""
         return self.head(self.latents(images))
 
-    def classify(
-        self, images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"]
-    ) -> list[tuple[str, float]]:
+    def classify(self, images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"]) -> list[tuple[str, float]]:
         """The likeliest class of each image, and its probability. Floats are in [0, 1]."""
         return likeliest(self, images, self.classes)
 

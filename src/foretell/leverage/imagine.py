@@ -69,9 +69,7 @@ class Imagined:
         return 1 + int((self.distances < own).sum()) + int((self.distances == own).sum()) // 2
 
 
-def imagine(
-    model: JEPA, image: Picture, values: Mapping[str, float], *, bank: int = 256, seed: int = 0
-) -> Imagined:
+def imagine(model: JEPA, image: Picture, values: Mapping[str, float], *, bank: int = 256, seed: int = 0) -> Imagined:
     """Ask a model for one change.
 
     Args:
@@ -159,9 +157,7 @@ def _over(p: Parameter, steps: int) -> list[float]:
     return [round(p.low + (p.high - p.low) * i / (steps - 1), 6) for i in range(steps)]
 
 
-def split(
-    actions: Photometric, values: Mapping[str, float]
-) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P"]]:
+def split(actions: Photometric, values: Mapping[str, float]) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P"]]:
     """An ask as states of source and target: what destroys is done to the source, the rest is asked for."""
     asked, clean = actions.state(values), actions.identity(1)
     destructive = torch.tensor([p.destructive for p in actions.parameters])
@@ -171,9 +167,7 @@ def split(
 def actions_of(model: JEPA) -> Photometric:
     """What a model can be told; raises ForetellError where it is nothing."""
     if model.actions is None:
-        raise ForetellError(
-            f"{type(model).__name__} has no actions, so it cannot be asked for a change: use an IWM"
-        )
+        raise ForetellError(f"{type(model).__name__} has no actions, so it cannot be asked for a change: use an IWM")
     return model.actions
 
 

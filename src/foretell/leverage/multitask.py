@@ -43,9 +43,7 @@ class TaskTokens(nn.Module):
         self.tokens = nn.Linear(tasks, width, bias=False)
         nn.init.trunc_normal_(self.tokens.weight, std=0.02)
 
-    def forward(
-        self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A_T"]
-    ) -> Float[Tensor, "B _ d"]:
+    def forward(self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A_T"]) -> Float[Tensor, "B _ d"]:
         """The model's own queries, L + E, and the token. A_T is A + T."""
         action, task = action.tensor_split([-self.tokens.in_features], dim=1)
         return torch.cat([self.own(position, action), self.tokens(task).unsqueeze(1)], 1)
@@ -139,9 +137,7 @@ def multitask(
     device = torch.device(device or next(model.parameters()).device)
     trains = [train for train, _ in tasks.values()]
     labels = [labels_of(train, f"the training set of {name}") for name, (train, _) in tasks.items()]
-    asked = [
-        labels_of(test, f"the test set of {name}", train.classes) for name, (train, test) in tasks.items()
-    ]
+    asked = [labels_of(test, f"the test set of {name}", train.classes) for name, (train, test) in tasks.items()]
     with torch.random.fork_rng(devices=[]):  # weights are drawn from torch's own generator
         torch.default_generator.manual_seed(config.seed)
         classes = {name: train.classes for name, (train, _) in tasks.items()}

@@ -28,9 +28,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(
-                f"width {width} cannot be split into {heads} heads: choose a multiple of the heads"
-            )
+            raise ValueError(f"width {width} cannot be split into {heads} heads: choose a multiple of the heads")
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)

@@ -37,9 +37,7 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
-            raise ForetellError(
-                f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}"
-            )
+            raise ForetellError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
         if self.width % self.heads:
             raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
 
@@ -115,9 +113,7 @@ class ViT(nn.Module):
             raise ValueError(f"an image of {size} pixels cannot be cut into patches of {self.patch}")
         return tuple(s // p for s, p in zip(size, self.patch, strict=True))
 
-    def forward(
-        self, x: Float[Tensor, "B 3 H W"], index: Int[Tensor, "B K"] | None = None
-    ) -> Float[Tensor, "B _ D"]:
+    def forward(self, x: Float[Tensor, "B 3 H W"], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """Encode.
 
         Args:

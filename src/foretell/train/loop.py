@@ -11,12 +11,12 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -145,9 +145,9 @@ class Trainer:
         """
         config = self.config
         start = self._resume() if resume else 0
-        log = Log(self.out, start, config.tensorboard) if self.world.first else None
         total, seen, spent = torch.zeros((), device=self.world.device), start, 0.0
-        with stop_signals(self.world) as stopping:
+        writing = Log(self.out, start, config.tensorboard) if self.world.first else nullcontext()
+        with stop_signals(self.world) as stopping, writing as log:
             for step in range(start, config.steps):
                 began = time.monotonic()
                 total += self.step(step)
@@ -275,6 +275,16 @@ class Log:
             except ImportError:
                 raise ForetellError("--tensorboard needs TensorBoard: pip install 'foretell[tensorboard]'") from None
             self.board = SummaryWriter(out / "tensorboard", purge_step=start)
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.file.close()
+        if self.board:
+            self.board.close()
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         """Append one line, and hand it to the operating system at once."""

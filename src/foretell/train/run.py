@@ -20,7 +20,7 @@ from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
 
-CHANGEABLE = {"steps", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"}
+CHANGEABLE = {"steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"}
 """What a resumed run may change: how far it goes, where, and what it writes; not what it learns. (Another number of
 steps stretches the schedules from there on.)"""
 
@@ -57,9 +57,10 @@ def run(
             if images.skipped:
                 show.say(f"{len(images.skipped)} of {len(images) + len(images.skipped)} images could not be used")
             Trainer(built, images, config, out, world, show).run(resume)
-        if world.first:  # read back what was saved: whole tensors, however the processes hold them
-            hub.save(hub.load(out), out)
-        world.wait()
+            if world.first:  # read back what was saved: whole tensors, however the processes hold them
+                hub.save(hub.load(out), out)
+            world.wait()
+            show.say(f"{out} holds the model: foretell evaluate {out} --data {data}")
     finally:
         leave()
 

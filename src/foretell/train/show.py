@@ -49,7 +49,7 @@ class Show:
 
     def say(self, text: str) -> None:
         """Print one line above the progress."""
-        self.bar.console.print(text, highlight=False)
+        self.bar.console.print(text, highlight=False, soft_wrap=True)
 
     def step(self, done: int, loss: float, speed: float) -> None:
         """Tell how far the run is."""

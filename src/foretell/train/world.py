@@ -90,8 +90,7 @@ def distribute(model: JEPA, world: World, shard: bool) -> nn.Module:
         if isinstance(module, Block):
             fully_shard(module)
     fully_shard(model)
-    for verb in ("encode", "target", "predict", "imagine"):  # called from outside, they must gather parameters too
-        register_fsdp_forward_method(model, verb)
+    register_fsdp_forward_method(model, "target")  # monitors call it by itself: it must gather parameters too
     return model
 
 

@@ -1,0 +1,109 @@
+"""See what a world model is: train a small one, measure it beside a shipped one, and read the page that explains it.
+
+    foretell demo --out demo
+
+Read on in this order: small (what is trained, and how long), findings (what is measured), pictures and curves (what
+is drawn), page (the report).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from foretell import hub
+from foretell.data import load
+from foretell.demo.curves import curves
+from foretell.demo.findings import findings
+from foretell.demo.page import page
+from foretell.demo.pictures import pictures
+from foretell.demo.small import DATA, PIXELS, recipe
+from foretell.errors import ForetellError
+from foretell.hub.files import write_atomically, write_json
+from foretell.leverage.imagine import actions_of
+from foretell.train.loop import Stopped, read
+from foretell.train.run import run
+from foretell.train.world import enter
+
+__all__ = ["demo"]
+
+MARK = "made-by-foretell-demo.txt"
+"""In every folder that a demo made: only these are ever deleted."""
+
+
+def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -> Path:
+    """Train a small image world model on bundled photographs, measure it, and write a report that explains it all.
+
+    Args:
+        out: folder for `report.html`, `demo.json` (all the numbers in it) and `run` (the trained model). Absent,
+            empty, or from a former demo, whose run is then deleted.
+        minutes: how long to train; the measuring takes about another minute.
+        seed: decides the crops, the training and everything that is drawn. The number of steps depends on the
+            machine's speed as well.
+        device: where to compute.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        ForetellError: `out` holds something else, no image world model ships with this installation, the training
+            failed or was stopped, or a file cannot be written.
+    """
+    if not minutes > 0:
+        raise ForetellError(f"minutes is {minutes:g}, expected more than 0")
+    _make_room(out)
+    place = enter(device).device
+    name = _shipped()
+    shipped = hub.load(name, place)
+
+    _say("1 of 3 · cutting photographs into crops")
+    learn = load(DATA, PIXELS, seed=seed)
+    held_out = load(DATA, shipped.context_encoder.config.image_size, split="test", seed=seed)
+    config, train = recipe(actions_of(shipped), learn, 60 * minutes, seed, place)
+
+    _say(f"2 of 3 · training for about {minutes:g} min: {train.steps} steps of {train.batch} crops, on {place}")
+    began = time.monotonic()
+    try:
+        run(config, train, DATA, out / "run", images=learn)
+    except Stopped:
+        raise ForetellError("the demo was stopped while it trained; the same command starts it anew") from None
+    seconds = time.monotonic() - began
+
+    _say(f"3 of 3 · measuring it beside {name}, on photographs that the training has not seen")
+    fresh = hub.load(out / "run", place)
+    tested = load(DATA, PIXELS, split="test", seed=seed)
+    models = {"fresh": (fresh, tested), name: (shipped, held_out)}
+    lines = read(out / "run" / "metrics.jsonl")
+    found = findings(models, lines, train, len(learn), seconds)
+    write_json(out / "demo.json", found)
+    report = out / "report.html"
+    write_atomically(report, page(found, pictures(models, seed), curves(lines), out))
+    print(f"The report is {report}: open it in a browser.")
+    return report
+
+
+def _shipped() -> str:
+    """The first image world model that comes with the package."""
+    names = [name for name in hub.models() if "iwm" in name]
+    if not names:
+        raise ForetellError("no image world model came with this installation of foretell: install it again")
+    return names[0]
+
+
+def _make_room(out: Path) -> None:
+    """Make the folder, marked as a demo's; where there was a demo, delete its run and nothing else."""
+    try:
+        if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+            raise ForetellError(f"{out} holds something that no demo made: choose another --out")
+        if (out / "run").exists():
+            shutil.rmtree(out / "run")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MARK).write_text("foretell demo made this folder. Run again, it deletes `run` and writes anew.\n")
+    except OSError as error:
+        raise ForetellError(f"{out}: cannot write here ({error.strerror or error})") from None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

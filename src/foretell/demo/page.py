@@ -1,0 +1,68 @@
+"""The report: one HTML file that needs nothing else, from a template and what the demo found."""
+
+from __future__ import annotations
+
+import shlex
+from math import log10
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from foretell.demo.curves import Chart
+from foretell.demo.pictures import Pictures
+
+LOWEST = 0.01
+"""Left end of the MRR scale, which is logarithmic: chance is 0.024."""
+
+
+def page(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], out: Path) -> str:
+    """The report as HTML.
+
+    Args:
+        found: from `findings`.
+        pictures: from `pictures`.
+        curves: from `curves`.
+        out: the demo's folder, as its reader would write it.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "measured": lambda value: f"{value:.3f}",
+        "count": lambda value: f"{value:,}",
+        "million": lambda value: f"{value / 1e6:.2f} million",
+        "duration": _duration,
+        "place": _place,
+        "shell": shlex.quote,
+        "python": repr,
+    }
+    (fresh, ours), (name, shipped) = found["models"].items()
+    assert fresh == "fresh"
+    return environment.get_template("report.html.jinja").render(
+        training=found["training"],
+        versions=found["versions"],
+        same_banks=found["same_banks"],
+        fresh=ours,
+        shipped=shipped,
+        shipped_name=name,
+        pictures=pictures,
+        curves=curves,
+        out=str(out),
+        run=str(out / "run"),
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.1f} minutes".replace(".0 ", " ")
+
+
+def _place(value: float) -> float:
+    """Per cent of the way from `LOWEST` to 1."""
+    return 100 * (1 - log10(max(value, LOWEST)) / log10(LOWEST))

@@ -1,0 +1,270 @@
+"""The report's pictures, as PNGs inside the page: what models see, what they say of it, and what they imagine.
+
+N patches · D width · S pixels a side · K versions of a picture
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from foretell.augment import Parameter, to_float
+from foretell.data import Images
+from foretell.jepa import JEPA
+from foretell.leverage import Imagined, imagine, sweep
+from foretell.leverage.imagine import actions_of
+from foretell.views import Views, take
+
+PHOTOGRAPH = "motorcycle"
+"""Colourful, and known to everybody, even at 32 pixels."""
+COLUMNS = 16
+"""Of the mosaic of versions."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model came nearest to, and the rank of what it was asked for."""
+
+    picture: str
+    rank: int
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A change, and what each model makes of it."""
+
+    value: float
+    given: str
+    asked: str
+    answers: dict[str, Answer]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A parameter, asked for at several values."""
+
+    parameter: Parameter
+    asks: list[Ask]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One ask, step by step: from the picture to the numbers, to the predicted numbers, to the nearest version."""
+
+    model: str
+    parameter: Parameter
+    value: float
+    picture: str
+    latent: str
+    predicted: str
+    """How the model says that the latent changes."""
+    right: str
+    """How it does."""
+    shape: tuple[int, int]
+    """N and D of the latents."""
+    mosaic: str
+    """All versions, the nearest first."""
+    columns: int
+    versions: int
+    rank: int
+    asked: str
+    nearest: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """One prediction problem as the fresh model meets it in training."""
+
+    crop: str
+    context: str
+    target: str
+    action: list[tuple[str, float]]
+    """Name and value in [−1, 1] of each parameter."""
+    predicted: str
+    right: str
+    loss: float
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All of them."""
+
+    training: Training
+    example: Example
+    sweeps: list[Row]
+    undone: list[Row]
+
+
+def pictures(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
+    """Ask the models, and draw.
+
+    Args:
+        models: by name, each with the held-out photographs at its size; `fresh` was just trained, the last one is the
+            best.
+        seed: draws the versions of a photograph.
+    """
+    photographs = {name: _photograph(images) for name, (_, images) in models.items()}
+    best, (model, _) = list(models.items())[-1]
+    parameters = actions_of(model).parameters
+    brightness = next(p for p in parameters if p.name == "brightness")
+    every = {
+        name: {
+            p.name: sweep(model, photographs[name], p.name, steps=5, seed=seed)[p.name]
+            for p in parameters
+            if not p.destructive
+        }
+        for name, (model, _) in models.items()
+    }
+    undone = {
+        name: {
+            p.name: [imagine(model, photographs[name], {p.name: p.high}, seed=seed)]
+            for p in parameters
+            if p.destructive
+        }
+        for name, (model, _) in models.items()
+    }
+    return Pictures(
+        training=_training(models["fresh"][0], photographs["fresh"], seed),
+        example=_example(best, model, photographs[best], brightness, seed),
+        sweeps=[_row(p, every) for p in parameters if not p.destructive],
+        undone=[_row(p, undone) for p in parameters if p.destructive],
+    )
+
+
+def _photograph(images: Images) -> Float[Tensor, "3 S S"]:
+    """The first of a photograph that everybody knows, the very first where it is not among them."""
+    first = 0
+    if images.labels is not None and PHOTOGRAPH in images.classes:
+        first = int((images.labels == images.classes.index(PHOTOGRAPH)).int().argmax())
+    return to_float(images.take([first]))[0]
+
+
+def _row(p: Parameter, answers: dict[str, dict[str, list[Imagined]]]) -> Row:
+    """The same asks of every model, side by side."""
+    asks = [
+        Ask(
+            columns[0].values[p.name],
+            png(columns[0].source),
+            png(columns[0].asked),
+            {name: Answer(png(one.nearest), one.rank) for name, one in zip(answers, columns, strict=True)},
+        )
+        for columns in zip(*(rows[p.name] for rows in answers.values()), strict=True)
+    ]
+    return Row(p, asks)
+
+
+@torch.no_grad()
+def _example(name: str, model: JEPA, picture: Float[Tensor, "3 S S"], p: Parameter, seed: int) -> Example:
+    actions = actions_of(model)
+    value = round((p.low + p.identity) / 2, 2)
+    one = imagine(model, picture, {p.name: value}, seed=seed)
+    device = next(model.parameters()).device
+    x = picture.unsqueeze(0).to(device)
+    action = actions.action(actions.identity(1), actions.state({p.name: value})).to(device)
+    latent, predicted, right = (
+        model.target(x)[0],
+        model.imagine(x, action)[0],
+        model.target(one.asked.unsqueeze(0).to(device))[0],
+    )
+    return Example(
+        model=name,
+        parameter=p,
+        value=value,
+        picture=png(picture),
+        latent=numbers(latent),
+        predicted=numbers(predicted - latent),
+        right=numbers(right - latent),
+        shape=(latent.shape[0], latent.shape[1]),
+        mosaic=mosaic(one.bank[one.order]),
+        columns=COLUMNS,
+        versions=len(one.bank),
+        rank=one.rank,
+        asked=png(one.asked),
+        nearest=png(one.nearest),
+    )
+
+
+@torch.no_grad()
+def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Training:
+    """Of some problems made of one picture, the one with the most to say: the largest action."""
+    device = next(model.parameters()).device
+    pixels = (picture * 255).round().byte().expand(32, -1, -1, -1).to(device)
+    views = model.views(pixels, torch.Generator(device).manual_seed(seed))
+    assert views.action is not None
+    views = _only(views, int(views.action.abs().sum(1).argmax()))
+    assert views.action is not None
+    predicted = model.predict(
+        model.encode(views.context, views.context_index),
+        views.context_index,
+        views.target_index,
+        views.action,
+    )
+    right = take(model.target(views.target), views.target_index)
+    return Training(
+        crop=png(picture),
+        context=png(_masked(views.context[0], views.context_index[0], model.context_encoder.config.patch_size)),
+        target=png(views.target[0]),
+        action=list(zip(actions_of(model).names, views.action[0].tolist(), strict=True)),
+        predicted=numbers(predicted[0, 0]),
+        right=numbers(right[0, 0]),
+        loss=model(views).item(),
+    )
+
+
+def _only(views: Views, i: int) -> Views:
+    """One problem of a batch."""
+    action = None if views.action is None else views.action[i : i + 1]
+    return Views(
+        views.context[i : i + 1],
+        views.target[i : i + 1],
+        views.context_index[i : i + 1],
+        views.target_index[i : i + 1],
+        action,
+    )
+
+
+def _masked(picture: Float[Tensor, "3 S S"], visible: Tensor, patch: int) -> Float[Tensor, "3 S S"]:
+    """The picture with its hidden patches in light grey."""
+    side = picture.shape[-1] // patch
+    seen = torch.zeros(side * side, dtype=torch.bool, device=picture.device)
+    seen[visible] = True
+    seen = seen.view(side, side).repeat_interleave(patch, 0).repeat_interleave(patch, 1)
+    return torch.where(seen, picture, 0.91)
+
+
+def png(picture: Float[Tensor, "3 H W"]) -> str:
+    """A picture in [0, 1] as a data URI."""
+    values = (picture.cpu() * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    return _uri(Image.fromarray(values))
+
+
+def numbers(latent: Float[Tensor, "N D"]) -> str:
+    """Numbers as a data URI of coloured cells, a row for each patch: blue below 0, white at 0, orange above."""
+    share = (latent.cpu().float() / 2.5).clamp(-1, 1).unsqueeze(0)
+    ends = torch.tensor([[0.13, 0.36, 0.62], [0.85, 0.44, 0.11]]).view(2, 3, 1, 1)
+    colour = torch.where(share < 0, ends[0], ends[1])
+    return png(1 - share.abs() * (1 - colour))
+
+
+def mosaic(versions: Sequence[Tensor] | Float[Tensor, "K 3 S S"], cell: int = 16) -> str:
+    """Small pictures in rows, as a data URI."""
+    rows = -(-len(versions) // COLUMNS)
+    canvas = Image.new("RGB", (COLUMNS * cell, rows * cell), "white")
+    for i, version in enumerate(versions):
+        values = (version * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        small = Image.fromarray(values).resize((cell, cell), Image.Resampling.BOX)
+        canvas.paste(small, (i % COLUMNS * cell, i // COLUMNS * cell))
+    return _uri(canvas)
+
+
+def _uri(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

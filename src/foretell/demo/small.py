@@ -1,0 +1,70 @@
+"""The model that a demo trains, and how many steps fit the time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from foretell.augment import Photometric
+from foretell.data import Images
+from foretell.methods import IWM, IWMConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import ViTConfig
+from foretell.train.loop import TrainConfig, Trainer
+from foretell.train.world import World
+
+DATA = "photographs"
+PIXELS = 32
+LOOKS = 8
+"""How often the monitors look, where time allows."""
+
+
+def recipe(
+    actions: Photometric, images: Images, seconds: float, seed: int, device: torch.device
+) -> tuple[IWMConfig, TrainConfig]:
+    """A small image world model, and a training that takes about `seconds` here.
+
+    Args:
+        actions: what it learns to be told: the shipped model's, so that both can be asked the same.
+        images: what it will learn from; a few steps are tried on them.
+        seconds: of training, looks at the monitors included.
+        seed: of the training.
+        device: where it will train.
+    """
+    config = IWMConfig(
+        encoder=ViTConfig(image_size=PIXELS, patch_size=4, width=96, depth=2, heads=3),
+        predictor=PredictorConfig(width=64, depth=3, heads=2),
+        augment=actions,
+    )
+    train = TrainConfig(batch=64, lr=2e-3, momentum=0.99, seed=seed, device=str(device))
+    step, look = _speed(config, train, images, device, trial=min(seconds / 20, 3.0))
+    looks = max(2, min(LOOKS, int(0.1 * seconds / look)))
+    steps = max(looks, int((seconds - looks * look) / step))
+    return config, replace(
+        train,
+        steps=steps,
+        log_every=max(steps // 100, 1),
+        monitor_every=max(steps // looks, 1),
+        checkpoint_every=steps,
+    )
+
+
+def _speed(
+    config: IWMConfig, train: TrainConfig, images: Images, device: torch.device, trial: float
+) -> tuple[float, float]:
+    """Seconds a step takes, and seconds a look at the monitors takes."""
+    trainer = Trainer(IWM(config), images, train, Path(), World(device))  # writes nothing unless it is run
+    assert trainer.monitors
+    for step in range(2):  # the first ones also pay for memory and compiled kernels
+        trainer.step(step).item()
+    began, steps = time.monotonic(), 0
+    while not steps or time.monotonic() - began < trial:
+        trainer.step(steps).item()  # waits for the device
+        steps += 1
+    took = (time.monotonic() - began) / steps
+    began = time.monotonic()
+    trainer.monitors.measure(trainer.model, device)
+    return took, time.monotonic() - began

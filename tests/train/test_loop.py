@@ -1,0 +1,189 @@
+"""What a run promises: the same path however often it is interrupted, and no silent failure."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.errors import ForetellError
+from foretell.methods import IJEPA, IWM, IJEPAConfig
+from foretell.train import checkpoint
+from foretell.train.loop import TrainConfig, Trainer, batch_index, generator, precision, read, schedule
+from foretell.train.monitors import Collapsed, Monitors, nearest_visible
+from foretell.train.world import World
+from foretell.views import take
+
+from .conftest import TINY
+
+HERE = World(torch.device("cpu"))
+SHORT = TrainConfig(steps=6, batch=8, checkpoint_every=2, log_every=1, monitor_every=3, warmup=0.3)
+
+
+def weights(model):
+    return {name: t.clone() for name, t in model.state_dict().items()}
+
+
+def fresh():
+    torch.manual_seed(0)
+    return IWM(TINY)
+
+
+class Killed(BaseException):
+    """Like a kill -9: nobody catches it."""
+
+
+def interrupted(trainer, at):
+    """Make a trainer die in the middle of step `at`, after the optimiser has moved the weights."""
+    step = trainer.step
+
+    def dying(number):
+        loss = step(number)
+        if number == at:
+            raise Killed
+        return loss
+
+    trainer.step = dying
+    return trainer
+
+
+@pytest.mark.parametrize("config", [SHORT, replace(SHORT, accumulate=2, clip=1.0)], ids=["plain", "accumulated"])
+def test_resumed_weights_are_bit_for_bit_those_of_an_uninterrupted_run(tmp_path, images, config):
+    whole = fresh()
+    Trainer(whole, images, config, tmp_path / "whole", HERE).run()
+
+    with pytest.raises(Killed):
+        interrupted(Trainer(fresh(), images, config, tmp_path / "cut", HERE), at=4).run()
+    again = IWM(TINY)  # other initial weights: everything must come from the checkpoint
+    trainer = Trainer(again, images, config, tmp_path / "cut", HERE)
+    trainer.run(resume=True)
+
+    assert all(torch.equal(t, weights(again)[name]) for name, t in weights(whole).items())
+    before, after = (read(tmp_path / run / "metrics.jsonl") for run in ("whole", "cut"))
+    assert [(line["step"], line.get("loss")) for line in after] == [(line["step"], line.get("loss")) for line in before]
+
+
+def test_watching_changes_nothing(tmp_path, images):
+    watched, alone = fresh(), fresh()
+    Trainer(watched, images, replace(SHORT, monitor_every=1), tmp_path / "a", HERE).run()
+    Trainer(alone, images, replace(SHORT, monitor_every=0), tmp_path / "b", HERE).run()
+    assert all(torch.equal(t, weights(alone)[name]) for name, t in weights(watched).items())
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, images):
+    Trainer(fresh(), images, SHORT, tmp_path, HERE).run()
+    newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    model = fresh()
+    start, damaged = checkpoint.resume(
+        tmp_path / "checkpoints", model, Trainer(model, images, SHORT, tmp_path, HERE).optimizer
+    )
+    assert start == 4
+    assert len(damaged) == 1
+    assert newest.name in damaged[0]
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path, images):
+    Trainer(fresh(), images, SHORT, tmp_path, HERE).run()
+    assert [p.name for p in sorted((tmp_path / "checkpoints").iterdir())] == [
+        "step-00000004.safetensors",
+        "step-00000006.safetensors",
+    ]
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run(tmp_path, images):
+    model = fresh()
+    model.predictor.project.bias.data[0] = float("nan")
+    with pytest.raises(ForetellError, match="loss became nan at step 1"):
+        Trainer(model, images, SHORT, tmp_path, HERE).run()
+
+
+def test_a_collapsed_run_ends_with_an_explanation(tmp_path, images):
+    model = fresh()
+    for encoder in (model.context_encoder, model.target_encoder):
+        encoder.patch_embed.weight.data.zero_()  # sees nothing: the latent is the position's alone
+    with pytest.raises(Collapsed, match="lower --lr"):
+        Trainer(model, images, replace(SHORT, steps=6, monitor_every=1, lr=1e-9, lr_start=1e-9), tmp_path, HERE).run()
+
+
+def test_the_loss_falls(tmp_path, images):
+    model = fresh()
+    Trainer(model, images, replace(SHORT, steps=60, monitor_every=0, momentum=0.99), tmp_path, HERE).run()
+    losses = [line["loss"] for line in read(tmp_path / "metrics.jsonl")]
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+@given(samples=st.integers(1, 50), batch=st.integers(1, 120), seed=st.integers(0, 9))
+def test_every_photograph_is_seen_once_an_epoch(samples, batch, seed):
+    seen = torch.cat([batch_index(step, samples, batch, seed) for step in range(-(-3 * samples // batch))])
+    for epoch in range(3):
+        assert sorted(seen[epoch * samples : (epoch + 1) * samples].tolist()) == list(range(samples))
+
+
+def test_chance_depends_on_seed_step_and_part_only():
+    def draw(*numbers):
+        return torch.rand(3, generator=generator(*numbers, torch.device("cpu"))).tolist()
+
+    assert draw(1, 2, 3) == draw(1, 2, 3)
+    assert len({tuple(draw(*n)) for n in [(1, 2, 3), (0, 2, 3), (1, 0, 3), (1, 2, 0), (2, 1, 3)]}) == 5
+
+
+def test_schedules_start_peak_and_end_where_they_should():
+    config = TrainConfig(steps=100, warmup=0.1, lr=1.0, lr_start=0.1, lr_end=0.0, momentum=0.9)
+    assert schedule(config, 0)["lr"] == pytest.approx(0.1)
+    assert schedule(config, 10)["lr"] == pytest.approx(1.0)
+    assert schedule(config, 55)["lr"] == pytest.approx(0.5)
+    assert schedule(config, 100) == pytest.approx({"lr": 0.0, "weight_decay": 0.4, "momentum": 1.0})
+    assert schedule(config, 50)["momentum"] == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("batch", 0), ("accumulate", 3), ("momentum", 1.5), ("log_every", 0)]
+)
+def test_settings_that_cannot_be_are_refused(field, value):
+    with pytest.raises(ForetellError, match=field):
+        TrainConfig(**{field: value})
+
+
+def test_precision_is_what_was_asked_for():
+    assert precision("fp32", torch.device("cpu")) == torch.float32
+    assert precision("bf16", torch.device("cpu")) == torch.bfloat16
+
+
+def test_bf16_trains(tmp_path, images):
+    Trainer(fresh(), images, replace(SHORT, precision="bf16"), tmp_path, HERE).run()
+    assert len(read(tmp_path / "metrics.jsonl")) == 8
+
+
+def test_tensorboard_files_are_written_where_asked_for(tmp_path, images):
+    Trainer(fresh(), images, replace(SHORT, tensorboard=True), tmp_path, HERE).run()
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_measures_are_what_they_say(images):
+    model = fresh()
+    measures = Monitors(images, seed=0).measure(model, HERE.device)
+    assert measures.keys() == {"loss", "constant", "copy", "spread", "rankme", "knn"}
+    assert 0 <= measures["knn"] <= 1
+    assert json.dumps(measures)
+    unlabelled = replace(images, labels=None)
+    assert "knn" not in Monitors(unlabelled, seed=0).measure(model, HERE.device)
+
+
+def test_copying_takes_the_nearest_visible_patch(images):
+    model = IJEPA(IJEPAConfig(TINY.encoder, TINY.predictor))
+    views = model.views(images.take(range(4)), torch.Generator().manual_seed(0))
+    copied = nearest_visible(model, views)
+    s_x = model.target(views.context)
+    for b in range(4):
+        for at, block in enumerate(views.target_index[b]):
+            for row, asked in enumerate(block.tolist()):
+                gaps = [
+                    ((asked // 4 - seen // 4) ** 2 + (asked % 4 - seen % 4) ** 2)
+                    for seen in views.context_index[b].tolist()
+                ]
+                nearest = {views.context_index[b][k].item() for k, gap in enumerate(gaps) if gap == min(gaps)}
+                assert any(torch.equal(copied[b, at, row], s_x[b, seen]) for seen in nearest)
+    assert copied.shape == take(s_x, views.target_index).shape

@@ -1,0 +1,128 @@
+"""Runs as a user starts them, kills them, and resumes them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import foretell
+from foretell.train.loop import read
+
+from .conftest import FLAGS
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def command(photos, out, *more, processes=1):
+    if processes > 1:
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "foretell"]
+    else:
+        launch = ["-m", "foretell"]
+    return [sys.executable, *launch, "train", "iwm", "--data", str(photos), "--out", str(out), *FLAGS, *more]
+
+
+def run(*args, **options):
+    done = subprocess.run(command(*args, **options), env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def started(photos, out, *more, until):
+    """Start a run and come back when its metrics have reached a step."""
+    process = subprocess.Popen(command(photos, out, *more), env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None:
+        if (out / "metrics.jsonl").exists() and any(line["step"] >= until for line in read(out / "metrics.jsonl")):
+            return process
+        time.sleep(0.01)
+    pytest.fail(f"ended before step {until}: {process.stderr.read()}")
+
+
+def same(a, b):
+    a, b = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
+    return a.keys() == b.keys() and all(torch.equal(t, b[name]) for name, t in a.items())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory):
+    ENVIRONMENT["FORETELL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def whole(photos, tmp_path_factory):
+    """An uninterrupted run of 200 steps."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    run(photos, out, "--steps", "200", "--checkpoint-every", "7")
+    return out
+
+
+def test_kill_9_at_any_moment_then_resume_gives_the_same_weights(photos, whole, tmp_path):
+    flags = ("--steps", "200", "--checkpoint-every", "7")
+    for until, resume in ((20, ()), (90, ("--resume",))):
+        process = started(photos, tmp_path / "run", *flags, *resume, until=until)
+        process.kill()
+        process.communicate()
+    run(photos, tmp_path / "run", *flags, "--resume")
+    assert same(whole, tmp_path / "run")
+    assert [line["step"] for line in read(tmp_path / "run" / "metrics.jsonl")] == [
+        line["step"] for line in read(whole / "metrics.jsonl")
+    ]
+
+
+def test_a_polite_stop_saves_and_says_how_to_go_on(photos, whole, tmp_path):
+    flags = ("--steps", "200", "--checkpoint-every", "150")
+    process = started(photos, tmp_path / "run", *flags, until=20)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "--resume" in said
+    assert "Traceback" not in said
+    run(photos, tmp_path / "run", *flags, "--resume")
+    assert same(whole, tmp_path / "run")
+
+
+def test_copied_split_and_single_runs_resume_each_other(photos, tmp_path):
+    """Two parts of a batch, one after the other or in two processes, are the same thing."""
+    flags = ("--steps", "6", "--checkpoint-every", "3")
+    run(photos, tmp_path / "one", *flags, "--accumulate", "2")
+    run(photos, tmp_path / "copied", *flags, processes=2)
+    (tmp_path / "copied" / "checkpoints" / "step-00000006.safetensors").unlink()
+    run(photos, tmp_path / "copied", *flags, "--shard", "--resume", processes=2)
+    (tmp_path / "copied" / "checkpoints" / "step-00000003.safetensors").rename(tmp_path / "kept")
+    assert close(tmp_path / "one", tmp_path / "copied")
+
+    run(photos, tmp_path / "split", *flags, "--shard", processes=2)
+    (tmp_path / "split" / "checkpoints" / "step-00000006.safetensors").unlink()
+    run(photos, tmp_path / "split", *flags, "--accumulate", "2", "--resume")
+    assert close(tmp_path / "one", tmp_path / "split")
+
+
+def close(a, b):
+    a, b = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
+    return a.keys() == b.keys() and all(torch.allclose(t, b[name], atol=1e-6) for name, t in a.items())
+
+
+def test_a_run_folder_says_what_made_it_and_loads(whole):
+    config = json.loads((whole / "config.json").read_text())
+    assert config["method"] == "iwm"
+    assert config["train"]["steps"] == 200
+    assert config["versions"]["torch"] == torch.__version__
+    assert foretell.load(whole).config.encoder.width == 32
+
+
+def test_settings_of_a_resumed_run_are_kept(photos, whole):
+    bad = [*command(photos, whole, "--steps", "200", "--resume"), "--lr", "0.5"]
+    done = subprocess.run(bad, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "train.lr is 0.001, but 0.5 was asked for" in done.stderr
+
+
+def test_a_finished_run_is_not_overwritten(photos, whole):
+    done = subprocess.run(command(photos, whole), env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "already holds a run" in done.stderr
