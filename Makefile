@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check docs clean
+.PHONY: help install demo test check format lint types layers links docs clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,13 +25,22 @@ demo: install ## train, evaluate and use a small world model
 test: install ## run all tests
 	$(BIN)/python -m pytest
 
-check: install ## format, lint, types, layers, documentation, links
+check: format lint types layers links docs ## all of these (make -k check: go on after the first failure)
+
+format: install ## is the code formatted as ruff would?
 	$(BIN)/ruff format --check .
+
+lint: install ## ruff's rules
 	$(BIN)/ruff check .
+
+types: install ## pyrefly's types
 	$(BIN)/pyrefly check
+
+layers: install ## imports point down
 	$(BIN)/lint-imports
+
+links: install ## relative links in README and docs
 	$(BIN)/python tools/links.py
-	$(BIN)/zensical build --clean --strict
 
 docs: install ## build the documentation into site/
 	$(BIN)/zensical build --clean --strict

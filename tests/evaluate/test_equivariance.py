@@ -154,14 +154,14 @@ class TestOracle:
 
 class TestModels:
     def test_an_untrained_world_model_is_near_chance_and_deterministic(self, images, world_model):
-        model, some = world_model(), images(20)
+        model, some = world_model(), images(8)
         before = torch.get_rng_state()
-        first = mrr(model, some, bank=16, images=20, queries=16, seed=1)
-        assert first == mrr(model, some, bank=16, images=20, queries=16, seed=1)
+        first = mrr(model, some, bank=16, images=8, queries=16, seed=1)
+        assert first == mrr(model, some, bank=16, images=8, queries=16, seed=1)
         assert torch.equal(before, torch.get_rng_state())
-        assert first != mrr(model, some, bank=16, images=20, queries=16, seed=2)
+        assert first != mrr(model, some, bank=16, images=8, queries=16, seed=2)
         assert first is not None
-        assert first["value"] == pytest.approx(first["chance"], abs=0.05)
+        assert first["value"] == pytest.approx(first["chance"], abs=0.08)
         assert first["chance"] == pytest.approx(0.2113, abs=1e-4)  # H_16 / 16
 
     def test_distances_are_those_of_whole_latents_in_any_batch(self, images, world_model):

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from foretell import hub
 from foretell.data import load
-from foretell.demo.curves import curves
-from foretell.demo.findings import findings
-from foretell.demo.page import page
-from foretell.demo.pictures import pictures
+from foretell.demo.curves import trace
+from foretell.demo.findings import find
+from foretell.demo.page import render
+from foretell.demo.pictures import draw
 from foretell.demo.small import DATA, PIXELS, recipe
 from foretell.errors import ForetellError
 from foretell.hub.files import write_atomically, write_json
@@ -76,10 +76,10 @@ def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -
     tested = load(DATA, PIXELS, split="test", seed=seed)
     models = {"fresh": (fresh, tested), name: (shipped, held_out)}
     lines = read(out / "run" / "metrics.jsonl")
-    found = findings(models, lines, train, len(learn), seconds)
+    found = find(models, lines, train, len(learn), seconds)
     write_json(out / "demo.json", found)
     report = out / "report.html"
-    write_atomically(report, page(found, pictures(models, seed), curves(lines), out))
+    write_atomically(report, render(found, draw(models, seed), trace(lines), out))
     print(f"The report is {report}: open it in a browser.")
     return report
 

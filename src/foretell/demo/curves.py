@@ -40,7 +40,7 @@ class Chart:
     """Per cent from the bottom above which all is well."""
 
 
-def curves(lines: list[dict[str, Any]]) -> dict[str, Chart]:
+def trace(lines: list[dict[str, Any]]) -> dict[str, Chart]:
     """`loss` beside what guessing would cost, `spread` and `rankme`, from the lines of a metrics.jsonl."""
     looks = [(line["step"], line["monitor"]) for line in lines if "monitor" in line]
 

@@ -13,11 +13,11 @@ from foretell.evaluate import mrr
 from foretell.jepa import JEPA
 from foretell.train.loop import TrainConfig
 
-IMAGES, QUERIES, BANK = 32, 16, 256
+IMAGES, QUERIES, BANK = 32, 8, 256
 """Of the ranking: held-out crops, predictions each, versions of a crop that a prediction is ranked among."""
 
 
-def findings(
+def find(
     models: dict[str, tuple[JEPA, Images]],
     lines: list[dict[str, Any]],
     train: TrainConfig,
@@ -41,8 +41,8 @@ def findings(
 
         - `training`: `seconds`, `steps`, `batch`, `crops`, `seed`, `device`, `threads`, and `first` and `last`, what
           the monitors saw at their first and last look (see `foretell.train.monitors`).
-        - `models`: for each name `pixels`, `held_out` crops, the latents' `width`, parameters of one `encoder` and of the `predictor`, and
-          `mrr`, see `foretell.evaluate.mrr`.
+        - `models`: for each name `pixels`, `held_out` crops, the latents' `width`, parameters of one `encoder` and of
+          the `predictor`, and `mrr`, see `foretell.evaluate.mrr`.
         - `same_banks`: whether all were ranked among the same versions.
         - `versions`: of foretell, torch and python.
     """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Callable
+from functools import partial
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -16,13 +19,13 @@ LOWEST = 0.01
 """Left end of the MRR scale, which is logarithmic: chance is 0.024."""
 
 
-def page(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], out: Path) -> str:
+def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], out: Path) -> str:
     """The report as HTML.
 
     Args:
-        found: from `findings`.
-        pictures: from `pictures`.
-        curves: from `curves`.
+        found: from `findings.find`.
+        pictures: from `pictures.draw`.
+        curves: from `curves.trace`.
         out: the demo's folder, as its reader would write it.
     """
     environment = Environment(
@@ -32,15 +35,16 @@ def page(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], ou
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "measured": lambda value: f"{value:.3f}",
-        "count": lambda value: f"{value:,}",
-        "million": lambda value: f"{value / 1e6:.2f} million",
+    filters: dict[str, Callable[..., object]] = {
+        "measured": "{:.3f}".format,
+        "count": "{:,}".format,
+        "million": _million,
         "duration": _duration,
         "place": _place,
         "shell": shlex.quote,
-        "python": repr,
+        "python": partial(json.dumps, ensure_ascii=False),  # Python reads JSON's strings as they are
     }
+    environment.filters.update(filters)
     (fresh, ours), (name, shipped) = found["models"].items()
     assert fresh == "fresh"
     return environment.get_template("report.html.jinja").render(
@@ -55,6 +59,10 @@ def page(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], ou
         out=str(out),
         run=str(out / "run"),
     )
+
+
+def _million(value: int) -> str:
+    return f"{value / 1e6:.2f} million"
 
 
 def _duration(seconds: float) -> str:

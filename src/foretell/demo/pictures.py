@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor
 from foretell.augment import Parameter, to_float
 from foretell.data import Images
 from foretell.jepa import JEPA
-from foretell.leverage import Imagined, imagine, sweep
-from foretell.leverage.imagine import actions_of
+from foretell.leverage import Imagined, sweep
+from foretell.leverage.imagine import actions_of, imagine_all
 from foretell.views import Views, take
 
 PHOTOGRAPH = "motorcycle"
@@ -59,7 +59,7 @@ class Example:
     """One ask, step by step: from the picture to the numbers, to the predicted numbers, to the nearest version."""
 
     model: str
-    parameter: Parameter
+    parameter: str
     value: float
     picture: str
     latent: str
@@ -102,7 +102,7 @@ class Pictures:
     undone: list[Row]
 
 
-def pictures(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
+def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
     """Ask the models, and draw.
 
     Args:
@@ -112,29 +112,23 @@ def pictures(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
     """
     photographs = {name: _photograph(images) for name, (_, images) in models.items()}
     best, (model, _) = list(models.items())[-1]
-    parameters = actions_of(model).parameters
-    brightness = next(p for p in parameters if p.name == "brightness")
-    every = {
-        name: {
-            p.name: sweep(model, photographs[name], p.name, steps=5, seed=seed)[p.name]
-            for p in parameters
-            if not p.destructive
-        }
-        for name, (model, _) in models.items()
-    }
-    undone = {
-        name: {
-            p.name: [imagine(model, photographs[name], {p.name: p.high}, seed=seed)]
-            for p in parameters
-            if p.destructive
-        }
-        for name, (model, _) in models.items()
-    }
+    table = {p.name: p for p in actions_of(model).parameters}
+    colours = [p for p in table.values() if not p.destructive]
+    destructive = [p for p in table.values() if p.destructive]
+    darker = {"brightness": round((table["brightness"].low + table["brightness"].identity) / 2, 2)}
+    swept, undone = {}, {}
+    for name, (each, _) in models.items():
+        swept[name] = sweep(each, photographs[name], *(p.name for p in colours), steps=5, seed=seed)
+        asks = [*({p.name: p.high} for p in destructive), darker]
+        undone[name] = imagine_all(each, photographs[name], asks, seed=seed)
     return Pictures(
         training=_training(models["fresh"][0], photographs["fresh"], seed),
-        example=_example(best, model, photographs[best], brightness, seed),
-        sweeps=[_row(p, every) for p in parameters if not p.destructive],
-        undone=[_row(p, undone) for p in parameters if p.destructive],
+        example=_example(best, model, undone[best][-1]),
+        sweeps=[
+            Row(p, [_ask(asks) for asks in _columns({name: rows[p.name] for name, rows in swept.items()})])
+            for p in colours
+        ],
+        undone=[Row(p, [_ask(asks)]) for p, asks in zip(destructive, _columns(undone), strict=False)],
     )
 
 
@@ -146,38 +140,37 @@ def _photograph(images: Images) -> Float[Tensor, "3 S S"]:
     return to_float(images.take([first]))[0]
 
 
-def _row(p: Parameter, answers: dict[str, dict[str, list[Imagined]]]) -> Row:
-    """The same asks of every model, side by side."""
-    asks = [
-        Ask(
-            columns[0].values[p.name],
-            png(columns[0].source),
-            png(columns[0].asked),
-            {name: Answer(png(one.nearest), one.rank) for name, one in zip(answers, columns, strict=True)},
-        )
-        for columns in zip(*(rows[p.name] for rows in answers.values()), strict=True)
-    ]
-    return Row(p, asks)
+def _columns(rows: dict[str, list[Imagined]]) -> Iterator[dict[str, Imagined]]:
+    """Rows by model turned into what each model made of one ask, ask by ask."""
+    for column in zip(*rows.values(), strict=True):
+        yield dict(zip(rows, column, strict=True))
+
+
+def _ask(answers: dict[str, Imagined]) -> Ask:
+    one = next(iter(answers.values()))
+    return Ask(
+        value=next(iter(one.values.values())),
+        given=png(one.source),
+        asked=png(one.asked),
+        answers={name: Answer(png(each.nearest), each.rank) for name, each in answers.items()},
+    )
 
 
 @torch.no_grad()
-def _example(name: str, model: JEPA, picture: Float[Tensor, "3 S S"], p: Parameter, seed: int) -> Example:
+def _example(name: str, model: JEPA, one: Imagined) -> Example:
+    """An ask for one value of a colour parameter, drawn step by step."""
     actions = actions_of(model)
-    value = round((p.low + p.identity) / 2, 2)
-    one = imagine(model, picture, {p.name: value}, seed=seed)
+    ((asked, value),) = one.values.items()
     device = next(model.parameters()).device
-    x = picture.unsqueeze(0).to(device)
-    action = actions.action(actions.identity(1), actions.state({p.name: value})).to(device)
-    latent, predicted, right = (
-        model.target(x)[0],
-        model.imagine(x, action)[0],
-        model.target(one.asked.unsqueeze(0).to(device))[0],
-    )
+    x = one.source.unsqueeze(0).to(device)
+    action = actions.action(actions.identity(1), actions.state(one.values)).to(device)
+    latent, right = model.target(torch.stack([one.source, one.asked]).to(device))
+    predicted = model.imagine(x, action)[0]
     return Example(
         model=name,
-        parameter=p,
+        parameter=asked,
         value=value,
-        picture=png(picture),
+        picture=png(one.source),
         latent=numbers(latent),
         predicted=numbers(predicted - latent),
         right=numbers(right - latent),
@@ -253,7 +246,7 @@ def numbers(latent: Float[Tensor, "N D"]) -> str:
     return png(1 - share.abs() * (1 - colour))
 
 
-def mosaic(versions: Sequence[Tensor] | Float[Tensor, "K 3 S S"], cell: int = 16) -> str:
+def mosaic(versions: Float[Tensor, "K 3 S S"], cell: int = 16) -> str:
     """Small pictures in rows, as a data URI."""
     rows = -(-len(versions) // COLUMNS)
     canvas = Image.new("RGB", (COLUMNS * cell, rows * cell), "white")

@@ -35,7 +35,7 @@ def recipe(
         device: where it will train.
     """
     config = IWMConfig(
-        encoder=ViTConfig(image_size=PIXELS, patch_size=4, width=96, depth=2, heads=3),
+        encoder=ViTConfig(image_size=PIXELS, patch_size=8, width=96, depth=2, heads=3),
         predictor=PredictorConfig(width=64, depth=3, heads=2),
         augment=actions,
     )

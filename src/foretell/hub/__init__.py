@@ -74,7 +74,10 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> JEPA:
         ForetellError: there is no such model, or a file of it is missing, truncated or foreign.
     """
     folder = _find(name)
-    model = from_config(read_json(folder / "config.json"), folder / "config.json")
+    config = read_json(folder / "config.json")
+    if "classifier" in config:
+        raise ForetellError(f"{folder} holds a classifier: foretell.leverage.load_classifier loads it")
+    model = from_config(config, folder / "config.json")
     path = _weights(folder)
     tensors = read_weights(path)
     if path.parent.name == "checkpoints":  # these hold the optimiser's state as well
