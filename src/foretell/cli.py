@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from textwrap import dedent
+from typing import Annotated, TypeVar
 
 import tyro
 from tyro.conf import Positional, arg
@@ -29,19 +30,7 @@ DATA = (
     "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
 )
 MODEL = "name of a shipped model (see `foretell models`), a run's or a model's folder, or a Hugging Face repository"
-Model = TypeVar("Model")
 Parsed = TypeVar("Parsed")
-
-
-@dataclass(frozen=True)
-class Train(Generic[Model]):
-    """Flags of `foretell train METHOD`."""
-
-    data: Annotated[str, arg(help=DATA)]
-    out: Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]
-    model: Annotated[Model, arg(help="what the model is built from")]
-    train: Annotated[TrainConfig, arg(name="")]
-    resume: Annotated[bool, arg(help="go on with the run in --out, with the same flags")] = False
 
 
 def train(args: list[str]) -> None:
@@ -50,14 +39,18 @@ def train(args: list[str]) -> None:
 
     method = _first(args, "train", "METHOD", {name: _summary(recipe) for name, recipe in RECIPES.items()})
     recipe = RECIPES[method]()
-    schema: Any = Train[type(recipe.model)]  # pyrefly: ignore[invalid-annotation]
-    flags = _parse(
-        schema,
-        args[1:],
-        f"train {method}",
-        inspect.getdoc(RECIPES[method]),
-        Train(tyro.MISSING, tyro.MISSING, recipe.model, recipe.train),
+    resume = Annotated[bool, arg(help="go on with the run in --out, with the same flags")]
+    schema = make_dataclass(
+        "Train",
+        [
+            ("data", Annotated[str, arg(help=DATA)]),
+            ("out", Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]),
+            ("model", type(recipe.model), field(default=recipe.model)),
+            ("train", Annotated[TrainConfig, arg(name="")], field(default=recipe.train)),
+            ("resume", resume, field(default=False)),
+        ],
     )
+    flags = _parse(schema, args[1:], f"train {method}", inspect.getdoc(RECIPES[method]))
     run(flags.model, flags.train, flags.data, flags.out, resume=flags.resume)
 
 
@@ -261,10 +254,9 @@ class Usage(ForetellError):
     """The command's words are off; exit status 2."""
 
 
-def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = None, default: Any = None) -> Parsed:
+def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = None) -> Parsed:
     """Parse flags; tyro's framed complaint becomes one sentence."""
     complaint = io.StringIO()
-    extra = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
@@ -273,7 +265,6 @@ def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = 
                 prog=f"foretell {prog}",
                 description=text or inspect.getdoc(schema),
                 config=(tyro.conf.FlagCreatePairsOff,),
-                **extra,
             )
     except SystemExit as stop:
         if not stop.code:
@@ -283,16 +274,15 @@ def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = 
 
 def _sentence(frame: str) -> str:
     """tyro's framed complaint in one sentence: its parts without the frame and the flags' help texts."""
+    lines = (line.strip("│").rstrip() for line in frame.splitlines()[1:-1])
+    text = dedent("\n".join(line if line.strip("─- ") else "" for line in lines))  # without the rules across it
     parts: list[list[str]] = [[]]
-    for line in frame.splitlines()[1:-1]:
-        text = line.strip("│").rstrip()[1:]
-        if text.strip("─ "):
-            if not text.startswith(" " * 5):  # help texts are indented deeper
-                parts[-1].append(text.strip())
-        else:
+    for line in text.splitlines():
+        if not line:
             parts.append([])
-    said = [" ".join(part) for part in parts if part and not part[0].startswith(("For full", "Argument helptext"))]
-    return "; ".join(said)
+        elif not line.startswith(" " * 5):  # help texts are indented deeper than what they are of
+            parts[-1].append(line.strip())
+    return "; ".join(" ".join(part) for part in parts if part and not part[0].startswith(("For full", "Argument")))
 
 
 def _first(args: list[str], command: str, what: str, choices: dict[str, str]) -> str:

@@ -1,7 +1,6 @@
 """A folder of images, in class folders or not, with `train/` and `test/` above them or not."""
 
 import os
-import os
 from collections import Counter
 from collections.abc import Callable
 from functools import partial

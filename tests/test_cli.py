@@ -1,0 +1,172 @@
+"""The commands as a user types them: what they print, what they write, how they fail."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from foretell import hub
+from foretell.cli import COMMANDS, main
+from foretell.methods import IJEPA, IWM, IJEPAConfig, IWMConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import ViTConfig
+from foretell.recipes import RECIPES
+
+TINY = (
+    "--model.encoder.image-size 16 --model.encoder.patch-size 4 --model.encoder.width 32 --model.encoder.depth 1 "
+    "--model.encoder.heads 2 --model.predictor.width 16 --model.predictor.depth 1 --model.predictor.heads 2 "
+    "--steps 2 --batch 4 --device cpu"
+).split()
+ENCODER, PREDICTOR = ViTConfig(16, 4, 32, 1, 2), PredictorConfig(16, 1, 2)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("FORETELL_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    chance = np.random.default_rng(0)
+    for n in range(30):
+        folder = tmp_path / "photos" / ("dark" if n % 2 else "light")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = chance.integers(0, 120, (16, 18, 3), dtype=np.uint8) + (0 if n % 2 else 120)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{n}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def model(tmp_path):
+    torch.manual_seed(0)
+    return hub.save(IWM(IWMConfig(ENCODER, PREDICTOR)), tmp_path / "model")
+
+
+def fails(capsys, *args):
+    """Run a command that must fail; the one sentence it says."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in args])
+    assert stop.value.code not in (0, None)
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.startswith("foretell: ")
+    assert "Traceback" not in said
+    return said
+
+
+def runs(capsys, *args):
+    main([str(a) for a in args])
+    return capsys.readouterr()
+
+
+def test_train_evaluate_finetune_and_imagine_follow_each_other(photos, tmp_path, capsys):
+    run, tuned, picture = tmp_path / "run", tmp_path / "tuned", tmp_path / "grid.png"
+    runs(capsys, "train", "iwm", "--data", photos, "--out", run, *TINY)
+    sizes = ("--bank", 8, "--images", 4, "--queries", 2)
+    report = json.loads(runs(capsys, "evaluate", run, "--data", photos, "--json", *sizes).out)
+    assert {"linear", "attentive", "knn", "rankme", "lidar", "mrr"} <= report.keys()
+    assert {"value", "chance", "hits@1", "hits@5", "hits@10", "per_action"} <= report["mrr"].keys()
+    assert "MRR" in runs(capsys, "evaluate", run, "--data", photos, *sizes).out
+
+    said = runs(capsys, "finetune", run, "--data", photos, "--out", tuned, "--steps", 2, "--batch", 4).out
+    assert "accuracy" in said
+    assert json.loads((tuned / "report.json").read_text())["mode"] == "predictor"
+
+    runs(capsys, "imagine", run, photos / "dark" / "1.png", "--out", picture, "--hue", 0.05, "--blur", 1, "--bank", 8)
+    with Image.open(picture) as grid:
+        assert grid.width > 500
+
+
+def test_several_data_sets_tune_one_predictor(photos, model, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.symlink_to(photos)
+    args = ("finetune", model, "--data", photos, other, "--out", tmp_path / "out", "--steps", 1, "--batch", 4, "--json")
+    assert set(json.loads(runs(capsys, *args).out)["tasks"]) == {str(photos), str(other)}
+
+
+def test_a_sweep_is_drawn_where_no_change_is_asked_for(photos, model, tmp_path, capsys):
+    runs(capsys, "imagine", model, photos / "dark" / "1.png", "--out", tmp_path / "grid.png", "--bank", 32)
+    assert (tmp_path / "grid.png").stat().st_size > 1000
+
+
+def test_the_flags_of_imagine_are_the_models_own(model, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["imagine", str(model), "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"--{name}" in said for name in ("brightness", "contrast", "saturation", "hue", "grayscale", "blur"))
+
+
+def test_models_lists_what_ships_and_prints_cards(capsys):
+    names = runs(capsys, "models").out.split()
+    assert names == hub.models()
+    for name in names:
+        assert runs(capsys, "models", name).out.strip() == hub.card(name).strip()
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *(["train", name] for name in RECIPES)])
+def test_every_command_explains_itself(command, capsys):
+    if command in ([], ["train"]):
+        with pytest.raises(SystemExit) if command else _nothing():
+            main([*command, "--help"])
+    else:
+        with pytest.raises(SystemExit) as stop:
+            main([*command, "--help"])
+        assert stop.value.code == 0
+    assert len(capsys.readouterr().out) > 100
+
+
+def _nothing():
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("dream", "not a command"),
+        ("train", "needs a METHOD"),
+        ("train dino --data d --out o", "'dino'"),
+        ("train iwm --out o", "--data"),
+        ("train iwm --data d --out o --stpes 3", "--steps"),
+        ("train iwm --data d --out o --steps many", "--steps"),
+        ("train iwm --data /no/such --out o", "/no/such"),
+        ("train iwm --data d --out o --steps 0", "steps is 0"),
+        ("train iwm --data d --out o --model.encoder.image-size 65", "image_size 65"),
+        ("train iwm --data d --out o --model.encoder.heads 5", "heads 5"),
+        ("train iwm --data photographs --out o --device warp", "device 'warp'"),
+        ("evaluate nothing --data photographs", "no model 'nothing'"),
+        ("evaluate", "MODEL"),
+        ("finetune nothing --data photographs --out o", "no model 'nothing'"),
+        ("imagine nothing x.jpg --out o.png", "no model 'nothing'"),
+        ("models nothing", "not a shipped model"),
+    ],
+)
+def test_wrong_input_ends_in_one_sentence(args, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert said in fails(capsys, *args.split())
+
+
+def test_wrong_pictures_and_changes_end_in_one_sentence(model, photos, tmp_path, capsys):
+    picture, out = photos / "dark" / "1.png", tmp_path / "o.png"
+    assert "hue is 3" in fails(capsys, "imagine", model, picture, "--out", out, "--hue", 3)
+    assert "none.png" in fails(capsys, "imagine", model, tmp_path / "none.png", "--out", out)
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    assert "bad.png" in fails(capsys, "imagine", model, tmp_path / "bad.png", "--out", out)
+    plain = hub.save(IJEPA(IJEPAConfig(ENCODER, PREDICTOR)), tmp_path / "plain")
+    assert "action" in fails(capsys, "imagine", plain, picture, "--out", out)
+
+
+def test_what_is_there_is_not_written_over(model, photos, capsys):
+    assert "not an empty folder" in fails(capsys, "finetune", model, "--data", photos, "--out", model)
+
+
+def test_the_command_is_installed():
+    done = subprocess.run([sys.executable, "-m", "foretell", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.strip().startswith("0.")
