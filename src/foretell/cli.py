@@ -63,7 +63,7 @@ class Evaluate:
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
     out: Annotated[Path | None, arg(help="also write the JSON here")] = None
     bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256
-    images: Annotated[int, arg(help="images whose predictions are ranked")] = 128
+    images: Annotated[int, arg(help="images whose predictions are ranked")] = 64
     queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
     seed: int = 0
     device: str = "auto"

@@ -42,7 +42,7 @@ def mrr(
     photographs: Images,
     *,
     bank: int = 256,
-    images: int = 128,
+    images: int = 64,
     queries: int = 16,
     batch: int = 64,
     seed: int = 0,

@@ -40,7 +40,7 @@ def evaluate(
     seed: int = 0,
     device: Device = None,
     bank: int = 256,
-    images: int = 128,
+    images: int = 64,
     queries: int = 16,
     progress: bool = True,
 ) -> dict[str, Any]:
