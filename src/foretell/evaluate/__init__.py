@@ -3,7 +3,7 @@
     report = evaluate(model, train, test)
     rich.print(table(report))
 
-Read on in this order: report, collapse, probes, equivariance, intervals, progress.
+Read on in this order: report, collapse, probes, equivariance, intervals.
 """
 
 from foretell.evaluate.collapse import lidar, rankme, spread

@@ -28,8 +28,8 @@ from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
-from foretell.evaluate.progress import watched
 from foretell.jepa import JEPA
+from foretell.train.progress import watched
 
 HITS = (1, 5, 10)
 MEASURES = ("value", *(f"hits@{k}" for k in HITS))

@@ -20,11 +20,11 @@ from torch.nn import functional as F
 from foretell.augment import to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.evaluate.progress import watched
 from foretell.jepa import JEPA
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.vit import pool
 from foretell.train.fit import fit
+from foretell.train.progress import watched
 
 Device = torch.device | str | None
 Encoder = Literal["target", "context"]

@@ -109,6 +109,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {}))
+        temporary.chmod(0o644)  # safetensors lets only the owner read
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import torch
-from rich.progress import track
 from torch import Tensor, nn
 
 from foretell.train.optimizer import adamw, set_rates
+from foretell.train.progress import watched
 from foretell.train.schedules import warmup_cosine
 
 
@@ -48,7 +48,7 @@ def fit(
     batch = min(batch, samples)
     order = torch.empty(0, dtype=torch.int64)
     last: list[float] = []
-    for step in track(range(steps), progress or "", disable=progress is None, transient=True):
+    for step in watched(range(steps), progress):
         set_rates(optimizer, warmup_cosine(step, steps, int(warmup * steps), lr / 10, lr, 0.0), weight_decay)
         if len(order) < batch:
             order = torch.cat([order, torch.randperm(samples, generator=generator)])
