@@ -34,11 +34,14 @@ def recipe(
         seed: of the training.
         device: where it will train.
     """
+    # Few large patches: a minute of one core is a few hundred steps, not a hundred. A predictor deeper than the
+    # encoder: IWM's first condition for knowing what a change does.
     config = IWMConfig(
         encoder=ViTConfig(image_size=PIXELS, patch_size=8, width=96, depth=2, heads=3),
-        predictor=PredictorConfig(width=64, depth=3, heads=2),
+        predictor=PredictorConfig(width=64, depth=6, heads=2),
         augment=actions,
     )
+    # A short run: the target encoder follows faster than in a long one.
     train = TrainConfig(batch=64, lr=2e-3, momentum=0.99, seed=seed, device=str(device))
     step, look = _speed(config, train, images, device, trial=min(seconds / 20, 3.0))
     looks = max(2, min(LOOKS, int(0.1 * seconds / look)))
