@@ -222,13 +222,13 @@ def test_fits_the_time(monkeypatch, seconds, step, look, steps, monitor_every):
 
 
 def lines():
-    looks = [(n, {"constant": 0.8, "copy": 1.3, "spread": 0.7, "rankme": 9.0}) for n in (50, 100)]
+    looks = [(n, {"loss": 0.6, "constant": 0.8, "copy": 1.3, "spread": 0.7, "rankme": 9.0}) for n in (50, 100)]
     return [{"step": n, "loss": 1 / n} for n in range(10, 101, 10)] + [{"step": n, "monitor": m} for n, m in looks]
 
 
 def test_curves_lie_in_their_square():
     drawn = trace(lines())
-    assert [line.name for line in drawn["loss"].lines] == ["loss", "constant", "copy"]
+    assert [line.name for line in drawn["loss"].lines] == ["training", "loss", "constant", "copy"]
     assert drawn["loss"].lines[0].points.startswith("10.00,")
     assert drawn["loss"].lines[0].last == 0.01
     assert [tick.text for tick in drawn["loss"].y] == ["0", "0.5", "1", "1.5"]

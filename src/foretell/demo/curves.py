@@ -41,7 +41,11 @@ class Chart:
 
 
 def trace(lines: list[dict[str, Any]]) -> dict[str, Chart]:
-    """`loss` beside what guessing would cost, `spread` and `rankme`, from the lines of a metrics.jsonl."""
+    """The charts of a run, from the lines of its metrics.jsonl.
+
+    `loss` holds the loss of the training and, on the monitors' problems, the model's and what guessing would cost;
+    `spread` and `rankme` hold themselves.
+    """
     looks = [(line["step"], line["monitor"]) for line in lines if "monitor" in line]
 
     def seen(name: str) -> Points:
@@ -50,7 +54,8 @@ def trace(lines: list[dict[str, Any]]) -> dict[str, Chart]:
     learning = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     return {
         "loss": _chart(
-            {"loss": learning, "constant": seen("constant"), "copy": seen("copy")}, dots=("constant", "copy")
+            {"training": learning} | {name: seen(name) for name in ("loss", "constant", "copy")},
+            dots=("loss", "constant", "copy"),
         ),
         "spread": _chart({"spread": seen("spread")}, dots=("spread",), top=1.0, healthy=0.2),
         "rankme": _chart({"rankme": seen("rankme")}, dots=("rankme",)),

@@ -39,6 +39,7 @@ def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], 
         "measured": "{:.3f}".format,
         "count": "{:,}".format,
         "million": _million,
+        "short": _short,
         "duration": _duration,
         "place": _place,
         "shell": shlex.quote,
@@ -59,6 +60,10 @@ def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], 
         out=str(out),
         run=str(out / "run"),
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
 
 
 def _million(value: int) -> str:

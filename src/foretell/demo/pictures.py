@@ -18,7 +18,7 @@ from torch import Tensor
 from foretell.augment import Parameter, to_float
 from foretell.data import Images
 from foretell.jepa import JEPA
-from foretell.leverage import Imagined, sweep
+from foretell.leverage import Imagined, imagine, sweep
 from foretell.leverage.imagine import actions_of, imagine_all
 from foretell.views import Views, take
 
@@ -64,9 +64,10 @@ class Example:
     picture: str
     latent: str
     predicted: str
-    """How the model says that the latent changes."""
-    right: str
-    """How it does."""
+    foretold: str
+    """How the prediction differs from the latent, the mean over patches."""
+    came: str
+    """How the latent of the version asked for differs."""
     shape: tuple[int, int]
     """N and D of the latents."""
     mosaic: str
@@ -119,16 +120,15 @@ def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
     swept, undone = {}, {}
     for name, (each, _) in models.items():
         swept[name] = sweep(each, photographs[name], *(p.name for p in colours), steps=5, seed=seed)
-        asks = [*({p.name: p.high} for p in destructive), darker]
-        undone[name] = imagine_all(each, photographs[name], asks, seed=seed)
+        undone[name] = imagine_all(each, photographs[name], [{p.name: p.high} for p in destructive], seed=seed)
     return Pictures(
         training=_training(models["fresh"][0], photographs["fresh"], seed),
-        example=_example(best, model, undone[best][-1]),
+        example=_example(best, model, imagine(model, photographs[best], darker, seed=seed)),
         sweeps=[
             Row(p, [_ask(asks) for asks in _columns({name: rows[p.name] for name, rows in swept.items()})])
             for p in colours
         ],
-        undone=[Row(p, [_ask(asks)]) for p, asks in zip(destructive, _columns(undone), strict=False)],
+        undone=[Row(p, [_ask(asks)]) for p, asks in zip(destructive, _columns(undone), strict=True)],
     )
 
 
@@ -166,14 +166,16 @@ def _example(name: str, model: JEPA, one: Imagined) -> Example:
     action = actions.action(actions.identity(1), actions.state(one.values)).to(device)
     latent, right = model.target(torch.stack([one.source, one.asked]).to(device))
     predicted = model.imagine(x, action)[0]
+    foretold, came = ((there - latent).mean(0, keepdim=True) for there in (predicted, right))
     return Example(
         model=name,
         parameter=asked,
         value=value,
         picture=png(one.source),
         latent=numbers(latent),
-        predicted=numbers(predicted - latent),
-        right=numbers(right - latent),
+        predicted=numbers(predicted),
+        foretold=numbers(foretold / came.std()),
+        came=numbers(came / came.std()),
         shape=(latent.shape[0], latent.shape[1]),
         mosaic=mosaic(one.bank[one.order]),
         columns=COLUMNS,

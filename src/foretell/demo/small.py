@@ -45,13 +45,13 @@ def recipe(
     train = TrainConfig(batch=64, lr=2e-3, momentum=0.99, seed=seed, device=str(device))
     step, look = _speed(config, train, images, device, trial=min(seconds / 20, 3.0))
     looks = max(2, min(LOOKS, int(0.1 * seconds / look)))
-    steps = max(looks, int((seconds - looks * look) / step))
+    every = max(1, int((seconds - looks * look) / step / looks))
     return config, replace(
         train,
-        steps=steps,
-        log_every=max(steps // 100, 1),
-        monitor_every=max(steps // looks, 1),
-        checkpoint_every=steps,
+        steps=looks * every,
+        log_every=max(looks * every // 100, 1),
+        monitor_every=every,
+        checkpoint_every=looks * every,
     )
 
 

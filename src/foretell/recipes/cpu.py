@@ -25,6 +25,10 @@ def iwm_mini() -> Recipe:
     """The image world model that ships as `iwm-mini`: 32 pixels, jitter twice the paper's strength.
 
     foretell train iwm-mini --data tiny-imagenet-32 --out runs/iwm-mini
+    python tools/ship.py runs/iwm-mini iwm-mini --data cifar10/test-00000-of-00001.parquet
+
+    Some 90 minutes on one thread. Expect MRR 0.545 (0.494 to 0.593) among 256 on CIFAR-10's test set, where chance is
+    0.024, and a linear probe of 0.47. Seed 0, once.
     """
     augment = Photometric(brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
     model = IWMConfig(encoder=MINI, predictor=PredictorConfig(width=96, depth=6, heads=3), augment=augment)
