@@ -89,7 +89,7 @@ def mrr(
 
         - `value`, `low`, `high`, `chance`: the MRR, its 95 % interval (bootstrap over images), and chance's.
         - `hits@1`, `hits@5`, `hits@10`: how often the right one is among the k nearest. `intervals` holds
-          `low`, `high` and `chance` of each.
+            `low`, `high` and `chance` of each.
         - `bank`, `images`, `queries`: what was used.
         - `per_action`: {name: a row with all of the first two items, `direction` and `images`}.
         - `untrained`: a row of the same kind for the control, with its own `per_action`.

@@ -61,9 +61,9 @@ def evaluate(
         Plain numbers, ready for JSON:
 
         - `linear`, `attentive`, `knn`: {`value`, `low`, `high`, `chance`}, the accuracy in [0, 1], its 95 %
-          interval (Wilson), and what naming the commonest class would score; None without labels.
+            interval (Wilson), and what naming the commonest class would score; None without labels.
         - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer
-          images.
+            images.
         - `mrr`: see `mrr`; None for a model without actions.
         - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
         - `model`: `method`, `width`, and the parameters of one `encoder` and of the `predictor`.
