@@ -13,7 +13,7 @@ from foretell.evaluate import mrr
 from foretell.jepa import JEPA
 from foretell.train.loop import TrainConfig
 
-IMAGES, QUERIES, BANK = 32, 8, 256
+IMAGES, QUERIES, BANK = 24, 8, 256
 """Of the ranking: held-out crops, predictions each, versions of a crop that a prediction is ranked among."""
 
 
