@@ -58,7 +58,10 @@ class Monitors:
         - `knn`: accuracy of nearest neighbours among the photographs, where there are labels.
         """
         generator = torch.Generator(device).manual_seed(self.seed)
-        views = model.views(self.pixels[: self.problems].to(device), generator)
+        spread_out = torch.linspace(
+            0, len(self.pixels) - 1, min(self.problems, len(self.pixels))
+        ).long()  # of all classes
+        views = model.views(self.pixels[spread_out].to(device), generator)
         s_y = take(model.target(views.target), views.target_index)
         constant = model.target(views.target).mean(0, keepdim=True).expand(len(s_y), -1, -1)
         latents = torch.cat([model.target(to_float(chunk.to(device))) for chunk in self.pixels.split(256)])
