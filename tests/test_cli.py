@@ -143,6 +143,7 @@ def _nothing():
         ("evaluate nothing --data photographs", "no model 'nothing'"),
         ("evaluate", "MODEL"),
         ("finetune nothing --data photographs --out o", "no model 'nothing'"),
+        ("imagine", "needs a MODEL"),
         ("imagine nothing x.jpg --out o.png", "no model 'nothing'"),
         ("models nothing", "not a shipped model"),
     ],

@@ -73,6 +73,7 @@ def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import evaluate, hub
     from foretell.data import train_test
+    from foretell.hub.files import write_json
     from foretell.train.world import enter
 
     flags = _parse(Evaluate, args, "evaluate")
@@ -91,7 +92,7 @@ def evaluate(args: list[str]) -> None:
     )
     if flags.out:
         flags.out.parent.mkdir(parents=True, exist_ok=True)
-        flags.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_json(flags.out, report)
     if flags.json:
         print(json.dumps(report, indent=2))
     else:
@@ -117,6 +118,7 @@ def finetune(args: list[str]) -> None:
     """Make a classifier of a model: foretell finetune MODEL --data DATA --out OUT [--mode predictor|encoder|...]."""
     from foretell import hub, leverage
     from foretell.data import train_test
+    from foretell.hub.files import write_json
     from foretell.train.world import enter
 
     flags = _parse(Finetune, args, "finetune")
@@ -132,7 +134,7 @@ def finetune(args: list[str]) -> None:
         classifier, report = leverage.multitask(model, tasks, flags.finetune, compare=flags.compare)
         results = report["tasks"]
     leverage.save_classifier(classifier, flags.out)
-    (flags.out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_json(flags.out / "report.json", report)
     if flags.json:
         print(json.dumps(report, indent=2))
         return
@@ -160,10 +162,12 @@ def imagine(args: list[str]) -> None:
     """Draw what a model imagines: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
     from foretell import hub, leverage
 
-    if args[:1] in ([], ["-h"], ["--help"]):
+    if not args:
+        raise Usage("imagine needs a MODEL first, and none is given (see foretell imagine --help)")
+    if args[0] in ("-h", "--help"):
         print("usage: foretell imagine MODEL IMAGE --out grid.png [--PARAMETER VALUE ...]\n")
         print(f"MODEL is a {MODEL}.\n`foretell imagine MODEL --help` lists the changes it knows.")
-        sys.exit(0 if args else 2)
+        sys.exit(0)
     model = hub.load(args[0])
     parameters = leverage.actions_of(model).parameters
     # the model's own action space becomes flags: nothing here knows what the parameters mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Z = 1.959964
@@ -26,6 +26,21 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
     return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def accuracy_of(correct: int, labels: Int[Tensor, " n"]) -> dict[str, float]:
+    """An accuracy as every report has it.
+
+    Args:
+        correct: how many of the test set were named right.
+        labels: of the test set, at least one.
+
+    Returns:
+        `value`, its 95 % interval `low` to `high`, and `chance`, what naming the commonest class scores.
+    """
+    low, high = wilson(correct, len(labels))
+    chance = labels.bincount().max().item() / len(labels)
+    return {"value": correct / len(labels), "low": low, "high": high, "chance": chance}
 
 
 def bootstrap(

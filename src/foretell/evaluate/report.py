@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from rich.table import Table
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.evaluate.collapse import lidar, rankme
 from foretell.evaluate.equivariance import HITS, mrr
-from foretell.evaluate.intervals import wilson
+from foretell.evaluate.intervals import accuracy_of
 from foretell.evaluate.probes import (
     Device,
     Encoded,
@@ -154,18 +154,8 @@ def _probes(
         progress=progress,
     )
     neighbours = knn(learn.features.to(device), y.to(device), ask.features.to(device), y_test.to(device))
-    chance = y_test.bincount().max().item() / len(y_test)
-    return {
-        "linear": _accuracy(linear, chance),
-        "attentive": _accuracy(attentive, chance),
-        "knn": _accuracy(neighbours, chance),
-    }
-
-
-def _accuracy(correct: Bool[Tensor, " n"], chance: float) -> dict[str, float]:
-    right, n = int(correct.sum()), len(correct)
-    low, high = wilson(right, n)
-    return {"value": right / n, "low": low, "high": high, "chance": chance}
+    probes = {"linear": linear, "attentive": attentive, "knn": neighbours}
+    return {name: accuracy_of(int(correct.sum()), y_test) for name, correct in probes.items()}
 
 
 def table(report: dict[str, Any]) -> Table:

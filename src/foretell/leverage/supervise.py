@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from foretell.augment import to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.evaluate.intervals import wilson
+from foretell.evaluate.intervals import accuracy_of
 
 
 def labels_of(images: Images, name: str, classes: tuple[str, ...] | None = None) -> Int[Tensor, " n"]:
@@ -60,9 +60,7 @@ def accuracy(
         if x.shape[-2:] != (size, size):
             x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)
         correct += int((logits(x).argmax(1).cpu() == labels[index]).sum())
-    low, high = wilson(correct, len(images))
-    chance = labels.bincount().max().item() / len(images)
-    return {"value": correct / len(images), "low": low, "high": high, "chance": chance}
+    return accuracy_of(correct, labels)
 
 
 @torch.no_grad()

@@ -243,9 +243,12 @@ def batch_index(step: int, samples: int, batch: int, seed: int) -> Tensor:
     """Which photographs step `step` sees, [batch] int64: each once an epoch, in an order drawn from (seed, epoch)."""
     first = step * batch
     epochs = range(first // samples, (first + batch - 1) // samples + 1)
-    orders = torch.cat([_order(samples, seed, epoch) for epoch in epochs])
-    offset = first - epochs[0] * samples
-    return orders[offset : offset + batch]
+    return torch.cat(
+        [  # only what is asked for is copied: an epoch's order can be long
+            _order(samples, seed, epoch)[max(first - epoch * samples, 0) : first + batch - epoch * samples]
+            for epoch in epochs
+        ]
+    )
 
 
 @lru_cache(maxsize=2)
@@ -291,8 +294,8 @@ class Log:
         self.file.write(json.dumps({"step": step, **values}) + "\n")
         self.file.flush()
         if self.board:
-            flat = {f"monitor/{k}": v for k, v in values.pop("monitor", {}).items()} | values
-            for name, value in flat.items():
+            measured = {f"monitor/{name}": value for name, value in values.get("monitor", {}).items()}
+            for name, value in (measured or values).items():
                 self.board.add_scalar(name, value, step)
 
 

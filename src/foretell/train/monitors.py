@@ -39,11 +39,11 @@ class Monitors:
     """
 
     def __init__(self, images: Images, seed: int, samples: int = 1024, problems: int = 128) -> None:
-        picked = torch.linspace(0, len(images) - 1, min(samples, len(images))).long()
+        picked = evenly(len(images), samples)
         self.pixels = images.take(picked)
         self.labels = None if images.labels is None else images.labels[picked]
+        self.problems = self.pixels[evenly(len(picked), problems)]  # data is often sorted by class: take of all
         self.seed = seed
-        self.problems = problems
         self.alarms = 0
 
     @torch.no_grad()
@@ -58,12 +58,10 @@ class Monitors:
         - `knn`: accuracy of nearest neighbours among the photographs, where there are labels.
         """
         generator = torch.Generator(device).manual_seed(self.seed)
-        spread_out = torch.linspace(
-            0, len(self.pixels) - 1, min(self.problems, len(self.pixels))
-        ).long()  # of all classes
-        views = model.views(self.pixels[spread_out].to(device), generator)
-        s_y = take(model.target(views.target), views.target_index)
-        constant = model.target(views.target).mean(0, keepdim=True).expand(len(s_y), -1, -1)
+        views = model.views(self.problems.to(device), generator)
+        target = model.target(views.target)
+        s_y = take(target, views.target_index)
+        constant = target.mean(0, keepdim=True).expand_as(target)
         latents = torch.cat([model.target(to_float(chunk.to(device))) for chunk in self.pixels.split(256)])
         features = pool(latents)
         measures = {
@@ -91,6 +89,11 @@ class Monitors:
                 f"(healthy: above 0.2), so a loss of {measures['loss']:.4f} means nothing. Try a lower --lr, "
                 "a longer --warmup, a --momentum closer to 1, or a larger --batch"
             )
+
+
+def evenly(samples: int, most: int) -> Tensor:
+    """At most `most` places among `samples`, first and last included and evenly between: ascending int64."""
+    return torch.linspace(0, samples - 1, min(most, samples)).long()
 
 
 def nearest_visible(model: JEPA, views: Views) -> Tensor:

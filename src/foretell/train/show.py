@@ -9,14 +9,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-WORDS = {
-    "loss": "loss",
-    "constant": "constant",
-    "copy": "copy",
-    "spread": "spread",
-    "rankme": "RankMe",
-    "knn": "kNN",
-}
+WORDS = {"rankme": "RankMe", "knn": "kNN"}
+"""How measures are written, where not as they are named."""
 
 
 class Show:
