@@ -69,6 +69,7 @@ class JEPA(nn.Module, ABC):
         target_index: Int[Tensor, "B M L"] | None = None,
         action: Float[Tensor, "B A"] | None = None,
         grid: tuple[int, ...] | None = None,
+        chance: torch.Generator | None = None,
     ) -> Float[Tensor, "B M L D"]:
         """ŝ_y: what the target latents should be at other places, after an action.
 
@@ -78,6 +79,7 @@ class JEPA(nn.Module, ABC):
             target_index: M blocks, predicted apart; None means every patch as one block.
             action: for a model with actions (zeros: nothing changes).
             grid: patches along each axis; None means the training image's.
+            chance: for a model with stochastic positions, draws them; None: every place is exact.
 
         Returns:
             Latents comparable with `target`.
@@ -86,14 +88,14 @@ class JEPA(nn.Module, ABC):
         every = torch.arange(torch.Size(grid).numel(), device=s_x.device).expand(len(s_x), -1)
         context_index = every if context_index is None else context_index
         target_index = every.unsqueeze(1) if target_index is None else target_index
-        return self.predictor(s_x, context_index, target_index, grid, action)
+        return self.predictor(s_x, context_index, target_index, grid, action, chance)
 
     def forward(self, views: Views) -> Float[Tensor, ""]:
         """The loss of one prediction problem: distance(ŝ_y, s_y)."""
         grid = self.context_encoder.grid(views.context)
         s_x = self.encode(views.context, views.context_index)
         s_y = take(self.target(views.target), views.target_index)
-        prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid)
+        prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid, views.chance)
         return self.distance(prediction, s_y)
 
     @torch.no_grad()

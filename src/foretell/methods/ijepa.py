@@ -54,4 +54,4 @@ class IJEPA(JEPA):
         c = self.config
         y = random_resized_crop(to_float(images), c.encoder.image_size, generator, c.crop, flip=0.0)
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
-        return Views(y, y, context_index, target_index)
+        return Views(y, y, context_index, target_index, chance=generator)

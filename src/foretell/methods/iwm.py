@@ -80,4 +80,4 @@ class IWM(JEPA):
 
         context_index, _ = c.masks.draw(generator, c.encoder.grid, B)
         target_index = complement(context_index, crop.shape[-1] ** 2 // c.encoder.patch_size**2).unsqueeze(1)
-        return Views(x, y, context_index, target_index, action)
+        return Views(x, y, context_index, target_index, action, generator)

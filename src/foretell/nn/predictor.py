@@ -5,13 +5,14 @@ B batch · K context patches · M blocks · L patches a block · D encoder width
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foretell.nn.positions import sincos
+from foretell.nn.stochastic import PositionNoise, StochasticPositions
 from foretell.nn.vit import Block, initialise
 
 
@@ -22,6 +23,8 @@ class PredictorConfig:
     width: int = 96
     depth: int = 6
     heads: int = 3
+    noise: PositionNoise = field(default_factory=PositionNoise)
+    """FlexPredict: with a sigma above 0, what is asked for is known to lie *about there*."""
 
 
 class Predictor(nn.Module):
@@ -36,6 +39,7 @@ class Predictor(nn.Module):
         self.project = nn.Linear(config.width, encoder_width)
         initialise(self, self.blocks)
         self.queries = queries
+        self.stochastic = StochasticPositions(config.noise, self.embed)
 
     def forward(
         self,
@@ -44,6 +48,7 @@ class Predictor(nn.Module):
         target_index: Int[Tensor, "B M L"],
         grid: tuple[int, ...],
         action: Float[Tensor, "B A"] | None,
+        chance: torch.Generator | None = None,
     ) -> Float[Tensor, "B M L D"]:
         """Predict each block on its own.
 
@@ -53,17 +58,21 @@ class Predictor(nn.Module):
             target_index: where to predict; the L of a block see each other, blocks do not.
             grid: patches along each axis, what the indices refer to.
             action: what happens on the way, for queries that can be told.
+            chance: draws the noise on positions, while training; None leaves them exact.
 
         Returns:
             ŝ_y.
         """
         B, M, L = target_index.shape
         position = sincos(self.width, grid).to(s_x.device)
-        context = self.embed(s_x) + position[context_index]
+        place, asked = position[context_index], position[target_index.flatten(0, 1)]
+        if chance is not None:
+            place, asked = self.stochastic(place, asked, self.embed, chance)
+        context = self.embed(s_x) + place
         if M > 1:  # the blocks go into the batch: one pass, never a loop over blocks
             context = context.repeat_interleave(M, 0)
             action = None if action is None else action.repeat_interleave(M, 0)
-        queries = self.queries(position[target_index.flatten(0, 1)], action)
+        queries = self.queries(asked, action)
         h = torch.cat([queries, context], 1)
         for block in self.blocks[:-1]:
             h = block(h)
