@@ -8,7 +8,7 @@ A action parameters
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -18,12 +18,14 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from foretell.augment import Photometric
+from foretell.errors import ForetellError
+from foretell.method import Method
 from foretell.nn.predictor import Predictor
-from foretell.nn.vit import ViT, layer_norm
+from foretell.nn.vit import ViT, layer_norm, pool
 from foretell.views import Views, take
 
 
-class JEPA(nn.Module, ABC):
+class JEPA(Method):
     """A context encoder, its slow copy the target encoder, and a predictor between their latents.
 
     A method is a subclass that builds the three and says, in `views`, how photographs become prediction
@@ -32,17 +34,16 @@ class JEPA(nn.Module, ABC):
 
     actions: Photometric | None = None
     """What the predictor can be told; None for a model without actions."""
+    entrances = ("features", "target")
 
     def __init__(
         self, encoder: ViT, predictor: Predictor, distance: Callable[[Tensor, Tensor], Tensor], config: Any
     ) -> None:
-        super().__init__()
+        super().__init__(config)
         self.context_encoder = encoder
         self.target_encoder = deepcopy(encoder).requires_grad_(False)
         self.predictor = predictor
         self.distance = distance
-        self.config = config
-        """The dataclass the model was built from: `type(model)(model.config)` builds its like."""
 
     @abstractmethod
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
@@ -105,8 +106,64 @@ class JEPA(nn.Module, ABC):
         fast: list[Tensor] = list(self.context_encoder.parameters())
         torch._foreach_lerp_(slow, fast, 1.0 - momentum)
 
+    def trained(self) -> dict[str, nn.Module]:
+        """The context encoder and the predictor."""
+        return {"encoder": self.context_encoder, "predictor": self.predictor}
+
+    def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
+        """The target encoder's latents of x in [0, 1], averaged over patches: I-JEPA evaluates these (§4)."""
+        return pool(self.target_encoder(x))
+
+    def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
+        """What monitors watch for collapse: `target`, patch by patch."""
+        return self.target(x)
+
+    @torch.no_grad()
+    def measures(self, views: Views) -> dict[str, float]:
+        """The loss of a prediction problem, beside two that need no learning.
+
+        - `constant`: what the best constant prediction would cost, whose fall to zero is collapse.
+        - `copy`: what repeating the nearest visible patch would cost.
+        """
+        target = self.target(views.target)
+        s_y = take(target, views.target_index)
+        constant = target.mean(0, keepdim=True).expand_as(target)
+        return {
+            **super().measures(views),
+            "constant": self.distance(take(constant, views.target_index), s_y).item(),
+            "copy": self.distance(nearest_visible(self, views), s_y).item(),
+        }
+
     def imagine(
         self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B N D"]:
         """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a)."""
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+
+
+def as_jepa(model: Method, purpose: str) -> JEPA:
+    """The model, if it is a JEPA.
+
+    Raises:
+        ForetellError: it has no predictor between patches; `purpose` says what that is needed for.
+    """
+    if isinstance(model, JEPA):
+        return model
+    raise ForetellError(
+        f"{purpose} needs a model that predicts patch latents, such as an I-JEPA or an image world model; "
+        f"{type(model).__name__} does not"
+    )
+
+
+def nearest_visible(model: JEPA, views: Views) -> Tensor:
+    """Copy the source: for each target patch the target encoder's latent of x at the nearest visible patch.
+
+    Returns:
+        [B, M, L, D], comparable with a prediction.
+    """
+    grid = model.context_encoder.grid(views.context)
+    axes = torch.meshgrid(*(torch.arange(float(n), device=views.context.device) for n in grid), indexing="ij")
+    place = torch.stack([axis.flatten() for axis in axes], 1).expand(len(views.context), -1, -1)  # [B, N, axes]
+    asked, seen = take(place, views.target_index.flatten(1)), take(place, views.context_index)
+    nearest = views.context_index.gather(1, torch.cdist(asked, seen).argmin(-1))
+    return take(model.target(views.context), nearest.unflatten(1, views.target_index.shape[1:]))

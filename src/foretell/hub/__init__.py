@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ from foretell.hub.files import (
     write_json,
     write_weights,
 )
-from foretell.jepa import JEPA
+from foretell.method import Method, parameters
 
 SHIPPED = Path(__file__).parent / "models"
 """Where the models that come with the package lie, a folder a name."""
@@ -35,7 +36,7 @@ def card(name: str) -> str:
     return (SHIPPED / name / "README.md").read_text(encoding="utf-8")
 
 
-def save(model: JEPA, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
+def save(model: Method, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
     """Save a model so that `load` gives it back.
 
     Args:
@@ -51,15 +52,15 @@ def save(model: JEPA, folder: str | Path, card: str | None = None, dtype: torch.
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.json"
     known = read_json(config) if config.is_file() else {}  # a run folder keeps what else it says of itself
-    tensors = {name: t.to(dtype or t.dtype) for name, t in model.state_dict().items()}
+    tensors = {name: t.to(dtype) if dtype and t.is_floating_point() else t for name, t in model.state_dict().items()}
     write_weights(folder / "model.safetensors", tensors, {"format": "foretell"})
     write_json(config, known | to_config(model))
     write_atomically(folder / "README.md", card or _card(model, folder.name))
     return folder
 
 
-def load(name: str | Path, device: torch.device | str = "cpu") -> JEPA:
-    """Load a world model, ready to use.
+def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
+    """Load a model, ready to use.
 
     Args:
         name: a shipped model's name (`foretell.models()`), a folder written by `save` or by a training run (finished
@@ -68,7 +69,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> JEPA:
         device: where to put it.
 
     Returns:
-        The model in evaluation mode.
+        The model in evaluation mode: a `Method`, for most a `JEPA`; which one only the folder knows.
 
     Raises:
         ForetellError: there is no such model, or a file of it is missing, truncated or foreign.
@@ -86,7 +87,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> JEPA:
     return model.to(device).eval()
 
 
-def push(model: JEPA, repository: str, card: str | None = None, private: bool = False) -> str:
+def push(model: Method, repository: str, card: str | None = None, private: bool = False) -> str:
     """Upload a model to the Hugging Face hub; returns its address. Needs `hf auth login` once."""
     from tempfile import TemporaryDirectory
 
@@ -135,23 +136,22 @@ def _weights(folder: Path) -> Path:
     return checkpoints[-1] if checkpoints else folder / "model.safetensors"
 
 
-def _card(model: JEPA, name: str) -> str:
+def _card(model: Method, name: str) -> str:
     config = to_config(model)
-    count = sum(p.numel() for p in model.target_encoder.parameters())
-    predictor = sum(p.numel() for p in model.predictor.parameters())
+    sizes = ", ".join(f"{name} of {parameters(module):,} parameters" for name, module in model.trained().items())
     return f"""---
 library_name: foretell
-tags: [world-model, {config["method"]}]
+tags: [representation-learning, {config["method"]}]
 ---
 
 # {name}
 
-A latent world model ({config["method"]}): encoder of {count:,} parameters, predictor of {predictor:,}.
+Trained with foretell by `{config["method"]}`: {sizes}.
 
 ```python
 import foretell
 
 model = foretell.load("{name}")
-latents = model.encode(images)  # [B, 3, H, W] in [0, 1] -> [B, N, D]
+features = model.features(images)  # [B, 3, H, W] in [0, 1] -> [B, D]
 ```
 """

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.methods import METHODS
 
 
-def to_config(model: JEPA) -> dict[str, Any]:
+def to_config(model: Method) -> dict[str, Any]:
     """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
     for method, (kind, config) in METHODS.items():
         if type(model) is kind:
@@ -26,7 +26,7 @@ def to_config(model: JEPA) -> dict[str, Any]:
     raise ForetellError(f"{type(model).__name__} is not a registered method; there are {', '.join(METHODS)}")
 
 
-def from_config(config: Mapping[str, Any], source: Path | str = "the configuration") -> JEPA:
+def from_config(config: Mapping[str, Any], source: Path | str = "the configuration") -> Method:
     """Build a model, freshly initialised, from what `to_config` gave.
 
     Args:

@@ -1,13 +1,13 @@
-"""The methods by name: each a configuration dataclass and the `JEPA` built from it."""
+"""The methods by name: each a configuration dataclass and the `Method` built from it."""
 
 from collections.abc import Callable
 from typing import Any
 
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
 
-METHODS: dict[str, tuple[Callable[[Any], JEPA], type]] = {
+METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "ijepa": (IJEPA, IJEPAConfig),
     "iwm": (IWM, IWMConfig),
 }
