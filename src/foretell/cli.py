@@ -191,6 +191,30 @@ def imagine(args: list[str]) -> None:
     leverage.draw(asked, rows).save(flags.out)
 
 
+@dataclass(frozen=True)
+class Uncertainty:
+    """Draw where a model with stochastic positions is unsure of what it does not see, and where it is wrong."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
+    out: Annotated[Path, arg(help="the picture to write (PNG)")]
+    contexts: Annotated[int, arg(help="how many sets of visible patches to draw")] = 4
+    draws: Annotated[int, arg(help="how often each is answered, with other draws of the places")] = 32
+    seed: int = 0
+
+
+def uncertainty(args: list[str]) -> None:
+    """Draw where a model is unsure: foretell uncertainty MODEL IMAGE --out unsure.png (stochastic positions)."""
+    from foretell import hub, leverage
+
+    flags = _parse(Uncertainty, args, "uncertainty")
+    model = hub.load(flags.model)
+    image = leverage.read_image(flags.image, model.config.encoder.image_size)
+    found = leverage.uncertainty(model, image, contexts=flags.contexts, draws=flags.draws, seed=flags.seed)
+    flags.out.parent.mkdir(parents=True, exist_ok=True)
+    leverage.draw_uncertainty(found).savefig(flags.out, dpi=150)
+
+
 def models(args: list[str]) -> None:
     """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
     from foretell import hub
@@ -278,6 +302,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate,
     "finetune": finetune,
     "imagine": imagine,
+    "uncertainty": uncertainty,
     "claims": claims,
     "models": models,
 }

@@ -124,6 +124,8 @@ class JEPA(Method):
 
         - `constant`: what the best constant prediction would cost, whose fall to zero is collapse.
         - `copy`: what repeating the nearest visible patch would cost.
+
+        And what the predictor tells of itself.
         """
         target = self.target(views.target)
         s_y = take(target, views.target_index)
@@ -132,6 +134,7 @@ class JEPA(Method):
             **super().measures(views),
             "constant": self.distance(take(constant, views.target_index), s_y).item(),
             "copy": self.distance(nearest_visible(self, views), s_y).item(),
+            **self.predictor.measures(),
         }
 
     def imagine(

@@ -34,7 +34,9 @@ def test_places_are_drawn_with_the_covariance_of_the_paper(covariance: str) -> N
     A = torch.eye(d) if covariance == "fixed" else embed.weight
     assert torch.allclose(drawn[0].mean(0), psi[0, 0], atol=0.02)
     assert torch.allclose(drawn[0].T.cov(), 0.25 * A @ A.T, atol=0.01)
-    assert module.spread(embed) == pytest.approx((0.25 * (A @ A.T).trace().item() / d) ** 0.5, rel=1e-5)
+    told = module.measures(embed)
+    assert told["position_noise"] == pytest.approx((0.25 * (A @ A.T).trace().item() / d) ** 0.5, rel=1e-5)
+    assert told["projection"] == pytest.approx(A.norm().item())
 
 
 @pytest.mark.parametrize(

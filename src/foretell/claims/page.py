@@ -68,15 +68,15 @@ def page(claims: Mapping[str, Claim]) -> str:
 INTRODUCTION = """# Claims
 
 The papers' findings, tried again at a scale one processor trains in minutes. Arms of a claim differ in one thing and
-are trained from the same seeds. Values are means over seeds with 95 % intervals (Student's t); differences are paired by
-seed. A claim *holds* when the interval of every expected difference lies on the expected side, *fails* when one lies on
-the other, and is *undecided* in between: more seeds would tell. A small scale can hide what a large one shows; a claim
-that fails here says that it fails at this scale.
+are trained from the same seeds. Values are means over seeds with 95 % intervals (Student's t); differences are paired
+by seed. A claim *holds* when the interval of every expected difference lies on the expected side, *fails* when one
+lies on the other, and is *undecided* in between: more seeds would tell. A small scale can hide what a large one shows:
+what fails here fails at this scale.
 
 ```sh
 foretell claims                                              # this table
 foretell claims run iwm-conditioning --data cifar10          # one again, with three seeds
 ```
 
-Recorded on CIFAR-10, every number in `src/foretell/claims/records`.
+Recorded on CIFAR-10; every number is in `src/foretell/claims/records`.
 """

@@ -32,6 +32,7 @@ class Predictor(nn.Module):
 
     def __init__(self, config: PredictorConfig, encoder_width: int, queries: nn.Module) -> None:
         super().__init__()
+        self.config = config
         self.width = config.width
         self.embed = nn.Linear(encoder_width, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
@@ -78,3 +79,7 @@ class Predictor(nn.Module):
             h = block(h)
         h = self.blocks[-1](h, L)  # only the asked tokens are read, so only they need the last block
         return self.project(self.norm(h)).unflatten(0, (B, M))
+
+    def measures(self) -> dict[str, float]:
+        """What monitors show of a predictor: how uncertain its positions are, where they are."""
+        return self.stochastic.measures(self.embed)

@@ -90,10 +90,15 @@ class StochasticPositions(nn.Module):
         n = torch.randn(*position.shape[:-1], A.shape[1], generator=chance, device=position.device)
         return position + nn.functional.linear(self.config.sigma * n, A)
 
-    def spread(self, embed: nn.Linear) -> float:
-        """How far places are moved: the noise's root mean square over channels, √(tr Σ / d).
+    def measures(self, embed: nn.Linear) -> dict[str, float]:
+        """What monitors show; nothing where places are exact.
 
-        To compare with: a sine–cosine position's own is √½.
+        - `projection`: ‖A‖, Frobenius. Its fall to zero would blind the predictor to its context.
+        - `position_noise`: how far places are moved, the noise's root mean square over channels, √(tr Σ / d). To
+          compare with: a sine–cosine position's own is √½.
         """
+        if not self.config.sigma:
+            return {}
         A = self.matrix(embed)
-        return self.config.sigma * (A.square().sum() / len(A)).sqrt().item()
+        norm = A.norm().item()
+        return {"projection": norm, "position_noise": self.config.sigma * norm / len(A) ** 0.5}

@@ -3,6 +3,7 @@
 from foretell.augment import Photometric
 from foretell.methods import IJEPAConfig, IWMConfig
 from foretell.nn.predictor import PredictorConfig
+from foretell.nn.stochastic import PositionNoise
 from foretell.nn.vit import ViTConfig
 from foretell.recipes.recipe import Recipe
 from foretell.train.loop import TrainConfig
@@ -19,6 +20,15 @@ def iwm() -> Recipe:
 def ijepa() -> Recipe:
     """An I-JEPA of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
     return Recipe(IJEPAConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def flexpredict() -> Recipe:
+    """An I-JEPA with stochastic positions (FlexPredict) of your own photographs: 64 pixels, ViT-Ti/8 of half the depth.
+
+    Any other method takes the same switch: --model.predictor.noise.sigma 0.25.
+    """
+    predictor = PredictorConfig(width=96, depth=4, heads=3, noise=PositionNoise(0.25))
+    return Recipe(IJEPAConfig(encoder=SMALL, predictor=predictor), TrainConfig())
 
 
 def iwm_mini() -> Recipe:
