@@ -1,5 +1,9 @@
 """Which patches are seen and which are predicted: pure functions of a generator, a grid and a batch size."""
 
 from foretell.masking.blocks import BlockMasks, complement
+from foretell.masking.patterns import QuadrantMasks, RandomMasks
 
-__all__ = ["BlockMasks", "complement"]
+Masks = BlockMasks | RandomMasks | QuadrantMasks
+"""Whatever draws context and target indices."""
+
+__all__ = ["BlockMasks", "Masks", "QuadrantMasks", "RandomMasks", "complement"]

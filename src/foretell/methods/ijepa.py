@@ -21,7 +21,7 @@ from torch import Tensor
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
 from foretell.jepa import JEPA
-from foretell.masking import BlockMasks
+from foretell.masking import BlockMasks, Masks
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, ViTConfig
@@ -34,7 +34,7 @@ class IJEPAConfig:
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
-    masks: BlockMasks = field(default_factory=BlockMasks)
+    masks: Masks = field(default_factory=BlockMasks)
     crop: tuple[float, float] = (0.3, 1.0)
     """Area of the random crop, as a share of the photograph; the only augmentation."""
 

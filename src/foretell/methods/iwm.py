@@ -26,7 +26,7 @@ from torch import Tensor
 from foretell import losses
 from foretell.augment import Photometric, random_resized_crop, to_float
 from foretell.jepa import JEPA
-from foretell.masking import BlockMasks, complement
+from foretell.masking import BlockMasks, Masks, complement
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned
 from foretell.nn.vit import ViT, ViTConfig
@@ -39,7 +39,7 @@ class IWMConfig:
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
-    masks: BlockMasks = field(default_factory=BlockMasks)
+    masks: Masks = field(default_factory=BlockMasks)
     augment: Photometric = field(default_factory=Photometric)
     conditioning: Literal["feature", "sequence", "none"] = "feature"
     """How the predictor learns of the action: mixed into mask tokens, as tokens of its own, or not at all."""
