@@ -71,7 +71,7 @@ class JEPA(Method):
         action: Float[Tensor, "B A"] | None = None,
         grid: tuple[int, ...] | None = None,
         chance: torch.Generator | None = None,
-    ) -> Float[Tensor, "B M L D"]:
+    ) -> Float[Tensor, "B M L _"]:
         """ŝ_y: what the target latents should be at other places, after an action.
 
         Args:

@@ -2,7 +2,7 @@
 
 from foretell.claims.claim import Arm, Claim, Expect
 from foretell.claims.measures import probes
-from foretell.claims.scale import TEXT, ijepa
+from foretell.claims.scale import TEXT, ijepa, pixels
 from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks
 
 PAPER = "Assran et al. 2023, arXiv:2301.08243"
@@ -47,4 +47,14 @@ MASKS = Claim(
     expects=tuple(Expect("linear", "multi-block", other) for other in ("random", "block", "rasterized")),
 )
 
-CLAIMS = (TRUNCATION, MASKS, TARGETS)
+LATENT = Claim(
+    name="ijepa-latent",
+    finding="Predicting latents teaches more than predicting pixels.",
+    source=f"{PAPER}, table 7",
+    paper="1 % ImageNet linear, ViT-L: latents 66.9, pixels 40.7",
+    scale=TEXT,
+    arms={"latents": Arm(ijepa(), probes), "pixels": Arm(pixels(), probes)},
+    expects=(Expect("linear", "latents", "pixels"),),
+)
+
+CLAIMS = (TRUNCATION, MASKS, LATENT, TARGETS)

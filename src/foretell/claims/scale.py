@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from foretell.augment import Photometric
-from foretell.methods import IJEPAConfig, IWMConfig
+from foretell.methods import IJEPAConfig, IWMConfig, PixelsConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
 from foretell.recipes import Recipe
@@ -34,3 +34,8 @@ def iwm(**changes: Any) -> Recipe:
 def ijepa(**changes: Any) -> Recipe:
     """An I-JEPA at this scale; `changes` are of its configuration."""
     return Recipe(replace(IJEPAConfig(encoder=ENCODER, predictor=PREDICTOR), **changes), TRAIN)
+
+
+def pixels() -> Recipe:
+    """I-JEPA's control at this scale: pixels to predict."""
+    return Recipe(PixelsConfig(encoder=ENCODER, predictor=PREDICTOR), TRAIN)

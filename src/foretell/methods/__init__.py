@@ -6,13 +6,15 @@ from typing import Any
 from foretell.method import Method
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
+from foretell.methods.pixels import Pixels, PixelsConfig
 
 METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "ijepa": (IJEPA, IJEPAConfig),
     "iwm": (IWM, IWMConfig),
+    "pixels": (Pixels, PixelsConfig),
 }
 """name -> (model class, which is built from a configuration; configuration class).
 
 The name is what a saved model's config.json carries."""
 
-__all__ = ["IJEPA", "IWM", "METHODS", "IJEPAConfig", "IWMConfig"]
+__all__ = ["IJEPA", "IWM", "METHODS", "IJEPAConfig", "IWMConfig", "Pixels", "PixelsConfig"]

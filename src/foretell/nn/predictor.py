@@ -28,16 +28,25 @@ class PredictorConfig:
 
 
 class Predictor(nn.Module):
-    """Context latents, places and an action to predicted latents."""
+    """Context latents, places and an action to predicted latents.
 
-    def __init__(self, config: PredictorConfig, encoder_width: int, queries: nn.Module) -> None:
+    Args:
+        config: its size.
+        encoder_width: D.
+        queries: what it asks with, see `foretell.nn.queries`.
+        answer: width of what it predicts; None for D.
+    """
+
+    def __init__(
+        self, config: PredictorConfig, encoder_width: int, queries: nn.Module, answer: int | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.width = config.width
         self.embed = nn.Linear(encoder_width, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
-        self.project = nn.Linear(config.width, encoder_width)
+        self.project = nn.Linear(config.width, answer or encoder_width)
         initialise(self, self.blocks)
         self.queries = queries
         self.stochastic = StochasticPositions(config.noise, self.embed)
@@ -50,7 +59,7 @@ class Predictor(nn.Module):
         grid: tuple[int, ...],
         action: Float[Tensor, "B A"] | None,
         chance: torch.Generator | None = None,
-    ) -> Float[Tensor, "B M L D"]:
+    ) -> Float[Tensor, "B M L _"]:
         """Predict each block on its own.
 
         Args:

@@ -11,6 +11,7 @@ from foretell.recipes.recipe import Recipe
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "iwm": cpu.iwm,
     "ijepa": cpu.ijepa,
+    "pixels": cpu.pixels,
     "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
     "iwm-inv-12x384": paper.iwm_inv_12x384,

@@ -1,7 +1,7 @@
 """Small runs that a laptop's processor finishes."""
 
 from foretell.augment import Photometric
-from foretell.methods import IJEPAConfig, IWMConfig
+from foretell.methods import IJEPAConfig, IWMConfig, PixelsConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.stochastic import PositionNoise
 from foretell.nn.vit import ViTConfig
@@ -20,6 +20,11 @@ def iwm() -> Recipe:
 def ijepa() -> Recipe:
     """An I-JEPA of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
     return Recipe(IJEPAConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def pixels() -> Recipe:
+    """The control of `ijepa`: the same in everything, but it predicts pixels and not latents."""
+    return Recipe(PixelsConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
 
 
 def flexpredict() -> Recipe:
