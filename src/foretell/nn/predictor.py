@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foretell.nn.positions import sincos
+from foretell.nn.positions import Kind, Positions
 from foretell.nn.vit import Block, initialise
 
 
@@ -22,15 +22,27 @@ class PredictorConfig:
     width: int = 96
     depth: int = 6
     heads: int = 3
+    positions: Kind = "sincos"
+    """As `ViTConfig.positions`."""
 
 
 class Predictor(nn.Module):
-    """Context latents, places and an action to predicted latents."""
+    """Context latents, places and an action to predicted latents.
 
-    def __init__(self, config: PredictorConfig, encoder_width: int, queries: nn.Module) -> None:
+    Args:
+        config: its size.
+        encoder_width: D.
+        queries: what it asks with (see `foretell.nn.queries`).
+        grid: the training image's patches along each axis; only positions of kind `sincos` do without.
+    """
+
+    def __init__(
+        self, config: PredictorConfig, encoder_width: int, queries: nn.Module, grid: tuple[int, ...] | None = None
+    ) -> None:
         super().__init__()
         self.width = config.width
         self.embed = nn.Linear(encoder_width, config.width)
+        self.positions = Positions(config.positions, config.width, grid)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.project = nn.Linear(config.width, encoder_width)
@@ -58,7 +70,7 @@ class Predictor(nn.Module):
             ŝ_y.
         """
         B, M, L = target_index.shape
-        position = sincos(self.width, grid).to(s_x.device)
+        position = self.positions(grid).to(s_x.device)
         context = self.embed(s_x) + position[context_index]
         if M > 1:  # the blocks go into the batch: one pass, never a loop over blocks
             context = context.repeat_interleave(M, 0)
