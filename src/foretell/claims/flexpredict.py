@@ -23,8 +23,12 @@ POSITIONS = Claim(
     source=f"{PAPER}, table 5",
     paper="1 % ImageNet linear, ViT-B: sine–cosine 54.3, learned 54.4, stochastic 57.8",
     scale=TEXT,
-    arms={"stochastic": Arm(ijepa(predictor=noisy(0.25)), probes), "sine–cosine": Arm(ijepa(), probes)},
-    expects=(Expect("linear", "stochastic", "sine–cosine"),),
+    arms={
+        "stochastic": Arm(ijepa(predictor=noisy(0.25)), probes),
+        "sine–cosine": Arm(ijepa(), probes),
+        "learned": Arm(ijepa(predictor=replace(PREDICTOR, positions="learned")), probes),
+    },
+    expects=(Expect("linear", "stochastic", "sine–cosine"), Expect("linear", "stochastic", "learned")),
 )
 
 SIGMA = Claim(

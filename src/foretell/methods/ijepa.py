@@ -46,7 +46,8 @@ class IJEPA(JEPA):
 
     def __init__(self, config: IJEPAConfig) -> None:
         encoder = ViT(config.encoder)
-        predictor = Predictor(config.predictor, encoder.width, MaskTokens(config.predictor.width))
+        queries = MaskTokens(config.predictor.width)
+        predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
         super().__init__(encoder, predictor, losses.smooth_l1, config)
 
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:

@@ -62,7 +62,8 @@ class IWM(JEPA):
             "sequence": lambda: SequenceConditioned(width, actions),
             "none": lambda: MaskTokens(width),
         }[config.conditioning]()
-        super().__init__(encoder, Predictor(config.predictor, encoder.width, queries), losses.l2, config)
+        predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
+        super().__init__(encoder, predictor, losses.l2, config)
         self.actions = config.augment
 
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:

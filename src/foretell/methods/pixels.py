@@ -35,7 +35,9 @@ class Pixels(IJEPA):
     def __init__(self, config: PixelsConfig) -> None:
         encoder = ViT(config.encoder)
         queries = MaskTokens(config.predictor.width)
-        predictor = Predictor(config.predictor, encoder.width, queries, answer=3 * prod(encoder.patch))
+        predictor = Predictor(
+            config.predictor, encoder.width, queries, config.encoder.grid, answer=3 * prod(encoder.patch)
+        )
         JEPA.__init__(self, encoder, predictor, losses.l2, config)
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foretell.nn.positions import sincos
+from foretell.nn.positions import Kind, Positions
 from foretell.nn.stochastic import PositionNoise, StochasticPositions
 from foretell.nn.vit import Block, initialise
 
@@ -23,6 +23,8 @@ class PredictorConfig:
     width: int = 96
     depth: int = 6
     heads: int = 3
+    positions: Kind = "sincos"
+    """As `ViTConfig.positions`."""
     noise: PositionNoise = field(default_factory=PositionNoise)
     """FlexPredict: with a sigma above 0, what is asked for is known to lie *about there*."""
 
@@ -34,16 +36,23 @@ class Predictor(nn.Module):
         config: its size.
         encoder_width: D.
         queries: what it asks with, see `foretell.nn.queries`.
+        grid: the training image's patches along each axis; only positions of kind `sincos` do without.
         answer: width of what it predicts; None for D.
     """
 
     def __init__(
-        self, config: PredictorConfig, encoder_width: int, queries: nn.Module, answer: int | None = None
+        self,
+        config: PredictorConfig,
+        encoder_width: int,
+        queries: nn.Module,
+        grid: tuple[int, ...] | None = None,
+        answer: int | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.width = config.width
         self.embed = nn.Linear(encoder_width, config.width)
+        self.positions = Positions(config.positions, config.width, grid)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.project = nn.Linear(config.width, answer or encoder_width)
@@ -74,7 +83,7 @@ class Predictor(nn.Module):
             ŝ_y.
         """
         B, M, L = target_index.shape
-        position = sincos(self.width, grid).to(s_x.device)
+        position = self.positions(grid).to(s_x.device)
         place, asked = position[context_index], position[target_index.flatten(0, 1)]
         if chance is not None:
             place, asked = self.stochastic(place, asked, self.embed, chance)
