@@ -95,7 +95,7 @@ class JEPA(Method):
         """The loss of one prediction problem: distance(ŝ_y, s_y)."""
         grid = self.context_encoder.grid(views.context)
         s_x = self.encode(views.context, views.context_index)
-        s_y = take(self.target(views.target), views.target_index)
+        s_y = wanted(self.target(views.target), views)
         prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid, views.chance)
         return self.distance(prediction, s_y)
 
@@ -120,21 +120,21 @@ class JEPA(Method):
 
     @torch.no_grad()
     def measures(self, views: Views) -> dict[str, float]:
-        """The loss of a prediction problem, beside two that need no learning.
+        """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
+        return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
 
-        - `constant`: what the best constant prediction would cost, whose fall to zero is collapse.
-        - `copy`: what repeating the nearest visible patch would cost.
+    def trivial(self, views: Views) -> dict[str, float]:
+        """What a prediction problem would cost without learning.
 
-        And what the predictor tells of itself.
+        - `constant`: the best constant prediction, whose fall to zero is collapse.
+        - `copy`: repeating the nearest visible patch.
         """
         target = self.target(views.target)
-        s_y = take(target, views.target_index)
+        s_y = wanted(target, views)
         constant = target.mean(0, keepdim=True).expand_as(target)
         return {
-            **super().measures(views),
-            "constant": self.distance(take(constant, views.target_index), s_y).item(),
+            "constant": self.distance(wanted(constant, views), s_y).item(),
             "copy": self.distance(nearest_visible(self, views), s_y).item(),
-            **self.predictor.measures(),
         }
 
     def imagine(
@@ -142,6 +142,12 @@ class JEPA(Method):
     ) -> Float[Tensor, "B N D"]:
         """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a)."""
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+
+
+def wanted(s_y: Float[Tensor, "_ N D"], views: Views) -> Float[Tensor, "B M L D"]:
+    """The latents to predict, of all of y; each y serves as many contexts as there are."""
+    R = len(views.context) // len(s_y)
+    return take(s_y.expand(R, *s_y.shape).flatten(0, 1), views.target_index)
 
 
 def as_jepa(model: Method, purpose: str) -> JEPA:

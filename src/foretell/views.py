@@ -19,8 +19,9 @@ class Views:
 
     context: Float[Tensor, "B C ..."]
     """x [B, C, (T,) H, W] in [0, 1]: what the context encoder sees."""
-    target: Float[Tensor, "B C ..."]
-    """y [B, C, (T,) H, W] in [0, 1]: what the target encoder sees."""
+    target: Float[Tensor, "_ C ..."]
+    """y [B/R, C, (T,) H, W] in [0, 1]: what the target encoder sees. Where each y has R contexts, x runs through all of
+    y R times."""
     context_index: Int[Tensor, "B K"]
     """The visible patches of x."""
     target_index: Int[Tensor, "B M L"]

@@ -2,8 +2,9 @@
 
 from foretell.masking.blocks import BlockMasks, complement
 from foretell.masking.patterns import QuadrantMasks, RandomMasks
+from foretell.masking.tubes import TubeMasks
 
 Masks = BlockMasks | RandomMasks | QuadrantMasks
-"""Whatever draws context and target indices."""
+"""Whatever draws context and target indices of an image."""
 
-__all__ = ["BlockMasks", "Masks", "QuadrantMasks", "RandomMasks", "complement"]
+__all__ = ["BlockMasks", "Masks", "QuadrantMasks", "RandomMasks", "TubeMasks", "complement"]

@@ -24,7 +24,7 @@ class RandomMasks:
     """Share of the patches to predict."""
 
     def draw(
-        self, generator: torch.Generator, grid: tuple[int, int], batch: int
+        self, generator: torch.Generator, grid: tuple[int, ...], batch: int
     ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B 1 L"]]:
         """Draw masks for a batch; arguments and result as of `BlockMasks.draw`."""
         N = grid[0] * grid[1]
@@ -50,7 +50,7 @@ class QuadrantMasks:
             raise ForetellError(f"seen is {self.seen}, expected 1, 2 or 3 of the four quadrants")
 
     def draw(
-        self, generator: torch.Generator, grid: tuple[int, int], batch: int
+        self, generator: torch.Generator, grid: tuple[int, ...], batch: int
     ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B M L"]]:
         """Draw masks for a batch; arguments and result as of `BlockMasks.draw`."""
         if min(grid) < 2:

@@ -51,10 +51,40 @@ class ViTConfig:
             raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
 
     @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches of a training image."""
+    def patch(self) -> tuple[int, ...]:
+        """Size of a patch along each axis."""
+        return self.patch_size, self.patch_size
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Patches along each axis of a training image: rows and columns."""
         side = self.image_size // self.patch_size
         return side, side
+
+
+@dataclass(frozen=True)
+class VideoViTConfig(ViTConfig):
+    """Size of an encoder of clips: the same transformer, with patches that last some frames (tubelets)."""
+
+    frames: int = 16
+    """Frames of a training clip. The encoder itself takes any multiple of `tubelet`."""
+    tubelet: int = 2
+    """Frames of a patch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frames % self.tubelet:
+            raise ForetellError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
+
+    @property
+    def patch(self) -> tuple[int, ...]:
+        """Size of a patch along each axis."""
+        return self.tubelet, *super().patch
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Patches along each axis of a training clip: tubelets, rows and columns."""
+        return self.frames // self.tubelet, *super().grid
 
 
 class Block(nn.Module):
@@ -101,15 +131,16 @@ def patchify(x: Shaped[Tensor, "B C *size"], patch: tuple[int, ...]) -> Shaped[T
 
 
 class ViT(nn.Module):
-    """Images to patch latents."""
+    """Images, or clips, to patch latents."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
         self.width = config.width
-        self.patch = (config.patch_size, config.patch_size)
-        self.register_buffer("mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
+        self.patch = config.patch
+        channels = (-1, *(1 for _ in self.patch))
+        self.register_buffer("mean", torch.tensor(config.mean).view(channels), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(channels), persistent=False)
         c = config
         self.patch_embed = nn.Linear(3 * prod(self.patch), c.width)
         self.positions = Positions(c.positions, c.width, c.grid)
@@ -126,7 +157,7 @@ class ViT(nn.Module):
             raise ValueError(f"an image of {size} pixels cannot be cut into patches of {self.patch}")
         return tuple(s // p for s, p in zip(size, self.patch, strict=True))
 
-    def forward(self, x: Float[Tensor, "B 3 H W"], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+    def forward(self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """Encode.
 
         Args:
