@@ -18,6 +18,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from foretell.augment import Photometric
+from foretell.errors import ForetellError
 from foretell.nn.predictor import Predictor
 from foretell.nn.vit import ViT, layer_norm
 from foretell.views import Views, take
@@ -32,6 +33,8 @@ class JEPA(nn.Module, ABC):
 
     actions: Photometric | None = None
     """What the predictor can be told; None for a model without actions."""
+    predictor_trained: bool = True
+    """False where official weights hold an encoder alone: the predictor is then as it was drawn."""
 
     def __init__(
         self, encoder: ViT, predictor: Predictor, distance: Callable[[Tensor, Tensor], Tensor], config: Any
@@ -106,5 +109,18 @@ class JEPA(nn.Module, ABC):
     def imagine(
         self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B N D"]:
-        """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a)."""
+        """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a).
+
+        Raises:
+            ForetellError: the predictor was never trained.
+        """
+        self.require_predictor()
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+
+    def require_predictor(self) -> None:
+        """Raise ForetellError unless the predictor was trained: what puts a model to work asks first."""
+        if not self.predictor_trained:
+            raise ForetellError(
+                "this model's predictor was never trained, as its weights hold an encoder only: what needs no "
+                "predictor works (encode, target, probes); train one first for the rest"
+            )

@@ -64,7 +64,7 @@ def evaluate(
             interval (Wilson), and what naming the commonest class would score; None without labels.
         - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer
             images.
-        - `mrr`: see `mrr`; None for a model without actions.
+        - `mrr`: see `mrr`; None for a model without actions or without a trained predictor.
         - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
         - `model`: `method`, `width`, and the parameters of one `encoder` and of the `predictor`.
 
