@@ -108,6 +108,23 @@ def test_models_lists_what_ships_and_prints_cards(capsys):
         assert runs(capsys, "models", name).out.strip() == hub.card(name).strip()
 
 
+@pytest.mark.filterwarnings("default::foretell.errors.ForetellWarning")
+def test_export_and_load_go_round(model, photos, tmp_path, capsys):
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    assert runs(capsys, "export", model, "--out", theirs).out.strip() == str(theirs)
+    names = {"config.json", "model.safetensors", "preprocessor_config.json", "README.md"}
+    assert {path.name for path in theirs.iterdir()} == names
+    said = runs(capsys, "export", theirs, "--out", ours, "--format", "foretell", "--dtype", "float16").err
+    assert said.startswith(f"foretell: {theirs} holds an encoder only")
+    assert said.count("\n") == 1
+    x = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(hub.load(ours).encode(x), hub.load(model).target_encoder(x), atol=0.02, rtol=0)
+
+    assert "predictor-random or encoder" in fails(capsys, "finetune", ours, "--data", photos, "--out", tmp_path / "o")
+    assert "not an empty folder" in fails(capsys, "export", model, "--out", ours)
+    assert "--format" in fails(capsys, "export", model, "--out", tmp_path / "o", "--format", "onyx")
+
+
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *(["train", name] for name in RECIPES)])
 def test_every_command_explains_itself(command, capsys):
     if command in ([], ["train"]):

@@ -10,18 +10,20 @@ import inspect
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, TypeVar
+from typing import Annotated, TextIO, TypeVar
 
 import tyro
 from tyro.conf import Positional, arg
 
 from foretell import __version__
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
+from foretell.hub.formats import Encoder, Format, Precision
 from foretell.leverage import FinetuneConfig
 from foretell.recipes import RECIPES
 from foretell.train.loop import TrainConfig
@@ -30,7 +32,10 @@ DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
     "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
 )
-MODEL = "name of a shipped model (see `foretell models`), a run's or a model's folder, or a Hugging Face repository"
+MODEL = (
+    "name of a shipped model (see `foretell models`), a run's or a model's folder, official I-JEPA weights "
+    "(file or folder), or a Hugging Face repository"
+)
 Parsed = TypeVar("Parsed")
 
 
@@ -126,6 +131,7 @@ def finetune(args: list[str]) -> None:
     _empty(flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
+    leverage.require_trained(model, flags.finetune.mode)  # before the data is read, which can take minutes
     size, seed = model.config.encoder.image_size, flags.finetune.seed
     tasks = {spec: train_test(spec, size, seed=seed) for spec in flags.data}
     if len(tasks) == 1:
@@ -279,6 +285,31 @@ def claims(args: list[str]) -> None:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write a model in another library's form, or official weights in foretell's."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    out: Annotated[Path, arg(help="folder to write")]
+    format: Annotated[
+        Format,
+        arg(help="huggingface: one encoder, for transformers' IJepaModel; foretell: config.json and safetensors"),
+    ] = "huggingface"
+    encoder: Annotated[Encoder, arg(help="which encoder, for forms that hold one")] = "target"
+    dtype: Annotated[Precision, arg(help="type to store numbers in")] = "float32"
+
+
+def export(args: list[str]) -> None:
+    """Write a model in another library's form: foretell export MODEL --out OUT [--format huggingface]."""
+    from foretell import hub
+    from foretell.hub import formats
+
+    flags = _parse(Export, args, "export")
+    _empty(flags.out)
+    model = hub.load(flags.model)
+    print(formats.export(model, flags.out, flags.format, flags.encoder, flags.dtype))
+
+
+@dataclass(frozen=True)
 class Demo:
     """Train a small image world model on bundled photographs, measure it, and write a report that explains it all."""
 
@@ -305,6 +336,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "uncertainty": uncertainty,
     "claims": claims,
     "models": models,
+    "export": export,
 }
 
 
@@ -319,7 +351,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif name == "--version":
             print(__version__)
         elif name in COMMANDS:
-            COMMANDS[name](args)
+            with _spoken():
+                COMMANDS[name](args)
         else:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
     except ForetellError as error:
@@ -328,6 +361,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("foretell: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def _spoken() -> Iterator[None]:
+    """Warnings meant for a person, as one sentence on standard error."""
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, ForetellWarning):
+            print(f"foretell: {message}", file=sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 class Usage(ForetellError):

@@ -140,8 +140,21 @@ class JEPA(Method):
     def imagine(
         self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B N D"]:
-        """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a)."""
+        """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a).
+
+        Raises:
+            ForetellError: the predictor was never trained.
+        """
+        self.require_predictor()
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+
+    def require_predictor(self) -> None:
+        """Raise ForetellError unless the predictor was trained: what puts a model to work asks first."""
+        if self.untrained == "predictor":
+            raise ForetellError(
+                "this model's predictor was never trained, as its weights hold an encoder only: what needs no "
+                "predictor works (encode, target, probes); train one first for the rest"
+            )
 
 
 def wanted(s_y: Float[Tensor, "_ N D"], views: Views) -> Float[Tensor, "B M L D"]:

@@ -27,6 +27,9 @@ class Method(nn.Module, ABC):
     entrances: tuple[str, ...] = ("features",)
     """What reads parameters by itself, besides `forward`: a model split over processes gathers them for these."""
 
+    untrained: str | None = None
+    """The one of `trained` that never was: official weights may hold an encoder alone."""
+
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config

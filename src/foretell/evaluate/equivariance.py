@@ -88,7 +88,7 @@ def mrr(
         progress: what to call the work on a progress bar; None for no bar.
 
     Returns:
-        None for a model without actions, else, ready for JSON:
+        None for a model without actions or without a trained predictor, else, ready for JSON:
 
         - `value`, `low`, `high`, `chance`: the MRR, its 95 % interval (bootstrap over images), and chance's.
         - `hits@1`, `hits@5`, `hits@10`: how often the right one is among the k nearest. `intervals` holds
@@ -100,7 +100,7 @@ def mrr(
     Raises:
         ForetellError: no photographs, or latents that are not finite numbers.
     """
-    if model.actions is None:
+    if model.actions is None or model.untrained == "predictor":
         return None
     if not len(photographs):
         raise ForetellError("there are no photographs to rank predictions on")

@@ -67,7 +67,7 @@ def evaluate(
             is None too for a model without patches to attend over.
         - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer
             images.
-        - `mrr`: see `mrr`; None for a model that predicts nothing, or has no actions.
+        - `mrr`: see `mrr`; None for a model that has no actions or no trained predictor.
         - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
         - `model`: `method`, `width`, and the parameters of what was trained: one `encoder`, the `predictor`.
 

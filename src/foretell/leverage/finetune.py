@@ -126,8 +126,18 @@ class WorldModelClassifier(nn.Module):
         return rates
 
 
+def require_trained(model: JEPA, mode: Mode) -> None:
+    """Raise ForetellError where a mode finetunes a trained predictor and the model has none."""
+    if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
+        raise ForetellError(
+            f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
+            "use mode predictor-random or encoder"
+        )
+
+
 def parts(model: JEPA, mode: Mode) -> tuple[ViT, Predictor | None]:
     """Copies of a world model's target encoder and predictor, frozen or fresh as the mode wants."""
+    require_trained(model, mode)
     encoder = deepcopy(model.target_encoder).requires_grad_(mode in ("encoder", "end-to-end"))
     if mode == "encoder":
         return encoder, None

@@ -62,7 +62,7 @@ class Surprise:
         return self.values[:, [self.contexts.index(context)]]
 
     def curve(self) -> tuple[Int[Tensor, " moments"], Float[Tensor, "V moments"]]:
-        """Surprise over time: for each tubelet of the video that was ever predicted, the mean over all predictions of it.
+        """Surprise over time: for each tubelet of the video that was ever predicted, the mean over its predictions.
 
         Returns:
             The first frame of each such tubelet, ascending, and the surprise there.
@@ -112,7 +112,7 @@ def surprise(
             f"context {wrong[0]}: expected a multiple of {tubelet} frames, more than 0 and less than the window of {W}"
         )
     if F < W:
-        raise ForetellError(f"the video has {F} frames, and the model's window is {W}: it is too short to be surprising")
+        raise ForetellError(f"the video has {F} frames and the model's window is {W}: it is too short to surprise")
     starts = tuple(range(0, F - W + 1, stride))
     windows = [(v, s) for v in range(len(clips)) for s in starts]
     P = (config.image_size // config.patch_size) ** 2

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from sklearn.metrics import roc_auc_score
+from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from foretell.evaluate.intervals import wilson
 
 NEAR = 1e-6
-"""Scores nearer than this share of themselves are a tie: sums of the same numbers in another order differ by as much."""
+"""Scores nearer than this share of themselves are a tie: sums of the same numbers in another order differ so much."""
 
 
 def pairwise(possible: Float[Tensor, " n"], impossible: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -29,5 +29,5 @@ def accuracy(correct: Float[Tensor, " n"]) -> dict[str, Any]:
 
 def auroc(possible: Float[Tensor, " n"], impossible: Float[Tensor, " m"]) -> float:
     """How well one threshold tells impossible clips from possible ones: area under the ROC curve, 0.5 by chance."""
-    truth = [0] * len(possible) + [1] * len(impossible)
-    return float(roc_auc_score(truth, torch.cat([possible, impossible]).numpy()))
+    pairs = len(possible) * len(impossible)
+    return float(mannwhitneyu(impossible.numpy(), possible.numpy()).statistic) / pairs

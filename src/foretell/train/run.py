@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 
 from foretell import __version__, hub
 from foretell.data import Images, load
 from foretell.errors import ForetellError
-from foretell.hub.files import read_json, to_config, write_json
+from foretell.hub.files import parse, read_json, to_config, write_json
 from foretell.methods import METHODS
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
@@ -70,7 +71,13 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
     path = out / "config.json"
     settings = json.loads(json.dumps(settings))  # tuples become lists, as they come back from a file
     if path.exists():
-        before, now = _flat(read_json(path)), _flat(settings)
+        known = read_json(path)
+        if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
+            schema = METHODS[settings["method"]][1]
+            known["model"] = TypeAdapter(schema).dump_python(
+                parse(schema, known.get("model"), path, "model"), mode="json"
+            )
+        before, now = _flat(known), _flat(settings)
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
                 raise ForetellError(
