@@ -98,7 +98,7 @@ def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
     return len({name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)})
 
 
-def kind_of(table: Tensor | None, width: int, grid: tuple[int, int]) -> Kind:
+def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...]) -> Kind:
     """Whether a stored table of positions, [1, N, D], is the fixed one, up to its own precision, or a learned one.
 
     A table that is missing or of another shape says nothing: `check` will give an account of it.
