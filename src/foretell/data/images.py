@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 Index: TypeAlias = Tensor | np.ndarray | Sequence[int]
-Kind = TypeVar("Kind", bound="Decoded")
 
 
 class Skipped(NamedTuple):
@@ -21,7 +20,7 @@ class Skipped(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Decoded:
+class Pictures:
     """Decoded pictures with what is known of them; `Images` and `Videos` say of which shape.
 
     pixels: uint8 [R, ...] in 0..255, usually a read-only memory map.
@@ -51,7 +50,7 @@ class Decoded:
         index = _positions(index, len(self))
         return torch.from_numpy(np.take(self.pixels, index if self.rows is None else self.rows[index], axis=0))
 
-    def subset(self: Kind, index: Index) -> Kind:
+    def subset(self: "Kind", index: Index) -> "Kind":
         """What is at `index` in that order, with labels. Shares the memory map; copies no pixel."""
         index = _positions(index, len(self))
         return replace(
@@ -62,13 +61,16 @@ class Decoded:
         )
 
 
+Kind = TypeVar("Kind", bound=Pictures)
+
+
 @dataclass(frozen=True, eq=False)
-class Images(Decoded):
+class Images(Pictures):
     """Decoded photographs, ready to index: `pixels` is [R, 3, size, size], `take` gives [B, 3, size, size]."""
 
 
 @dataclass(frozen=True, eq=False)
-class Videos(Decoded):
+class Videos(Pictures):
     """Decoded clips, ready to index: `pixels` is [R, T, 3, size, size], a clip after the other."""
 
     def take(self, index: Index) -> Tensor:

@@ -40,7 +40,16 @@ def render(scene: Scene, path: np.ndarray, size: int) -> np.ndarray:
             _cover(still, block, x[None, :], y[:, None], pixel)
     inside[:] = still
     for number, body in enumerate(scene.bodies):
-        _draw(canvas, scene, body, path[:, number], x[0] - margin * pixel, y[0] + margin * pixel, pixel, margin)
+        _draw(
+            canvas,
+            scene,
+            body,
+            path[:, number],
+            float(x[0]) - margin * pixel,
+            float(y[0]) + margin * pixel,
+            pixel,
+            margin,
+        )
     for block in scene.blocks:
         if block.front:
             for frame in range(frames) if block.glide[2] else [slice(None)]:
