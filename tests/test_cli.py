@@ -163,6 +163,9 @@ def _nothing():
         ("imagine", "needs a MODEL"),
         ("imagine nothing x.jpg --out o.png", "no model 'nothing'"),
         ("models nothing", "not a shipped model"),
+        ("scenes", "--out"),
+        ("scenes --out o --pairs levity", "expected one of permanence"),
+        ("scenes --out o --pairs shape --n 3", "even numbers"),
     ],
 )
 def test_wrong_input_ends_in_one_sentence(args, said, capsys, tmp_path, monkeypatch):
@@ -178,6 +181,20 @@ def test_wrong_pictures_and_changes_end_in_one_sentence(model, photos, tmp_path,
     assert "bad.png" in fails(capsys, "imagine", model, tmp_path / "bad.png", "--out", out)
     plain = hub.save(IJEPA(IJEPAConfig(ENCODER, PREDICTOR)), tmp_path / "plain")
     assert "action" in fails(capsys, "imagine", plain, picture, "--out", out)
+
+
+def test_scenes_are_written_to_look_at(tmp_path, capsys):
+    runs(capsys, "scenes", "--out", tmp_path / "clips", "--n", 2, "--size", 16, "--frames", 8)
+    out = runs(capsys, "scenes", "--out", tmp_path / "pairs", "--pairs", "all", "--n", 2, "--size", 16).out
+    assert "collision-visible.png" in out
+    assert len(json.loads((tmp_path / "clips" / "scenes.json").read_text())) == 2
+    assert len(list((tmp_path / "pairs").glob("*.mp4"))) == 9 * 4
+    from foretell.data import load_videos
+
+    videos = load_videos(tmp_path / "clips", 16, frames=8, progress=False)
+    assert (len(videos), videos.skipped) == (2, ())
+    with Image.open(tmp_path / "pairs" / "shape-visible.png") as strips:
+        assert strips.size == (16 * 18, 4 * 18)
 
 
 def test_what_is_there_is_not_written_over(model, photos, capsys):

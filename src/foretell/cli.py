@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, TextIO, TypeVar
+from typing import Annotated, Literal, TextIO, TypeVar
 
 import tyro
 from tyro.conf import Positional, arg
@@ -327,6 +327,48 @@ def demo(args: list[str]) -> None:
     show(flags.out, flags.minutes, flags.seed, flags.device)
 
 
+@dataclass(frozen=True)
+class Scenes:
+    """Write scenes with physics as video files and film strips, with a record of every factor."""
+
+    out: Annotated[Path, arg(help="folder for the videos, strips and records")]
+    n: Annotated[int, arg(help="clips, or pairs (an even number)")] = 16
+    pairs: Annotated[
+        str | None,
+        arg(
+            help="pairs of possible and impossible clips: permanence, shape, colour, continuity, solidity, gravity, "
+            "support, inertia, collision, or all"
+        ),
+    ] = None
+    hidden: Annotated[bool, arg(help="pairs whose violation happens behind a screen")] = False
+    size: Annotated[int, arg(help="side of the picture in pixels, 16 or more; files show each four times as large")] = (
+        64
+    )
+    frames: Annotated[int, arg(help="of a clip of two seconds, 8 or more")] = 16
+    background: Annotated[Literal["constant", "colours", "textures"], arg(help="walls and floors")] = "constant"
+    textures: Annotated[bool, arg(help="bodies, blocks and screens with patterns")] = False
+    seed: int = 0
+
+
+def scenes(args: list[str]) -> None:
+    """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
+    from foretell.data.scenes import Variety, show
+
+    flags = _parse(Scenes, args, "scenes")
+    _empty(flags.out)
+    written = show.write(
+        flags.out,
+        flags.n,
+        flags.seed,
+        property=flags.pairs,
+        hidden=flags.hidden,
+        size=flags.size,
+        frames=flags.frames,
+        variety=Variety(flags.background, flags.textures),
+    )
+    print(f"{len(written)} files in {flags.out}: {', '.join(path.name for path in written if path.suffix == '.png')}")
+
+
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "demo": demo,
     "train": train,
@@ -336,6 +378,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "uncertainty": uncertainty,
     "claims": claims,
     "models": models,
+    "scenes": scenes,
     "export": export,
 }
 
