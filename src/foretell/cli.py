@@ -78,14 +78,13 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import evaluate, hub
-    from foretell.data import train_test
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
     flags = _parse(Evaluate, args, "evaluate")
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    learn, test = train_test(flags.data, model.config.encoder.image_size, seed=flags.seed)
+    learn, test = model.train_test(flags.data, seed=flags.seed)
     report = evaluate.evaluate(
         model,
         learn,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from foretell.data import Pictures, load, train_test
 from foretell.nn.vit import layer_norm
 
 
@@ -33,6 +35,14 @@ class Method(nn.Module, ABC):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
+
+    def load(self, spec: str | Path, **options: Any) -> Pictures:
+        """Data as this method takes it; `options` are those of `foretell.data.load`."""
+        return load(spec, self.config.encoder.image_size, **options)
+
+    def train_test(self, spec: str | Path, **options: Any) -> tuple[Pictures, Pictures]:
+        """The data to learn from and the data to test on; `options` are those of `foretell.data.train_test`."""
+        return train_test(spec, self.config.encoder.image_size, **options)
 
     @abstractmethod
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Any:

@@ -27,7 +27,7 @@ from .source import Splits, file_at, files_below
 if TYPE_CHECKING:
     from .video import Cut
 
-__all__ = ["Images", "Skipped", "Videos", "load", "load_videos", "train_test", "train_test_videos"]
+__all__ = ["Images", "Pictures", "Skipped", "Videos", "load", "load_videos", "train_test", "train_test_videos"]
 
 _EXPECTED = (
     "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "

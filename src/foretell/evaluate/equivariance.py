@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from foretell.augment import Photometric, to_float
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
@@ -39,7 +39,7 @@ ALL = "all"
 
 def mrr(
     model: JEPA,
-    photographs: Images,
+    photographs: Pictures,
     *,
     bank: int = 256,
     images: int = 64,

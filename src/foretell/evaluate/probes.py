@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.augment import to_float
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.jepa import JEPA
 from foretell.method import Method
@@ -63,7 +63,7 @@ def evaluating(model: Method, device: Device = None) -> Iterator[torch.device]:
 
 def encode(
     model: JEPA,
-    images: Images,
+    images: Pictures,
     *,
     keep: int | None = None,
     batch: int = 128,
@@ -107,7 +107,7 @@ def encode(
 
 
 def features(
-    model: Method, images: Images, *, batch: int = 128, device: Device = None, progress: str | None = None
+    model: Method, images: Pictures, *, batch: int = 128, device: Device = None, progress: str | None = None
 ) -> Float[Tensor, "n D"]:
     """The global embedding of each image, on the CPU; of a JEPA the mean over patches of the target encoder's latents.
 
@@ -132,7 +132,7 @@ def features(
 
 
 def latents(
-    model: JEPA, images: Images, *, batch: int = 128, device: Device = None, encoder: Encoder = "target"
+    model: JEPA, images: Pictures, *, batch: int = 128, device: Device = None, encoder: Encoder = "target"
 ) -> Float16[Tensor, "n N D"]:
     """Each image's patch latents, on the CPU: 2·N·D bytes an image. Arguments and errors as of `encode`."""
     return encode(model, images, batch=batch, device=device, encoder=encoder).latents
@@ -148,7 +148,7 @@ def _finite(z: Tensor, encoder: str) -> Tensor:
 
 def augmented(
     model: Method,
-    images: Images,
+    images: Pictures,
     *,
     objects: int = 512,
     views: int = 8,

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from rich.table import Table
 from torch import Tensor
 
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.collapse import lidar, rankme
 from foretell.evaluate.equivariance import HITS, mrr
@@ -36,8 +36,8 @@ RANKME_IMAGES = 25_600
 
 def evaluate(
     model: Method,
-    train: Images,
-    test: Images,
+    train: Pictures,
+    test: Pictures,
     *,
     seed: int = 0,
     device: Device = None,
@@ -112,7 +112,7 @@ def evaluate(
     }
 
 
-def _labels(train: Images, test: Images) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None:
+def _labels(train: Pictures, test: Pictures) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None:
     """The labels of both as places in the training set's classes; None where either has none."""
     if train.labels is None or test.labels is None:
         return None
@@ -123,7 +123,7 @@ def _labels(train: Images, test: Images) -> tuple[Int[Tensor, " n"], Int[Tensor,
 
 
 def _encode(
-    model: Method, images: Images, labels: bool, seed: int, device: torch.device, progress: str | None
+    model: Method, images: Pictures, labels: bool, seed: int, device: torch.device, progress: str | None
 ) -> Encoded:
     """Features of all images, and as many patch latents as the attentive probe can use: none without patches."""
     if not isinstance(model, JEPA):

@@ -17,6 +17,8 @@ B batch · T tubelets · P places of the plane · D width
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -24,6 +26,7 @@ from torch import Tensor
 
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
+from foretell.data import Videos, load_videos, train_test_videos
 from foretell.jepa import JEPA
 from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
@@ -43,6 +46,10 @@ class VJEPAConfig:
     """Area of the random crop, as a share of the frame; the same in every frame."""
     flip: float = 0.5
     """Chance of mirroring a clip left and right."""
+    fps: float | None = None
+    """Frames a second that videos are resampled to; None takes their frames as they come."""
+    stride: int = 1
+    """Of these frames every so many make the clip. The paper: every fourth of about 30 a second."""
     centred: bool = False
     """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
     Not in the paper; see `docs/log.md`."""
@@ -59,6 +66,19 @@ class VJEPA(JEPA):
         queries = MaskTokens(config.predictor.width)
         predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
         super().__init__(encoder, predictor, losses.l1, config)
+
+    def load(self, spec: str | Path, **options: Any) -> Videos:
+        """Clips; `options` are those of `foretell.data.load_videos`."""
+        return load_videos(spec, self.config.encoder.image_size, **self._cut, **options)
+
+    def train_test(self, spec: str | Path, **options: Any) -> tuple[Videos, Videos]:
+        """Clips to learn from and clips to test on; `options` are those of `foretell.data.train_test_videos`."""
+        return train_test_videos(spec, self.config.encoder.image_size, **self._cut, **options)
+
+    @property
+    def _cut(self) -> dict[str, Any]:
+        """How clips are cut out of videos."""
+        return {"frames": self.config.encoder.frames, "fps": self.config.fps, "stride": self.config.stride}
 
     def views(self, images: UInt8[Tensor, "B 3 T H W"], generator: torch.Generator) -> Views:
         """x = y = a clip, cropped alike in every frame; a prediction problem for each mask."""

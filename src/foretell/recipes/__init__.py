@@ -12,6 +12,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "iwm": cpu.iwm,
     "ijepa": cpu.ijepa,
     "pixels": cpu.pixels,
+    "vjepa": cpu.vjepa,
     "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
     "iwm-inv-12x384": paper.iwm_inv_12x384,

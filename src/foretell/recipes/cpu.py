@@ -1,14 +1,18 @@
 """Small runs that a laptop's processor finishes."""
 
+from dataclasses import replace
+
 from foretell.augment import Photometric
-from foretell.methods import IJEPAConfig, IWMConfig, PixelsConfig
+from foretell.methods import IJEPAConfig, IWMConfig, PixelsConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.stochastic import PositionNoise
-from foretell.nn.vit import ViTConfig
+from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.recipes.recipe import Recipe
 from foretell.train.loop import TrainConfig
 
 SMALL = ViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
+VIDEO = TrainConfig(momentum=0.998, warmup=0.13, clip=10.0)
+"""V-JEPA's schedules (§3.4), where they differ from I-JEPA's."""
 MINI = ViTConfig(image_size=32, patch_size=4, width=192, depth=4, heads=3)
 
 
@@ -20,6 +24,13 @@ def iwm() -> Recipe:
 def ijepa() -> Recipe:
     """An I-JEPA of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
     return Recipe(IJEPAConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def vjepa() -> Recipe:
+    """A V-JEPA of your own videos: 16 frames of 64 pixels, tubelets of 2 × 8 × 8."""
+    encoder = VideoViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
+    predictor = PredictorConfig(width=96, depth=6, heads=3)
+    return Recipe(VJEPAConfig(encoder=encoder, predictor=predictor), replace(VIDEO, batch=32))
 
 
 def pixels() -> Recipe:

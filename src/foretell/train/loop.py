@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import write_atomically
 from foretell.method import Method
@@ -96,7 +96,7 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Method, images: Images, config: TrainConfig, out: Path, world: World, show: Show | None = None
+        self, model: Method, images: Pictures, config: TrainConfig, out: Path, world: World, show: Show | None = None
     ) -> None:
         parts = world.size * config.accumulate
         if config.batch % parts:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from foretell.augment import to_float
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.collapse import rankme, spread
 from foretell.evaluate.probes import evaluating, knn
@@ -37,7 +37,7 @@ class Monitors:
         problems: photographs for the losses.
     """
 
-    def __init__(self, images: Images, seed: int, samples: int = 1024, problems: int = 128) -> None:
+    def __init__(self, images: Pictures, seed: int, samples: int = 1024, problems: int = 128) -> None:
         picked = evenly(len(images), samples)
         self.pixels = images.take(picked)
         self.labels = None if images.labels is None else images.labels[picked]

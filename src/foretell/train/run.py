@@ -13,7 +13,7 @@ import torch
 from pydantic import TypeAdapter
 
 from foretell import __version__, hub
-from foretell.data import Images, load
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import parse, read_json, to_config, write_json
 from foretell.methods import METHODS
@@ -27,17 +27,17 @@ steps stretches the schedules from there on.)"""
 
 
 def run(
-    model: Any, config: TrainConfig, data: str, out: Path, *, resume: bool = False, images: Images | None = None
+    model: Any, config: TrainConfig, data: str, out: Path, *, resume: bool = False, images: Pictures | None = None
 ) -> None:
     """Train a model in a folder of its own, which `foretell.load` then takes.
 
     Args:
         model: the configuration of a method, such as `IWMConfig`.
         config: how to train.
-        data: what `foretell.data.load` takes.
+        data: what the method's `load` takes.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
         resume: go on with the run in `out`; starts it if it has not begun.
-        images: the photographs, if already loaded.
+        images: the photographs or clips, if already loaded.
 
     Raises:
         ForetellError: the folder is taken, the settings differ from the resumed run's, or as `Trainer.run`.
@@ -48,10 +48,10 @@ def run(
             raise ForetellError(f"{out} is a file; --out names the run's folder")
         if not resume and (out / "config.json").exists():
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
-        if images is None:
-            images = load(data, model.encoder.image_size, progress=world.first)
         torch.manual_seed(config.seed)
         built = next(kind for kind, schema in METHODS.values() if type(model) is schema)(model)
+        if images is None:
+            images = built.load(data, progress=world.first)
         source = {"spec": str(data), "fingerprint": images.fingerprint}
         _record(out, to_config(built) | {"train": asdict(config), "data": source}, world)
         with Show(config.steps, quiet=not world.first) as show:
