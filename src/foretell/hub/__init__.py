@@ -154,7 +154,10 @@ def _weights(folder: Path) -> Path:
 
 def _card(model: Method, name: str) -> str:
     config = to_config(model)
-    sizes = ", ".join(f"{name} of {parameters(module):,} parameters" for name, module in model.trained().items())
+    sizes = ", ".join(
+        f"{name} of {parameters(module):,} parameters{', which is untrained' if name == model.untrained else ''}"
+        for name, module in model.trained().items()
+    )
     return f"""---
 library_name: foretell
 tags: [representation-learning, {config["method"]}]
@@ -162,7 +165,7 @@ tags: [representation-learning, {config["method"]}]
 
 # {name}
 
-Trained with foretell by `{config["method"]}`: {sizes}.
+A foretell model, `{config["method"]}`: {sizes}.
 
 ```python
 import foretell
