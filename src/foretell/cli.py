@@ -268,7 +268,7 @@ def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = 
                 args=args,
                 prog=f"foretell {prog}",
                 description=text or inspect.getdoc(schema),
-                config=(tyro.conf.FlagCreatePairsOff,),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands),
             )
     except SystemExit as stop:
         if not stop.code:

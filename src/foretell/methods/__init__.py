@@ -4,15 +4,33 @@ from collections.abc import Callable
 from typing import Any
 
 from foretell.method import Method
+from foretell.methods.byol import BYOL, BYOLConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
+from foretell.methods.simclr import SimCLR, SimCLRConfig
+from foretell.methods.vicreg import VICReg, VICRegConfig
 
 METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "ijepa": (IJEPA, IJEPAConfig),
     "iwm": (IWM, IWMConfig),
+    "simclr": (SimCLR, SimCLRConfig),
+    "vicreg": (VICReg, VICRegConfig),
+    "byol": (BYOL, BYOLConfig),
 }
 """name -> (model class, which is built from a configuration; configuration class).
 
 The name is what a saved model's config.json carries."""
 
-__all__ = ["IJEPA", "IWM", "METHODS", "IJEPAConfig", "IWMConfig"]
+__all__ = [
+    "BYOL",
+    "IJEPA",
+    "IWM",
+    "METHODS",
+    "BYOLConfig",
+    "IJEPAConfig",
+    "IWMConfig",
+    "SimCLR",
+    "SimCLRConfig",
+    "VICReg",
+    "VICRegConfig",
+]
