@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
+from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
 from typing import Annotated, TypeVar
@@ -190,6 +191,30 @@ def imagine(args: list[str]) -> None:
     leverage.draw(asked, rows).save(flags.out)
 
 
+@dataclass(frozen=True)
+class Uncertainty:
+    """Draw where a model with stochastic positions is unsure of what it does not see, and where it is wrong."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
+    out: Annotated[Path, arg(help="the picture to write (PNG)")]
+    contexts: Annotated[int, arg(help="how many sets of visible patches to draw")] = 4
+    draws: Annotated[int, arg(help="how often each is answered, with other draws of the places")] = 32
+    seed: int = 0
+
+
+def uncertainty(args: list[str]) -> None:
+    """Draw where a model is unsure: foretell uncertainty MODEL IMAGE --out unsure.png (stochastic positions)."""
+    from foretell import hub, leverage
+
+    flags = _parse(Uncertainty, args, "uncertainty")
+    model = hub.load(flags.model)
+    image = leverage.read_image(flags.image, model.config.encoder.image_size)
+    found = leverage.uncertainty(model, image, contexts=flags.contexts, draws=flags.draws, seed=flags.seed)
+    flags.out.parent.mkdir(parents=True, exist_ok=True)
+    leverage.draw_uncertainty(found).savefig(flags.out, dpi=150)
+
+
 def models(args: list[str]) -> None:
     """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
     from foretell import hub
@@ -202,6 +227,55 @@ def models(args: list[str]) -> None:
 
     flags = _parse(Models, args, "models")
     print(hub.card(flags.name) if flags.name else "\n".join(hub.models()))
+
+
+@dataclass(frozen=True)
+class Claims:
+    """List the papers' findings and whether they hold here, or show one."""
+
+    name: Annotated[Positional[str | None], arg(help="show this one with all its numbers", metavar="NAME")] = None
+
+
+@dataclass(frozen=True)
+class RunClaims:
+    """Try findings again: train what they compare, measure it, and say whether they hold."""
+
+    names: Annotated[Positional[tuple[str, ...]], arg(help="claims to run, or `all`", metavar="NAME")]
+    data: Annotated[str, arg(help=f"labelled images: {DATA}")]
+    other: Annotated[str | None, arg(help="another labelled data set, for claims about transfer or two tasks")] = None
+    out: Annotated[Path, arg(help="folder for trainings and results; the same one again goes on")] = Path("runs/claims")
+    seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
+
+
+def claims(args: list[str]) -> None:
+    """Try the papers' findings again: foretell claims [NAME] | foretell claims run NAME... --data DATA [--seeds N]."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from foretell.claims import CLAIMS, Claim, Data, details, overview, recorded, run
+    from foretell.data import train_test
+
+    def find(name: str) -> Claim:
+        if name not in CLAIMS:
+            raise Usage(f"{name!r} is not a claim; there are {', '.join(CLAIMS)}")
+        return CLAIMS[name]
+
+    def show(text: str) -> None:
+        Console().print(Markdown(text))
+
+    if args[:1] != ["run"]:
+        name = _parse(Claims, args, "claims").name
+        show(details(find(name), recorded(find(name))) if name else overview(CLAIMS.values()))
+        return
+    flags = _parse(RunClaims, args[1:], "claims run")
+
+    @lru_cache
+    def at(size: int) -> Data:
+        other = Data(*train_test(flags.other, size)) if flags.other else None
+        return Data(*train_test(flags.data, size), other)
+
+    for claim in [find(name) for name in (CLAIMS if flags.names == ("all",) else flags.names)]:
+        show(details(claim, run(claim, at, flags.out, range(flags.seeds))))
 
 
 @dataclass(frozen=True)
@@ -228,6 +302,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate,
     "finetune": finetune,
     "imagine": imagine,
+    "uncertainty": uncertainty,
+    "claims": claims,
     "models": models,
 }
 

@@ -70,7 +70,8 @@ class JEPA(Method):
         target_index: Int[Tensor, "B M L"] | None = None,
         action: Float[Tensor, "B A"] | None = None,
         grid: tuple[int, ...] | None = None,
-    ) -> Float[Tensor, "B M L D"]:
+        chance: torch.Generator | None = None,
+    ) -> Float[Tensor, "B M L _"]:
         """ŝ_y: what the target latents should be at other places, after an action.
 
         Args:
@@ -79,6 +80,7 @@ class JEPA(Method):
             target_index: M blocks, predicted apart; None means every patch as one block.
             action: for a model with actions (zeros: nothing changes).
             grid: patches along each axis; None means the training image's.
+            chance: for a model with stochastic positions, draws them; None: every place is exact.
 
         Returns:
             Latents comparable with `target`.
@@ -87,14 +89,14 @@ class JEPA(Method):
         every = torch.arange(torch.Size(grid).numel(), device=s_x.device).expand(len(s_x), -1)
         context_index = every if context_index is None else context_index
         target_index = every.unsqueeze(1) if target_index is None else target_index
-        return self.predictor(s_x, context_index, target_index, grid, action)
+        return self.predictor(s_x, context_index, target_index, grid, action, chance)
 
     def forward(self, views: Views) -> Float[Tensor, ""]:
         """The loss of one prediction problem: distance(ŝ_y, s_y)."""
         grid = self.context_encoder.grid(views.context)
         s_x = self.encode(views.context, views.context_index)
-        s_y = take(self.target(views.target), views.target_index)
-        prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid)
+        s_y = wanted(self.target(views.target), views)
+        prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid, views.chance)
         return self.distance(prediction, s_y)
 
     @torch.no_grad()
@@ -118,17 +120,20 @@ class JEPA(Method):
 
     @torch.no_grad()
     def measures(self, views: Views) -> dict[str, float]:
-        """The loss of a prediction problem, beside two that need no learning.
+        """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
+        return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
 
-        - `constant`: what the best constant prediction would cost, whose fall to zero is collapse.
-        - `copy`: what repeating the nearest visible patch would cost.
+    def trivial(self, views: Views) -> dict[str, float]:
+        """What a prediction problem would cost without learning.
+
+        - `constant`: the best constant prediction, whose fall to zero is collapse.
+        - `copy`: repeating the nearest visible patch.
         """
         target = self.target(views.target)
-        s_y = take(target, views.target_index)
+        s_y = wanted(target, views)
         constant = target.mean(0, keepdim=True).expand_as(target)
         return {
-            **super().measures(views),
-            "constant": self.distance(take(constant, views.target_index), s_y).item(),
+            "constant": self.distance(wanted(constant, views), s_y).item(),
             "copy": self.distance(nearest_visible(self, views), s_y).item(),
         }
 
@@ -137,6 +142,12 @@ class JEPA(Method):
     ) -> Float[Tensor, "B N D"]:
         """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a)."""
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+
+
+def wanted(s_y: Float[Tensor, "_ N D"], views: Views) -> Float[Tensor, "B M L D"]:
+    """The latents to predict, of all of y; each y serves as many contexts as there are."""
+    R = len(views.context) // len(s_y)
+    return take(s_y.expand(R, *s_y.shape).flatten(0, 1), views.target_index)
 
 
 def as_jepa(model: Method, purpose: str) -> JEPA:

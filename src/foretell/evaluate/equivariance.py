@@ -47,6 +47,7 @@ def mrr(
     batch: int = 64,
     seed: int = 0,
     device: Device = None,
+    drawn_from: Photometric | None = None,
     progress: str | None = None,
 ) -> dict[str, Any] | None:
     """Rank a world model's predictions.
@@ -82,6 +83,8 @@ def mrr(
         batch: pictures or predictions at a time. It bounds the memory and does not change what is drawn.
         seed: draws photographs, banks, queries, the fresh predictor and the intervals' resamples.
         device: where to compute; None for where the model is. What is drawn is the same on all.
+        drawn_from: strengths of the banks' jitter; None for the model's own. Among strongly jittered pictures the
+            right one is easier to find, so models of different strengths are compared on the same.
         progress: what to call the work on a progress bar; None for no bar.
 
     Returns:
@@ -106,7 +109,7 @@ def mrr(
     images, queries, few = len(chosen), min(queries, bank), ceil(len(chosen) / 4)
     # at random places, so that nothing that depends on the place alone can look like skill
     asked = torch.rand(images, bank, generator=generator).argsort(1)[:, :queries]
-    banks = _draw(model.actions, images, bank, generator)
+    banks = _draw(drawn_from or model.actions, images, bank, generator)
 
     parameters = model.actions.parameters
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)

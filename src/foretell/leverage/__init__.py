@@ -5,15 +5,18 @@ from foretell.leverage.files import load_classifier, save_classifier
 from foretell.leverage.finetune import FinetuneConfig, WorldModelClassifier, finetune
 from foretell.leverage.imagine import Imagined, actions_of, imagine, read_image, sweep
 from foretell.leverage.multitask import MultitaskClassifier, TaskTokens, multitask
+from foretell.leverage.uncertainty import Uncertain, draw_uncertainty, uncertainty
 
 __all__ = [
     "FinetuneConfig",
     "Imagined",
     "MultitaskClassifier",
     "TaskTokens",
+    "Uncertain",
     "WorldModelClassifier",
     "actions_of",
     "draw",
+    "draw_uncertainty",
     "finetune",
     "imagine",
     "load_classifier",
@@ -21,4 +24,5 @@ __all__ = [
     "read_image",
     "save_classifier",
     "sweep",
+    "uncertainty",
 ]

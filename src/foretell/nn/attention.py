@@ -28,15 +28,16 @@ class Attention(nn.Module):
     Args:
         width: D.
         heads: h, divides D.
+        qkv_bias: whether queries, keys and values have biases.
         out: width of what comes out; None for D.
     """
 
-    def __init__(self, width: int, heads: int, out: int | None = None) -> None:
+    def __init__(self, width: int, heads: int, qkv_bias: bool = True, out: int | None = None) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} cannot be split into {heads} heads: choose a multiple of the heads")
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, out or width)
 
     def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ _"]:
@@ -46,6 +47,7 @@ class Attention(nn.Module):
         else:
             D = x.shape[-1]
             weight, bias = self.qkv.weight, self.qkv.bias
-            q = F.linear(x[:, :n], weight[:D], bias[:D]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            k, v = F.linear(x, weight[D:], bias[D:]).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+            ask, tell = (None, None) if bias is None else (bias[:D], bias[D:])
+            q = F.linear(x[:, :n], weight[:D], ask).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            k, v = F.linear(x, weight[D:], tell).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return self.proj(attend(q, k, v).transpose(1, 2).flatten(2))

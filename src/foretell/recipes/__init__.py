@@ -11,6 +11,8 @@ from foretell.recipes.recipe import Recipe
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "iwm": cpu.iwm,
     "ijepa": cpu.ijepa,
+    "pixels": cpu.pixels,
+    "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
     "simclr": cpu.simclr,
     "simclr-vit": cpu.simclr_vit,
@@ -22,6 +24,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "ijepa-vitb16": paper.ijepa_vitb16,
     "ijepa-vitl16": paper.ijepa_vitl16,
     "ijepa-vith14": paper.ijepa_vith14,
+    "flexpredict-vitb16": paper.flexpredict_vitb16,
+    "flexpredict-vitl16": paper.flexpredict_vitl16,
+    "flexpredict-vith14": paper.flexpredict_vith14,
     "simclr-resnet50": paper.simclr_resnet50,
     "simclr-resnet50-wide": paper.simclr_resnet50_wide,
     "vicreg-resnet50": paper.vicreg_resnet50,

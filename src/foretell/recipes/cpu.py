@@ -1,10 +1,11 @@
 """Small runs that a laptop's processor finishes."""
 
 from foretell.augment import Photometric
-from foretell.methods import BYOLConfig, IJEPAConfig, IWMConfig, SimCLRConfig, VICRegConfig
+from foretell.methods import BYOLConfig, IJEPAConfig, IWMConfig, PixelsConfig, SimCLRConfig, VICRegConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
+from foretell.nn.stochastic import PositionNoise
 from foretell.nn.vit import ViTConfig
 from foretell.recipes.recipe import Recipe
 from foretell.train.loop import TrainConfig
@@ -24,6 +25,20 @@ def iwm() -> Recipe:
 def ijepa() -> Recipe:
     """An I-JEPA of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
     return Recipe(IJEPAConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def pixels() -> Recipe:
+    """The control of `ijepa`: the same in everything, but it predicts pixels and not latents."""
+    return Recipe(PixelsConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def flexpredict() -> Recipe:
+    """An I-JEPA with stochastic positions (FlexPredict) of your own photographs: 64 pixels, ViT-Ti/8 of half the depth.
+
+    Any other method takes the same switch: --model.predictor.noise.sigma 0.25.
+    """
+    predictor = PredictorConfig(width=96, depth=4, heads=3, noise=PositionNoise(0.25))
+    return Recipe(IJEPAConfig(encoder=SMALL, predictor=predictor), TrainConfig())
 
 
 def iwm_mini() -> Recipe:

@@ -1,0 +1,23 @@
+"""Write docs/claims.md and its figures from the records.
+
+With folders of runs as arguments: first take their results as records.
+
+python tools/claims.py [runs/claims]
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from foretell.claims import CLAIMS, RECORDS, figure, page, recorded
+
+for folder in sys.argv[1:]:
+    for name in CLAIMS:
+        if (found := Path(folder) / f"{name}.json").is_file():
+            shutil.copy(found, RECORDS)
+docs = Path(__file__).parents[1] / "docs"
+for claim in CLAIMS.values():
+    if claim.panels and (results := recorded(claim)):
+        (docs / "assets" / "claims").mkdir(exist_ok=True)
+        (docs / "assets" / "claims" / f"{claim.name}.svg").write_text(figure(claim, results), encoding="utf-8")
+(docs / "claims.md").write_text(page(CLAIMS), encoding="utf-8")
