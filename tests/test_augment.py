@@ -222,3 +222,12 @@ def test_same_seed_same_crop():
 
 def test_pixels_become_shares_of_255():
     assert to_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0.0, 0.2, 1.0])
+
+
+def test_a_distorted_view_is_a_crop_then_jitter_then_destruction():
+    images, strong = pictures(0), Photometric(blur_probability=0.5)
+    view = augment.distort(images, 16, generator(3), strong, (0.08, 1.0))
+    g = generator(3)
+    crop = random_resized_crop(images, 16, g, (0.08, 1.0))
+    assert torch.equal(view, strong.apply(crop, strong.destroy(g, strong.jitter(g, len(images)))))
+    assert view.shape == (6, 3, 16, 16)

@@ -1,4 +1,6 @@
-"""Write docs/claims.md from the records. With folders of runs as arguments: first take their results as records.
+"""Write docs/claims.md and its figures from the records.
+
+With folders of runs as arguments: first take their results as records.
 
 python tools/claims.py [runs/claims]
 """
@@ -7,10 +9,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from foretell.claims import CLAIMS, RECORDS, page
+from foretell.claims import CLAIMS, RECORDS, figure, page, recorded
 
 for folder in sys.argv[1:]:
     for name in CLAIMS:
         if (found := Path(folder) / f"{name}.json").is_file():
             shutil.copy(found, RECORDS)
-(Path(__file__).parents[1] / "docs" / "claims.md").write_text(page(CLAIMS), encoding="utf-8")
+docs = Path(__file__).parents[1] / "docs"
+for claim in CLAIMS.values():
+    if claim.panels and (results := recorded(claim)):
+        (docs / "assets" / "claims").mkdir(exist_ok=True)
+        (docs / "assets" / "claims" / f"{claim.name}.svg").write_text(figure(claim, results), encoding="utf-8")
+(docs / "claims.md").write_text(page(CLAIMS), encoding="utf-8")

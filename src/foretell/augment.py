@@ -204,6 +204,25 @@ def random_resized_crop(
     return F.grid_sample(images, where, padding_mode="border", align_corners=False)
 
 
+def distort(
+    images: Pixels, size: int, generator: torch.Generator, augment: Photometric, crop: tuple[float, float]
+) -> Float[Tensor, "B 3 {size} {size}"]:
+    """A random view as joint-embedding methods make it: crop and mirror, jitter the colours, destroy (SimCLR, §3).
+
+    Args:
+        images: the pictures.
+        size: pixels a side of the result.
+        generator: source of chance, on the images' device.
+        augment: the colours' strengths, and the chances of grayscale, blur and solarize.
+        crop: area of the crop, as a share of the picture.
+
+    Returns:
+        Pixels in [0, 1].
+    """
+    view = random_resized_crop(images, size, generator, crop)
+    return augment.apply(view, augment.destroy(generator, augment.jitter(generator, len(view))))
+
+
 def to_float(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """uint8 pixels to floats in [0, 1]."""
     return images.float().div_(255)

@@ -1,10 +1,13 @@
-"""Distances between predicted and target latents: pure functions, averaged over every element.
+"""Distances between predicted and target latents, and losses of joint embeddings: pure functions.
 
-The sum over patches in the papers and the mean here differ by a constant factor that the learning rate
-absorbs under AdamW; the mean keeps the number readable: with layer-normed targets, 1 is what predicting zero
-costs.
+Distances are averaged over every element. The sum over patches in the papers and the mean here differ by a constant
+factor that the learning rate absorbs under AdamW; the mean keeps the number readable: with layer-normed targets, 1 is
+what predicting zero costs.
+
+n photographs · K embedding width
 """
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,3 +26,38 @@ def l2(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]) -> 
 def smooth_l1(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
     """Huber loss with β = 1 (I-JEPA's released training code; its paper prints L2)."""
     return F.smooth_l1_loss(prediction, target)
+
+
+def nt_xent(z: Float[Tensor, "n K"], other: Float[Tensor, "n K"], temperature: float) -> Float[Tensor, ""]:
+    """Name each view's partner among all others (SimCLR, eq. 1): normalised, temperature-scaled cross-entropy.
+
+    Args:
+        z: embeddings of one view of each photograph.
+        other: of the other view, in the same order.
+        temperature: cosine similarities are divided by it.
+
+    Returns:
+        The mean over all 2n views; log(2n − 1) is chance.
+    """
+    both = F.normalize(torch.cat([z, other]), dim=1)
+    itself = torch.eye(len(both), dtype=torch.bool, device=z.device)
+    similarity = (both @ both.T / temperature).masked_fill(itself, -torch.inf)
+    partner = torch.arange(len(both), device=z.device).roll(len(z))
+    return F.cross_entropy(similarity, partner)
+
+
+def variance(z: Float[Tensor, "n K"], least: float = 1.0, epsilon: float = 1e-4) -> Float[Tensor, ""]:
+    """How far each dimension's deviation over photographs falls short of `least` (VICReg, eqs. 1–2), averaged."""
+    return F.relu(least - (z.var(0) + epsilon).sqrt()).mean()
+
+
+def covariance(z: Float[Tensor, "n K"]) -> Float[Tensor, ""]:
+    """Squared covariances between different dimensions, summed and divided by K (VICReg, eqs. 3–4)."""
+    centred = z - z.mean(0)
+    matrix = centred.T @ centred / (len(z) - 1)
+    return (matrix.square().sum() - matrix.diagonal().square().sum()) / z.shape[1]
+
+
+def normalised_l2(prediction: Float[Tensor, "n K"], target: Float[Tensor, "n K"]) -> Float[Tensor, ""]:
+    """Squared distance on the unit sphere, 2 − 2·cos, averaged over photographs (BYOL, eq. 2): 0 to 4."""
+    return (2 - 2 * F.cosine_similarity(prediction, target)).mean()

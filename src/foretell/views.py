@@ -14,6 +14,16 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two augmented versions of each photograph, for methods that want them to look alike in latent space."""
+
+    source: Float[Tensor, "B C ..."]
+    """x [B, C, H, W] in [0, 1]."""
+    target: Float[Tensor, "B C ..."]
+    """x′ [B, C, H, W] in [0, 1]."""
+
+
+@dataclass(frozen=True)
 class Views:
     """One prediction problem: say `target` at `target_index`, having seen `context` at `context_index`."""
 

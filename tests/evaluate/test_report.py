@@ -10,6 +10,7 @@ from foretell.evaluate import evaluate, report, table
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.nn.vit import ViTConfig
 
+PROBES = ("linear", "mlp", "attentive", "knn")
 FAST = {"images": 4, "bank": 8, "queries": 2, "progress": False}
 
 
@@ -36,9 +37,9 @@ def text(found: dict) -> str:
 
 
 def test_everything_is_there_and_plain(full):
-    assert set(full) == {"linear", "attentive", "knn", "rankme", "lidar", "mrr", "data", "model"}
+    assert set(full) == {*PROBES, "rankme", "lidar", "sparsity", "mrr", "data", "model"}
     assert json.loads(json.dumps(full, allow_nan=False)) == full
-    for probe in ("linear", "attentive", "knn"):
+    for probe in PROBES:
         row = full[probe]
         assert set(row) == {"value", "low", "high", "chance"}
         assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
@@ -53,6 +54,7 @@ def test_everything_is_there_and_plain(full):
     )
     assert {"value", "low", "high", "per_action"} < set(full["mrr"]["untrained"])
     assert full["data"] == {"train": 60, "test": 31, "classes": 3, "skipped": 0}
+    assert full["sparsity"].keys() == {"zeros", "half", "dead"}
     assert full["model"]["method"] == "IWM"
 
 
@@ -67,7 +69,18 @@ def test_the_same_seed_gives_the_same_report(full, train, test_set, world_model)
 
 def test_table_says_every_number(full):
     shown = text(full)
-    for words in ("linear probe", "attentive", "kNN", "RankMe", "LiDAR", "MRR among 8", "hits@10", "solarize"):
+    for words in (
+        "linear probe",
+        "two-layer probe",
+        "attentive",
+        "at 0",
+        "kNN",
+        "RankMe",
+        "LiDAR",
+        "MRR among 8",
+        "hits@10",
+        "solarize",
+    ):
         assert words in shown
     assert f"{full['mrr']['value']:.3f}" in shown
     assert f"{full['mrr']['untrained']['value']:.3f}" in shown
@@ -79,7 +92,7 @@ def test_without_labels_or_actions(train, test_set):
     model = IJEPA(IJEPAConfig(encoder=ViTConfig(image_size=16, patch_size=4, width=24, depth=1, heads=2)))
     unlabelled = Images(train.pixels, None, (), (), "")
     found = evaluate(model, unlabelled, test_set, progress=False)
-    assert (found["linear"], found["attentive"], found["knn"], found["mrr"]) == (None, None, None, None)
+    assert [found[name] for name in (*PROBES, "mrr")] == [None] * 5
     assert found["rankme"]["value"] > 1
     assert "LiDAR" in text(found)
 

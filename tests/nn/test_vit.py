@@ -127,3 +127,33 @@ def test_options_of_official_encoders_take_effect():
 
 def test_the_hidden_width_of_the_giant_is_exact():
     assert Block(1408 // 8, 1, 48 / 11).mlp.fc1.out_features == 768  # 6144 at full width
+
+
+def test_a_last_width_changes_only_what_the_last_block_gives():
+    plain, wide = ViT(TINY), ViT(replace(TINY, last_width=30))
+    assert wide.width == 30
+    x = torch.rand(2, 3, 16, 16)
+    index = torch.tensor([[3, 0, 9], [1, 2, 15]])
+    assert wide(x).shape == (2, 16, 30)
+    assert wide(x, index).shape == (2, 3, 30)
+    a, b = plain.state_dict(), wide.state_dict()
+    changed = {name for name in b if name not in a or a[name].shape != b[name].shape}
+    assert changed - b.keys() == a.keys() - b.keys() == set()
+    assert changed == {
+        *("blocks.1.attn.proj.weight", "blocks.1.attn.proj.bias", "blocks.1.shortcut.weight", "blocks.1.shortcut.bias"),
+        *("blocks.1.norm2.weight", "blocks.1.norm2.bias", "blocks.1.mlp.fc1.weight"),
+        *("blocks.1.mlp.fc2.weight", "blocks.1.mlp.fc2.bias", "norm.weight", "norm.bias"),
+    }
+    assert b["blocks.1.mlp.fc1.weight"].shape == (48, 30)  # the hidden layer stays as wide as it is
+
+
+def test_a_widened_block_by_hand():
+    block, x = Block(6, 2, out=10), torch.randn(2, 5, 6)
+    h = block.shortcut(x) + block.attn(block.norm1(x))
+    torch.testing.assert_close(block(x), h + block.mlp(block.norm2(h)))
+    torch.testing.assert_close(block(x, 2), block(x)[:, :2])
+
+
+def test_a_last_width_that_heads_do_not_divide_is_refused():
+    with pytest.raises(ForetellError, match="last_width 31 is not a multiple of heads 3"):
+        replace(TINY, last_width=31)

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import mean, stdev
-from typing import Literal
+from typing import Any, Literal
 
 from scipy.stats import t
 
 from foretell.data import Images
-from foretell.jepa import JEPA
 from foretell.recipes import Recipe
 
 Verdict = Literal["holds", "fails", "undecided"]
@@ -39,8 +38,8 @@ class Arm:
     """One side of a comparison: a training, and what is measured of the model it leaves."""
 
     recipe: Recipe
-    measure: Callable[[JEPA, Data, int], Values]
-    """From a trained model, the data and the seed."""
+    measure: Callable[[Any, Data, int], Values]
+    """From a trained model (of a kind that the recipe makes), the data and the seed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ class Claim:
     """All must hold for the claim to hold."""
     remark: str = ""
     """What to know when reading the result."""
+    panels: tuple[str, ...] = ()
+    """Measures to draw, arm by arm; none for no figure."""
 
     def verdict(self, results: Results) -> Verdict:
         """Of all expectations: one that fails decides; else all must hold."""

@@ -19,14 +19,22 @@ def overview(claims: Iterable[Claim]) -> str:
     return "\n".join(lines)
 
 
-def details(claim: Claim, results: Results | None) -> str:
-    """One claim: the paper's numbers, ours for each arm, and what the differences say."""
+def details(claim: Claim, results: Results | None, pictures: str | None = None) -> str:
+    """One claim: the paper's numbers, ours for each arm, and what the differences say.
+
+    Args:
+        claim: which.
+        results: ours; None before it was run.
+        pictures: where NAME.svg is, for claims that are drawn; None for no pictures.
+    """
     lines = [f"## {claim.name}", "", claim.finding, ""]
     lines += [f"- Source: {claim.source}.", f"- Paper: {claim.paper}.", f"- Here: {claim.scale}."]
     lines += [f"- {claim.remark}"] if claim.remark else []
     if results is None:
         return "\n".join([*lines, "", "Not run yet."]) + "\n"
     lines += ["", *_arms(results), "", *_differences(claim, results)]
+    if claim.panels and pictures:
+        lines += ["", f"![{', '.join(claim.panels)} by arm]({pictures}/{claim.name}.svg)"]
     return "\n".join([*lines, "", f"Verdict: **{claim.verdict(results)}**."]) + "\n"
 
 
@@ -62,7 +70,14 @@ def _written(e: Estimate) -> str:
 
 def page(claims: Mapping[str, Claim]) -> str:
     """The documentation's page of all claims."""
-    return "\n".join([INTRODUCTION, overview(claims.values()), "", *(details(c, recorded(c)) for c in claims.values())])
+    return "\n".join(
+        [
+            INTRODUCTION,
+            overview(claims.values()),
+            "",
+            *(details(c, recorded(c), "assets/claims") for c in claims.values()),
+        ]
+    )
 
 
 INTRODUCTION = """# Claims

@@ -18,7 +18,8 @@ from pydantic import TypeAdapter
 
 from foretell import __version__, hub
 from foretell.claims.claim import Arm, Claim, Data, Results, Values
-from foretell.hub.files import read_json, write_json
+from foretell.claims.figure import figure
+from foretell.hub.files import read_json, write_atomically, write_json
 from foretell.train.run import run as train
 
 RECORDS = Path(__file__).parent / "records"
@@ -37,7 +38,7 @@ def run(claim: Claim, at: Callable[[int], Data], out: Path, seeds: Sequence[int]
         seeds: of the trainings; at least two give intervals.
 
     Returns:
-        The results; also in `out`/NAME.json, as they grow.
+        The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
     """
     results: Results = {arm: {} for arm in claim.arms}
     for seed in seeds:
@@ -45,6 +46,8 @@ def run(claim: Claim, at: Callable[[int], Data], out: Path, seeds: Sequence[int]
             print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
             results[name][seed] = _result(claim, name, arm, seed, at, out)
         write_json(out / f"{claim.name}.json", record(claim, results))
+        if claim.panels:
+            write_atomically(out / f"{claim.name}.svg", figure(claim, results))
     return results
 
 

@@ -3,7 +3,7 @@
     report = evaluate(model, train, test)
     rich.print(table(report))
 
-Read on in this order: report, collapse, probes, equivariance, intervals.
+Read on in this order: report, collapse, sparsity, probes, equivariance, intervals.
 """
 
 from foretell.evaluate.collapse import lidar, rankme, spread
@@ -18,13 +18,16 @@ from foretell.evaluate.probes import (
     knn,
     latents,
     linear_probe,
+    mlp_probe,
 )
 from foretell.evaluate.report import evaluate, table
+from foretell.evaluate.sparsity import binarised, sparsity
 
 __all__ = [
     "Encoded",
     "attentive_probe",
     "augmented",
+    "binarised",
     "bootstrap",
     "encode",
     "evaluate",
@@ -33,8 +36,10 @@ __all__ = [
     "latents",
     "lidar",
     "linear_probe",
+    "mlp_probe",
     "mrr",
     "rankme",
+    "sparsity",
     "spread",
     "table",
     "wilson",

@@ -24,12 +24,15 @@ from foretell.evaluate.probes import (
     features,
     knn,
     linear_probe,
+    mlp_probe,
 )
+from foretell.evaluate.sparsity import sparsity
 from foretell.jepa import JEPA
 from foretell.method import Method, parameters
 
 LATENT_BYTES = 2 * 2**30
 """Memory for the patch latents of each data set. Of a larger one the attentive probe takes a random part."""
+PROBES = {"linear": "linear probe", "mlp": "two-layer probe", "attentive": "attentive probe", "knn": "kNN"}
 RANKME_IMAGES = 25_600
 """As many as its paper uses (§4)."""
 
@@ -62,11 +65,12 @@ def evaluate(
     Returns:
         Plain numbers, ready for JSON:
 
-        - `linear`, `attentive`, `knn`: {`value`, `low`, `high`, `chance`}, the accuracy in [0, 1], its 95 %
+        - `linear`, `mlp`, `attentive`, `knn`: {`value`, `low`, `high`, `chance`}, the accuracy in [0, 1], its 95 %
             interval (Wilson), and what naming the commonest class would score; None without labels. `attentive`
             is None too for a model without patches to attend over.
         - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer
             images.
+        - `sparsity`: {`zeros`, `half`, `dead`} of the features of `test`, see `sparsity`.
         - `mrr`: see `mrr`; None for a model that has no actions or no trained predictor.
         - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
         - `model`: `method`, `width`, and the parameters of what was trained: one `encoder`, the `predictor`.
@@ -97,6 +101,7 @@ def evaluate(
         **_probes(model, learn, ask, labels, seed, device, bar("Training the attentive probe")),
         "rankme": {"value": rankme(used), "of": min(used.shape)},
         "lidar": {"value": lidar(views), "of": max(min(len(views) - 1, views.shape[-1]), 1)},
+        "sparsity": sparsity(ask.features),
         "mrr": ranks,
         "data": {
             "train": len(train),
@@ -144,11 +149,12 @@ def _probes(
     progress: str | None,
 ) -> dict[str, Any]:
     if labels is None:
-        return {"linear": None, "attentive": None, "knn": None}
+        return {"linear": None, "mlp": None, "attentive": None, "knn": None}
     y, y_test = labels
     made = (learn.features, y, ask.features, y_test)
     probes = {
         "linear": linear_probe(*made, seed=seed, device=device),
+        "mlp": mlp_probe(*made, seed=seed, device=device),
         "attentive": attentive_probe(
             learn.latents,
             y[learn.index],
@@ -177,13 +183,14 @@ def table(report: dict[str, Any]) -> Table:
     for heading in ("value", "95 % interval", "chance", "untrained"):
         made.add_column(heading, justify="right")
 
-    for key, name in (("linear", "linear probe"), ("attentive", "attentive probe"), ("knn", "kNN")):
+    for key, name in PROBES.items():
         if found := report[key]:
             ends = f"{found['low']:.1%} – {found['high']:.1%}"
             made.add_row(name, f"{found['value']:.1%}", ends, f"{found['chance']:.1%}", "")
     made.add_section()
     for key, name in (("rankme", "RankMe"), ("lidar", "LiDAR")):
         made.add_row(name, f"{report[key]['value']:.1f} of {report[key]['of']}", "", "", "")
+    made.add_row("activations at 0", f"{report['sparsity']['zeros']:.1%}", "", "", "")
     if rank is None:
         return made
 

@@ -4,19 +4,41 @@ from collections.abc import Callable
 from typing import Any
 
 from foretell.method import Method
+from foretell.methods.byol import BYOL, BYOLConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
 from foretell.methods.pixels import Pixels, PixelsConfig
+from foretell.methods.simclr import SimCLR, SimCLRConfig
+from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
 
 METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "ijepa": (IJEPA, IJEPAConfig),
     "iwm": (IWM, IWMConfig),
     "pixels": (Pixels, PixelsConfig),
+    "simclr": (SimCLR, SimCLRConfig),
+    "vicreg": (VICReg, VICRegConfig),
+    "byol": (BYOL, BYOLConfig),
     "vjepa": (VJEPA, VJEPAConfig),
 }
 """name -> (model class, which is built from a configuration; configuration class).
 
 The name is what a saved model's config.json carries."""
 
-__all__ = ["IJEPA", "IWM", "METHODS", "VJEPA", "IJEPAConfig", "IWMConfig", "Pixels", "PixelsConfig", "VJEPAConfig"]
+__all__ = [
+    "BYOL",
+    "IJEPA",
+    "IWM",
+    "METHODS",
+    "VJEPA",
+    "BYOLConfig",
+    "IJEPAConfig",
+    "IWMConfig",
+    "Pixels",
+    "PixelsConfig",
+    "SimCLR",
+    "SimCLRConfig",
+    "VICReg",
+    "VICRegConfig",
+    "VJEPAConfig",
+]

@@ -23,18 +23,25 @@ def attend(
 
 
 class Attention(nn.Module):
-    """Self-attention with a fused projection; `forward(x, n)` lets only the first n tokens ask."""
+    """Self-attention with a fused projection; `forward(x, n)` lets only the first n tokens ask.
 
-    def __init__(self, width: int, heads: int, qkv_bias: bool = True) -> None:
+    Args:
+        width: D.
+        heads: h, divides D.
+        qkv_bias: whether queries, keys and values have biases.
+        out: width of what comes out; None for D.
+    """
+
+    def __init__(self, width: int, heads: int, qkv_bias: bool = True, out: int | None = None) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} cannot be split into {heads} heads: choose a multiple of the heads")
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
-        self.proj = nn.Linear(width, width)
+        self.proj = nn.Linear(width, out or width)
 
-    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ D"]:
-        """[B, N, D] -> [B, n or N, D]."""
+    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ _"]:
+        """[B, N, D] -> [B, n or N, out]."""
         if n is None:
             q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         else:

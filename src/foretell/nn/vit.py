@@ -31,6 +31,9 @@ class ViTConfig:
     width: int = 192
     depth: int = 6
     heads: int = 3
+    last_width: int | None = None
+    """Width of what the last block gives, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
+    changes it in ResNets and leaves ViTs open. As there, only the output widens (see `Block`)."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Channel means taken off the pixels (in [0, 1]) before anything else: ImageNet's."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -49,6 +52,10 @@ class ViTConfig:
             raise ForetellError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
         if self.width % self.heads:
             raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
+        if self.last_width is not None and (self.last_width < 1 or self.last_width % self.heads):
+            raise ForetellError(
+                f"encoder last_width {self.last_width} is not a multiple of heads {self.heads} (for attentive probes)"
+            )
 
     @property
     def patch(self) -> tuple[int, ...]:
@@ -88,24 +95,36 @@ class VideoViTConfig(ViTConfig):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all."""
+    """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all.
+
+    With another width `out` of what it gives, it is to a ViT what the last stage is to a ResNet: attention and the
+    MLP's hidden layer stay as wide as they are, what they add to is widened, and a linear map is the shortcut. So the
+    cost grows with `out`, not with its square.
+    """
 
     def __init__(
-        self, width: int, heads: int, mlp_ratio: float = 4.0, eps: float = 1e-6, qkv_bias: bool = True
+        self,
+        width: int,
+        heads: int,
+        mlp_ratio: float = 4.0,
+        eps: float = 1e-6,
+        qkv_bias: bool = True,
+        out: int | None = None,
     ) -> None:
         super().__init__()
-        hidden = round(width * mlp_ratio)
+        hidden, out = round(width * mlp_ratio), out or width
         self.norm1 = nn.LayerNorm(width, eps=eps)
-        self.attn = Attention(width, heads, qkv_bias)
-        self.norm2 = nn.LayerNorm(width, eps=eps)
+        self.attn = Attention(width, heads, qkv_bias, out)
+        self.shortcut = nn.Identity() if out == width else nn.Linear(width, out)
+        self.norm2 = nn.LayerNorm(out, eps=eps)
         self.mlp = nn.Sequential()
-        self.mlp.add_module("fc1", nn.Linear(width, hidden))
+        self.mlp.add_module("fc1", nn.Linear(out, hidden))
         self.mlp.add_module("act", nn.GELU())
-        self.mlp.add_module("fc2", nn.Linear(hidden, width))
+        self.mlp.add_module("fc2", nn.Linear(hidden, out))
 
-    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ D"]:
-        """[B, N, D] -> [B, n or N, D]."""
-        x = x[:, :n] + self.attn(self.norm1(x), n)
+    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ _"]:
+        """[B, N, D] -> [B, n or N, out]."""
+        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n)
         return x + self.mlp(self.norm2(x))
 
 
@@ -136,7 +155,7 @@ class ViT(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
-        self.width = config.width
+        self.width = config.last_width or config.width
         self.patch = config.patch
         channels = (-1, *(1 for _ in self.patch))
         self.register_buffer("mean", torch.tensor(config.mean).view(channels), persistent=False)
@@ -144,8 +163,9 @@ class ViT(nn.Module):
         c = config
         self.patch_embed = nn.Linear(3 * prod(self.patch), c.width)
         self.positions = Positions(c.positions, c.width, c.grid)
-        self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias) for _ in range(c.depth))
-        self.norm = nn.LayerNorm(c.width, eps=c.eps)
+        outs = [None] * (c.depth - 1) + [c.last_width]
+        self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
+        self.norm = nn.LayerNorm(self.width, eps=c.eps)
         initialise(self, self.blocks)
         # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
         nn.init.xavier_uniform_(self.patch_embed.weight)

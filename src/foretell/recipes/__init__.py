@@ -15,6 +15,10 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "vjepa": cpu.vjepa,
     "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
+    "simclr": cpu.simclr,
+    "simclr-vit": cpu.simclr_vit,
+    "vicreg": cpu.vicreg,
+    "byol": cpu.byol,
     "iwm-inv-12x384": paper.iwm_inv_12x384,
     "iwm-equi-18x384": paper.iwm_equi_18x384,
     "iwm-equi-36x512": paper.iwm_equi_36x512,
@@ -24,6 +28,11 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "flexpredict-vitb16": paper.flexpredict_vitb16,
     "flexpredict-vitl16": paper.flexpredict_vitl16,
     "flexpredict-vith14": paper.flexpredict_vith14,
+    "simclr-resnet50": paper.simclr_resnet50,
+    "simclr-resnet50-wide": paper.simclr_resnet50_wide,
+    "vicreg-resnet50": paper.vicreg_resnet50,
+    "vicreg-resnet50-wide": paper.vicreg_resnet50_wide,
+    "byol-resnet50": paper.byol_resnet50,
 }
 """name -> recipe. Small ones for a CPU first, then the papers' own sizes."""
 

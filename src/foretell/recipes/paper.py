@@ -1,13 +1,16 @@
 """The papers' own configurations, for ImageNet-1k on GPUs.
 
 None of these was trained by us: we had no GPU. Sizes, masks, augmentations and schedules follow the papers (I-JEPA
-§A.1, IWM §A); the numbers to expect are the papers'. What IWM does not print is taken from I-JEPA.
+§A.1, IWM §A); the numbers to expect are the papers'. What IWM does not print is taken from I-JEPA. The joint-embedding
+methods are the papers' in all but the optimiser: AdamW here, so the learning rate and the weight decay are guesses.
 """
 
 from dataclasses import replace
 
-from foretell.methods import IJEPAConfig, IWMConfig
+from foretell.methods import BYOLConfig, IJEPAConfig, IWMConfig, SimCLRConfig, VICRegConfig
 from foretell.nn.predictor import PredictorConfig
+from foretell.nn.projector import ProjectorConfig
+from foretell.nn.resnet import ResNetConfig
 from foretell.nn.stochastic import PositionNoise
 from foretell.nn.vit import ViTConfig
 from foretell.recipes.recipe import Recipe
@@ -16,6 +19,7 @@ from foretell.train.loop import TrainConfig
 VIT_B16 = ViTConfig(image_size=224, patch_size=16, width=768, depth=12, heads=12)
 VIT_L16 = ViTConfig(image_size=224, patch_size=16, width=1024, depth=24, heads=16)
 VIT_H14 = ViTConfig(image_size=224, patch_size=14, width=1280, depth=32, heads=16)
+RESNET50 = ResNetConfig(name="resnet50", image_size=224, small_images=False)
 IMAGENET = 1_281_167
 
 
@@ -90,3 +94,47 @@ def _flexpredict(encoder: ViTConfig, depth: int, sigma: float, train: TrainConfi
 def _flexible(epochs: int, warmup: int, lr: float) -> TrainConfig:
     """Noise makes training sensitive to the rate: lower than I-JEPA's, and not so low at the end (§A)."""
     return replace(_epochs(epochs, 2048, warmup, 2e-4), lr=lr, lr_end=1e-4)
+
+
+def _joint(epochs: int, batch: int, momentum: float = 0.996) -> TrainConfig:
+    constant = replace(_epochs(epochs, batch, 10, 1e-6), weight_decay=1e-4, weight_decay_end=1e-4)
+    return replace(constant, momentum=momentum)
+
+
+def simclr_resnet50() -> Recipe:
+    """SimCLR, ResNet-50, batches of 4096, 1000 ImageNet epochs. Paper: linear 69.3."""
+    model = SimCLRConfig(encoder=RESNET50, projector=ProjectorConfig(width=2048, out=128))
+    return Recipe(model, _joint(1000, 4096))
+
+
+def vicreg_resnet50() -> Recipe:
+    """VICReg, ResNet-50, expander of 3 layers of 8192, batches of 2048, 1000 ImageNet epochs. Paper: linear 73.2."""
+    model = VICRegConfig(encoder=RESNET50, projector=ProjectorConfig(width=8192, out=8192, layers=3))
+    return Recipe(model, _joint(1000, 2048))
+
+
+def vicreg_resnet50_wide() -> Recipe:
+    """Expand or Narrow's widest: VICReg, ResNet-50 whose last stage gives 32768 channels, K = 8192.
+
+    Paper: four images of five have at least half of their activations exactly 0. Other widths are a flag away:
+    `--model.encoder.last-width 512`. How long the paper trains is not known to us; 100 ImageNet epochs here.
+    """
+    model = VICRegConfig(
+        encoder=replace(RESNET50, last_width=32768), projector=ProjectorConfig(width=8192, out=8192, layers=3)
+    )
+    return Recipe(model, _joint(100, 2048))
+
+
+def simclr_resnet50_wide() -> Recipe:
+    """Expand or Narrow: SimCLR, ResNet-50 whose last stage gives 32768 channels, linear projector to K = 32.
+
+    Paper: linear 67.4. How long it trains is not known to us; 100 ImageNet epochs here.
+    """
+    model = SimCLRConfig(encoder=replace(RESNET50, last_width=32768), projector=ProjectorConfig(out=32, layers=1))
+    return Recipe(model, _joint(100, 4096))
+
+
+def byol_resnet50() -> Recipe:
+    """BYOL, ResNet-50, batches of 4096, 1000 ImageNet epochs. Paper: linear 74.3."""
+    model = BYOLConfig(encoder=RESNET50, projector=ProjectorConfig(width=4096, out=256))
+    return Recipe(model, _joint(1000, 4096))

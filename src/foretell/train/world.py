@@ -84,6 +84,8 @@ def distribute(model: Method, world: World, shard: bool) -> nn.Module:
     model.to(world.device)
     if world.size == 1:
         return model
+    if world.device.type == "cuda":  # batch norm over the whole batch; torch has it for GPUs alone
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
     if not shard:
         return DistributedDataParallel(model)
     for module in model.modules():

@@ -1,0 +1,128 @@
+"""Whether a wider last block gives better features (Expand or Narrow, arXiv:2304.05369), at a small scale.
+
+The paper takes D from a quarter to sixteen times what a ResNet-50 has; so do the arms with a smaller network.
+"""
+
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+from foretell.claims.claim import Arm, Claim, Data, Expect, Values
+from foretell.claims.measures import ASK, LEARN, some
+from foretell.data import Images
+from foretell.errors import ForetellError
+from foretell.evaluate import binarised, features, linear_probe, mlp_probe, rankme, sparsity
+from foretell.method import Method
+from foretell.methods import SimCLRConfig, VICRegConfig
+from foretell.nn.projector import ProjectorConfig
+from foretell.nn.resnet import ResNetConfig
+from foretell.recipes import Recipe
+from foretell.train.loop import TrainConfig
+
+SOURCE = "Bordes et al. 2023, arXiv:2304.05369"
+ENCODER = ResNetConfig(name="resnet18", image_size=24, base=8)
+TRAIN = TrainConfig(
+    steps=250, batch=128, weight_decay=1e-4, weight_decay_end=1e-4, monitor_every=0, checkpoint_every=50
+)
+WIDTHS = (16, 64, 256, 1024)
+"""D; the second is the network's own."""
+TRANSFER_CLASSES = 20
+"""Of the other data set, evenly chosen: enough to tell features apart, few enough for a quick probe."""
+SCALE = (
+    "24 pixels; ResNet-18 an eighth as wide, whose last stage gives 64 channels by itself; "
+    f"{TRAIN.steps} steps of {TRAIN.batch} photographs; probes learn from {LEARN:,} images"
+)
+
+
+def widened(model: Method, data: Data, seed: int) -> Values:
+    """What changes with the width.
+
+    - `linear`, `mlp`, `gap`: accuracy of a linear and of a two-layer probe, and the second less the first.
+    - `binarised`: of a linear probe on features of which only is kept which are 0.
+    - `transfer`: of a linear probe on the other data set.
+    - `zeros`, `half`: activations that are exactly 0, images with at least half of them.
+    """
+    if data.other is None:
+        raise ForetellError("this claim measures transfer to another data set: name one by --other")
+    known, y, asked, y_asked = _features(model, data, seed)
+    linear, mlp, on_or_off = (
+        probe.float().mean().item()
+        for probe in (
+            linear_probe(known, y, asked, y_asked, seed=seed),
+            mlp_probe(known, y, asked, y_asked, seed=seed),
+            linear_probe(binarised(known, 0.0), y, binarised(asked, 0.0), y_asked, seed=seed),
+        )
+    )
+    other = _features(model, Data(_few_classes(data.other.train), _few_classes(data.other.test)), seed)
+    found = sparsity(asked, 0.0)
+    return {
+        "linear": linear,
+        "transfer": linear_probe(*other, seed=seed).float().mean().item(),
+        "half": found["half"],
+        "gap": mlp - linear,
+        "mlp": mlp,
+        "binarised": on_or_off,
+        "zeros": found["zeros"],
+        "rankme": rankme(known),
+    }
+
+
+def _features(model: Method, data: Data, seed: int) -> Any:
+    """Features and labels to learn from, and to be asked about."""
+    learn, ask = some(data.train, LEARN, seed), some(data.test, ASK, seed)
+    if learn.labels is None or ask.labels is None:
+        raise ForetellError("this claim measures accuracy: both data sets must have labels")
+    return features(model, learn), learn.labels, features(model, ask), ask.labels
+
+
+def _few_classes(images: Images) -> Images:
+    """Every n-th class, so that at most `TRANSFER_CLASSES` are left, counted anew."""
+    every = max(ceil(len(images.classes) / TRANSFER_CLASSES), 1)
+    if images.labels is None:
+        return images
+    left = images.subset(images.labels % every == 0)
+    assert left.labels is not None
+    return replace(left, labels=left.labels // every, classes=images.classes[::every])
+
+
+def _claim(name: str, method: str, paper: str, model: SimCLRConfig | VICRegConfig) -> Claim:
+    def arm(width: int) -> Arm:
+        return Arm(Recipe(replace(model, encoder=replace(ENCODER, last_width=width)), TRAIN), widened)
+
+    wide, own = f"D {WIDTHS[-1]}", f"D {WIDTHS[1]}"
+    return Claim(
+        name=name,
+        finding=f"The wider the last block alone, the better {method}'s features are at home and elsewhere, the "
+        "sparser, and the less a nonlinear probe gains on a linear one.",
+        source=SOURCE,
+        paper=paper,
+        scale=SCALE,
+        arms={f"D {width}": arm(width) for width in WIDTHS},
+        expects=(
+            Expect("linear", wide, own),
+            Expect("transfer", wide, own),
+            Expect("half", wide, own),
+            Expect("gap", own, wide),
+        ),
+        remark="Transfer is to 20 classes of the other data set. Activations are averaged over 9 places, and 0 only "
+        "where all of them are.",
+        panels=("linear", "transfer", "half", "gap"),
+    )
+
+
+SIMCLR = _claim(
+    "expand-simclr",
+    "SimCLR",
+    "ImageNet, ResNet-50, D = 32768 and a linear projector to 32 dimensions: linear 67.4; accuracy rises with D on "
+    "every data set tried",
+    SimCLRConfig(projector=ProjectorConfig(width=256, out=128), temperature=0.5),
+)
+VICREG = _claim(
+    "expand-vicreg",
+    "VICReg",
+    "ImageNet, ResNet-50: at D = 512 features are dense; at D = 32768 four images of five have at least half of their "
+    "activations at exactly 0, and setting all others to 1 costs next to nothing",
+    VICRegConfig(projector=ProjectorConfig(width=512, out=512, layers=3)),
+)
+
+CLAIMS = (SIMCLR, VICREG)

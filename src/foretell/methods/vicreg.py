@@ -1,0 +1,68 @@
+"""VICReg: Bardes, Ponce and LeCun, "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
+Learning", ICLR 2022, arXiv:2105.04906.
+
+    ℓ(Z, Z′) = λ s(Z, Z′) + μ [v(Z) + v(Z′)] + ν [c(Z) + c(Z′)]        §4.1, eq. 6
+
+s pulls the two views of a photograph together, v keeps every dimension spread over the photographs of a batch, c keeps
+dimensions from saying the same.
+
+Differs from the paper:
+- s is averaged over dimensions, and v over the two views, as in the released code; the paper prints sums.
+- AdamW instead of LARS.
+- Jitter is done in a fixed order, and blur is σ pixels at any image size (see `foretell.augment`).
+- v and c are of all processes' photographs, but of one part of a step where it is computed in parts (`accumulate`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jaxtyping import Float
+from torch import Tensor
+
+from foretell import losses
+from foretell.augment import Photometric
+from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.nn.projector import ProjectorConfig
+from foretell.nn.resnet import ResNetConfig
+from foretell.views import Pair
+
+
+@dataclass(frozen=True)
+class VICRegConfig:
+    """What a VICReg is built from."""
+
+    encoder: EncoderConfig = field(default_factory=ResNetConfig)
+    projector: ProjectorConfig = field(default_factory=lambda: ProjectorConfig(width=512, out=512, layers=3))
+    """The paper's "expander": 3 layers of 8192."""
+    augment: Photometric = field(default_factory=lambda: Photometric(blur_probability=0.5, solarize_probability=0.1))
+    """Of both views (§C)."""
+    crop: tuple[float, float] = (0.08, 1.0)
+    """Area of the random crops, as a share of the photograph."""
+    invariance: float = 25.0
+    """λ."""
+    variance: float = 25.0
+    """μ."""
+    covariance: float = 1.0
+    """ν."""
+
+
+class VICReg(JointEmbedding):
+    """Pull views together; keep embeddings from collapsing by their variance and covariance alone."""
+
+    config: VICRegConfig
+
+    def __init__(self, config: VICRegConfig) -> None:
+        super().__init__(config, (config.augment, config.augment))
+
+    def forward(self, views: Pair) -> Float[Tensor, ""]:
+        """The three terms; each view goes through the encoder by itself."""
+        c = self.config
+        z, other = self.project(views.source), self.project(views.target)
+        with exact(z.device):
+            z, other = self.gather(z), self.gather(other)
+            return (
+                c.invariance * losses.l2(z, other)
+                + c.variance * (losses.variance(z) + losses.variance(other)) / 2
+                + c.covariance * (losses.covariance(z) + losses.covariance(other))
+            )
