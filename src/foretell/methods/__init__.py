@@ -7,7 +7,7 @@ from foretell.method import Method
 from foretell.methods.byol import BYOL, BYOLConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
-from foretell.methods.pixels import Pixels, PixelsConfig
+from foretell.methods.pixels import Pixels, PixelsConfig, VideoPixels, VideoPixelsConfig
 from foretell.methods.simclr import SimCLR, SimCLRConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
@@ -20,6 +20,7 @@ METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "vicreg": (VICReg, VICRegConfig),
     "byol": (BYOL, BYOLConfig),
     "vjepa": (VJEPA, VJEPAConfig),
+    "video-pixels": (VideoPixels, VideoPixelsConfig),
 }
 """name -> (model class, which is built from a configuration; configuration class).
 
@@ -41,4 +42,6 @@ __all__ = [
     "VICReg",
     "VICRegConfig",
     "VJEPAConfig",
+    "VideoPixels",
+    "VideoPixelsConfig",
 ]

@@ -19,26 +19,17 @@ from torch import Tensor
 from foretell import losses
 from foretell.jepa import JEPA
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
+from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.nn.predictor import Predictor
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, layer_norm, patchify
 
 
-@dataclass(frozen=True)
-class PixelsConfig(IJEPAConfig):
-    """What a pixel predictor is built from."""
+class PixelTargets(JEPA):
+    """A method whose targets are pixels: mix it into the latent method that it controls.
 
-
-class Pixels(IJEPA):
-    """Predict blocks of an image from the rest of it, in pixels."""
-
-    def __init__(self, config: PixelsConfig) -> None:
-        encoder = ViT(config.encoder)
-        queries = MaskTokens(config.predictor.width)
-        predictor = Predictor(
-            config.predictor, encoder.width, queries, config.encoder.grid, answer=3 * prod(encoder.patch)
-        )
-        JEPA.__init__(self, encoder, predictor, losses.l2, config)
+    A subclass builds its predictor with `answer` = the numbers of a patch.
+    """
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N P"]:
@@ -52,3 +43,34 @@ class Pixels(IJEPA):
     def update_target(self, momentum: float) -> None:
         """There is no slow copy: what is evaluated and finetuned is the encoder as it is."""
         super().update_target(0.0)
+
+
+@dataclass(frozen=True)
+class PixelsConfig(IJEPAConfig):
+    """What a pixel predictor is built from."""
+
+
+class Pixels(PixelTargets, IJEPA):
+    """Predict blocks of an image from the rest of it, in pixels."""
+
+    def __init__(self, config: PixelsConfig) -> None:
+        JEPA.__init__(self, *_networks(config), losses.l2, config)
+
+
+@dataclass(frozen=True)
+class VideoPixelsConfig(VJEPAConfig):
+    """What a pixel predictor of clips is built from."""
+
+
+class VideoPixels(PixelTargets, VJEPA):
+    """Predict hidden parts of a clip from the others, in pixels (VideoMAE, arXiv:2203.12602, by V-JEPA's masks)."""
+
+    def __init__(self, config: VideoPixelsConfig) -> None:
+        JEPA.__init__(self, *_networks(config), losses.l2, config)
+
+
+def _networks(config: PixelsConfig | VideoPixelsConfig) -> tuple[ViT, Predictor]:
+    encoder = ViT(config.encoder)
+    queries = MaskTokens(config.predictor.width)
+    answer = 3 * prod(encoder.patch)
+    return encoder, Predictor(config.predictor, encoder.width, queries, config.encoder.grid, answer)
