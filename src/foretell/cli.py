@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO, TypeVar
 
 import tyro
 from tyro.conf import Positional, arg
@@ -27,6 +27,9 @@ from foretell.hub.formats import Encoder, Format, Precision
 from foretell.leverage import FinetuneConfig
 from foretell.recipes import RECIPES
 from foretell.train.loop import TrainConfig
+
+if TYPE_CHECKING:
+    import torch
 
 DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
@@ -220,6 +223,107 @@ def uncertainty(args: list[str]) -> None:
     leverage.draw_uncertainty(found).savefig(flags.out, dpi=150)
 
 
+@dataclass(frozen=True)
+class Surprise:
+    """Measure how surprised a video model is: at videos, or at pairs of possible and impossible clips (--benchmark)."""
+
+    what: Annotated[
+        Positional[tuple[str, ...]], arg(help=f"{MODEL}; then videos. Nothing with --benchmark", metavar="MODEL VIDEO")
+    ] = ()
+    plot: Annotated[Path | None, arg(help="draw the curves under film strips here (PNG)")] = None
+    benchmark: Annotated[
+        Literal["scenes", "pairs", "intphys"] | None,
+        arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or IntPhys' dev set"),
+    ] = None
+    model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-mini"
+    pixels: Annotated[str | None, arg(help="with --benchmark: a model of video-pixels, as a baseline")] = None
+    data: Annotated[Path | None, arg(help="with --benchmark pairs or intphys: the folder")] = None
+    pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property, an even number")] = 100
+    context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
+    stride: Annotated[int, arg(help="frames between two windows")] = 2
+    json: Annotated[bool, arg(help="print JSON")] = False
+    seed: int = 0
+    device: str = "auto"
+
+
+def surprise(args: list[str]) -> None:
+    """Measure surprise: foretell surprise MODEL VIDEO... [--plot out.png] | --benchmark scenes [--model NAME]."""
+    from foretell.train.world import enter
+
+    flags = _parse(Surprise, args, "surprise")
+    device = enter(flags.device).device
+    if flags.benchmark:
+        if flags.what:
+            raise Usage(f"--benchmark takes no videos, found {flags.what[0]!r}; --model names the model")
+        _benchmark(flags, flags.benchmark, device)
+    elif len(flags.what) < 2:
+        raise Usage("surprise needs a MODEL and a VIDEO (see foretell surprise --help)")
+    else:
+        _videos(flags, device)
+
+
+def _videos(flags: Surprise, device: torch.device) -> None:
+    """Surprise at each video by itself."""
+    import torch
+
+    from foretell import hub
+    from foretell import surprise as measure
+    from foretell.data.video import read_video
+
+    name, *paths = flags.what
+    model = measure.as_video(hub.load(name, device))
+    found = {}
+    for path in paths:
+        video = torch.from_numpy(read_video(path, model.config.encoder.image_size, **model.pace)).transpose(0, 1)
+        contexts = flags.context or None
+        found[path] = video, measure.surprise(model, video.unsqueeze(0), contexts=contexts, stride=flags.stride)
+    if flags.plot:
+        flags.plot.parent.mkdir(parents=True, exist_ok=True)
+        measure.draw(found).savefig(flags.plot, dpi=120)
+    report = {path: measure.told(one) for path, (_, one) in found.items()}
+    if flags.json:
+        print(json.dumps(report, indent=2))
+        return
+    for path, one in report.items():
+        print(f"{path}: mean {one['mean']:.3f}, largest {one['largest']:.3f}, peak at frame {one['peak']}")
+
+
+def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
+    """Surprise at pairs."""
+    from rich.console import Console
+
+    from foretell import hub
+    from foretell import surprise as measure
+
+    model = measure.as_video(hub.load(flags.model, device))
+    pixels = measure.as_video(hub.load(flags.pixels, device)) if flags.pixels else None
+    encoder = model.config.encoder
+    if name == "scenes":
+        # seeds of validation pairs are never those of test pairs, nor of training clips
+        test, validation = (
+            measure.scenes(n, 2 * flags.seed + side, encoder.image_size, encoder.frames)
+            for n, side in ((flags.pairs, 1), (max(flags.pairs // 4 * 2, 2), 0))
+        )
+    else:
+        if flags.data is None:
+            raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
+        test = measure.LAYOUTS[name](flags.data, encoder.image_size, model.config.fps, model.config.stride)
+        validation = measure.scenes(20, 2 * flags.seed, encoder.image_size, encoder.frames)
+    report = measure.benchmark(
+        model,
+        test,
+        validation,
+        pixels=pixels,
+        contexts=flags.context or None,
+        seed=flags.seed,
+        progress="Measuring surprise",
+    )
+    if flags.json:
+        print(json.dumps(report, indent=2))
+    else:
+        Console().print(measure.table(report))
+
+
 def models(args: list[str]) -> None:
     """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
     from foretell import hub
@@ -375,6 +479,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "finetune": finetune,
     "imagine": imagine,
     "uncertainty": uncertainty,
+    "surprise": surprise,
     "claims": claims,
     "models": models,
     "scenes": scenes,

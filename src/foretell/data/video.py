@@ -126,6 +126,21 @@ def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
     return np.stack([[kept[stamp] for stamp in clip] for clip in whole]), None if len(whole) == len(plan) else DAMAGED
 
 
+def read_video(path: str | Path, size: int, *, fps: float | None = None, stride: int = 1) -> np.ndarray:
+    """A whole video as uint8 [F, 3, size, size]; arguments as of `load_videos`.
+
+    Raises:
+        ForetellError: the file is missing, or no frame can be had of it.
+    """
+    try:
+        every, _ = decode_video(Path(path), Cut(size, frames=1, fps=fps, clips=10**9))
+    except FileNotFoundError:
+        raise ForetellError(f"{path}: not found; expected a video file") from None
+    except (Unusable, OSError) as error:
+        raise ForetellError(f"{path}: {error}") from None
+    return every[::stride, 0]
+
+
 def _decode_items(items: list[Item], cut: Cut) -> Decoded:
     """The clips of each item; of one that is decoded already, itself."""
     pixels, labels, skipped = [np.empty((0, cut.frames, 3, cut.size, cut.size), np.uint8)], [], []

@@ -69,16 +69,20 @@ class VJEPA(JEPA):
 
     def load(self, spec: str | Path, **options: Any) -> Videos:
         """Clips; `options` are those of `foretell.data.load_videos`."""
-        return load_videos(spec, self.config.encoder.image_size, **self._cut, **options)
+        return load_videos(
+            spec, self.config.encoder.image_size, frames=self.config.encoder.frames, **self.pace, **options
+        )
 
     def train_test(self, spec: str | Path, **options: Any) -> tuple[Videos, Videos]:
         """Clips to learn from and clips to test on; `options` are those of `foretell.data.train_test_videos`."""
-        return train_test_videos(spec, self.config.encoder.image_size, **self._cut, **options)
+        return train_test_videos(
+            spec, self.config.encoder.image_size, frames=self.config.encoder.frames, **self.pace, **options
+        )
 
     @property
-    def _cut(self) -> dict[str, Any]:
-        """How clips are cut out of videos."""
-        return {"frames": self.config.encoder.frames, "fps": self.config.fps, "stride": self.config.stride}
+    def pace(self) -> dict[str, Any]:
+        """How fast videos run: the `fps` and `stride` that its clips were read with."""
+        return {"fps": self.config.fps, "stride": self.config.stride}
 
     def views(self, images: UInt8[Tensor, "B 3 T H W"], generator: torch.Generator) -> Views:
         """x = y = a clip, cropped alike in every frame; a prediction problem for each mask."""

@@ -31,9 +31,6 @@ class ViTConfig:
     width: int = 192
     depth: int = 6
     heads: int = 3
-    last_width: int | None = None
-    """Width of what the last block gives, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
-    changes it in ResNets and leaves ViTs open. As there, only the output widens (see `Block`)."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Channel means taken off the pixels (in [0, 1]) before anything else: ImageNet's."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -46,6 +43,9 @@ class ViTConfig:
     positions: Kind = "sincos"
     """Fixed positions of any grid, fixed ones of the training grid resized, or learned ones resized (see
     `foretell.nn.positions.Positions`)."""
+    last_width: int | None = None
+    """Width of what the last block gives, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
+    changes it in ResNets and leaves ViTs open. As there, only the output widens (see `Block`)."""
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:

@@ -1,6 +1,27 @@
 """Surprise: how far what happens in a video is from what a model predicted."""
 
-from foretell.surprise.measure import Surprise, copied, predicted, shuffled, surprise
+from foretell.surprise.benchmark import Pairs, benchmark, scenes
+from foretell.surprise.draw import draw
+from foretell.surprise.layouts import LAYOUTS
+from foretell.surprise.measure import Surprise, as_video, copied, predicted, shuffled, surprise
+from foretell.surprise.report import table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
-__all__ = ["Surprise", "accuracy", "auroc", "copied", "pairwise", "predicted", "shuffled", "surprise"]
+__all__ = [
+    "LAYOUTS",
+    "Pairs",
+    "Surprise",
+    "accuracy",
+    "as_video",
+    "auroc",
+    "benchmark",
+    "copied",
+    "draw",
+    "pairwise",
+    "predicted",
+    "scenes",
+    "shuffled",
+    "surprise",
+    "table",
+    "told",
+]

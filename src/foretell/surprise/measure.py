@@ -22,7 +22,8 @@ from foretell.augment import to_float
 from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
-from foretell.nn.vit import VideoViTConfig
+from foretell.method import Method
+from foretell.methods import VJEPA
 
 Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
 """What says the latents of a window after its first tubelets: a model, or one of the baselines."""
@@ -102,9 +103,7 @@ def surprise(
         ForetellError: the model is not of video, the clips are shorter than its window, or a context is not a number of
             tubelets between nothing and all.
     """
-    config = model.config.encoder
-    if not isinstance(config, VideoViTConfig):
-        raise ForetellError(f"surprise is of videos, and {type(model).__name__} was trained on images")
+    config = as_video(model).config.encoder
     W, tubelet, F = config.frames, config.tubelet, clips.shape[2]
     chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
     if wrong := [c for c in chosen if c % tubelet or not 0 < c < W]:
@@ -129,6 +128,17 @@ def surprise(
                 for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
                     errors[v, row, s // stride, seen:] = error
     return Surprise(errors, chosen, starts, tubelet)
+
+
+def as_video(model: Method) -> VJEPA:
+    """The model, if it predicts clips.
+
+    Raises:
+        ForetellError: it does not.
+    """
+    if isinstance(model, VJEPA):
+        return model
+    raise ForetellError(f"surprise needs a model of videos, such as a V-JEPA; {type(model).__name__} is of images")
 
 
 def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:

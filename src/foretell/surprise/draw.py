@@ -1,0 +1,45 @@
+"""The curve of surprise under the film it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+from torch import Tensor
+
+from foretell.surprise.measure import Surprise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STRIP = 12
+"""Frames of a film strip."""
+
+
+def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise]]) -> Figure:
+    """For each video a film strip, and below it surprise over its frames, the peak marked; one scale for all.
+
+    Args:
+        videos: name -> the video and the surprise at it alone.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure((9, 2.6 * len(videos)), layout="constrained")
+    rows = figure.subplots(2 * len(videos), 1, squeeze=False, height_ratios=[1, 1.6] * len(videos))[:, 0]
+    top = max(float(found.curve()[1].max()) for _, found in videos.values())
+    for (name, (video, found)), film, plot in zip(videos.items(), rows[::2], rows[1::2], strict=True):
+        frames = video.shape[1]
+        shown = np.linspace(0, frames - 1, min(STRIP, frames)).round().astype(int)
+        film.imshow(np.concatenate(list(video[:, shown].permute(1, 2, 3, 0).numpy()), axis=1))
+        film.set_axis_off()
+        film.set_title(name, fontsize=10, loc="left")
+        moments, curve = found.curve()
+        plot.step(moments, curve[0], where="post", color="#00966e")
+        peak = int(curve[0].argmax())
+        plot.axvspan(int(moments[peak]), int(moments[peak]) + found.tubelet, color="#d1495b", alpha=0.25, linewidth=0)
+        plot.annotate(f"frame {int(moments[peak])}", (int(moments[peak]), float(curve[0, peak])), fontsize=8)
+        plot.set(xlim=(0, frames), ylim=(0, 1.15 * top), ylabel="surprise")
+    rows[-1].set_xlabel("frame")
+    return figure

@@ -1,0 +1,53 @@
+"""A benchmark's report for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from foretell.surprise.measure import Surprise
+
+TITLES = {"pixels": "pixels", "untrained": "untrained", "copy": "copy last"}
+
+
+def told(found: Surprise) -> dict[str, Any]:
+    """The surprise at one video, as JSON types.
+
+    `mean` over time, `largest` over time, `peak`: the first frame of the tubelet that surprised most, and the curve:
+    `frames` and `surprise`; and `values`, S_t by context and window.
+    """
+    moments, curve = found.curve()
+    return {
+        "mean": found.relative()[0].item(),
+        "largest": found.absolute()[0].item(),
+        "peak": int(moments[curve[0].argmax()]),
+        "frames": moments.tolist(),
+        "surprise": curve[0].tolist(),
+        "contexts": list(found.contexts),
+        "starts": list(found.starts),
+        "values": found.values[0].tolist(),
+    }
+
+
+def table(report: dict[str, Any]) -> Table:
+    """Accuracy of pairs by property, beside the baselines' and the control's."""
+    others = {TITLES[name]: row for name, row in report["baselines"].items()}
+    others["shuffled context"] = report["shuffled_context"]
+    made = Table(
+        title=f"Pairs told apart: AUROC of single clips {report['auroc']:.2f}",
+        caption="Contexts were chosen on other pairs. What a shuffled context leaves is not knowledge of the past.",
+    )
+    made.add_column("property")
+    for heading in ("pairs", "model", "95 % interval", *others):
+        made.add_column(heading, justify="right")
+
+    def add(name: str, row: dict[str, Any], rest: list[dict[str, Any]]) -> None:
+        ends = f"{row['low']:.0%} – {row['high']:.0%}"
+        made.add_row(name, str(row["pairs"]), f"{row['value']:.1%}", ends, *(f"{one['value']:.1%}" for one in rest))
+
+    for name, row in report["accuracy"]["per_property"].items():
+        add(name, row, [one["per_property"][name] for one in others.values()])
+    made.add_section()
+    add("all", report["accuracy"], list(others.values()))
+    return made

@@ -1,0 +1,213 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from foretell import hub
+from foretell.cli import main
+from foretell.errors import ForetellError
+from foretell.methods import IJEPA, VJEPA, IJEPAConfig, VideoPixels, VideoPixelsConfig, VJEPAConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import VideoViTConfig, layer_norm
+from foretell.surprise import (
+    LAYOUTS,
+    Pairs,
+    accuracy,
+    auroc,
+    benchmark,
+    copied,
+    pairwise,
+    predicted,
+    scenes,
+    shuffled,
+    surprise,
+)
+from foretell.surprise.measure import default_contexts
+
+ENCODER = VideoViTConfig(image_size=32, patch_size=16, width=12, depth=1, heads=3, frames=16, tubelet=2)
+PREDICTOR = PredictorConfig(12, 1, 3)
+torch.manual_seed(0)
+MODEL = VJEPA(VJEPAConfig(ENCODER, PREDICTOR)).eval()
+CLIPS = torch.randint(256, (3, 3, 20, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def test_surprise_is_the_papers_mean_absolute_error():
+    """S_t by hand: the window from frame 4, its first 6 frames seen, everything after predicted."""
+    found = surprise(MODEL, CLIPS, contexts=(6,), stride=2)
+    assert found.starts == (0, 2, 4)
+    x = CLIPS[1:2, :, 4:20].float() / 255
+    target = layer_norm(MODEL.target_encoder(x))
+    past, future = torch.arange(12).unsqueeze(0), torch.arange(12, 32).unsqueeze(0)
+    said = MODEL.predict(MODEL.context_encoder(x, past), past, future.unsqueeze(1))[:, 0]
+    expected = (said - target[:, 12:]).abs().mean()
+    assert found.values[1, 0, 2].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.errors[..., :3].isnan().all()
+    assert found.errors[..., 3:].isfinite().all()
+
+
+def test_no_batch_size_changes_it():
+    one, many = surprise(MODEL, CLIPS, batch=1), surprise(MODEL, CLIPS, batch=64)
+    assert torch.allclose(one.errors, many.errors, atol=1e-5, equal_nan=True)
+
+
+def test_scores_are_the_mean_and_the_largest_over_time():
+    found = surprise(MODEL, CLIPS, contexts=(4, 8))
+    assert torch.allclose(found.relative(8), found.values[:, 1].mean(1))
+    assert torch.allclose(found.relative(), found.values.mean((1, 2)))
+    assert torch.allclose(found.absolute(4), found.values[:, 0].amax(1))
+    with pytest.raises(ForetellError, match="context 6 was not measured"):
+        found.relative(6)
+
+
+def test_the_curve_is_over_the_frames_that_were_predicted():
+    moments, curve = surprise(MODEL, CLIPS, contexts=(4,), stride=4).curve()
+    assert moments.tolist() == list(range(4, 20, 2))  # windows from 0 and 4; nothing before frame 4 is predicted
+    assert curve.shape == (3, 8)
+    assert curve.isfinite().all()
+
+
+def test_contexts_are_sixteenths_in_whole_tubelets():
+    assert default_contexts(16, 2) == (2, 4, 6, 8, 10)
+    assert default_contexts(32, 2) == (4, 8, 12, 16, 20)
+    assert default_contexts(8, 2) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("clips", "options", "message"),
+    [
+        (CLIPS[:, :, :15], {}, "15 frames and the model's window is 16"),
+        (CLIPS, {"contexts": (3,)}, "context 3: expected a multiple of 2"),
+        (CLIPS, {"contexts": (16,)}, "context 16: expected"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(clips, options, message):
+    with pytest.raises(ForetellError, match=message):
+        surprise(MODEL, clips, **options)
+
+
+def test_only_video_models_are_surprised():
+    with pytest.raises(ForetellError, match="IJEPA is of images"):
+        surprise(IJEPA(IJEPAConfig()), CLIPS)
+
+
+@torch.no_grad()
+def test_baselines_copy_the_past_and_see_anothers():
+    x = CLIPS[:, :, :16].float() / 255
+    said = copied(MODEL, x, 3)
+    assert said.shape == (3, 20, 12)
+    assert torch.equal(said, MODEL.target(x[:, :, :6])[:, -4:].repeat(1, 5, 1))
+    assert torch.allclose(shuffled(MODEL, x, 3)[1], predicted(MODEL, x, 3)[0], atol=1e-5)
+
+
+def test_a_tie_is_wrong_and_so_is_nearly_one():
+    possible = torch.tensor([1.0, 1.0, 1.0, 1.0])
+    assert pairwise(possible, torch.tensor([1.1, 1.0, 1.0 + 1e-7, 0.9])).tolist() == [1, 0, 0, 0]
+    assert accuracy(torch.tensor([1.0, 0, 0, 1]))["value"] == 0.5
+
+
+def test_auroc_by_hand():
+    """Of the four combinations one is the wrong way round and one a tie: (2 + 0.5) / 4."""
+    assert auroc(torch.tensor([1.0, 3.0]), torch.tensor([3.0, 2.0])) == pytest.approx(0.625)
+
+
+def sudden(n: int, seed: int) -> Pairs:
+    """Nothing happens in possible clips; impossible ones flash at the end."""
+    generator = torch.Generator().manual_seed(seed)
+    still = torch.randint(256, (n, 3, 1, 32, 32), dtype=torch.uint8, generator=generator).repeat(1, 1, 16, 1, 1)
+    flash = still.clone()
+    flash[:, :, 8:] = 255 - flash[:, :, 8:]
+    return Pairs("flash", still, flash, None, tuple(["to negative", "to positive"] * (n // 2)))
+
+
+def test_a_benchmark_is_scored_beside_its_baselines():
+    torch.manual_seed(1)
+    pixels = VideoPixels(VideoPixelsConfig(ENCODER, PREDICTOR)).eval()
+    report = benchmark(MODEL, [sudden(8, 1)], [sudden(4, 0)], pixels=pixels, contexts=(4, 8))
+    json.dumps(report)
+    assert report["baselines"].keys() == {"untrained", "copy", "pixels"}
+    assert report["baselines"]["copy"]["value"] == 1.0  # repeating what was seen is right while nothing happens
+    assert report["accuracy"]["pairs"] == 8
+    assert report["accuracy"]["per_property"]["flash"]["directions"].keys() == {"to negative", "to positive"}
+    assert 0 <= report["auroc"] <= 1
+    assert report["contexts"].keys() == {"model", "untrained", "copy", "shuffled_context", "pixels"}
+    with pytest.raises(ForetellError, match="no pairs"):
+        benchmark(MODEL, [], [])
+
+
+def test_scenes_come_hidden_and_visible():
+    found = list(scenes(2, 0, 32, 16))
+    assert len(found) == 18
+    assert {pairs.hidden for pairs in found} == {True, False}
+    assert found[0].possible.shape == (2, 3, 16, 32, 32)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return str(hub.save(MODEL, tmp_path / "model"))
+
+
+def film(path, frames):
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=15)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for frame in frames.transpose(0, 2, 3, 1):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")))
+        container.mux(stream.encode())
+
+
+def test_the_command_measures_videos_and_draws_them(saved, tmp_path, capsys):
+    film(tmp_path / "a.mp4", CLIPS[0].transpose(0, 1).numpy())
+    main(["surprise", saved, str(tmp_path / "a.mp4"), "--json", "--plot", str(tmp_path / "a.png")])
+    (report,) = json.loads(capsys.readouterr().out).values()
+    assert report["starts"] == [0, 2, 4]
+    assert report["peak"] in report["frames"]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_pairs_on_disk_are_scored(saved, tmp_path, capsys):
+    for name in ("x.mp4", "y.mp4"):
+        for side in ("possible", "impossible"):
+            film(tmp_path / "data" / "flash" / side / name, CLIPS[0].transpose(0, 1).numpy())
+    main(["surprise", "--benchmark", "pairs", "--model", saved, "--data", str(tmp_path / "data"), "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["accuracy"]["value"] == 0.0  # the same film twice is a tie, and ties are wrong
+    (tmp_path / "data" / "flash" / "possible" / "x.mp4").unlink()
+    with pytest.raises(ForetellError, match=r"x.mp4 is in one of possible and impossible only"):
+        list(LAYOUTS["pairs"](tmp_path / "data", 32, None, 1))
+
+
+def test_intphys_pairs_share_their_past(tmp_path):
+    from PIL import Image
+
+    generator = np.random.default_rng(0)
+    pasts, futures = generator.integers(0, 256, (2, 2, 4, 32, 32, 3), np.uint8)
+    for number, (past, future) in enumerate([(0, 0), (1, 1), (1, 0), (0, 1)], 1):
+        scene = tmp_path / "O1" / "01" / str(number) / "scene"
+        scene.mkdir(parents=True)
+        (scene.parent / "status.json").write_text(json.dumps({"header": {"is_possible": past == future}}))
+        for i, frame in enumerate([*pasts[past], *futures[future]]):
+            Image.fromarray(frame).save(scene / f"scene_{i:03}.png")
+    (found,) = LAYOUTS["intphys"](tmp_path, 32, None, 1)
+    assert found.property == "permanence"
+    assert found.possible.shape == (2, 3, 8, 32, 32)
+    assert torch.equal(found.possible[:, :, :4], found.impossible[:, :, :4])
+    assert not torch.equal(found.possible[:, :, 4:], found.impossible[:, :, 4:])
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "needs a MODEL and a VIDEO"),
+        (["m", "v", "--benchmark", "scenes"], "takes no videos"),
+        (["iwm-mini", "v.mp4"], "IWM is of images"),
+    ],
+)
+def test_wrong_words_are_explained(args, message, capsys):
+    with pytest.raises(SystemExit):
+        main(["surprise", *args])
+    assert message in capsys.readouterr().err
