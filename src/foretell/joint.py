@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import torch
 import torch.distributed as dist
 from jaxtyping import Float, UInt8
-from pydantic import Discriminator, Tag
 from torch import Tensor, nn
 
 from foretell.augment import Photometric, distort, to_float
@@ -27,15 +26,21 @@ from foretell.nn.vit import ViT, ViTConfig, pool
 from foretell.views import Pair
 
 
-def _kind(config: Any) -> str:
-    """Which encoder a configuration is of, be it a dataclass or what a file says."""
-    named = "name" in config if isinstance(config, Mapping) else isinstance(config, ResNetConfig)
-    return "resnet" if named else "vit"
+class _Named:
+    """Tells files' encoders apart: of a union pydantic would build one after the other and take what fits best."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic import Discriminator, Tag  # only files need it: `foretell.methods` does without
+
+        def kind(config: Any) -> str:
+            named = "name" in config if isinstance(config, Mapping) else isinstance(config, ResNetConfig)
+            return "resnet" if named else "vit"
+
+        vit, resnet = Annotated[ViTConfig, Tag("vit")], Annotated[ResNetConfig, Tag("resnet")]
+        return handler.generate_schema(Annotated[vit | resnet, Discriminator(kind)])
 
 
-EncoderConfig = Annotated[
-    Annotated[ViTConfig, Tag("vit")] | Annotated[ResNetConfig, Tag("resnet")], Discriminator(_kind)
-]
+EncoderConfig = Annotated[ViTConfig | ResNetConfig, _Named()]
 """A ViT's or a ResNet's. Files say no more than the fields: a ResNet has a `name`."""
 
 
