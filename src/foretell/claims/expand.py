@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from foretell.claims.claim import Arm, Claim, Data, Expect, Values
-from foretell.claims.measures import ASK, LEARN, some
+from foretell.claims.measures import ASK, some
 from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.evaluate import binarised, features, linear_probe, mlp_probe, rankme, sparsity
@@ -24,6 +24,8 @@ ENCODER = ResNetConfig(name="resnet18", image_size=24, base=8)
 TRAIN = TrainConfig(
     steps=250, batch=128, weight_decay=1e-4, weight_decay_end=1e-4, monitor_every=0, checkpoint_every=50
 )
+LEARN = 5_000
+"""Labelled images a probe learns from: at the largest width more take longer than the training."""
 WIDTHS = (16, 64, 256, 1024)
 """D; the second is the network's own."""
 TRANSFER_CLASSES = 20
