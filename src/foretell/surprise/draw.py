@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +35,9 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise]]) -> Fig
         shown = np.linspace(0, frames - 1, min(STRIP, frames)).round().astype(int)
         film.imshow(np.concatenate(list(video[:, shown].permute(1, 2, 3, 0).numpy()), axis=1))
         film.set_axis_off()
-        film.set_title(name, fontsize=10, loc="left")
+        film.set_title(Path(name).name, fontsize=10, loc="left")
         moments, curve = found.curve()
-        plot.step(moments, curve[0], where="post", color="#00966e")
+        plot.stairs(curve[0].numpy(), [*moments.tolist(), int(moments[-1]) + found.tubelet], color="#00966e")
         peak = int(curve[0].argmax())
         plot.axvspan(int(moments[peak]), int(moments[peak]) + found.tubelet, color="#d1495b", alpha=0.25, linewidth=0)
         plot.annotate(f"frame {int(moments[peak])}", (int(moments[peak]), float(curve[0, peak])), fontsize=8)
