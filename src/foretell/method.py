@@ -8,14 +8,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from foretell.data import Pictures, load, train_test
 from foretell.nn.vit import layer_norm
+
+if TYPE_CHECKING:
+    from foretell.data import Pictures
 
 
 class Method(nn.Module, ABC):
@@ -38,10 +40,14 @@ class Method(nn.Module, ABC):
 
     def load(self, spec: str | Path, **options: Any) -> Pictures:
         """Data as this method takes it; `options` are those of `foretell.data.load`."""
+        from foretell.data import load  # only training and measuring read data: a model needs torch alone
+
         return load(spec, self.config.encoder.image_size, **options)
 
     def train_test(self, spec: str | Path, **options: Any) -> tuple[Pictures, Pictures]:
         """The data to learn from and the data to test on; `options` are those of `foretell.data.train_test`."""
+        from foretell.data import train_test
+
         return train_test(spec, self.config.encoder.image_size, **options)
 
     @abstractmethod

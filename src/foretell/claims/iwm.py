@@ -1,6 +1,7 @@
 """What makes a world model of an image work (IWM, arXiv:2403.00504), at a small scale."""
 
 from dataclasses import replace
+from functools import partial
 
 from foretell.claims.claim import Arm, Claim, Expect
 from foretell.claims.measures import finetuned, ranked, tuned_together
@@ -42,7 +43,7 @@ FINETUNING = Claim(
     paper="ImageNet, IWM-Equi ViT-B: encoder 82.9, random predictor 81.5, predictor 83.3, end to end 84.4",
     scale=f"{TEXT}; 200 steps of 64 labelled photographs in each mode",
     arms={
-        mode: Arm(iwm(), finetuned(mode, steps=200))
+        mode: Arm(iwm(), partial(finetuned, mode=mode, steps=200))
         for mode in ("predictor", "predictor-random", "encoder", "end-to-end")
     },
     expects=(
@@ -84,8 +85,8 @@ MULTITASK = Claim(
     paper="mean over four data sets: one predictor 73.5, separate 73.4",
     scale=f"{TEXT}; 200 steps of 64 for each task",
     arms={
-        "one predictor": Arm(iwm(), tuned_together(together=True, steps=200)),
-        "separate": Arm(iwm(), tuned_together(together=False, steps=200)),
+        "one predictor": Arm(iwm(), partial(tuned_together, together=True, steps=200)),
+        "separate": Arm(iwm(), partial(tuned_together, together=False, steps=200)),
     },
     expects=(Expect("mean accuracy", "one predictor", "separate", by=-0.01),),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from foretell import leverage
@@ -43,33 +41,25 @@ def probes(model: JEPA, data: Data, seed: int) -> Values:
     }
 
 
-def finetuned(mode: Mode, steps: int) -> Callable[[JEPA, Data, int], Values]:
+def finetuned(model: JEPA, data: Data, seed: int, *, mode: Mode, steps: int) -> Values:
     """Test accuracy after finetuning in a mode, every mode for the same steps."""
-
-    def measure(model: JEPA, data: Data, seed: int) -> Values:
-        config = FinetuneConfig(mode=mode, steps=steps, seed=seed)
-        _, report = leverage.finetune(model, data.train, some(data.test, ASK, seed), config)
-        return {"accuracy": report["accuracy"]["value"]}
-
-    return measure
+    config = FinetuneConfig(mode=mode, steps=steps, seed=seed)
+    _, report = leverage.finetune(model, data.train, some(data.test, ASK, seed), config)
+    return {"accuracy": report["accuracy"]["value"]}
 
 
-def tuned_together(together: bool, steps: int) -> Callable[[JEPA, Data, int], Values]:
+def tuned_together(model: JEPA, data: Data, seed: int, *, together: bool, steps: int) -> Values:
     """Mean test accuracy on both data sets, of one predictor for both or of one for each."""
-
-    def measure(model: JEPA, data: Data, seed: int) -> Values:
-        if data.other is None:
-            raise ForetellError("this claim compares tasks on two data sets: name another one by --other")
-        tasks = {name: (d.train, some(d.test, ASK, seed)) for name, d in {"first": data, "other": data.other}.items()}
-        config = FinetuneConfig(steps=steps, seed=seed)
-        if together:
-            reports = leverage.multitask(model, tasks, config)[1]["tasks"]
-        else:
-            reports = {name: leverage.finetune(model, *task, config)[1] for name, task in tasks.items()}
-        values = {name: report["accuracy"]["value"] for name, report in reports.items()}
-        return values | {"mean accuracy": sum(values.values()) / len(values)}
-
-    return measure
+    if data.other is None:
+        raise ForetellError("this claim compares tasks on two data sets: name another one by --other")
+    tasks = {name: (d.train, some(d.test, ASK, seed)) for name, d in {"first": data, "other": data.other}.items()}
+    config = FinetuneConfig(steps=steps, seed=seed)
+    if together:
+        reports = leverage.multitask(model, tasks, config)[1]["tasks"]
+    else:
+        reports = {name: leverage.finetune(model, *task, config)[1] for name, task in tasks.items()}
+    values = {name: report["accuracy"]["value"] for name, report in reports.items()}
+    return values | {"mean accuracy": sum(values.values()) / len(values)}
 
 
 def some(images: Images, most: int, seed: int) -> Images:

@@ -1,7 +1,7 @@
 """Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
 
-Every training lives in a folder named by what it is made of, so claims that share an arm share its runs, and a run
-that was interrupted goes on where it stopped.
+Every training lives in a folder named by what it is made of, and every measurement in a file named by what is measured
+and of which training: claims that share an arm share its runs, and what was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,14 @@ def run(claim: Claim, at: Callable[[int], Data], out: Path, seeds: Sequence[int]
     for seed in seeds:
         for name, arm in claim.arms.items():
             print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
-            results[name][seed] = _result(claim, name, arm, seed, at, out)
+            results[name][seed] = _result(arm, seed, at, out)
         write_json(out / f"{claim.name}.json", record(claim, results))
         if claim.panels:
             write_atomically(out / f"{claim.name}.svg", figure(claim, results))
     return results
 
 
-def _result(claim: Claim, name: str, arm: Arm, seed: int, at: Callable[[int], Data], out: Path) -> Values:
+def _result(arm: Arm, seed: int, at: Callable[[int], Data], out: Path) -> Values:
     """The measures of one arm and seed, from disk where they are there."""
     recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
     data = at(recipe.model.encoder.image_size)
@@ -62,7 +63,7 @@ def _result(claim: Claim, name: str, arm: Arm, seed: int, at: Callable[[int], Da
         "data": data.train.fingerprint,
     }
     key = f"{kind.__name__}-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]}"
-    folder, kept = out / "trainings" / key, out / "measured" / claim.name / f"{name} {key}.json"
+    folder, kept = out / "trainings" / key, out / "measured" / f"{_name(arm.measure)}-{key}.json"
     if kept.is_file():
         return read_json(kept)
     if not (folder / "model.safetensors").is_file():
@@ -73,6 +74,13 @@ def _result(claim: Claim, name: str, arm: Arm, seed: int, at: Callable[[int], Da
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_json(kept, values)
     return values
+
+
+def _name(measure: Callable[..., Values]) -> str:
+    """What tells a measure from others: a function's name, and what was fixed of its arguments."""
+    if isinstance(measure, partial):
+        return "-".join([measure.func.__name__, *(f"{key}={value}" for key, value in measure.keywords.items())])
+    return measure.__name__
 
 
 def record(claim: Claim, results: Results) -> dict[str, Any]:

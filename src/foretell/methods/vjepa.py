@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -26,13 +26,15 @@ from torch import Tensor
 
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
-from foretell.data import Videos, load_videos, train_test_videos
 from foretell.jepa import JEPA
 from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
 from foretell.views import Views
+
+if TYPE_CHECKING:
+    from foretell.data import Videos
 
 
 @dataclass(frozen=True)
