@@ -71,15 +71,17 @@ class VJEPA(JEPA):
 
     def load(self, spec: str | Path, **options: Any) -> Videos:
         """Clips; `options` are those of `foretell.data.load_videos`."""
-        return load_videos(
-            spec, self.config.encoder.image_size, frames=self.config.encoder.frames, **self.pace, **options
-        )
+        from foretell.data import load_videos
+
+        size, frames = self.config.encoder.image_size, self.config.encoder.frames
+        return load_videos(spec, size, frames=frames, **self.pace, **options)
 
     def train_test(self, spec: str | Path, **options: Any) -> tuple[Videos, Videos]:
         """Clips to learn from and clips to test on; `options` are those of `foretell.data.train_test_videos`."""
-        return train_test_videos(
-            spec, self.config.encoder.image_size, frames=self.config.encoder.frames, **self.pace, **options
-        )
+        from foretell.data import train_test_videos
+
+        size, frames = self.config.encoder.image_size, self.config.encoder.frames
+        return train_test_videos(spec, size, frames=frames, **self.pace, **options)
 
     @property
     def pace(self) -> dict[str, Any]:
