@@ -1,6 +1,10 @@
+import json
+
 import pytest
 import torch
 
+from foretell import hub
+from foretell.cli import main
 from foretell.errors import ForetellError
 from foretell.masking import TubeMasks
 from foretell.methods import VJEPA, VJEPAConfig
@@ -106,3 +110,22 @@ def test_centred_targets_have_no_mean_over_the_clip():
     s = model.target_encoder(clip)
     expected = torch.nn.functional.layer_norm(s - s.mean(1, keepdim=True), (12,))
     assert torch.allclose(model.target(clip), expected)
+
+
+def test_it_is_trained_measured_and_loaded_like_any_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORETELL_CACHE", str(tmp_path / "cache"))
+    out = str(tmp_path / "run")
+    small = (
+        "--model.encoder.image-size 16 --model.encoder.patch-size 8 --model.encoder.frames 8 --model.encoder.width 12"
+    )
+    size = "--model.encoder.depth 1 --model.predictor.width 12 --model.predictor.depth 1 --model.masks.visible 0.5"
+    train = ["train", "vjepa", "--data", "scenes:24", "--out", out, *small.split(), *size.split()]
+    main([*train, *"--steps 2 --batch 4 --monitor-every 1 --precision fp32".split()])
+    capsys.readouterr()
+    main(["evaluate", out, "--data", "scenes:24", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["data"]["train"] == 24
+    assert report["mrr"] is None
+    model = hub.load(out)
+    assert isinstance(model, VJEPA)
+    assert model.pace == {"fps": None, "stride": 1}
