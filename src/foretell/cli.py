@@ -349,13 +349,13 @@ def knowledge(args: list[str]) -> None:
                 opened.build(progress=True)
             for file, reason in added.skipped:
                 print(f"foretell: skipped {file}: {reason}", file=sys.stderr)
+            if not added.files + added.unchanged:
+                raise ForetellError("no file could be used")
             if f.json:
                 print(json.dumps(asdict(added), indent=2))
             else:
                 gone = f", {added.removed} removed" if added.removed else ""
                 print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
-            if added.skipped and not added.files + added.unchanged:
-                raise ForetellError("no file could be used")
         case KnowledgeList() as f:
             every = Knowledge.list(f.store)
             if f.json:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from foretell.errors import ForetellError
 
 Value: TypeAlias = str | int | float | bool
-Filter: TypeAlias = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
+Filter: TypeAlias = Mapping[str, Any]
 """`{"lang": "en"}`, `{"lang": ["en", "de"]}` for any of them, `{"year": {">=": 2020, "<": 2024}}`; all must hold."""
 
 LONGEST = 200  # characters of a text that can be filtered by
@@ -35,7 +35,7 @@ def where(filter: Filter, number: int) -> tuple[str, list[Value]]:
     for key, asked in filter.items():
         if not isinstance(key, str):
             raise ForetellError(f"filter: field {key!r} is not a name")
-        conditions: list[tuple[str, list[Value]]]
+        conditions: list[tuple[str, list[Any]]]
         if isinstance(asked, Mapping):
             conditions = [(operator, [value]) for operator, value in asked.items()]
         elif isinstance(asked, str | int | float):
@@ -89,7 +89,7 @@ def _value(text: str) -> Value:
     return text
 
 
-def _type(key: str, values: Sequence[Value]) -> str:
+def _type(key: str, values: Sequence[Any]) -> str:
     for value in values:
         if not isinstance(value, (str, int, float)) or value != value:
             raise ForetellError(f"filter: {key} is asked to be {value!r}, expected text, a number or truth")

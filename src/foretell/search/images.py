@@ -80,7 +80,7 @@ class ImageModel:
             return self._target([pixels])[0]
         actions = actions_of(self._model)
         source, target = split(actions, imagine)
-        x = actions.apply(to_float(torch.from_numpy(pixels))[None], source)
+        x = actions.apply(to_float(torch.tensor(pixels))[None], source)
         return _unit(self._model.imagine(x, actions.action(source, target)))[0]
 
     def _target(self, images: Sequence[np.ndarray]) -> np.ndarray:

@@ -172,10 +172,10 @@ class Index:
             "SELECT seq, pruned, dimension, graph, graph_seq, graph_bytes, graph_crc FROM collection WHERE number = ?",
             (n,),
         ).fetchone()
-        if dimension is None or (seq <= self._seq and name == self._name):
+        if dimension is None or seq <= self._seq:
             return
         with self._lock:
-            if seq <= self._seq and name == self._name:  # another thread did it
+            if seq <= self._seq:  # another thread did it
                 return
             if self._parts is None or name != self._name or self._seq < pruned:
                 graph = self._open(name, size, crc)
@@ -272,7 +272,7 @@ class Index:
             part.unlink(missing_ok=True)
         with self._store.write() as c:
             c.execute(
-                "UPDATE collection SET graph = ?, graph_seq = ?, graph_bytes = ?, graph_crc = ?, "
+                "UPDATE collection SET seq = seq + 1, graph = ?, graph_seq = ?, graph_bytes = ?, graph_crc = ?, "
                 "pruned = max(pruned, ?) WHERE number = ?",
                 (path.name, seq, size, crc, seq, n),
             )
@@ -313,8 +313,8 @@ class Index:
             last = part[-1][:2]
             yield _arrays([row[1:] for row in part])
 
-    def _open(self, name: str | None, size: int, crc: int) -> Graph | None:
-        if name is None:
+    def _open(self, name: str | None, size: int | None, crc: int | None) -> Graph | None:
+        if name is None or size is None or crc is None:
             return None
         try:
             return Graph(self._folder / name, size, crc)

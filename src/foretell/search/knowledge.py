@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32
+from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
 from foretell.search import embed, entries, filters
@@ -293,11 +293,11 @@ class Knowledge:
 
     def insert_vectors(
         self,
-        vectors: Float32[np.ndarray, "n D"] | Sequence[Sequence[float]],
+        vectors: ArrayLike,
         metadata: Sequence[Mapping[str, Value]] | None = None,
         texts: Sequence[str] | None = None,
     ) -> Sequence[int]:
-        """Add entries whose vectors come from elsewhere; the first ones decide D. Else as `insert`."""
+        """Add entries whose vectors [n, D] come from elsewhere; the first ones decide D. Else as `insert`."""
         matrix = entries.as_vectors(vectors)
         fields = _as_many(metadata, matrix)
         texts = [str(m.get("text", "")) for m in fields] if texts is None else texts
@@ -318,7 +318,7 @@ class Knowledge:
         id: int,
         *,
         text: str | None = None,
-        vector: Sequence[float] | None = None,
+        vector: ArrayLike | None = None,
         metadata: Mapping[str, Value] | None = None,
     ) -> None:
         """Change an entry. A new text is embedded again, unless its vector is given.
@@ -437,13 +437,13 @@ class Knowledge:
 
     def query(
         self,
-        vector: Float32[np.ndarray, " D"] | Sequence[float],
+        vector: ArrayLike,
         top: int = 10,
         *,
         level: int = 2,
         filter: Filter | None = None,
     ) -> Sequence[Hit]:
-        """Find the entries nearest to a vector, by cosine similarity. Else as `search`."""
+        """Find the entries nearest to a vector [D], by cosine similarity. Else as `search`."""
         self._asked(top, level)
         return self._search(entries.as_vectors([vector])[0], top, level, filter, None)
 
@@ -662,7 +662,7 @@ def _now() -> str:
 _ABOUT = """
 SELECT contract_id, name, title, description, category, owner, created,
   coalesce((SELECT group_concat(kind, ', ') FROM
-    (SELECT DISTINCT kind FROM source WHERE collection = number ORDER BY kind)), ''),
+    (SELECT DISTINCT kind FROM source WHERE source.collection = collection.number ORDER BY kind)), ''),
   model, dimension, count, public FROM collection
 """
 
