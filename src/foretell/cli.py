@@ -346,7 +346,6 @@ def knowledge(args: list[str]) -> None:
                 raise Usage("knowledge add needs a FILE, and none is given (see foretell knowledge add --help)")
             with Knowledge.open(f.store, f.name) as opened:
                 added = opened.add(*f.files, progress=True)
-                opened.build(progress=True)
             for file, reason in added.skipped:
                 print(f"foretell: skipped {file}: {reason}", file=sys.stderr)
             if not added.files + added.unchanged:

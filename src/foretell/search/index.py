@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 EXACT = 25_000
 """New entries that are scanned before they go into the graph."""
+PROPOSALS = 50
+"""How many entries a scan proposes at least: their order is that of rounded vectors."""
 M = 16
 EF_CONSTRUCTION = 128
 LEVELS = range(5)
@@ -163,6 +165,7 @@ class Index:
         self._lock = threading.Lock()
         self._seq = -1
         self._name: str | None = None
+        self._torn: str | None = None  # a graph that could not be read
         self._parts: tuple[Graph | None, Exact] | None = None
 
     def refresh(self, c: sqlite3.Connection) -> None:
@@ -180,6 +183,7 @@ class Index:
             if self._parts is None or name != self._name or self._seq < pruned:
                 graph = self._open(name, size, crc)
                 exact, since = Exact(dimension), since if graph else 0
+                self._torn = None if graph else name
             else:
                 (graph, exact), since = self._parts, self._seq
             gone = c.execute(f"SELECT id FROM deleted_{n} WHERE seq > ?", (since,)).fetchall()
@@ -199,7 +203,7 @@ class Index:
         if self._parts is None:
             return np.empty(0, np.int64), False
         graph, exact = self._parts
-        near = exact.search(query, k, allowed)
+        near = exact.search(query, max(k, PROPOSALS), allowed)
         if graph is None:
             return near, False
         wanted = k if allowed is None else min(len(graph), int(1.5 * k * len(graph) / max(len(allowed), 1)))
@@ -211,11 +215,12 @@ class Index:
 
     def due(self, c: sqlite3.Connection) -> bool:
         """Whether so much is new that the graph should be built."""
-        count, since = c.execute("SELECT count, graph_seq FROM collection WHERE number = ?", (self._number,)).fetchone()
-        if count <= EXACT:
+        row = c.execute("SELECT count, graph_seq, graph FROM collection WHERE number = ?", (self._number,)).fetchone()
+        if row is None or row[0] <= EXACT:  # removed meanwhile, or small
             return False
+        _, since, name = row
         new = f"SELECT count(*) FROM (SELECT 1 FROM entry_{self._number} WHERE seq > ? LIMIT {EXACT + 1})"
-        return c.execute(new, (since,)).fetchone()[0] > EXACT or (self._parts is not None and self._parts[0] is None)
+        return c.execute(new, (since,)).fetchone()[0] > EXACT or (name is not None and name == self._torn)
 
     def build(self, advance: Callable[[int], None] = lambda n: None, stop: threading.Event | None = None) -> bool:
         """Build the graph's successor from all that was committed, and put it in its place.

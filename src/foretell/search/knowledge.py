@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from foretell.search.add import Added
     from foretell.search.images import ImageModel
 
-PROPOSALS = 50
-"""How many entries the index proposes at least; their true vectors decide."""
+CONTEST = 50
+"""How many entries of each ranking are fused at least."""
 MOST = 10_000
 """How many results a search gives at most."""
 SUBSET = 20_000
@@ -262,7 +262,10 @@ class Knowledge:
         from foretell.search.add import add
 
         added = add(self, [Path(path) for path in paths], progress)
-        self._grown()
+        if progress:
+            self.build(progress=True)
+        else:
+            self._grown()
         return added
 
     def insert(
@@ -490,9 +493,10 @@ class Knowledge:
         Raises:
             ForetellError: the disk is full or not writable; entries and searches stay as they are.
         """
-        with self.store.read() as c:
-            if not self._index.due(c):
-                return False
+        if self._builder:
+            self._builder.join()
+        if not self._due():
+            return False
         if not progress:
             return self._index.build(stop=self._stop)
         from rich.console import Console
@@ -505,12 +509,16 @@ class Knowledge:
             return self._index.build(lambda n: bar.advance(task, n), self._stop)
 
     def close(self) -> None:
-        """Stop what runs behind, and close the store where this knowledge opened it."""
-        self._stop.set()
-        if self._builder:
-            self._builder.join()
-        if self._close_store:
-            self.store.close()
+        """Wait for what runs behind, and close the store where this knowledge opened it."""
+        try:
+            if self._builder:
+                self._builder.join()
+        finally:  # who interrupts the waiting gives the graph up; nothing but speed is lost
+            self._stop.set()
+            if self._builder:
+                self._builder.join()
+            if self._close_store:
+                self.store.close()
 
     def __enter__(self) -> Knowledge:
         return self
@@ -522,15 +530,18 @@ class Knowledge:
         """Build the graph behind the caller's back where it is due."""
         if self._builder and self._builder.is_alive():
             return
-        with self.store.read() as c:
-            due = self._index.due(c)
-        if due and not self._stop.is_set():
+        if self._due():
             self._builder = threading.Thread(target=self._build_behind, name="foretell-index")
             self._builder.start()
 
+    def _due(self) -> bool:
+        with self.store.read() as c:
+            return self._index.due(c)
+
     def _build_behind(self) -> None:
         try:
-            self._index.build(stop=self._stop)
+            while self._due() and self._index.build(stop=self._stop):
+                pass  # what came meanwhile may be enough for another
         except ForetellError as error:
             log.warning("%s", error)
 
@@ -559,7 +570,7 @@ class Knowledge:
             if filter is not None:
                 condition, parameters = filters.where(filter, self.number)
                 allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
-            wanted = max(PROPOSALS, 2 * top) if words is not None else top
+            wanted = max(CONTEST, 2 * top) if words is not None else top
             near = self._nearest(c, vector, wanted, level, allowed)
             ranked = {id: {"vector": score} for id, score in near}
             order = list(ranked)
@@ -581,7 +592,7 @@ class Knowledge:
         if allowed is not None and len(allowed) <= max(SUBSET, top):
             return self._scored(c, query, allowed, top)
         self._index.refresh(c)
-        k, more = max(PROPOSALS, 2 * top), True
+        k, more = 2 * top, True
         near: Sequence[tuple[int, float]] = []
         while more and len(near) < top:
             proposed, more = self._index.propose(query, k, level, allowed)
