@@ -108,6 +108,23 @@ def test_models_lists_what_ships_and_prints_cards(capsys):
         assert runs(capsys, "models", name).out.strip() == hub.card(name).strip()
 
 
+@pytest.mark.filterwarnings("default::foretell.errors.ForetellWarning")
+def test_export_and_load_go_round(model, photos, tmp_path, capsys):
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    assert runs(capsys, "export", model, "--out", theirs).out.strip() == str(theirs)
+    names = {"config.json", "model.safetensors", "preprocessor_config.json", "README.md"}
+    assert {path.name for path in theirs.iterdir()} == names
+    said = runs(capsys, "export", theirs, "--out", ours, "--format", "foretell", "--dtype", "float16").err
+    assert said.startswith(f"foretell: {theirs} holds an encoder only")
+    assert said.count("\n") == 1
+    x = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(hub.load(ours).encode(x), hub.load(model).target_encoder(x), atol=0.02, rtol=0)
+
+    assert "predictor-random or encoder" in fails(capsys, "finetune", ours, "--data", photos, "--out", tmp_path / "o")
+    assert "not an empty folder" in fails(capsys, "export", model, "--out", ours)
+    assert "--format" in fails(capsys, "export", model, "--out", tmp_path / "o", "--format", "onyx")
+
+
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *(["train", name] for name in RECIPES)])
 def test_every_command_explains_itself(command, capsys):
     if command in ([], ["train"]):
@@ -146,6 +163,9 @@ def _nothing():
         ("imagine", "needs a MODEL"),
         ("imagine nothing x.jpg --out o.png", "no model 'nothing'"),
         ("models nothing", "not a shipped model"),
+        ("scenes", "--out"),
+        ("scenes --out o --pairs levity", "expected one of permanence"),
+        ("scenes --out o --pairs shape --n 3", "even numbers"),
     ],
 )
 def test_wrong_input_ends_in_one_sentence(args, said, capsys, tmp_path, monkeypatch):
@@ -161,6 +181,20 @@ def test_wrong_pictures_and_changes_end_in_one_sentence(model, photos, tmp_path,
     assert "bad.png" in fails(capsys, "imagine", model, tmp_path / "bad.png", "--out", out)
     plain = hub.save(IJEPA(IJEPAConfig(ENCODER, PREDICTOR)), tmp_path / "plain")
     assert "action" in fails(capsys, "imagine", plain, picture, "--out", out)
+
+
+def test_scenes_are_written_to_look_at(tmp_path, capsys):
+    runs(capsys, "scenes", "--out", tmp_path / "clips", "--n", 2, "--size", 16, "--frames", 8)
+    out = runs(capsys, "scenes", "--out", tmp_path / "pairs", "--pairs", "all", "--n", 2, "--size", 16).out
+    assert "collision-visible.png" in out
+    assert len(json.loads((tmp_path / "clips" / "scenes.json").read_text())) == 2
+    assert len(list((tmp_path / "pairs").glob("*.mp4"))) == 9 * 4
+    from foretell.data import load_videos
+
+    videos = load_videos(tmp_path / "clips", 16, frames=8, progress=False)
+    assert (len(videos), videos.skipped) == (2, ())
+    with Image.open(tmp_path / "pairs" / "shape-visible.png") as strips:
+        assert strips.size == (16 * 18, 4 * 18)
 
 
 def test_what_is_there_is_not_written_over(model, photos, capsys):

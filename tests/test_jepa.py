@@ -3,6 +3,10 @@ import math
 import pytest
 import torch
 
+from foretell.augment import to_float
+from foretell.errors import ForetellError
+from foretell.jepa import as_jepa
+from foretell.method import Method
 from foretell.methods import IJEPA, IWM, IJEPAConfig, IWMConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
@@ -242,3 +246,37 @@ def test_autocast_changes_the_loss_by_little(make):
         low = model(views)
     assert low.dtype == torch.float32
     assert low.item() == pytest.approx(model(views).item(), rel=0.03)
+
+
+def test_only_a_jepa_passes_for_one():
+    model = ijepa()
+    assert as_jepa(model, "finetuning") is model
+    with pytest.raises(ForetellError, match=r"finetuning needs a model that predicts patch latents.*; Plain does not"):
+        as_jepa(Plain(None), "finetuning")
+
+
+def test_a_method_that_says_no_more_than_it_must_is_watched():
+    x = torch.rand(2, 3, 2, 2)
+    plain = Plain(None)
+    plain.update_target(0.9)
+    assert plain.measures(x) == {"loss": pytest.approx(x.mean().item())}
+    latents = plain.latents(x)
+    assert latents.shape == (2, 1, 12)
+    torch.testing.assert_close(latents.mean(-1), torch.zeros(2, 1), atol=1e-6, rtol=0)
+    torch.testing.assert_close(latents.std(-1, correction=0), torch.ones(2, 1), atol=1e-3, rtol=0)
+
+
+class Plain(Method):
+    """Its features are the pixels."""
+
+    def views(self, images, generator):
+        return to_float(images)
+
+    def forward(self, views):
+        return views.mean()
+
+    def trained(self):
+        return {"encoder": torch.nn.Identity()}
+
+    def features(self, x):
+        return x.flatten(1)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
-from foretell.masking import BlockMasks, complement
+from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks, complement
 from foretell.masking.blocks import block_size, place
 
 SEEDS = st.integers(0, 2**31)
@@ -124,3 +124,43 @@ def test_an_index_and_its_complement_are_everything(order, data):
     assert rest.shape == (2, n - kept)
     assert (rest.diff(dim=1) > 0).all()
     assert torch.cat([index, rest], 1).sort(1).values.tolist() == [list(range(n))] * 2
+
+
+@given(seed=SEEDS, grid=st.tuples(SIDES, SIDES), batch=st.integers(1, 8), hidden=st.floats(0.1, 0.9))
+def test_scattered_masks_hide_their_share_and_show_the_rest(seed, grid, batch, hidden):
+    patches = grid[0] * grid[1]
+    context, target = RandomMasks(hidden).draw(torch.Generator().manual_seed(seed), grid, batch)
+    check_laws(context, target, patches)
+    assert target.shape == (batch, 1, round(hidden * patches))
+    assert context.shape == (batch, patches - round(hidden * patches))
+
+
+@given(seed=SEEDS, grid=st.tuples(SIDES, SIDES), batch=st.integers(1, 8), seen=st.integers(1, 3))
+def test_quadrants_are_seen_or_asked_for(seed, grid, batch, seen):
+    context, target = QuadrantMasks(seen).draw(torch.Generator().manual_seed(seed), grid, batch)
+    check_laws(context, target, grid[0] * grid[1])
+    size = (grid[0] // 2) * (grid[1] // 2)
+    assert context.shape == (batch, seen * size)
+    assert target.shape == (batch, 4 - seen, size)
+    rows, columns = target // grid[1], target % grid[1]  # each target is one quadrant, whole
+    assert (rows.amax(-1) - rows.amin(-1) == grid[0] // 2 - 1).all()
+    assert (columns.amax(-1) - columns.amin(-1) == grid[1] // 2 - 1).all()
+
+
+def test_every_patch_is_scattered_alike():
+    context, _ = RandomMasks(0.5).draw(torch.Generator().manual_seed(0), (4, 4), 4000)
+    shares = visible(context, 16).float().mean(0)
+    assert (shares - 0.5).abs().max() < 0.04
+
+
+@pytest.mark.parametrize("hidden", [0.0, 1.0, 1.5])
+def test_scattered_masks_must_leave_something(hidden):
+    with pytest.raises(ForetellError, match="expected some and not all"):
+        RandomMasks(hidden).draw(torch.Generator(), (4, 4), 1)
+
+
+def test_there_are_four_quadrants():
+    with pytest.raises(ForetellError, match="seen is 4"):
+        QuadrantMasks(4)
+    with pytest.raises(ForetellError, match="no quadrants"):
+        QuadrantMasks().draw(torch.Generator(), (1, 8), 1)

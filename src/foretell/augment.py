@@ -167,17 +167,17 @@ class Photometric:
 
 
 def random_resized_crop(
-    images: Pixels,
+    images: Float[Tensor, "B C H W"],
     size: int,
     generator: torch.Generator,
     scale: tuple[float, float] = (0.3, 1.0),
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
     flip: float = 0.5,
-) -> Float[Tensor, "B 3 {size} {size}"]:
+) -> Float[Tensor, "B C {size} {size}"]:
     """Crop a random part of each picture, resize it, mirror it or not.
 
     Args:
-        images: the pictures.
+        images: the pictures; of a clip, the frames as channels.
         size: pixels a side of the result.
         generator: source of chance, on the images' device.
         scale: area of the part, as a share of the picture.

@@ -10,17 +10,20 @@ import inspect
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
+from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TextIO, TypeVar
 
 import tyro
 from tyro.conf import Positional, arg
 
 from foretell import __version__
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
+from foretell.hub.formats import Encoder, Format, Precision
 from foretell.leverage import FinetuneConfig
 from foretell.recipes import RECIPES
 from foretell.train.loop import TrainConfig
@@ -29,7 +32,10 @@ DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
     "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
 )
-MODEL = "name of a shipped model (see `foretell models`), a run's or a model's folder, or a Hugging Face repository"
+MODEL = (
+    "name of a shipped model (see `foretell models`), a run's or a model's folder, official I-JEPA weights "
+    "(file or folder), or a Hugging Face repository"
+)
 Parsed = TypeVar("Parsed")
 
 
@@ -72,14 +78,13 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import evaluate, hub
-    from foretell.data import train_test
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
     flags = _parse(Evaluate, args, "evaluate")
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    learn, test = train_test(flags.data, model.config.encoder.image_size, seed=flags.seed)
+    learn, test = model.train_test(flags.data, seed=flags.seed)
     report = evaluate.evaluate(
         model,
         learn,
@@ -125,6 +130,7 @@ def finetune(args: list[str]) -> None:
     _empty(flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
+    leverage.require_trained(model, flags.finetune.mode)  # before the data is read, which can take minutes
     size, seed = model.config.encoder.image_size, flags.finetune.seed
     tasks = {spec: train_test(spec, size, seed=seed) for spec in flags.data}
     if len(tasks) == 1:
@@ -190,6 +196,30 @@ def imagine(args: list[str]) -> None:
     leverage.draw(asked, rows).save(flags.out)
 
 
+@dataclass(frozen=True)
+class Uncertainty:
+    """Draw where a model with stochastic positions is unsure of what it does not see, and where it is wrong."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
+    out: Annotated[Path, arg(help="the picture to write (PNG)")]
+    contexts: Annotated[int, arg(help="how many sets of visible patches to draw")] = 4
+    draws: Annotated[int, arg(help="how often each is answered, with other draws of the places")] = 32
+    seed: int = 0
+
+
+def uncertainty(args: list[str]) -> None:
+    """Draw where a model is unsure: foretell uncertainty MODEL IMAGE --out unsure.png (stochastic positions)."""
+    from foretell import hub, leverage
+
+    flags = _parse(Uncertainty, args, "uncertainty")
+    model = hub.load(flags.model)
+    image = leverage.read_image(flags.image, model.config.encoder.image_size)
+    found = leverage.uncertainty(model, image, contexts=flags.contexts, draws=flags.draws, seed=flags.seed)
+    flags.out.parent.mkdir(parents=True, exist_ok=True)
+    leverage.draw_uncertainty(found).savefig(flags.out, dpi=150)
+
+
 def models(args: list[str]) -> None:
     """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
     from foretell import hub
@@ -202,6 +232,80 @@ def models(args: list[str]) -> None:
 
     flags = _parse(Models, args, "models")
     print(hub.card(flags.name) if flags.name else "\n".join(hub.models()))
+
+
+@dataclass(frozen=True)
+class Claims:
+    """List the papers' findings and whether they hold here, or show one."""
+
+    name: Annotated[Positional[str | None], arg(help="show this one with all its numbers", metavar="NAME")] = None
+
+
+@dataclass(frozen=True)
+class RunClaims:
+    """Try findings again: train what they compare, measure it, and say whether they hold."""
+
+    names: Annotated[Positional[tuple[str, ...]], arg(help="claims to run, or `all`", metavar="NAME")]
+    data: Annotated[str, arg(help=f"labelled images: {DATA}")]
+    other: Annotated[str | None, arg(help="another labelled data set, for claims about transfer or two tasks")] = None
+    out: Annotated[Path, arg(help="folder for trainings and results; the same one again goes on")] = Path("runs/claims")
+    seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
+
+
+def claims(args: list[str]) -> None:
+    """Try the papers' findings again: foretell claims [NAME] | foretell claims run NAME... --data DATA [--seeds N]."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from foretell.claims import CLAIMS, Claim, Data, details, overview, recorded, run
+    from foretell.data import train_test
+
+    def find(name: str) -> Claim:
+        if name not in CLAIMS:
+            raise Usage(f"{name!r} is not a claim; there are {', '.join(CLAIMS)}")
+        return CLAIMS[name]
+
+    def show(text: str) -> None:
+        Console().print(Markdown(text))
+
+    if args[:1] != ["run"]:
+        name = _parse(Claims, args, "claims").name
+        show(details(find(name), recorded(find(name))) if name else overview(CLAIMS.values()))
+        return
+    flags = _parse(RunClaims, args[1:], "claims run")
+
+    @lru_cache
+    def at(size: int) -> Data:
+        other = Data(*train_test(flags.other, size)) if flags.other else None
+        return Data(*train_test(flags.data, size), other)
+
+    for claim in [find(name) for name in (CLAIMS if flags.names == ("all",) else flags.names)]:
+        show(details(claim, run(claim, at, flags.out, range(flags.seeds))))
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a model in another library's form, or official weights in foretell's."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    out: Annotated[Path, arg(help="folder to write")]
+    format: Annotated[
+        Format,
+        arg(help="huggingface: one encoder, for transformers' IJepaModel; foretell: config.json and safetensors"),
+    ] = "huggingface"
+    encoder: Annotated[Encoder, arg(help="which encoder, for forms that hold one")] = "target"
+    dtype: Annotated[Precision, arg(help="type to store numbers in")] = "float32"
+
+
+def export(args: list[str]) -> None:
+    """Write a model in another library's form: foretell export MODEL --out OUT [--format huggingface]."""
+    from foretell import hub
+    from foretell.hub import formats
+
+    flags = _parse(Export, args, "export")
+    _empty(flags.out)
+    model = hub.load(flags.model)
+    print(formats.export(model, flags.out, flags.format, flags.encoder, flags.dtype))
 
 
 @dataclass(frozen=True)
@@ -411,14 +515,60 @@ def _changes(words: Sequence[str]) -> dict[str, float] | None:
     return changes or None
 
 
+@dataclass(frozen=True)
+class Scenes:
+    """Write scenes with physics as video files and film strips, with a record of every factor."""
+
+    out: Annotated[Path, arg(help="folder for the videos, strips and records")]
+    n: Annotated[int, arg(help="clips, or pairs (an even number)")] = 16
+    pairs: Annotated[
+        str | None,
+        arg(
+            help="pairs of possible and impossible clips: permanence, shape, colour, continuity, solidity, gravity, "
+            "support, inertia, collision, or all"
+        ),
+    ] = None
+    hidden: Annotated[bool, arg(help="pairs whose violation happens behind a screen")] = False
+    size: Annotated[int, arg(help="side of the picture in pixels, 16 or more; files show each four times as large")] = (
+        64
+    )
+    frames: Annotated[int, arg(help="of a clip of two seconds, 8 or more")] = 16
+    background: Annotated[Literal["constant", "colours", "textures"], arg(help="walls and floors")] = "constant"
+    textures: Annotated[bool, arg(help="bodies, blocks and screens with patterns")] = False
+    seed: int = 0
+
+
+def scenes(args: list[str]) -> None:
+    """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
+    from foretell.data.scenes import Variety, show
+
+    flags = _parse(Scenes, args, "scenes")
+    _empty(flags.out)
+    written = show.write(
+        flags.out,
+        flags.n,
+        flags.seed,
+        property=flags.pairs,
+        hidden=flags.hidden,
+        size=flags.size,
+        frames=flags.frames,
+        variety=Variety(flags.background, flags.textures),
+    )
+    print(f"{len(written)} files in {flags.out}: {', '.join(path.name for path in written if path.suffix == '.png')}")
+
+
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "demo": demo,
     "train": train,
     "evaluate": evaluate,
     "finetune": finetune,
     "imagine": imagine,
+    "uncertainty": uncertainty,
+    "claims": claims,
     "models": models,
     "knowledge": knowledge,
+    "scenes": scenes,
+    "export": export,
 }
 
 
@@ -433,7 +583,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif name == "--version":
             print(__version__)
         elif name in COMMANDS:
-            COMMANDS[name](args)
+            with _spoken():
+                COMMANDS[name](args)
         else:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
     except ForetellError as error:
@@ -442,6 +593,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("foretell: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def _spoken() -> Iterator[None]:
+    """Warnings meant for a person, as one sentence on standard error."""
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, ForetellWarning):
+            print(f"foretell: {message}", file=sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 class Usage(ForetellError):
@@ -458,7 +632,7 @@ def _parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = 
                 args=args,
                 prog=f"foretell {prog}",
                 description=text or inspect.getdoc(schema),
-                config=(tyro.conf.FlagCreatePairsOff,),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands),
             )
     except SystemExit as stop:
         if not stop.code:

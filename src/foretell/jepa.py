@@ -8,7 +8,7 @@ A action parameters
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -18,12 +18,14 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from foretell.augment import Photometric
+from foretell.errors import ForetellError
+from foretell.method import Method
 from foretell.nn.predictor import Predictor
-from foretell.nn.vit import ViT, layer_norm
+from foretell.nn.vit import ViT, layer_norm, pool
 from foretell.views import Views, take
 
 
-class JEPA(nn.Module, ABC):
+class JEPA(Method):
     """A context encoder, its slow copy the target encoder, and a predictor between their latents.
 
     A method is a subclass that builds the three and says, in `views`, how photographs become prediction
@@ -32,17 +34,16 @@ class JEPA(nn.Module, ABC):
 
     actions: Photometric | None = None
     """What the predictor can be told; None for a model without actions."""
+    entrances = ("features", "target")
 
     def __init__(
         self, encoder: ViT, predictor: Predictor, distance: Callable[[Tensor, Tensor], Tensor], config: Any
     ) -> None:
-        super().__init__()
+        super().__init__(config)
         self.context_encoder = encoder
         self.target_encoder = deepcopy(encoder).requires_grad_(False)
         self.predictor = predictor
         self.distance = distance
-        self.config = config
-        """The dataclass the model was built from: `type(model)(model.config)` builds its like."""
 
     @abstractmethod
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
@@ -69,7 +70,8 @@ class JEPA(nn.Module, ABC):
         target_index: Int[Tensor, "B M L"] | None = None,
         action: Float[Tensor, "B A"] | None = None,
         grid: tuple[int, ...] | None = None,
-    ) -> Float[Tensor, "B M L D"]:
+        chance: torch.Generator | None = None,
+    ) -> Float[Tensor, "B M L _"]:
         """ŝ_y: what the target latents should be at other places, after an action.
 
         Args:
@@ -78,6 +80,7 @@ class JEPA(nn.Module, ABC):
             target_index: M blocks, predicted apart; None means every patch as one block.
             action: for a model with actions (zeros: nothing changes).
             grid: patches along each axis; None means the training image's.
+            chance: for a model with stochastic positions, draws them; None: every place is exact.
 
         Returns:
             Latents comparable with `target`.
@@ -86,14 +89,14 @@ class JEPA(nn.Module, ABC):
         every = torch.arange(torch.Size(grid).numel(), device=s_x.device).expand(len(s_x), -1)
         context_index = every if context_index is None else context_index
         target_index = every.unsqueeze(1) if target_index is None else target_index
-        return self.predictor(s_x, context_index, target_index, grid, action)
+        return self.predictor(s_x, context_index, target_index, grid, action, chance)
 
     def forward(self, views: Views) -> Float[Tensor, ""]:
         """The loss of one prediction problem: distance(ŝ_y, s_y)."""
         grid = self.context_encoder.grid(views.context)
         s_x = self.encode(views.context, views.context_index)
-        s_y = take(self.target(views.target), views.target_index)
-        prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid)
+        s_y = wanted(self.target(views.target), views)
+        prediction = self.predict(s_x, views.context_index, views.target_index, views.action, grid, views.chance)
         return self.distance(prediction, s_y)
 
     @torch.no_grad()
@@ -103,8 +106,86 @@ class JEPA(nn.Module, ABC):
         fast: list[Tensor] = list(self.context_encoder.parameters())
         torch._foreach_lerp_(slow, fast, 1.0 - momentum)
 
+    def trained(self) -> dict[str, nn.Module]:
+        """The context encoder and the predictor."""
+        return {"encoder": self.context_encoder, "predictor": self.predictor}
+
+    def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
+        """The target encoder's latents of x in [0, 1], averaged over patches: I-JEPA evaluates these (§4)."""
+        return pool(self.target_encoder(x))
+
+    def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
+        """What monitors watch for collapse: `target`, patch by patch."""
+        return self.target(x)
+
+    @torch.no_grad()
+    def measures(self, views: Views) -> dict[str, float]:
+        """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
+        return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
+
+    def trivial(self, views: Views) -> dict[str, float]:
+        """What a prediction problem would cost without learning.
+
+        - `constant`: the best constant prediction, whose fall to zero is collapse.
+        - `copy`: repeating the nearest visible patch.
+        """
+        target = self.target(views.target)
+        s_y = wanted(target, views)
+        constant = target.mean(0, keepdim=True).expand_as(target)
+        return {
+            "constant": self.distance(wanted(constant, views), s_y).item(),
+            "copy": self.distance(nearest_visible(self, views), s_y).item(),
+        }
+
     def imagine(
         self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B N D"]:
-        """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a)."""
+        """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a).
+
+        Raises:
+            ForetellError: the predictor was never trained.
+        """
+        self.require_predictor()
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+
+    def require_predictor(self) -> None:
+        """Raise ForetellError unless the predictor was trained: what puts a model to work asks first."""
+        if self.untrained == "predictor":
+            raise ForetellError(
+                "this model's predictor was never trained, as its weights hold an encoder only: what needs no "
+                "predictor works (encode, target, probes); train one first for the rest"
+            )
+
+
+def wanted(s_y: Float[Tensor, "_ N D"], views: Views) -> Float[Tensor, "B M L D"]:
+    """The latents to predict, of all of y; each y serves as many contexts as there are."""
+    R = len(views.context) // len(s_y)
+    return take(s_y.expand(R, *s_y.shape).flatten(0, 1), views.target_index)
+
+
+def as_jepa(model: Method, purpose: str) -> JEPA:
+    """The model, if it is a JEPA.
+
+    Raises:
+        ForetellError: it has no predictor between patches; `purpose` says what that is needed for.
+    """
+    if isinstance(model, JEPA):
+        return model
+    raise ForetellError(
+        f"{purpose} needs a model that predicts patch latents, such as an I-JEPA or an image world model; "
+        f"{type(model).__name__} does not"
+    )
+
+
+def nearest_visible(model: JEPA, views: Views) -> Tensor:
+    """Copy the source: for each target patch the target encoder's latent of x at the nearest visible patch.
+
+    Returns:
+        [B, M, L, D], comparable with a prediction.
+    """
+    grid = model.context_encoder.grid(views.context)
+    axes = torch.meshgrid(*(torch.arange(float(n), device=views.context.device) for n in grid), indexing="ij")
+    place = torch.stack([axis.flatten() for axis in axes], 1).expand(len(views.context), -1, -1)  # [B, N, axes]
+    asked, seen = take(place, views.target_index.flatten(1)), take(place, views.context_index)
+    nearest = views.context_index.gather(1, torch.cdist(asked, seen).argmin(-1))
+    return take(model.target(views.context), nearest.unflatten(1, views.target_index.shape[1:]))

@@ -19,19 +19,22 @@ class Views:
 
     context: Float[Tensor, "B C ..."]
     """x [B, C, (T,) H, W] in [0, 1]: what the context encoder sees."""
-    target: Float[Tensor, "B C ..."]
-    """y [B, C, (T,) H, W] in [0, 1]: what the target encoder sees."""
+    target: Float[Tensor, "_ C ..."]
+    """y [B/R, C, (T,) H, W] in [0, 1]: what the target encoder sees. Where each y has R contexts, x runs through all of
+    y R times."""
     context_index: Int[Tensor, "B K"]
     """The visible patches of x."""
     target_index: Int[Tensor, "B M L"]
     """The patches of y to predict, in M blocks of L."""
     action: Float[Tensor, "B A"] | None = None
     """a: how y came from x. None where the method has no actions."""
+    chance: torch.Generator | None = None
+    """Where a predictor that draws while it predicts takes its numbers from; None where it should not draw."""
 
     def to(self, device: torch.device | str) -> Views:
         """The same problem on another device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: t.to(device) for name, t in tensors.items() if t is not None})
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: t.to(device) for name, t in values.items() if isinstance(t, Tensor)})
 
 
 def take(x: Shaped[Tensor, "B N D"], index: Int[Tensor, "B *some"]) -> Shaped[Tensor, "B *some D"]:

@@ -203,6 +203,12 @@ class TestModels:
         config = IJEPAConfig(encoder=ViTConfig(image_size=16, patch_size=4, width=24, depth=1, heads=2))
         assert mrr(IJEPA(config), images(3)) is None
 
+
+def test_a_predictor_that_official_weights_came_without_is_not_ranked(images, world_model):
+    model = world_model()
+    model.untrained = "predictor"
+    assert mrr(model, images(3)) is None
+
     def test_refuses_no_photographs_and_a_model_that_diverged(self, images, world_model):
         model = world_model()
         with pytest.raises(ForetellError, match="no photographs"):

@@ -9,7 +9,7 @@ import torch
 import foretell
 from foretell import hub
 from foretell.errors import ForetellError
-from foretell.hub.files import from_config, read_weights, to_config, write_weights
+from foretell.hub.files import brief, from_config, read_weights, to_config, write_weights
 from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig, IWMConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
@@ -113,8 +113,8 @@ class Bomb:
         return (pytest.fail, ("a file ran code",))
 
 
-@pytest.mark.parametrize("write", [lambda p: p.write_bytes(pickle.dumps(Bomb())), lambda p: torch.save({"a": 1}, p)])
-def test_a_pickle_is_never_opened(saved, write):
+@pytest.mark.parametrize("write", [lambda p: p.write_bytes(pickle.dumps(Bomb())), lambda p: torch.save(Bomb(), p)])
+def test_a_pickle_runs_no_code(saved, write):
     write(saved / "model.safetensors")
     with pytest.raises(ForetellError, match="could run code"):
         foretell.load(saved)
@@ -151,6 +151,22 @@ def test_a_full_disk_keeps_what_was_there(saved, monkeypatch):
         hub.save(MODELS[0], saved)
     assert (saved / "model.safetensors").read_bytes() == before
     assert sorted(p.name for p in saved.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+def test_an_account_names_everything_in_few_words():
+    names = [f"blocks.{n}.norm1.bias" for n in (0, 1, 2, 5)] + ["norm.weight", "mix.4.bias"]
+    assert brief(names) == "blocks.0–2|5.norm1.bias, mix.4.bias, norm.weight"
+
+
+def test_checkpoints_and_lone_weights_load_by_their_own_paths(saved, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (saved / "config.json").replace(tmp_path / "config.json")
+    tensors = {f"model.{name}": t for name, t in MODELS[0].state_dict().items()} | {"optimizer.a|b": torch.zeros(1)}
+    write_weights(tmp_path / "checkpoints" / "step-00000001.safetensors", tensors, {"step": "1"})
+    loaded = foretell.load(tmp_path / "checkpoints" / "step-00000001.safetensors")
+    assert torch.equal(loaded.predictor.embed.weight, MODELS[0].predictor.embed.weight)
+    with pytest.raises(ForetellError, match=r"config\.json is missing"):
+        foretell.load(saved / "model.safetensors")
 
 
 def test_weights_keep_names_types_and_values(tmp_path):

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.methods import METHODS
 
 
@@ -14,7 +14,7 @@ def test_a_method_is_built_from_a_frozen_configuration_whose_defaults_work(name)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.encoder = None
     model = build(config)
-    assert isinstance(model, JEPA)
+    assert isinstance(model, Method)
     assert model.config is config
 
 

@@ -1,9 +1,10 @@
+from itertools import combinations
 from math import cos, sin
 
 import pytest
 import torch
 
-from foretell.nn.positions import sincos
+from foretell.nn.positions import Positions, resize, sincos
 
 
 def test_two_by_two_by_hand():
@@ -32,3 +33,35 @@ def test_places_follow_raster_order():
     assert torch.equal(table[..., :8], table[:1, :1, :, :8].expand(3, 4, 5, 8))  # columns
     assert torch.equal(table[..., 8:16], table[:1, :, :1, 8:16].expand(3, 4, 5, 8))  # rows
     assert torch.equal(table[..., 16:], table[:, :1, :1, 16:].expand(3, 4, 5, 8))  # tubelets
+
+
+def test_computed_resized_and_learned_positions_agree_on_nothing_but_their_shapes():
+    kinds = {kind: Positions(kind, 24, (4, 4)) for kind in ("sincos", "resized", "learned")}
+    assert torch.equal(kinds["sincos"]((4, 4)), kinds["resized"]((4, 4)))
+    assert [len(list(p.parameters())) for p in kinds.values()] == [0, 0, 1]
+    for one, other in combinations(kinds.values(), 2):
+        assert one((6, 5)).shape == other((6, 5)).shape == (30, 24)
+        assert not torch.allclose(one((6, 5)), other((6, 5)), atol=1e-3)
+
+
+def test_resizing_keeps_a_constant_field_its_corners_apart_and_its_own_grid_untouched():
+    table = torch.randn(12, 8)
+    assert resize(table, (3, 4), (3, 4)) is table
+    torch.testing.assert_close(resize(torch.ones(12, 8), (3, 4), (7, 5)), torch.ones(35, 8))
+    rows = torch.arange(3.0).repeat_interleave(4).unsqueeze(1)  # a field that grows from row to row only
+    resized = resize(rows, (3, 4), (6, 4)).view(6, 4)
+    assert torch.equal(resized, resized[:, :1].expand(6, 4))
+    assert (resized[1:, 0] > resized[:-1, 0]).all()
+    assert resize(torch.ones(24, 8), (2, 3, 4), (4, 3, 4)).shape == (48, 8)
+
+
+def test_learned_positions_learn_on_every_grid_and_are_saved():
+    positions = Positions("learned", 8, (2, 2))
+    positions((3, 3)).square().sum().backward()
+    assert positions.table.grad.abs().min() > 0
+    assert list(positions.state_dict()) == ["table"]
+
+
+def test_a_table_needs_its_grid():
+    with pytest.raises(ValueError, match="training grid"):
+        Positions("learned", 8)

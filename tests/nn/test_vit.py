@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -109,3 +111,19 @@ def test_the_patch_embedding_is_as_loud_as_the_positions():
     vit = ViT(ViTConfig())
     fan_in, fan_out = 3 * 8 * 8, 192
     assert vit.patch_embed.weight.std().item() == pytest.approx((2 / (fan_in + fan_out)) ** 0.5, rel=0.02)
+
+
+def test_options_of_official_encoders_take_effect():
+    config = replace(TINY, mlp_ratio=48 / 11, eps=1e-3, qkv_bias=False, positions="learned")
+    vit = ViT(config)
+    assert {module.eps for module in vit.modules() if isinstance(module, torch.nn.LayerNorm)} == {1e-3}
+    assert vit.blocks[0].mlp.fc1.out_features == 52  # 12 · 48 / 11 = 52.4
+    assert not [name for name in vit.state_dict() if "qkv.bias" in name]
+    assert vit.state_dict()["positions.table"].shape == (16, 12)
+    x = torch.rand(2, 3, 24, 16)
+    assert vit(x).shape == (2, 24, 12)
+    torch.testing.assert_close(vit.blocks[0](vit(x), 3), vit.blocks[0](vit(x))[:, :3])
+
+
+def test_the_hidden_width_of_the_giant_is_exact():
+    assert Block(1408 // 8, 1, 48 / 11).mlp.fc1.out_features == 768  # 6144 at full width

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
+from foretell.jepa import nearest_visible
 from foretell.methods import IJEPA, IWM, IJEPAConfig
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer, batch_index, generator, precision, read, schedule
-from foretell.train.monitors import Collapsed, Monitors, nearest_visible
+from foretell.train.monitors import Collapsed, Monitors
 from foretell.train.world import World
 from foretell.views import take
 

@@ -12,7 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 import foretell
+from foretell.errors import ForetellError
+from foretell.hub.files import to_config
+from foretell.methods import IJEPA, IJEPAConfig
 from foretell.train.loop import read
+from foretell.train.run import _record
+from foretell.train.world import enter
 
 from .conftest import FLAGS
 
@@ -120,6 +125,17 @@ def test_settings_of_a_resumed_run_are_kept(photos, whole):
     done = subprocess.run(bad, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "train.lr is 0.001, but 0.5 was asked for" in done.stderr
+
+
+def test_a_run_begun_before_a_setting_existed_is_resumed_with_its_default(tmp_path):
+    settings = to_config(IJEPA(IJEPAConfig()))
+    older = json.loads(json.dumps(settings))
+    del older["model"]["encoder"]["positions"]
+    (tmp_path / "config.json").write_text(json.dumps(older))
+    _record(tmp_path, settings, enter("cpu"))
+    settings["model"]["encoder"]["positions"] = "learned"
+    with pytest.raises(ForetellError, match=r"encoder\.positions is 'sincos', but 'learned' was asked for"):
+        _record(tmp_path, settings, enter("cpu"))
 
 
 def test_a_finished_run_is_not_overwritten(photos, whole):

@@ -1,30 +1,39 @@
-"""Photographs from folders, parquet files, torchvision and scikit-image, decoded once into a cached array.
+"""Photographs from folders, parquet files, torchvision and scikit-image, and clips from video files or made of
+scenes with physics, decoded once into a cached array.
 
     images = load("path/to/photos", size=64)
     train, test = train_test("photographs", size=32)
     batch = train.take([0, 1, 2])            # uint8 [3, 3, 32, 32]
 
-Read on in this order: images, source, then a kind of source (folder, parquet, torchvision_sets, photographs),
-decode, cache.
+    videos = load_videos("path/to/videos", size=64, frames=16, fps=8)
+    batch = videos.take([0, 1, 2])           # uint8 [3, 3, 16, 64, 64]
+
+Read on in this order: images, source, then a kind of source (folder, parquet, torchvision_sets, photographs,
+video_list, scenes), decode, video, cache.
 """
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from foretell.errors import ForetellError
 
 from . import cache, folder, parquet, photographs, torchvision_sets
-from .images import Images, Skipped
+from .images import Images, Kind, Pictures, Skipped, Videos
 from .source import Splits, file_at, files_below
 
-__all__ = ["Images", "Skipped", "load", "train_test"]
+if TYPE_CHECKING:
+    from .video import Cut
+
+__all__ = ["Images", "Pictures", "Skipped", "Videos", "load", "load_videos", "train_test", "train_test_videos"]
 
 _EXPECTED = (
     "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
     "for the bundled ones"
 )
+_EXPECTED_VIDEOS = "expected a folder of videos, a list of them (.csv, 'path label' a line), a video file, or scenes"
 
 
 def load(
@@ -53,16 +62,61 @@ def load(
     Raises ForetellError: nothing at `spec`, or not of these kinds; no usable image; no such split; no room
     for the cache.
     """
+    return _load(spec, _find(spec, size, seed), cache.images(size), split, cache_dir, progress)
+
+
+def load_videos(
+    spec: str | Path,
+    size: int,
+    *,
+    frames: int = 16,
+    fps: float | None = None,
+    stride: int = 1,
+    clips: int = 1,
+    split: str | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Videos:
+    """One split of a set of videos as clips, decoded to `size` × `size`: the shorter side resized, the centre kept.
+
+    spec: a folder of videos (class folders and splits as for `load`), a list of them (.csv, .tsv or .txt, a path and
+        perhaps a label a line), one video file, or `scenes` for clips made here (`scenes:20000` for so many).
+    frames: T, of a clip.
+    fps: frames a second after resampling by time stamps; None takes the frames as they come.
+    stride: of these, every so many make the clip: V-JEPA takes 16 frames with stride 4 of 30 a second.
+    clips: of a video at most, spread from its beginning to its end; one comes from the middle.
+    split, cache_dir, progress: as for `load`; a cache holds 3·frames·size² bytes a clip.
+    seed: draws the scenes; other sources are read as they are.
+
+    Videos that give no clip (not a video, no picture in it, too short, damaged) are left out and listed in
+    `skipped`; of a video that was cut short, or is damaged in places, the clips that are whole are kept.
+
+    Raises ForetellError: as `load`; a number is out of range.
+    """
+    from . import video
+
+    form = video.videos(cut := video.Cut(size, frames, fps, stride, clips))
+    return _load(spec, _find_videos(spec, cut, seed), form, split, cache_dir, progress)
+
+
+def _load(
+    spec: str | Path,
+    splits: Splits,
+    form: cache.Form[Kind],
+    split: str | None,
+    cache_dir: Path | None,
+    progress: bool,
+) -> Kind:
     if split not in (None, "train", "test"):
         raise ForetellError(f"split: found {split!r}; expected 'train' or 'test'.")
-    splits = _find(spec, size, seed)
     if split == "test" and "test" not in splits:
         raise ForetellError(
             f"{spec}: names no test split; expected test or valid beside train in the names of its folders "
             "or files; train_test divides any data."
         )
     source = splits["test"] if split == "test" else splits.get("train") or splits["all"]
-    return cache.cached(source, size, _cache_folder(cache_dir), progress)
+    return cache.cached(source, form, _cache_folder(cache_dir), progress)
 
 
 def train_test(
@@ -73,21 +127,48 @@ def train_test(
     The named splits where there are two (train with test, else train with valid). Otherwise every fifth image
     is for testing, of each class where there are labels; `seed` draws which. At least two images are needed.
     """
-    splits = _find(spec, size, seed)
+    return _train_test(spec, _find(spec, size, seed), cache.images(size), seed, cache_dir, progress)
+
+
+def train_test_videos(
+    spec: str | Path,
+    size: int,
+    *,
+    frames: int = 16,
+    fps: float | None = None,
+    stride: int = 1,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> tuple[Videos, Videos]:
+    """The clips to learn from and those to test on: `load_videos` divided as by `train_test`.
+
+    One clip a video, so that no video is on both sides.
+    """
+    from . import video
+
+    form = video.videos(cut := video.Cut(size, frames, fps, stride))
+    return _train_test(spec, _find_videos(spec, cut, seed), form, seed, cache_dir, progress)
+
+
+def _train_test(
+    spec: str | Path, splits: Splits, form: cache.Form[Kind], seed: int, cache_dir: Path | None, progress: bool
+) -> tuple[Kind, Kind]:
     train, *test = [
-        cache.cached(splits[split], size, _cache_folder(cache_dir), progress)
+        cache.cached(splits[split], form, _cache_folder(cache_dir), progress)
         for split in ("train", "all", "test")
         if split in splits
     ]
     if test:
         return train, test[0]
     if len(train) < 2:
-        raise ForetellError(f"{spec}: found one usable image; expected two or more, to train and to test.")
+        what = form.what.removesuffix("s")
+        raise ForetellError(f"{spec}: found one usable {what}; expected two or more, to train and to test.")
     held_out = _held_out(train, seed)
     return train.subset(~held_out), train.subset(held_out)
 
 
-def _held_out(images: Images, seed: int) -> torch.Tensor:
+def _held_out(images: Pictures, seed: int) -> torch.Tensor:
     """A mask [N], true for every fifth image in an order shuffled by `seed` and sorted by class."""
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     if images.labels is not None:
@@ -114,6 +195,21 @@ def _find(spec: str | Path, size: int, seed: int) -> Splits:
         return parquet.find(root, [file_at(root)])
     found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
     raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED}.")
+
+
+def _find_videos(spec: str | Path, cut: "Cut", seed: int) -> Splits:
+    if str(spec).split(":")[0] == "scenes" and not isinstance(spec, Path):
+        from .scenes import source
+
+        return source.find(str(spec), cut, seed)
+    from . import video, video_list
+
+    root = Path(os.path.realpath(os.path.expanduser(spec)))
+    if str(spec) and os.path.isdir(root):
+        return folder.find(root, files_below(root), video.ENDINGS)
+    if str(spec) and os.path.isfile(root):
+        return video_list.find(root) if root.suffix.lower() in video_list.LISTS else video.find(root)
+    raise ForetellError(f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}; {_EXPECTED_VIDEOS}.")
 
 
 def _cache_folder(folder: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""Decoded pixels on disk, so that images are decoded once.
+"""Decoded pixels on disk, so that images and videos are decoded once.
 
 A cache is a folder of `pixels.npy`, `labels.npy` and `about.json`, named by what it was made of. It is
 written under another name and renamed when whole: whatever stops the work, a cache that has its name is
@@ -13,10 +13,12 @@ import re
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic
 
 import filelock
 import numpy as np
@@ -25,8 +27,8 @@ from numpy.lib import format as npy
 
 from foretell.errors import ForetellError
 
-from .decode import decode_all
-from .images import Images, Skipped
+from .decode import Decoded, Item, decode_all
+from .images import Images, Kind, Skipped
 from .source import Contents, Source
 
 VERSION = 1  # raise it when the layout changes, or decoding: old caches are then left alone
@@ -38,33 +40,61 @@ def default_folder() -> Path:
     return Path(os.environ.get("FORETELL_CACHE") or "~/.cache/foretell").expanduser()
 
 
-def cached(source: Source, size: int, folder: Path, progress: bool) -> Images:
-    """The images of `source` at `size` from their cache in `folder`, which is made first if it is missing."""
-    fingerprint = hashlib.sha256(f"{VERSION} {size} {source.identity}".encode()).hexdigest()[:32]
+@dataclass(frozen=True)
+class Form(Generic[Kind]):
+    """What is kept of a source's items.
+
+    what: "images", for messages.
+    kind: `Images` or `Videos`.
+    shape: of one in the array.
+    key: tells forms apart.
+    decode: makes arrays of items.
+    each: at most so many come of one item.
+    """
+
+    what: str
+    kind: type[Kind]
+    shape: tuple[int, ...]
+    key: str
+    decode: Callable[[Iterable[Item]], Generator[Decoded, None, None]]
+    each: int = 1
+
+
+def images(size: int) -> Form[Images]:
+    """Photographs, `size` × `size`."""
+    return Form("images", Images, (3, size, size), str(size), lambda items: decode_all(items, size))
+
+
+def cached(source: Source, form: Form[Kind], folder: Path, progress: bool) -> Kind:
+    """What is in `source`, from its cache in `folder`, which is made first if it is missing."""
+    fingerprint = hashlib.sha256(f"{VERSION} {form.key} {source.identity}".encode()).hexdigest()[:32]
     slug = re.sub(r"\W+", "-", source.name).strip("-").lower()[:40]
-    home = folder / f"{slug}-{size}-{fingerprint}"
-    if (images := _open(home, fingerprint)) is not None:
-        return images
+    home = folder / f"{slug}-{form.shape[-1]}-{fingerprint}"
+    if (found := _open(home, fingerprint, form.kind)) is not None:
+        return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / f".{home.name}.lock", progress):
-            if (images := _open(home, fingerprint)) is not None:  # another process built it meanwhile
-                return images
-            _build(source, size, home, progress)
+            # another process may have built it meanwhile
+            if (found := _open(home, fingerprint, form.kind)) is not None:
+                return found
+            _build(source, form, home, progress)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ForetellError(f"{folder}: the disk filled up while caching {source.name}. {_ELSEWHERE}") from error
-        raise ForetellError(f"{folder}: cannot cache images here ({error.strerror or error}). {_ELSEWHERE}") from error
-    images = _open(home, fingerprint)
-    if images is None:
+        raise ForetellError(
+            f"{folder}: cannot cache {form.what} here ({error.strerror or error}). {_ELSEWHERE}"
+        ) from error
+    found = _open(home, fingerprint, form.kind)
+    if found is None:
         raise ForetellError(f"{home}: this cache vanished while it was made; run again.")
-    return images
+    return found
 
 
 _ELSEWHERE = "Set FORETELL_CACHE to a folder on a disk that is writable and has room."
 
 
-def _open(home: Path, fingerprint: str) -> Images | None:
+def _open(home: Path, fingerprint: str, kind: type[Kind]) -> Kind | None:
     """The cache in `home`, None where there is none or it is damaged."""
     try:
         about = json.loads((home / "about.json").read_text())
@@ -73,47 +103,47 @@ def _open(home: Path, fingerprint: str) -> Images | None:
     except (OSError, ValueError, KeyError):
         return None
     skipped = tuple(Skipped(*each) for each in about["skipped"])
-    return Images(pixels, labels, tuple(about["classes"]), skipped, fingerprint)
+    return kind(pixels, labels, tuple(about["classes"]), skipped, fingerprint)
 
 
-def _build(source: Source, size: int, home: Path, progress: bool) -> None:
+def _build(source: Source, form: Form[Kind], home: Path, progress: bool) -> None:
     contents = source.read()
-    _check_space(home.parent, contents.count, size, source.name)
+    _check_space(home.parent, contents.count, form, source.name)
     part = home.with_name(f".{home.name}.{uuid.uuid4().hex}.part")
     try:
         part.mkdir()
-        _write(source.name, contents, size, part, progress)
-        if home.exists() and _open(home, "") is None:  # damaged
+        _write(source.name, contents, form, part, progress)
+        if home.exists() and _open(home, "", form.kind) is None:  # damaged
             shutil.rmtree(home)
         try:
             part.rename(home)
         except OSError:
-            if _open(home, "") is None:  # else another process was faster, where no lock could hold it
+            if _open(home, "", form.kind) is None:  # else another process was faster, where no lock could hold it
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(name: str, contents: Contents, size: int, part: Path, progress: bool) -> None:
+def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress: bool) -> None:
     labels: list[int | None] = []
     skipped: list[Skipped] = []
     # Written as a file, not through a map: on a full disk a write raises, a map kills the process.
     with (
         open(part / "pixels.npy", "wb") as file,
-        _bar(name, contents.count, progress) as advance,
-        closing(decode_all(contents.items, size)) as chunks,
+        _bar(name, contents.count, form.what, progress) as advance,
+        closing(form.decode(contents.items)) as chunks,
     ):
-        _write_header(file, contents.count, size)
+        _write_header(file, contents.count * form.each, form.shape)
         for decoded in chunks:
             file.write(decoded.pixels.data)
             labels += decoded.labels
             skipped += decoded.skipped
-            advance(len(decoded.labels) + len(decoded.skipped))
+            advance(decoded.items)
         if not labels:
             said = "; ".join(f"{each.name}: {each.reason}" for each in skipped[:3]) or "it is empty"
-            raise ForetellError(f"{name}: no usable image among {len(skipped)} ({said}).")
+            raise ForetellError(f"{name}: no usable {form.what.removesuffix('s')} among {len(skipped)} ({said}).")
         file.seek(0)
-        _write_header(file, len(labels), size)
+        _write_header(file, len(labels), form.shape)
         file.flush()
         os.fsync(file.fileno())  # before the rename, so that a power cut cannot leave a named cache without its data
     known = [label for label in labels if label is not None]
@@ -121,20 +151,20 @@ def _write(name: str, contents: Contents, size: int, part: Path, progress: bool)
     if labelled:
         np.save(part / "labels.npy", np.array(known, np.int64))
     classes = (contents.classes or tuple(map(str, range(max(known) + 1)))) if labelled else ()
-    about = {"source": name, "size": size, "labels": labelled, "classes": classes, "skipped": skipped}
+    about = {"source": name, "size": form.shape[-1], "labels": labelled, "classes": classes, "skipped": skipped}
     (part / "about.json").write_text(json.dumps(about, indent=1))
 
 
-def _write_header(file: BinaryIO, count: int, size: int) -> None:
+def _write_header(file: BinaryIO, count: int, shape: tuple[int, ...]) -> None:
     """As long for every `count`: numpy pads the header so that arrays can grow."""
-    npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (count, 3, size, size)})
+    npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)})
 
 
-def _check_space(folder: Path, count: int, size: int, name: str) -> None:
-    need, free = count * 3 * size * size, shutil.disk_usage(folder).free
+def _check_space(folder: Path, count: int, form: Form[Kind], name: str) -> None:
+    size, need, free = form.shape[-1], count * form.each * prod(form.shape), shutil.disk_usage(folder).free
     if need + SPARE > free:
         raise ForetellError(
-            f"{folder}: caching {count} images of {name} at {size} × {size} needs {need / 1e9:.1f} GB, "
+            f"{folder}: caching {count} {form.what} of {name} at {size} × {size} needs {need / 1e9:.1f} GB, "
             f"{free / 1e9:.1f} GB are free. {_ELSEWHERE}"
         )
 
@@ -147,7 +177,7 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         if progress:
-            print("Another process is caching these images; waiting for it.", file=sys.stderr)
+            print("Another process is caching this data; waiting for it.", file=sys.stderr)
         lock.acquire()
     except NotImplementedError:
         yield
@@ -161,7 +191,7 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(name: str, count: int, progress: bool) -> Iterator[Callable[[int], None]]:
+def _bar(name: str, count: int, what: str, progress: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, one line elsewhere, nothing without `progress`; to be called with images done."""
     if not progress:
         yield lambda _: None
@@ -172,7 +202,7 @@ def _bar(name: str, count: int, progress: bool) -> Iterator[Callable[[int], None
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        print(f"Decoding {count} images of {name} once, to cache them.", file=sys.stderr)
+        print(f"Decoding {count} {what} of {name} once, to cache them.", file=sys.stderr)
         yield lambda _: None
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

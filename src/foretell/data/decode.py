@@ -22,7 +22,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from .images import Skipped
 
-Raw: TypeAlias = Path | bytes | Image.Image
+Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
 
 MAX_PIXELS = 200_000_000
 # What lies behind transparent pixels is unknown. Black would swallow dark subjects and white bright ones;
@@ -34,13 +34,13 @@ CHUNK = 32  # images a thread takes at once: thumbnails decode in 0.1 ms, no mor
 
 
 class Unusable(Exception):
-    """An image that cannot be used; the message is the reason."""
+    """An image or a video that cannot be used; the message is the reason."""
 
 
 class Item(NamedTuple):
-    """One image of a source: its name for messages, and how to get it with its label.
+    """One image or video of a source: its name for messages, and how to get it with its label.
 
-    `read` runs in a thread; whatever it raises becomes the reason to skip the image.
+    `read` runs in a thread; whatever it raises becomes the reason to skip it.
     """
 
     name: str
@@ -48,11 +48,13 @@ class Item(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A run of images: pixels uint8 [n, 3, size, size], their n labels, and what was skipped among them."""
+    """A run of images or clips: pixels uint8 [n, ...], their n labels, and what was skipped among them."""
 
     pixels: np.ndarray
     labels: list[int | None]
     skipped: list[Skipped]
+    items: int
+    """How many items these came of."""
 
 
 def decode(raw: Raw, size: int) -> np.ndarray:
@@ -70,12 +72,20 @@ def decode(raw: Raw, size: int) -> np.ndarray:
 
 def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, None]:
     """All images in their order, decoded by one thread a core; memory holds a few chunks at a time."""
+    with quiet_pillow():
+        yield from in_threads(items, lambda chunk: _decode_chunk(chunk, size), CHUNK)
+
+
+def in_threads(
+    items: Iterable[Item], decode_chunk: Callable[[list[Item]], Decoded], count: int
+) -> Generator[Decoded, None, None]:
+    """What `decode_chunk` makes of all items, `count` at a time, in their order, by one thread a core."""
     threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
     items, pending = iter(items), deque[Future[Decoded]]()
-    with quiet_pillow(), ThreadPoolExecutor(threads, "decode") as pool:
+    with ThreadPoolExecutor(threads, "decode") as pool:
         try:
-            while chunk := list(islice(items, CHUNK)):
-                pending.append(pool.submit(_decode_chunk, chunk, size))
+            while chunk := list(islice(items, count)):
+                pending.append(pool.submit(decode_chunk, chunk))
                 if len(pending) > 2 * threads:
                     yield pending.popleft().result()
             while pending:
@@ -92,20 +102,22 @@ def _decode_chunk(items: list[Item], size: int) -> Decoded:
             pixels[len(labels)] = _decode(raw, size)
             labels.append(label)
         except Exception as error:  # from a source's reader, too: one bad image never stops the others
-            skipped.append(Skipped(item.name, _reason(error)))
-    return Decoded(pixels[: len(labels)], labels, skipped)
+            skipped.append(Skipped(item.name, reason(error)))
+    return Decoded(pixels[: len(labels)], labels, skipped, len(items))
 
 
 def _decode(raw: Raw, size: int) -> np.ndarray:
     try:
         if isinstance(raw, Image.Image):
             return _square(raw, size)
+        if isinstance(raw, np.ndarray):
+            raise Unusable("not an image")
         if not (len(raw) if isinstance(raw, bytes) else raw.stat().st_size):
             raise Unusable("empty file")
         with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats()) as image:
             return _square(image, size)
     except Exception as error:  # Pillow's plugins raise whatever their parsing stumbles over
-        raise Unusable(_reason(error)) from error
+        raise Unusable(reason(error)) from error
 
 
 def _square(image: Image.Image, size: int) -> np.ndarray:
@@ -158,7 +170,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     return np.rint(values * (255 / top)).astype(np.uint8)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """A short phrase for a person, without the machine's own names for things."""
     match error:
         case Unusable():

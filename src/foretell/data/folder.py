@@ -1,4 +1,4 @@
-"""A folder of images, in class folders or not, with `train/` and `test/` above them or not."""
+"""A folder of images or videos, in class folders or not, with `train/` and `test/` above them or not."""
 
 import os
 from collections import Counter
@@ -11,12 +11,12 @@ from foretell.errors import ForetellError
 from .decode import Item
 from .source import EVALUATION, Contents, File, Source, Splits, identity, named_splits
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
 
 
-def find(root: Path, files: list[File]) -> Splits:
-    """The splits of a folder; `files` are all below it. Raises ForetellError where none is an image."""
-    files = [file for file in files if _ending(file) in ENDINGS] or _fail(root, files)
+def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS) -> Splits:
+    """The splits of a folder; `files` are all below it. Raises ForetellError where none has one of the endings."""
+    files = [file for file in files if _ending(file) in endings] or _fail(root, files, endings)
     tops = [file.path.split("/")[0].lower() if "/" in file.path else "" for file in files]
     named = named_splits(tops)
     # `train` alone is a split only if there is nothing else: beside `car` and `plane` it is a class.
@@ -60,9 +60,10 @@ def _ending(file: File) -> str:
     return os.path.splitext(file.path)[1].lower()
 
 
-def _fail(root: Path, files: list[File]) -> list[File]:
+def _fail(root: Path, files: list[File], endings: frozenset[str]) -> list[File]:
     kinds = ", ".join(f"{n} {ending or 'without ending'}" for ending, n in Counter(map(_ending, files)).most_common(3))
+    what, more = ("image", ", or parquet files with an image column") if endings is ENDINGS else ("video", "")
     raise ForetellError(
-        f"{root}: no image in this folder ({f'found {kinds}' if files else 'it holds no file at all'}); "
-        f"expected files that end in {' '.join(sorted(ENDINGS))}, or parquet files with an image column."
+        f"{root}: no {what} in this folder ({f'found {kinds}' if files else 'it holds no file at all'}); "
+        f"expected files that end in {' '.join(sorted(endings))}{more}."
     )

@@ -1,9 +1,9 @@
-"""What every source becomes: decoded photographs in one array, ready to index."""
+"""What every source becomes: decoded photographs or clips in one array, ready to index."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -13,20 +13,20 @@ Index: TypeAlias = Tensor | np.ndarray | Sequence[int]
 
 
 class Skipped(NamedTuple):
-    """An image that could not be used, and why."""
+    """An image or a video that could not be used, and why."""
 
     name: str
     reason: str
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
-    """Decoded photographs, ready to index.
+class Pictures:
+    """Decoded pictures with what is known of them; `Images` and `Videos` say of which shape.
 
-    pixels: uint8 [R, 3, size, size] in 0..255, usually a read-only memory map.
+    pixels: uint8 [R, ...] in 0..255, usually a read-only memory map.
     labels: int64 [N], or None where the source has no labels.
     classes: names of the classes, `classes[label]`; () without labels.
-    skipped: every image of the source that could not be used, with the reason.
+    skipped: every file of the source that could not be used, with the reason.
     fingerprint: identifies this exact data: source, size and selection.
     rows: int64 [N], the rows of `pixels` that make up this selection; None means all of them, N = R.
         Read through `take`, which knows about them.
@@ -43,24 +43,42 @@ class Images:
         return len(self.pixels) if self.rows is None else len(self.rows)
 
     def take(self, index: Index) -> Tensor:
-        """The images at `index` (integers, or a boolean mask of length N): uint8 [B, 3, size, size], a copy.
+        """What is at `index` (integers, or a boolean mask of length N): uint8 [B, ...], a copy.
 
         Raises IndexError outside -N..N-1.
         """
         index = _positions(index, len(self))
         return torch.from_numpy(np.take(self.pixels, index if self.rows is None else self.rows[index], axis=0))
 
-    def subset(self, index: Index) -> "Images":
-        """The images at `index` in that order, with their labels. Shares the memory map; copies no pixel."""
+    def subset(self: "Kind", index: Index) -> "Kind":
+        """What is at `index` in that order, with labels. Shares the memory map; copies no pixel."""
         index = _positions(index, len(self))
-        return Images(
-            pixels=self.pixels,
+        return replace(
+            self,
             labels=None if self.labels is None else self.labels[torch.from_numpy(index)],
-            classes=self.classes,
-            skipped=self.skipped,
             fingerprint=hashlib.sha256(self.fingerprint.encode() + index.tobytes()).hexdigest()[:32],
             rows=index if self.rows is None else self.rows[index],
         )
+
+
+Kind = TypeVar("Kind", bound=Pictures)
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Pictures):
+    """Decoded photographs, ready to index: `pixels` is [R, 3, size, size], `take` gives [B, 3, size, size]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Videos(Pictures):
+    """Decoded clips, ready to index: `pixels` is [R, T, 3, size, size], a clip after the other."""
+
+    def take(self, index: Index) -> Tensor:
+        """The clips at `index` as models take them, channels before time: uint8 [B, 3, T, size, size].
+
+        As `Images.take`. The memory lies frame by frame: a view of it, not contiguous.
+        """
+        return super().take(index).transpose(1, 2)
 
 
 def _positions(index: Index, n: int) -> np.ndarray:
@@ -68,8 +86,8 @@ def _positions(index: Index, n: int) -> np.ndarray:
     index = np.asarray(index.cpu() if isinstance(index, Tensor) else index)
     if index.dtype == bool:
         if index.shape != (n,):
-            raise IndexError(f"a mask over {n} images must have shape ({n},), not {index.shape}")
+            raise IndexError(f"a mask over {n} items must have shape ({n},), not {index.shape}")
         return np.flatnonzero(index)
     if len(index) and not np.issubdtype(index.dtype, np.integer):
-        raise IndexError(f"images are indexed by integers or a boolean mask, not {index.dtype}")
+        raise IndexError(f"data is indexed by integers or a boolean mask, not {index.dtype}")
     return np.arange(n)[index.astype(np.int64)]

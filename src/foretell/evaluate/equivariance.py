@@ -24,7 +24,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from foretell.augment import Photometric, to_float
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
@@ -39,7 +39,7 @@ ALL = "all"
 
 def mrr(
     model: JEPA,
-    photographs: Images,
+    photographs: Pictures,
     *,
     bank: int = 256,
     images: int = 64,
@@ -47,6 +47,7 @@ def mrr(
     batch: int = 64,
     seed: int = 0,
     device: Device = None,
+    drawn_from: Photometric | None = None,
     progress: str | None = None,
 ) -> dict[str, Any] | None:
     """Rank a world model's predictions.
@@ -82,10 +83,12 @@ def mrr(
         batch: pictures or predictions at a time. It bounds the memory and does not change what is drawn.
         seed: draws photographs, banks, queries, the fresh predictor and the intervals' resamples.
         device: where to compute; None for where the model is. What is drawn is the same on all.
+        drawn_from: strengths of the banks' jitter; None for the model's own. Among strongly jittered pictures the
+            right one is easier to find, so models of different strengths are compared on the same.
         progress: what to call the work on a progress bar; None for no bar.
 
     Returns:
-        None for a model without actions, else, ready for JSON:
+        None for a model without actions or without a trained predictor, else, ready for JSON:
 
         - `value`, `low`, `high`, `chance`: the MRR, its 95 % interval (bootstrap over images), and chance's.
         - `hits@1`, `hits@5`, `hits@10`: how often the right one is among the k nearest. `intervals` holds
@@ -97,7 +100,7 @@ def mrr(
     Raises:
         ForetellError: no photographs, or latents that are not finite numbers.
     """
-    if model.actions is None:
+    if model.actions is None or model.untrained == "predictor":
         return None
     if not len(photographs):
         raise ForetellError("there are no photographs to rank predictions on")
@@ -106,7 +109,7 @@ def mrr(
     images, queries, few = len(chosen), min(queries, bank), ceil(len(chosen) / 4)
     # at random places, so that nothing that depends on the place alone can look like skill
     asked = torch.rand(images, bank, generator=generator).argsort(1)[:, :queries]
-    banks = _draw(model.actions, images, bank, generator)
+    banks = _draw(drawn_from or model.actions, images, bank, generator)
 
     parameters = model.actions.parameters
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)

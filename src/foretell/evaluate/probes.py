@@ -18,9 +18,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.augment import to_float
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.vit import pool
 from foretell.train.fit import fit
@@ -42,7 +43,7 @@ class Encoded(NamedTuple):
 
 
 @contextmanager
-def evaluating(model: JEPA, device: Device = None) -> Iterator[torch.device]:
+def evaluating(model: Method, device: Device = None) -> Iterator[torch.device]:
     """A model in evaluation mode, on a device (None: where it is), without gradients; afterwards as it was.
 
     Not in inference mode: what is computed here trains probes, and a model that was moved must train again.
@@ -62,7 +63,7 @@ def evaluating(model: JEPA, device: Device = None) -> Iterator[torch.device]:
 
 def encode(
     model: JEPA,
-    images: Images,
+    images: Pictures,
     *,
     keep: int | None = None,
     batch: int = 128,
@@ -95,12 +96,7 @@ def encode(
         network = model.target_encoder if encoder == "target" else model.context_encoder
         chunks = torch.arange(n).split(batch)
         for chunk in watched(chunks, progress):
-            z = network(to_float(images.take(chunk).to(device))).float()
-            if not z.isfinite().all():
-                raise ForetellError(
-                    f"the {encoder} encoder gives latents that are not finite numbers: "
-                    "its training diverged, take an earlier checkpoint"
-                )
+            z = _finite(network(to_float(images.take(chunk).to(device))).float(), f"the {encoder} encoder")
             if chunk[0] == 0:
                 features = torch.empty(n, z.shape[-1])
                 latents = torch.empty(len(index), *z.shape[1:], dtype=torch.float16)
@@ -111,22 +107,48 @@ def encode(
 
 
 def features(
-    model: JEPA, images: Images, *, batch: int = 128, device: Device = None, encoder: Encoder = "target"
+    model: Method, images: Pictures, *, batch: int = 128, device: Device = None, progress: str | None = None
 ) -> Float[Tensor, "n D"]:
-    """The mean over patches of each image's latents, on the CPU. Arguments and errors as of `encode`."""
-    return encode(model, images, keep=0, batch=batch, device=device, encoder=encoder).features
+    """The global embedding of each image, on the CPU; of a JEPA the mean over patches of the target encoder's latents.
+
+    Args:
+        model: any method.
+        images: at a size the encoder takes.
+        batch: images at a time.
+        device: where to compute; None for where the model is.
+        progress: what to call the work on a progress bar; None for no bar.
+
+    Raises:
+        ForetellError: no images, or features that are not finite numbers.
+    """
+    if not len(images):
+        raise ForetellError("there are no images to encode")
+    made = []
+    with evaluating(model, device) as device:
+        for chunk in watched(torch.arange(len(images)).split(batch), progress):
+            z = model.features(to_float(images.take(chunk).to(device))).float()
+            made.append(_finite(z, "the encoder").cpu())
+    return torch.cat(made)
 
 
 def latents(
-    model: JEPA, images: Images, *, batch: int = 128, device: Device = None, encoder: Encoder = "target"
+    model: JEPA, images: Pictures, *, batch: int = 128, device: Device = None, encoder: Encoder = "target"
 ) -> Float16[Tensor, "n N D"]:
     """Each image's patch latents, on the CPU: 2·N·D bytes an image. Arguments and errors as of `encode`."""
     return encode(model, images, batch=batch, device=device, encoder=encoder).latents
 
 
+def _finite(z: Tensor, encoder: str) -> Tensor:
+    if z.isfinite().all():
+        return z
+    raise ForetellError(
+        f"{encoder} gives latents that are not finite numbers: its training diverged, take an earlier checkpoint"
+    )
+
+
 def augmented(
-    model: JEPA,
-    images: Images,
+    model: Method,
+    images: Pictures,
     *,
     objects: int = 512,
     views: int = 8,
@@ -138,10 +160,11 @@ def augmented(
     """Pooled features of several views of some images, as `lidar` wants them.
 
     The views are the targets that the method itself trains on (LiDAR §4.2): random crops for I-JEPA, with
-    their colours jittered for IWM. They are encoded whole, as they are when the features are used.
+    their colours jittered for IWM, one of the two views for a joint-embedding method. They are encoded
+    whole, as they are when the features are used.
 
     Args:
-        model: any JEPA.
+        model: any method.
         images: where the objects are drawn from, at most all of them.
         objects: how many; the rank is below this number, so it should be well above the width.
         views: of each, 2 or more.
@@ -157,7 +180,7 @@ def augmented(
         for chunk in watched(chosen.split(batch), progress):
             pixels = images.take(chunk).to(device)
             targets = (model.views(pixels, generator).target for _ in range(views))
-            made.append(torch.stack([pool(model.target_encoder(y)).float().cpu() for y in targets], 1))
+            made.append(torch.stack([model.features(y).float().cpu() for y in targets], 1))
     return torch.cat(made)
 
 

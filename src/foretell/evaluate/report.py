@@ -10,7 +10,7 @@ from jaxtyping import Int
 from rich.table import Table
 from torch import Tensor
 
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.collapse import lidar, rankme
 from foretell.evaluate.equivariance import HITS, mrr
@@ -21,10 +21,12 @@ from foretell.evaluate.probes import (
     attentive_probe,
     augmented,
     encode,
+    features,
     knn,
     linear_probe,
 )
 from foretell.jepa import JEPA
+from foretell.method import Method, parameters
 
 LATENT_BYTES = 2 * 2**30
 """Memory for the patch latents of each data set. Of a larger one the attentive probe takes a random part."""
@@ -33,9 +35,9 @@ RANKME_IMAGES = 25_600
 
 
 def evaluate(
-    model: JEPA,
-    train: Images,
-    test: Images,
+    model: Method,
+    train: Pictures,
+    test: Pictures,
     *,
     seed: int = 0,
     device: Device = None,
@@ -44,10 +46,10 @@ def evaluate(
     queries: int = 16,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Measure a model in every way there is, its target encoder frozen.
+    """Measure a model in every way there is, frozen.
 
     Args:
-        model: any JEPA; it is left as it was, on its device and in its mode.
+        model: any method; it is left as it was, on its device and in its mode.
         train: what the probes learn from; RankMe and LiDAR are of these too.
         test: what the probes and the predictions are tested on.
         seed: everything drawn comes from it: the same seed, machine and device give the same report.
@@ -61,12 +63,13 @@ def evaluate(
         Plain numbers, ready for JSON:
 
         - `linear`, `attentive`, `knn`: {`value`, `low`, `high`, `chance`}, the accuracy in [0, 1], its 95 %
-            interval (Wilson), and what naming the commonest class would score; None without labels.
+            interval (Wilson), and what naming the commonest class would score; None without labels. `attentive`
+            is None too for a model without patches to attend over.
         - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer
             images.
-        - `mrr`: see `mrr`; None for a model without actions.
+        - `mrr`: see `mrr`; None for a model that has no actions or no trained predictor.
         - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
-        - `model`: `method`, `width`, and the parameters of one `encoder` and of the `predictor`.
+        - `model`: `method`, `width`, and the parameters of what was trained: one `encoder`, the `predictor`.
 
     Raises:
         ForetellError: fewer than two images to learn from or none to test on, a test class that `train` has
@@ -82,23 +85,14 @@ def evaluate(
         return text if progress else None
 
     device = next(model.parameters()).device if device is None else torch.device(device)
-    grid = model.context_encoder.grid(train.take([0]))
-    keep = LATENT_BYTES // (2 * prod(grid) * model.context_encoder.width) if labels else 0
     common: dict[str, Any] = {"seed": seed, "device": device}
-    learn = encode(model, train, keep=keep, progress=bar("Encoding the training images"), **common)
-    ask = encode(model, test, keep=keep, progress=bar("Encoding the test images"), **common)
+    learn = _encode(model, train, labels is not None, seed, device, bar("Encoding the training images"))
+    ask = _encode(model, test, labels is not None, seed, device, bar("Encoding the test images"))
     views = augmented(model, train, progress=bar("Encoding several views of images"), **common)
     some = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:RANKME_IMAGES]
     used = learn.features[some]
-    ranks = mrr(
-        model,
-        test,
-        bank=bank,
-        images=images,
-        queries=queries,
-        progress=bar("Ranking predictions"),
-        **common,
-    )
+    asked: dict[str, Any] = {"bank": bank, "images": images, "queries": queries, **common}
+    ranks = mrr(model, test, progress=bar("Ranking predictions"), **asked) if isinstance(model, JEPA) else None
     return {
         **_probes(model, learn, ask, labels, seed, device, bar("Training the attentive probe")),
         "rankme": {"value": rankme(used), "of": min(used.shape)},
@@ -112,14 +106,13 @@ def evaluate(
         },
         "model": {
             "method": type(model).__name__,
-            "width": model.context_encoder.width,
-            "encoder": sum(p.numel() for p in model.context_encoder.parameters()),
-            "predictor": sum(p.numel() for p in model.predictor.parameters()),
+            "width": learn.features.shape[1],
+            **{name: parameters(module) for name, module in model.trained().items()},
         },
     }
 
 
-def _labels(train: Images, test: Images) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None:
+def _labels(train: Pictures, test: Pictures) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None:
     """The labels of both as places in the training set's classes; None where either has none."""
     if train.labels is None or test.labels is None:
         return None
@@ -129,8 +122,20 @@ def _labels(train: Images, test: Images) -> tuple[Int[Tensor, " n"], Int[Tensor,
     return train.labels, torch.tensor([train.classes.index(name) for name in test.classes])[test.labels]
 
 
+def _encode(
+    model: Method, images: Pictures, labels: bool, seed: int, device: torch.device, progress: str | None
+) -> Encoded:
+    """Features of all images, and as many patch latents as the attentive probe can use: none without patches."""
+    if not isinstance(model, JEPA):
+        z = features(model, images, device=device, progress=progress)
+        return Encoded(z, torch.empty(0, 0, z.shape[1], dtype=torch.float16), torch.empty(0, dtype=torch.int64))
+    patches = prod(model.target_encoder.grid(images.take([0])))
+    keep = LATENT_BYTES // (2 * patches * model.target_encoder.width) if labels else 0
+    return encode(model, images, keep=keep, device=device, seed=seed, progress=progress)
+
+
 def _probes(
-    model: JEPA,
+    model: Method,
     learn: Encoded,
     ask: Encoded,
     labels: tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None,
@@ -141,29 +146,33 @@ def _probes(
     if labels is None:
         return {"linear": None, "attentive": None, "knn": None}
     y, y_test = labels
-    heads = model.context_encoder.config.heads
-    linear = linear_probe(learn.features, y, ask.features, y_test, seed=seed, device=device)
-    attentive = attentive_probe(
-        learn.latents,
-        y[learn.index],
-        ask.latents,
-        y_test[ask.index],
-        heads=heads,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
-    neighbours = knn(learn.features.to(device), y.to(device), ask.features.to(device), y_test.to(device))
-    probes = {"linear": linear, "attentive": attentive, "knn": neighbours}
-    return {name: accuracy_of(int(correct.sum()), y_test) for name, correct in probes.items()}
+    made = (learn.features, y, ask.features, y_test)
+    probes = {
+        "linear": linear_probe(*made, seed=seed, device=device),
+        "attentive": attentive_probe(
+            learn.latents,
+            y[learn.index],
+            ask.latents,
+            y_test[ask.index],
+            heads=model.target_encoder.config.heads,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+        if isinstance(model, JEPA)
+        else None,
+        "knn": knn(learn.features.to(device), y.to(device), ask.features.to(device), y_test.to(device)),
+    }
+    return {name: None if right is None else accuracy_of(int(right.sum()), y_test) for name, right in probes.items()}
 
 
 def table(report: dict[str, Any]) -> Table:
     """A report of `evaluate` for people: each value, its interval, chance's and the untrained predictor's."""
     data, model, rank = report["data"], report["model"], report["mrr"]
-    sizes = f"encoder {model['encoder'] / 1e6:.1f} M, predictor {model['predictor'] / 1e6:.1f} M parameters"
-    counts = f"{data['train']:,} training and {data['test']:,} test images, {data['skipped']:,} skipped"
-    made = Table(title=f"{model['method']}: {sizes}", caption=counts)
+    counts = {name: count for name, count in model.items() if name not in ("method", "width")}
+    sizes = ", ".join(f"{name} {count / 1e6:.1f} M" for name, count in counts.items()) + " parameters"
+    caption = f"{data['train']:,} training and {data['test']:,} test images, {data['skipped']:,} skipped"
+    made = Table(title=f"{model['method']}: {sizes}", caption=caption)
     made.add_column("measure")
     for heading in ("value", "95 % interval", "chance", "untrained"):
         made.add_column(heading, justify="right")

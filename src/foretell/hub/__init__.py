@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from foretell.errors import ForetellError
+from foretell.hub import official
 from foretell.hub.files import (
     from_config,
     load_weights,
     read_json,
+    read_metadata,
     read_weights,
     to_config,
     write_atomically,
     write_json,
     write_weights,
 )
-from foretell.jepa import JEPA
+from foretell.method import Method, parameters
 
 SHIPPED = Path(__file__).parent / "models"
 """Where the models that come with the package lie, a folder a name."""
@@ -35,7 +38,7 @@ def card(name: str) -> str:
     return (SHIPPED / name / "README.md").read_text(encoding="utf-8")
 
 
-def save(model: JEPA, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
+def save(model: Method, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
     """Save a model so that `load` gives it back.
 
     Args:
@@ -51,42 +54,50 @@ def save(model: JEPA, folder: str | Path, card: str | None = None, dtype: torch.
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.json"
     known = read_json(config) if config.is_file() else {}  # a run folder keeps what else it says of itself
-    tensors = {name: t.to(dtype or t.dtype) for name, t in model.state_dict().items()}
+    known.pop("untrained", None)
+    tensors = {name: t.to(dtype) if dtype and t.is_floating_point() else t for name, t in model.state_dict().items()}
     write_weights(folder / "model.safetensors", tensors, {"format": "foretell"})
     write_json(config, known | to_config(model))
     write_atomically(folder / "README.md", card or _card(model, folder.name))
     return folder
 
 
-def load(name: str | Path, device: torch.device | str = "cpu") -> JEPA:
-    """Load a world model, ready to use.
+def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
+    """Load a model, ready to use.
 
     Args:
         name: a shipped model's name (`foretell.models()`), a folder written by `save` or by a training run (finished
-            or not: then its newest checkpoint), a model.safetensors inside one, or a Hugging Face repository
-            `user/name`, which is downloaded.
+            or not: then its newest checkpoint), a .safetensors file inside one, official I-JEPA weights (see
+            `foretell.hub.official`), or a Hugging Face repository `user/name`, which is downloaded.
         device: where to put it.
 
     Returns:
-        The model in evaluation mode.
+        The model in evaluation mode: a `Method`, for most a `JEPA`; which one only the folder knows.
+
+    Warns:
+        ForetellWarning: official weights hold an encoder only, so the predictor is untrained.
 
     Raises:
         ForetellError: there is no such model, or a file of it is missing, truncated or foreign.
     """
-    folder = _find(name)
+    path = _find(name)
+    if not _own(path):
+        return official.load(path).to(device).eval()
+    path = _weights(path) if path.is_dir() else path
+    inside = path.parent.name == "checkpoints"  # these hold the optimiser's state as well
+    folder = path.parent.parent if inside else path.parent
     config = read_json(folder / "config.json")
     if "classifier" in config:
         raise ForetellError(f"{folder} holds a classifier: foretell.leverage.load_classifier loads it")
     model = from_config(config, folder / "config.json")
-    path = _weights(folder)
     tensors = read_weights(path)
-    if path.parent.name == "checkpoints":  # these hold the optimiser's state as well
+    if inside:
         tensors = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
     load_weights(model, tensors, path)
     return model.to(device).eval()
 
 
-def push(model: JEPA, repository: str, card: str | None = None, private: bool = False) -> str:
+def push(model: Method, repository: str, card: str | None = None, private: bool = False) -> str:
     """Upload a model to the Hugging Face hub; returns its address. Needs `hf auth login` once."""
     from tempfile import TemporaryDirectory
 
@@ -103,15 +114,21 @@ def _find(name: str | Path) -> Path:
     path = Path(name)
     if str(name) in models():
         return SHIPPED / str(name)
-    if path.is_dir():
+    if path.exists():
         return path
-    if path.is_file():
-        if path.suffix != ".safetensors":
-            read_weights(path)  # says what it is instead
-        return path.parent
     if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _download(name)
     raise ForetellError(f"there is no model {str(name)!r}: expected a folder, or one of {', '.join(models())}")
+
+
+def _own(path: Path) -> bool:
+    """Whether a file or folder is foretell's own, and not official weights."""
+    if path.is_dir():
+        return not (path / "config.json").is_file() or "method" in read_json(path / "config.json")
+    if path.suffix != ".safetensors":
+        return False
+    metadata = read_metadata(path)
+    return metadata.get("format") == "foretell" or "step" in metadata  # a model, or a checkpoint of a run
 
 
 def _download(repository: str) -> Path:
@@ -119,8 +136,8 @@ def _download(repository: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        files = ["config.json", "model.safetensors", "README.md"]
-        return Path(snapshot_download(repository, allow_patterns=files))
+        files = ["config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json"]
+        return Path(snapshot_download(repository, allow_patterns=[*files, "README.md"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ForetellError(
@@ -135,23 +152,22 @@ def _weights(folder: Path) -> Path:
     return checkpoints[-1] if checkpoints else folder / "model.safetensors"
 
 
-def _card(model: JEPA, name: str) -> str:
+def _card(model: Method, name: str) -> str:
     config = to_config(model)
-    count = sum(p.numel() for p in model.target_encoder.parameters())
-    predictor = sum(p.numel() for p in model.predictor.parameters())
+    sizes = ", ".join(f"{name} of {parameters(module):,} parameters" for name, module in model.trained().items())
     return f"""---
 library_name: foretell
-tags: [world-model, {config["method"]}]
+tags: [representation-learning, {config["method"]}]
 ---
 
 # {name}
 
-A latent world model ({config["method"]}): encoder of {count:,} parameters, predictor of {predictor:,}.
+Trained with foretell by `{config["method"]}`: {sizes}.
 
 ```python
 import foretell
 
 model = foretell.load("{name}")
-latents = model.encode(images)  # [B, 3, H, W] in [0, 1] -> [B, N, D]
+features = model.features(images)  # [B, 3, H, W] in [0, 1] -> [B, D]
 ```
 """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,24 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.methods import METHODS
 
 
-def to_config(model: JEPA) -> dict[str, Any]:
+def to_config(model: Method) -> dict[str, Any]:
     """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
     for method, (kind, config) in METHODS.items():
         if type(model) is kind:
-            return {"method": method, "model": TypeAdapter(config).dump_python(model.config, mode="json")}
+            built = {"method": method, "model": TypeAdapter(config).dump_python(model.config, mode="json")}
+            return built | {"untrained": model.untrained} if model.untrained else built
     raise ForetellError(f"{type(model).__name__} is not a registered method; there are {', '.join(METHODS)}")
 
 
-def from_config(config: Mapping[str, Any], source: Path | str = "the configuration") -> JEPA:
+def from_config(config: Mapping[str, Any], source: Path | str = "the configuration") -> Method:
     """Build a model, freshly initialised, from what `to_config` gave.
 
     Args:
-        config: holds `method` and `model`; other keys are ignored.
+        config: holds `method` and `model`, and `untrained` where the predictor is; other keys are ignored.
         source: what to call the configuration in errors.
 
     Raises:
@@ -40,11 +42,13 @@ def from_config(config: Mapping[str, Any], source: Path | str = "the configurati
     if method not in METHODS:
         raise ForetellError(f"{source}: method is {method!r}, expected one of {', '.join(METHODS)}")
     kind, schema = METHODS[method]
-    return kind(parse(schema, config.get("model"), source, "model"))
+    model = kind(parse(schema, config.get("model"), source, "model"))
+    model.untrained = config.get("untrained")
+    return model
 
 
-def parse(schema: type, value: Any, source: Path | str, field: str) -> Any:
-    """Turn JSON types into a configuration dataclass; strict about names, and clear about the first thing wrong."""
+def parse(schema: Any, value: Any, source: Path | str, field: str) -> Any:
+    """Turn JSON types into a configuration dataclass or another type; strict about names, clear about what is wrong."""
     try:
         parsed = TypeAdapter(schema).validate_python(value)
     except ValidationError as error:
@@ -157,18 +161,42 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path |
     Raises:
         ForetellError: with an exact account of what is missing, unexpected or of another shape.
     """
-    own = model.state_dict()
-    missing, unexpected = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    shapes = [
-        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own.keys() & tensors.keys()
-        if own[name].shape != tensors[name].shape
-    ]
-    if missing or unexpected or shapes:
-        account = "; ".join(
-            f"{len(names)} {kind}: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
-            for kind, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
-            if names
-        )
-        raise ForetellError(f"{source} does not fit the model its configuration describes ({account})")
+    check(model.state_dict(), tensors, source)
     model.load_state_dict(dict(tensors))
+
+
+def check(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], source: Path | str) -> None:
+    """Hold names and shapes against each other. Raises as `load_weights` does."""
+    shapes = [
+        f"{name} is {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}"
+        for name in expected.keys() & found.keys()
+        if expected[name].shape != found[name].shape
+    ]
+    kinds = {
+        "missing": expected.keys() - found.keys(),
+        "unexpected": found.keys() - expected.keys(),
+        "of another shape": shapes,
+    }
+    account = "; ".join(f"{len(names)} {kind}: {brief(names)}" for kind, names in kinds.items() if names)
+    if account:
+        raise ForetellError(f"{source} does not fit the model that it describes ({account})")
+
+
+def brief(names: Iterable[str]) -> str:
+    """All names in few words: where only the first number differs they share a place, as in blocks.0–11.norm1."""
+    numbers: dict[tuple[str, str], list[int]] = {}
+    for name in names:
+        head, *rest = re.split(r"(\d+)", name, maxsplit=1)
+        numbers.setdefault((head, "".join(rest[1:])), []).extend(map(int, rest[:1]))
+    return ", ".join(f"{head}{_ranges(sorted(found))}{tail}" for (head, tail), found in sorted(numbers.items()))
+
+
+def _ranges(numbers: list[int]) -> str:
+    """[0, 1, 2, 5] -> "0–2|5"."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return "|".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -33,8 +33,9 @@ from foretell.augment import random_resized_crop, to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.hub.files import from_config, to_config
-from foretell.jepa import JEPA
+from foretell.jepa import JEPA, as_jepa
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
+from foretell.method import Method
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.predictor import Predictor
 from foretell.nn.vit import ViT
@@ -89,8 +90,9 @@ class WorldModelClassifier(nn.Module):
         mode: which parts there are, and which learn (see `FinetuneConfig`).
     """
 
-    def __init__(self, model: JEPA, classes: Iterable[str], mode: Mode = "predictor") -> None:
+    def __init__(self, model: Method, classes: Iterable[str], mode: Mode = "predictor") -> None:
         super().__init__()
+        model = as_jepa(model, "finetuning")
         self.world = to_config(model)
         """What `foretell.hub.files.from_config` builds such a world model from."""
         self.mode: Mode = mode
@@ -124,13 +126,24 @@ class WorldModelClassifier(nn.Module):
         return rates
 
 
+def require_trained(model: JEPA, mode: Mode) -> None:
+    """Raise ForetellError where a mode finetunes a trained predictor and the model has none."""
+    if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
+        raise ForetellError(
+            f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
+            "use mode predictor-random or encoder"
+        )
+
+
 def parts(model: JEPA, mode: Mode) -> tuple[ViT, Predictor | None]:
     """Copies of a world model's target encoder and predictor, frozen or fresh as the mode wants."""
+    require_trained(model, mode)
     encoder = deepcopy(model.target_encoder).requires_grad_(mode in ("encoder", "end-to-end"))
     if mode == "encoder":
         return encoder, None
     fresh = mode == "predictor-random"
-    return encoder, from_config(to_config(model)).predictor if fresh else deepcopy(model.predictor)
+    origin = as_jepa(from_config(to_config(model)), mode) if fresh else model
+    return encoder, deepcopy(origin.predictor)
 
 
 def answer(
@@ -142,7 +155,7 @@ def answer(
 
 
 def finetune(
-    model: JEPA,
+    model: Method,
     train: Images,
     test: Images,
     config: FinetuneConfig | None = None,
@@ -153,7 +166,7 @@ def finetune(
     """Make a classifier of a world model.
 
     Args:
-        model: the world model; it is not changed.
+        model: a world model, that is a JEPA; it is not changed.
         train: labelled images to learn from, of any size.
         test: labelled images to measure on, with no class that `train` has not.
         config: how; None for the defaults.
@@ -167,7 +180,8 @@ def finetune(
         class would score.
 
     Raises:
-        ForetellError: a data set has no images or no labels, or the test set has classes of its own.
+        ForetellError: the model is no JEPA, a data set has no images or no labels, or the test set has classes of
+            its own.
     """
     config = config or FinetuneConfig()
     device = torch.device(device or next(model.parameters()).device)

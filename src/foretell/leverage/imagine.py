@@ -24,7 +24,8 @@ from torch import Tensor
 from foretell.augment import Parameter, Photometric, to_float
 from foretell.data.decode import Unusable, decode
 from foretell.errors import ForetellError
-from foretell.jepa import JEPA
+from foretell.jepa import JEPA, as_jepa
+from foretell.method import Method
 
 Picture: TypeAlias = Float[Tensor, "3 S S"] | UInt8[Tensor, "3 S S"]
 
@@ -164,8 +165,9 @@ def split(actions: Photometric, values: Mapping[str, float]) -> tuple[Float[Tens
     return torch.where(destructive, asked, clean), torch.where(destructive, clean, asked)
 
 
-def actions_of(model: JEPA) -> Photometric:
+def actions_of(model: Method) -> Photometric:
     """What a model can be told; raises ForetellError where it is nothing."""
+    model = as_jepa(model, "imagining a change")
     if model.actions is None:
         raise ForetellError(f"{type(model).__name__} has no actions, so it cannot be asked for a change: use an IWM")
     return model.actions

@@ -25,9 +25,10 @@ from torch.nn import functional as F
 from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.hub.files import to_config
-from foretell.jepa import JEPA
+from foretell.jepa import as_jepa
 from foretell.leverage.finetune import FinetuneConfig, Mode, answer, autocast, finetune, learn, parts, views
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
+from foretell.method import Method
 from foretell.nn.pooler import AttentiveClassifier
 
 
@@ -61,8 +62,9 @@ class MultitaskClassifier(nn.Module):
         ForetellError: the mode trains the encoder, which tasks share.
     """
 
-    def __init__(self, model: JEPA, tasks: Mapping[str, Iterable[str]], mode: Mode = "predictor") -> None:
+    def __init__(self, model: Method, tasks: Mapping[str, Iterable[str]], mode: Mode = "predictor") -> None:
         super().__init__()
+        model = as_jepa(model, "finetuning")
         self.world = to_config(model)
         self.mode: Mode = mode
         self.tasks = {name: tuple(classes) for name, classes in tasks.items()}
@@ -105,7 +107,7 @@ class MultitaskClassifier(nn.Module):
 
 
 def multitask(
-    model: JEPA,
+    model: Method,
     tasks: Mapping[str, tuple[Images, Images]],
     config: FinetuneConfig | None = None,
     *,
@@ -116,7 +118,7 @@ def multitask(
     """Tune one predictor for several data sets together.
 
     Args:
-        model: the world model; it is not changed.
+        model: a world model, that is a JEPA; it is not changed.
         tasks: for each name the labelled images to learn from and to measure on.
         config: how, in mode `predictor` or `predictor-random`; None for the defaults; steps a task.
         compare: also tune a predictor for each task alone, and report what those reach.

@@ -38,7 +38,7 @@ class BlockMasks:
     first patches first; biased, for comparison only."""
 
     def draw(
-        self, generator: torch.Generator, grid: tuple[int, int], batch: int
+        self, generator: torch.Generator, grid: tuple[int, ...], batch: int
     ) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B M L"]]:
         """Draw masks for a batch; block size is shared by the batch, places are each sample's own.
 
@@ -85,7 +85,7 @@ def complement(index: Int[Tensor, "B K"], patches: int) -> Int[Tensor, "B {patch
     return seen.argsort(dim=1, stable=True)[:, : patches - index.shape[1]]
 
 
-def block_size(scale: float, aspect: float, grid: tuple[int, int], most: int) -> tuple[int, int]:
+def block_size(scale: float, aspect: float, grid: tuple[int, ...], most: int) -> tuple[int, int]:
     """Rows and columns, at least 1 × 1, of a block that fits the grid.
 
     Args:
@@ -100,7 +100,7 @@ def block_size(scale: float, aspect: float, grid: tuple[int, int], most: int) ->
 
 
 def place(
-    generator: torch.Generator, grid: tuple[int, int], size: tuple[int, int], shape: tuple[int, ...]
+    generator: torch.Generator, grid: tuple[int, ...], size: tuple[int, int], shape: tuple[int, ...]
 ) -> Int[Tensor, "... L"]:
     """Put blocks of `size` anywhere on the grid, each place equally likely: the patch indices [*shape, L]."""
     device = generator.device

@@ -21,7 +21,7 @@ from torch import Tensor
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
 from foretell.jepa import JEPA
-from foretell.masking import BlockMasks
+from foretell.masking import BlockMasks, Masks
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, ViTConfig
@@ -34,7 +34,7 @@ class IJEPAConfig:
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
-    masks: BlockMasks = field(default_factory=BlockMasks)
+    masks: Masks = field(default_factory=BlockMasks)
     crop: tuple[float, float] = (0.3, 1.0)
     """Area of the random crop, as a share of the photograph; the only augmentation."""
 
@@ -46,7 +46,8 @@ class IJEPA(JEPA):
 
     def __init__(self, config: IJEPAConfig) -> None:
         encoder = ViT(config.encoder)
-        predictor = Predictor(config.predictor, encoder.width, MaskTokens(config.predictor.width))
+        queries = MaskTokens(config.predictor.width)
+        predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
         super().__init__(encoder, predictor, losses.smooth_l1, config)
 
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
@@ -54,4 +55,4 @@ class IJEPA(JEPA):
         c = self.config
         y = random_resized_crop(to_float(images), c.encoder.image_size, generator, c.crop, flip=0.0)
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
-        return Views(y, y, context_index, target_index)
+        return Views(y, y, context_index, target_index, chance=generator)

@@ -26,7 +26,7 @@ from torch import Tensor
 from foretell import losses
 from foretell.augment import Photometric, random_resized_crop, to_float
 from foretell.jepa import JEPA
-from foretell.masking import BlockMasks, complement
+from foretell.masking import BlockMasks, Masks, complement
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned
 from foretell.nn.vit import ViT, ViTConfig
@@ -39,7 +39,7 @@ class IWMConfig:
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
-    masks: BlockMasks = field(default_factory=BlockMasks)
+    masks: Masks = field(default_factory=BlockMasks)
     augment: Photometric = field(default_factory=Photometric)
     conditioning: Literal["feature", "sequence", "none"] = "feature"
     """How the predictor learns of the action: mixed into mask tokens, as tokens of its own, or not at all."""
@@ -62,7 +62,8 @@ class IWM(JEPA):
             "sequence": lambda: SequenceConditioned(width, actions),
             "none": lambda: MaskTokens(width),
         }[config.conditioning]()
-        super().__init__(encoder, Predictor(config.predictor, encoder.width, queries), losses.l2, config)
+        predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
+        super().__init__(encoder, predictor, losses.l2, config)
         self.actions = config.augment
 
     def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
@@ -80,4 +81,4 @@ class IWM(JEPA):
 
         context_index, _ = c.masks.draw(generator, c.encoder.grid, B)
         target_index = complement(context_index, crop.shape[-1] ** 2 // c.encoder.patch_size**2).unsqueeze(1)
-        return Views(x, y, context_index, target_index, action)
+        return Views(x, y, context_index, target_index, action, generator)

@@ -25,12 +25,12 @@ def attend(
 class Attention(nn.Module):
     """Self-attention with a fused projection; `forward(x, n)` lets only the first n tokens ask."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, qkv_bias: bool = True) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} cannot be split into {heads} heads: choose a multiple of the heads")
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ D"]:
@@ -40,6 +40,7 @@ class Attention(nn.Module):
         else:
             D = x.shape[-1]
             weight, bias = self.qkv.weight, self.qkv.bias
-            q = F.linear(x[:, :n], weight[:D], bias[:D]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            k, v = F.linear(x, weight[D:], bias[D:]).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+            ask, tell = (None, None) if bias is None else (bias[:D], bias[D:])
+            q = F.linear(x[:, :n], weight[:D], ask).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            k, v = F.linear(x, weight[D:], tell).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return self.proj(attend(q, k, v).transpose(1, 2).flatten(2))

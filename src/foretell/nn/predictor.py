@@ -5,13 +5,14 @@ B batch · K context patches · M blocks · L patches a block · D encoder width
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foretell.nn.positions import sincos
+from foretell.nn.positions import Kind, Positions
+from foretell.nn.stochastic import PositionNoise, StochasticPositions
 from foretell.nn.vit import Block, initialise
 
 
@@ -22,20 +23,42 @@ class PredictorConfig:
     width: int = 96
     depth: int = 6
     heads: int = 3
+    positions: Kind = "sincos"
+    """As `ViTConfig.positions`."""
+    noise: PositionNoise = field(default_factory=PositionNoise)
+    """FlexPredict: with a sigma above 0, what is asked for is known to lie *about there*."""
 
 
 class Predictor(nn.Module):
-    """Context latents, places and an action to predicted latents."""
+    """Context latents, places and an action to predicted latents.
 
-    def __init__(self, config: PredictorConfig, encoder_width: int, queries: nn.Module) -> None:
+    Args:
+        config: its size.
+        encoder_width: D.
+        queries: what it asks with, see `foretell.nn.queries`.
+        grid: the training image's patches along each axis; only positions of kind `sincos` do without.
+        answer: width of what it predicts; None for D.
+    """
+
+    def __init__(
+        self,
+        config: PredictorConfig,
+        encoder_width: int,
+        queries: nn.Module,
+        grid: tuple[int, ...] | None = None,
+        answer: int | None = None,
+    ) -> None:
         super().__init__()
+        self.config = config
         self.width = config.width
         self.embed = nn.Linear(encoder_width, config.width)
+        self.positions = Positions(config.positions, config.width, grid)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
-        self.project = nn.Linear(config.width, encoder_width)
+        self.project = nn.Linear(config.width, answer or encoder_width)
         initialise(self, self.blocks)
         self.queries = queries
+        self.stochastic = StochasticPositions(config.noise, self.embed)
 
     def forward(
         self,
@@ -44,7 +67,8 @@ class Predictor(nn.Module):
         target_index: Int[Tensor, "B M L"],
         grid: tuple[int, ...],
         action: Float[Tensor, "B A"] | None,
-    ) -> Float[Tensor, "B M L D"]:
+        chance: torch.Generator | None = None,
+    ) -> Float[Tensor, "B M L _"]:
         """Predict each block on its own.
 
         Args:
@@ -53,19 +77,27 @@ class Predictor(nn.Module):
             target_index: where to predict; the L of a block see each other, blocks do not.
             grid: patches along each axis, what the indices refer to.
             action: what happens on the way, for queries that can be told.
+            chance: draws the noise on positions, while training; None leaves them exact.
 
         Returns:
             ŝ_y.
         """
         B, M, L = target_index.shape
-        position = sincos(self.width, grid).to(s_x.device)
-        context = self.embed(s_x) + position[context_index]
+        position = self.positions(grid).to(s_x.device)
+        place, asked = position[context_index], position[target_index.flatten(0, 1)]
+        if chance is not None:
+            place, asked = self.stochastic(place, asked, self.embed, chance)
+        context = self.embed(s_x) + place
         if M > 1:  # the blocks go into the batch: one pass, never a loop over blocks
             context = context.repeat_interleave(M, 0)
             action = None if action is None else action.repeat_interleave(M, 0)
-        queries = self.queries(position[target_index.flatten(0, 1)], action)
+        queries = self.queries(asked, action)
         h = torch.cat([queries, context], 1)
         for block in self.blocks[:-1]:
             h = block(h)
         h = self.blocks[-1](h, L)  # only the asked tokens are read, so only they need the last block
         return self.project(self.norm(h)).unflatten(0, (B, M))
+
+    def measures(self) -> dict[str, float]:
+        """What monitors show of a predictor: how uncertain its positions are, where they are."""
+        return self.stochastic.measures(self.embed)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.nn.attention import Attention
-from foretell.nn.positions import sincos
+from foretell.nn.positions import Kind, Positions
 from foretell.views import take
 
 
@@ -34,6 +34,15 @@ class ViTConfig:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Channel means taken off the pixels (in [0, 1]) before anything else: ImageNet's."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mlp_ratio: float = 4.0
+    """Hidden width of a block's MLP over its width."""
+    eps: float = 1e-6
+    """Added to the variance in every layer norm."""
+    qkv_bias: bool = True
+    """Whether queries, keys and values have a bias."""
+    positions: Kind = "sincos"
+    """Fixed positions of any grid, fixed ones of the training grid resized, or learned ones resized (see
+    `foretell.nn.positions.Positions`)."""
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
@@ -42,21 +51,53 @@ class ViTConfig:
             raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
 
     @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches of a training image."""
+    def patch(self) -> tuple[int, ...]:
+        """Size of a patch along each axis."""
+        return self.patch_size, self.patch_size
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Patches along each axis of a training image: rows and columns."""
         side = self.image_size // self.patch_size
         return side, side
+
+
+@dataclass(frozen=True)
+class VideoViTConfig(ViTConfig):
+    """Size of an encoder of clips: the same transformer, with patches that last some frames (tubelets)."""
+
+    frames: int = 16
+    """Frames of a training clip. The encoder itself takes any multiple of `tubelet`."""
+    tubelet: int = 2
+    """Frames of a patch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frames % self.tubelet:
+            raise ForetellError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
+
+    @property
+    def patch(self) -> tuple[int, ...]:
+        """Size of a patch along each axis."""
+        return self.tubelet, *super().patch
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Patches along each axis of a training clip: tubelets, rows and columns."""
+        return self.frames // self.tubelet, *super().grid
 
 
 class Block(nn.Module):
     """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float = 4.0) -> None:
+    def __init__(
+        self, width: int, heads: int, mlp_ratio: float = 4.0, eps: float = 1e-6, qkv_bias: bool = True
+    ) -> None:
         super().__init__()
-        hidden = int(width * mlp_ratio)
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        hidden = round(width * mlp_ratio)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
+        self.attn = Attention(width, heads, qkv_bias)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.mlp = nn.Sequential()
         self.mlp.add_module("fc1", nn.Linear(width, hidden))
         self.mlp.add_module("act", nn.GELU())
@@ -90,18 +131,21 @@ def patchify(x: Shaped[Tensor, "B C *size"], patch: tuple[int, ...]) -> Shaped[T
 
 
 class ViT(nn.Module):
-    """Images to patch latents."""
+    """Images, or clips, to patch latents."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
         self.width = config.width
-        self.patch = (config.patch_size, config.patch_size)
-        self.register_buffer("mean", torch.tensor(config.mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config.std).view(-1, 1, 1), persistent=False)
-        self.patch_embed = nn.Linear(3 * prod(self.patch), config.width)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.patch = config.patch
+        channels = (-1, *(1 for _ in self.patch))
+        self.register_buffer("mean", torch.tensor(config.mean).view(channels), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(channels), persistent=False)
+        c = config
+        self.patch_embed = nn.Linear(3 * prod(self.patch), c.width)
+        self.positions = Positions(c.positions, c.width, c.grid)
+        self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias) for _ in range(c.depth))
+        self.norm = nn.LayerNorm(c.width, eps=c.eps)
         initialise(self, self.blocks)
         # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
         nn.init.xavier_uniform_(self.patch_embed.weight)
@@ -113,7 +157,7 @@ class ViT(nn.Module):
             raise ValueError(f"an image of {size} pixels cannot be cut into patches of {self.patch}")
         return tuple(s // p for s, p in zip(size, self.patch, strict=True))
 
-    def forward(self, x: Float[Tensor, "B 3 H W"], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+    def forward(self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """Encode.
 
         Args:
@@ -123,7 +167,7 @@ class ViT(nn.Module):
         Returns:
             [B, K or N, D]: a latent a kept patch, in the order of `index`.
         """
-        position = sincos(self.width, self.grid(x)).to(x.device)
+        position = self.positions(self.grid(x)).to(x.device)
         patches = patchify((x - self.mean) / self.std, self.patch)
         if index is not None:  # embedding and encoding cost what is kept, not what there is
             patches, position = take(patches, index), position[index]

@@ -11,6 +11,9 @@ from foretell.recipes.recipe import Recipe
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "iwm": cpu.iwm,
     "ijepa": cpu.ijepa,
+    "pixels": cpu.pixels,
+    "vjepa": cpu.vjepa,
+    "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
     "iwm-inv-12x384": paper.iwm_inv_12x384,
     "iwm-equi-18x384": paper.iwm_equi_18x384,
@@ -18,6 +21,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "ijepa-vitb16": paper.ijepa_vitb16,
     "ijepa-vitl16": paper.ijepa_vitl16,
     "ijepa-vith14": paper.ijepa_vith14,
+    "flexpredict-vitb16": paper.flexpredict_vitb16,
+    "flexpredict-vitl16": paper.flexpredict_vitl16,
+    "flexpredict-vith14": paper.flexpredict_vith14,
 }
 """name -> recipe. Small ones for a CPU first, then the papers' own sizes."""
 

@@ -1,13 +1,18 @@
 """Small runs that a laptop's processor finishes."""
 
+from dataclasses import replace
+
 from foretell.augment import Photometric
-from foretell.methods import IJEPAConfig, IWMConfig
+from foretell.methods import IJEPAConfig, IWMConfig, PixelsConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
-from foretell.nn.vit import ViTConfig
+from foretell.nn.stochastic import PositionNoise
+from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.recipes.recipe import Recipe
 from foretell.train.loop import TrainConfig
 
 SMALL = ViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
+VIDEO = TrainConfig(momentum=0.998, warmup=0.13, clip=10.0)
+"""V-JEPA's schedules (§3.4), where they differ from I-JEPA's."""
 MINI = ViTConfig(image_size=32, patch_size=4, width=192, depth=4, heads=3)
 
 
@@ -19,6 +24,27 @@ def iwm() -> Recipe:
 def ijepa() -> Recipe:
     """An I-JEPA of your own photographs: 64 pixels, ViT-Ti/8 of half the depth."""
     return Recipe(IJEPAConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def vjepa() -> Recipe:
+    """A V-JEPA of your own videos: 16 frames of 64 pixels, tubelets of 2 × 8 × 8."""
+    encoder = VideoViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
+    predictor = PredictorConfig(width=96, depth=6, heads=3)
+    return Recipe(VJEPAConfig(encoder=encoder, predictor=predictor), replace(VIDEO, batch=32))
+
+
+def pixels() -> Recipe:
+    """The control of `ijepa`: the same in everything, but it predicts pixels and not latents."""
+    return Recipe(PixelsConfig(encoder=SMALL, predictor=PredictorConfig(width=96, depth=4, heads=3)), TrainConfig())
+
+
+def flexpredict() -> Recipe:
+    """An I-JEPA with stochastic positions (FlexPredict) of your own photographs: 64 pixels, ViT-Ti/8 of half the depth.
+
+    Any other method takes the same switch: --model.predictor.noise.sigma 0.25.
+    """
+    predictor = PredictorConfig(width=96, depth=4, heads=3, noise=PositionNoise(0.25))
+    return Recipe(IJEPAConfig(encoder=SMALL, predictor=predictor), TrainConfig())
 
 
 def iwm_mini() -> Recipe:

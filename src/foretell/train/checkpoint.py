@@ -14,11 +14,11 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from foretell.errors import ForetellError
 from foretell.hub.files import load_weights, read_metadata, read_weights, write_weights
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.train.world import World
 
 
-def save(folder: Path, step: int, model: JEPA, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
+def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
     """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it."""
     tensors = {f"model.{name}": _whole(t) for name, t in model.state_dict().items()}
     names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
@@ -32,7 +32,7 @@ def save(folder: Path, step: int, model: JEPA, optimizer: torch.optim.Optimizer,
     world.wait()
 
 
-def resume(folder: Path, model: JEPA, optimizer: torch.optim.Optimizer) -> tuple[int, list[str]]:
+def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer) -> tuple[int, list[str]]:
     """Load the newest whole checkpoint.
 
     Returns:
@@ -52,7 +52,7 @@ def resume(folder: Path, model: JEPA, optimizer: torch.optim.Optimizer) -> tuple
     return 0, damaged
 
 
-def _load(model: JEPA, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
+def _load(model: Method, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
     whole = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
     own = model.state_dict()
     load_weights(model, {name: _like(own[name], t) if name in own else t for name, t in whole.items()}, path)

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import write_atomically
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.train import checkpoint
 from foretell.train.monitors import Monitors
 from foretell.train.optimizer import adamw, set_rates
@@ -96,7 +96,7 @@ class Trainer:
     """
 
     def __init__(
-        self, model: JEPA, images: Images, config: TrainConfig, out: Path, world: World, show: Show | None = None
+        self, model: Method, images: Pictures, config: TrainConfig, out: Path, world: World, show: Show | None = None
     ) -> None:
         parts = world.size * config.accumulate
         if config.batch % parts:
@@ -105,7 +105,7 @@ class Trainer:
             )
         self.model, self.images, self.config, self.out, self.world, self.show = model, images, config, out, world, show
         self.called = distribute(model, world, config.shard)
-        self.optimizer = adamw([(model.context_encoder, 1.0), (model.predictor, 1.0)], config.lr, config.weight_decay)
+        self.optimizer = adamw([(module, 1.0) for module in model.trained().values()], config.lr, config.weight_decay)
         self.dtype = precision(config.precision, world.device)
         self.monitors = Monitors(images, config.seed) if config.monitor_every else None
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 
 from foretell import __version__, hub
-from foretell.data import Images, load
+from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.hub.files import read_json, to_config, write_json
+from foretell.hub.files import parse, read_json, to_config, write_json
 from foretell.methods import METHODS
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
@@ -26,17 +27,17 @@ steps stretches the schedules from there on.)"""
 
 
 def run(
-    model: Any, config: TrainConfig, data: str, out: Path, *, resume: bool = False, images: Images | None = None
+    model: Any, config: TrainConfig, data: str, out: Path, *, resume: bool = False, images: Pictures | None = None
 ) -> None:
     """Train a model in a folder of its own, which `foretell.load` then takes.
 
     Args:
         model: the configuration of a method, such as `IWMConfig`.
         config: how to train.
-        data: what `foretell.data.load` takes.
+        data: what the method's `load` takes.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
         resume: go on with the run in `out`; starts it if it has not begun.
-        images: the photographs, if already loaded.
+        images: the photographs or clips, if already loaded.
 
     Raises:
         ForetellError: the folder is taken, the settings differ from the resumed run's, or as `Trainer.run`.
@@ -47,10 +48,10 @@ def run(
             raise ForetellError(f"{out} is a file; --out names the run's folder")
         if not resume and (out / "config.json").exists():
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
-        if images is None:
-            images = load(data, model.encoder.image_size, progress=world.first)
         torch.manual_seed(config.seed)
         built = next(kind for kind, schema in METHODS.values() if type(model) is schema)(model)
+        if images is None:
+            images = built.load(data, progress=world.first)
         source = {"spec": str(data), "fingerprint": images.fingerprint}
         _record(out, to_config(built) | {"train": asdict(config), "data": source}, world)
         with Show(config.steps, quiet=not world.first) as show:
@@ -70,7 +71,13 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
     path = out / "config.json"
     settings = json.loads(json.dumps(settings))  # tuples become lists, as they come back from a file
     if path.exists():
-        before, now = _flat(read_json(path)), _flat(settings)
+        known = read_json(path)
+        if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
+            schema = METHODS[settings["method"]][1]
+            known["model"] = TypeAdapter(schema).dump_python(
+                parse(schema, known.get("model"), path, "model"), mode="json"
+            )
+        before, now = _flat(known), _flat(settings)
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
                 raise ForetellError(

@@ -17,7 +17,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.nn.parallel import DistributedDataParallel
 
 from foretell.errors import ForetellError
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.nn.vit import Block
 
 
@@ -79,7 +79,7 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-def distribute(model: JEPA, world: World, shard: bool) -> nn.Module:
+def distribute(model: Method, world: World, shard: bool) -> nn.Module:
     """Put a model on the world's device and among its processes; returns what to call for the loss."""
     model.to(world.device)
     if world.size == 1:
@@ -90,7 +90,8 @@ def distribute(model: JEPA, world: World, shard: bool) -> nn.Module:
         if isinstance(module, Block):
             fully_shard(module)
     fully_shard(model)
-    register_fsdp_forward_method(model, "target")  # monitors call it by itself: it must gather parameters too
+    for name in model.entrances:
+        register_fsdp_forward_method(model, name)
     return model
 
 

@@ -1,0 +1,108 @@
+"""What a claim is: a finding of a paper, the runs that would show it again, and when it counts as shown.
+
+S seeds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import mean, stdev
+from typing import Literal
+
+from scipy.stats import t
+
+from foretell.data import Images
+from foretell.jepa import JEPA
+from foretell.recipes import Recipe
+
+Verdict = Literal["holds", "fails", "undecided"]
+Values = dict[str, float]
+"""Measures of one trained model by name."""
+Results = dict[str, dict[int, Values]]
+"""arm -> seed -> measures."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What models are trained and measured on."""
+
+    train: Images
+    test: Images
+    other: Data | None = None
+    """Another labelled data set, for claims of transfer and of several tasks."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: a training, and what is measured of the model it leaves."""
+
+    recipe: Recipe
+    measure: Callable[[JEPA, Data, int], Values]
+    """From a trained model, the data and the seed."""
+
+
+@dataclass(frozen=True)
+class Expect:
+    """Part of a finding: a measure is larger in one arm than in another."""
+
+    measure: str
+    larger: str
+    smaller: str
+    by: float = 0.0
+    """At least so much larger; below 0: at most so much smaller, for findings of "as good as"."""
+
+    def judge(self, results: Results) -> tuple[Estimate, Verdict]:
+        """The difference over the seeds both arms have, and what it says."""
+        larger, smaller = results[self.larger], results[self.smaller]
+        difference = estimate(
+            [larger[s][self.measure] - smaller[s][self.measure] for s in sorted(larger) if s in smaller]
+        )
+        if difference.low > self.by:
+            return difference, "holds"
+        return difference, "fails" if difference.high < self.by else "undecided"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A finding of a paper at a scale one processor can train."""
+
+    name: str
+    finding: str
+    """What the paper found, in a sentence."""
+    source: str
+    """Paper and place."""
+    paper: str
+    """The paper's own numbers."""
+    scale: str
+    """Ours: model, images, steps."""
+    arms: dict[str, Arm]
+    expects: tuple[Expect, ...]
+    """All must hold for the claim to hold."""
+    remark: str = ""
+    """What to know when reading the result."""
+
+    def verdict(self, results: Results) -> Verdict:
+        """Of all expectations: one that fails decides; else all must hold."""
+        found = {expect.judge(results)[1] for expect in self.expects}
+        return "fails" if "fails" in found else "undecided" if "undecided" in found else "holds"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds and its 95 % interval (Student's t: seeds are few, and their spread is itself a guess)."""
+
+    value: float
+    low: float
+    high: float
+    seeds: int
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """The mean of S independent values and its interval; endless with fewer than two."""
+    S = len(values)
+    if S < 2:
+        return Estimate(values[0] if values else float("nan"), float("-inf"), float("inf"), S)
+    half = float(t.ppf(0.975, S - 1)) * stdev(values) / sqrt(S)
+    return Estimate(mean(values), mean(values) - half, mean(values) + half, S)

@@ -1,0 +1,60 @@
+"""What makes I-JEPA's latents useful (arXiv:2301.08243), and what the field's mask bug costs, at a small scale."""
+
+from foretell.claims.claim import Arm, Claim, Expect
+from foretell.claims.measures import probes
+from foretell.claims.scale import TEXT, ijepa, pixels
+from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks
+
+PAPER = "Assran et al. 2023, arXiv:2301.08243"
+
+TRUNCATION = Claim(
+    name="ijepa-truncation",
+    finding="Cutting every context to the batch's shortest in raster order, as the released collator does, costs "
+    "accuracy against a fixed budget at random.",
+    source="ours: nobody measured it",
+    paper="none; at 224/16 and batch 128 the cut keeps 63 % of the free context and never shows the bottom row",
+    scale=TEXT,
+    arms={
+        "random budget": Arm(ijepa(), probes),
+        "raster cut": Arm(ijepa(masks=BlockMasks(keep="raster")), probes),
+    },
+    expects=(Expect("linear", "random budget", "raster cut"),),
+)
+
+TARGETS = Claim(
+    name="ijepa-targets",
+    finding="Four target blocks teach more than one.",
+    source=f"{PAPER}, table 10",
+    paper="1 % ImageNet linear, 1 to 4 targets: 9.0, 22.0, 48.5, 54.2",
+    scale=TEXT,
+    arms={f"{M}": Arm(ijepa(masks=BlockMasks(blocks=M)), probes) for M in (4, 1)},
+    expects=(Expect("linear", "4", "1"),),
+)
+
+MASKS = Claim(
+    name="ijepa-masks",
+    finding="Several blocks predicted from one informative context teach more than scattered patches, one large block "
+    "or quadrants.",
+    source=f"{PAPER}, table 6",
+    paper="1 % ImageNet linear: multi-block 54.2, block 20.2, random 17.6, rasterized 15.5",
+    scale=TEXT,
+    arms={
+        "multi-block": Arm(ijepa(), probes),
+        "random": Arm(ijepa(masks=RandomMasks(0.6)), probes),
+        "block": Arm(ijepa(masks=BlockMasks(blocks=1, scale=(0.6, 0.6), context_scale=(1.0, 1.0))), probes),
+        "rasterized": Arm(ijepa(masks=QuadrantMasks(1)), probes),
+    },
+    expects=tuple(Expect("linear", "multi-block", other) for other in ("random", "block", "rasterized")),
+)
+
+LATENT = Claim(
+    name="ijepa-latent",
+    finding="Predicting latents teaches more than predicting pixels.",
+    source=f"{PAPER}, table 7",
+    paper="1 % ImageNet linear, ViT-L: latents 66.9, pixels 40.7",
+    scale=TEXT,
+    arms={"latents": Arm(ijepa(), probes), "pixels": Arm(pixels(), probes)},
+    expects=(Expect("linear", "latents", "pixels"),),
+)
+
+CLAIMS = (TRUNCATION, MASKS, LATENT, TARGETS)

@@ -1,0 +1,78 @@
+"""What claims measure of a trained model: the library's own measures, on fewer images than a report takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from foretell import leverage
+from foretell.augment import Photometric
+from foretell.claims.claim import Data, Values
+from foretell.data import Images
+from foretell.errors import ForetellError
+from foretell.evaluate import encode, knn, linear_probe, mrr, rankme
+from foretell.jepa import JEPA
+from foretell.leverage.finetune import FinetuneConfig, Mode
+
+LEARN, ASK = 10_000, 5_000
+"""Labelled images a probe learns from and is asked about, at most."""
+
+
+def ranked(model: JEPA, data: Data, seed: int) -> Values:
+    """Equivariance: MRR and hits@1 among 256, the MRR of an untrained predictor; and `probes`.
+
+    Banks are drawn at the paper's default strengths, whatever the model was trained with.
+    """
+    found = mrr(model, data.test, bank=256, images=32, queries=16, seed=seed, drawn_from=Photometric())
+    assert found is not None, "arms that are ranked have actions"
+    names = {"mrr": found["value"], "hits@1": found["hits@1"], "untrained": found["untrained"]["value"]}
+    return names | probes(model, data, seed)
+
+
+def probes(model: JEPA, data: Data, seed: int) -> Values:
+    """Linear probe, kNN and RankMe of the frozen target encoder."""
+    learn, ask = some(data.train, LEARN, seed), some(data.test, ASK, seed)
+    assert learn.labels is not None
+    assert ask.labels is not None
+    known, asked = encode(model, learn, keep=0, seed=seed).features, encode(model, ask, keep=0, seed=seed).features
+    return {
+        "linear": linear_probe(known, learn.labels, asked, ask.labels, seed=seed).float().mean().item(),
+        "knn": knn(known, learn.labels, asked, ask.labels).float().mean().item(),
+        "rankme": rankme(known),
+    }
+
+
+def finetuned(mode: Mode, steps: int) -> Callable[[JEPA, Data, int], Values]:
+    """Test accuracy after finetuning in a mode, every mode for the same steps."""
+
+    def measure(model: JEPA, data: Data, seed: int) -> Values:
+        config = FinetuneConfig(mode=mode, steps=steps, seed=seed)
+        _, report = leverage.finetune(model, data.train, some(data.test, ASK, seed), config)
+        return {"accuracy": report["accuracy"]["value"]}
+
+    return measure
+
+
+def tuned_together(together: bool, steps: int) -> Callable[[JEPA, Data, int], Values]:
+    """Mean test accuracy on both data sets, of one predictor for both or of one for each."""
+
+    def measure(model: JEPA, data: Data, seed: int) -> Values:
+        if data.other is None:
+            raise ForetellError("this claim compares tasks on two data sets: name another one by --other")
+        tasks = {name: (d.train, some(d.test, ASK, seed)) for name, d in {"first": data, "other": data.other}.items()}
+        config = FinetuneConfig(steps=steps, seed=seed)
+        if together:
+            reports = leverage.multitask(model, tasks, config)[1]["tasks"]
+        else:
+            reports = {name: leverage.finetune(model, *task, config)[1] for name, task in tasks.items()}
+        values = {name: report["accuracy"]["value"] for name, report in reports.items()}
+        return values | {"mean accuracy": sum(values.values()) / len(values)}
+
+    return measure
+
+
+def some(images: Images, most: int, seed: int) -> Images:
+    """At most `most` of the images, drawn without replacement."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    return images.subset(order[:most].sort().values)

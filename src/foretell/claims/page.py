@@ -1,0 +1,82 @@
+"""Claims for people: Markdown, for the terminal and for the documentation alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+
+from foretell.claims.claim import Claim, Estimate, estimate
+from foretell.claims.run import Results, recorded
+
+
+def overview(claims: Iterable[Claim]) -> str:
+    """A line a claim: what was found, and whether it holds here by the recorded runs."""
+    lines = ["| claim | finding | here |", "|---|---|---|"]
+    for claim in claims:
+        results = recorded(claim)
+        verdict = "not run" if results is None else f"**{claim.verdict(results)}**"
+        lines.append(f"| [{claim.name}](#{claim.name}) | {claim.finding} | {verdict} |")
+    return "\n".join(lines)
+
+
+def details(claim: Claim, results: Results | None) -> str:
+    """One claim: the paper's numbers, ours for each arm, and what the differences say."""
+    lines = [f"## {claim.name}", "", claim.finding, ""]
+    lines += [f"- Source: {claim.source}.", f"- Paper: {claim.paper}.", f"- Here: {claim.scale}."]
+    lines += [f"- {claim.remark}"] if claim.remark else []
+    if results is None:
+        return "\n".join([*lines, "", "Not run yet."]) + "\n"
+    lines += ["", *_arms(results), "", *_differences(claim, results)]
+    return "\n".join([*lines, "", f"Verdict: **{claim.verdict(results)}**."]) + "\n"
+
+
+def _arms(results: Results) -> list[str]:
+    """Each arm's measures over the seeds."""
+    measures = list(dict.fromkeys(name for by in results.values() for values in by.values() for name in values))
+    lines = ["| arm | seeds | " + " | ".join(measures) + " |", "|---|---|" + "---|" * len(measures)]
+    for arm, by in results.items():
+        found = [estimate([values[name] for values in by.values() if name in values]) for name in measures]
+        lines.append(f"| {arm} | {len(by)} | " + " | ".join(_written(e) for e in found) + " |")
+    return lines
+
+
+def _differences(claim: Claim, results: Results) -> list[str]:
+    lines = ["| expected | difference | |", "|---|---|---|"]
+    for expect in claim.expects:
+        difference, verdict = expect.judge(results)
+        margin = f" by {expect.by:+g}" if expect.by else ""
+        lines.append(
+            f"| {expect.measure}: {expect.larger} > {expect.smaller}{margin} | {_written(difference)} | {verdict} |"
+        )
+    return lines
+
+
+def _written(e: Estimate) -> str:
+    """A mean and its interval; three digits, or one for large numbers."""
+    if not e.seeds:
+        return ""
+    digits = 3 if abs(e.value) < 10 else 1
+    interval = f" ({e.low:.{digits}f} to {e.high:.{digits}f})" if isfinite(e.low) else ""
+    return f"{e.value:.{digits}f}{interval}"
+
+
+def page(claims: Mapping[str, Claim]) -> str:
+    """The documentation's page of all claims."""
+    return "\n".join([INTRODUCTION, overview(claims.values()), "", *(details(c, recorded(c)) for c in claims.values())])
+
+
+INTRODUCTION = """# Claims
+
+The papers' findings, tried again at a scale one processor trains in minutes. Arms of a claim differ in one thing and
+are trained from the same seeds. Values are means over seeds with 95 % intervals (Student's t); differences are paired
+by seed. A claim *holds* when the interval of every expected difference lies on the expected side, *fails* when one
+lies on the other, and is *undecided* in between: more seeds would tell. A small scale can hide what a large one shows:
+what fails here fails at this scale.
+
+```sh
+foretell claims                                              # this table
+foretell claims run iwm-conditioning --data cifar10          # one again, with three seeds
+```
+
+Recorded on CIFAR-10; every number is in `src/foretell/claims/records`.
+"""

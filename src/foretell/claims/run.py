@@ -1,0 +1,85 @@
+"""Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
+
+Every training lives in a folder named by what it is made of, so claims that share an arm share its runs, and a run
+that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from foretell import __version__, hub
+from foretell.claims.claim import Arm, Claim, Data, Results, Values
+from foretell.hub.files import read_json, write_json
+from foretell.train.run import run as train
+
+RECORDS = Path(__file__).parent / "records"
+"""What came out, a file a claim; ships with the package."""
+
+
+def run(claim: Claim, at: Callable[[int], Data], out: Path, seeds: Sequence[int]) -> Results:
+    """Run a claim; call again with the same `out` to go on after an interruption.
+
+    Seeds are the outer loop: the first answer is early, the next ones make it sure.
+
+    Args:
+        claim: what to run.
+        at: the data at a size in pixels.
+        out: folder for trainings and results.
+        seeds: of the trainings; at least two give intervals.
+
+    Returns:
+        The results; also in `out`/NAME.json, as they grow.
+    """
+    results: Results = {arm: {} for arm in claim.arms}
+    for seed in seeds:
+        for name, arm in claim.arms.items():
+            print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
+            results[name][seed] = _result(claim, name, arm, seed, at, out)
+        write_json(out / f"{claim.name}.json", record(claim, results))
+    return results
+
+
+def _result(claim: Claim, name: str, arm: Arm, seed: int, at: Callable[[int], Data], out: Path) -> Values:
+    """The measures of one arm and seed, from disk where they are there."""
+    recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
+    data = at(recipe.model.encoder.image_size)
+    kind = type(recipe.model)
+    made_of = {
+        "model": TypeAdapter(kind).dump_python(recipe.model, mode="json"),
+        "train": asdict(recipe.train),
+        "data": data.train.fingerprint,
+    }
+    key = f"{kind.__name__}-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]}"
+    folder, kept = out / "trainings" / key, out / "measured" / claim.name / f"{name} {key}.json"
+    if kept.is_file():
+        return read_json(kept)
+    if not (folder / "model.safetensors").is_file():
+        train(recipe.model, recipe.train, "claim", folder, resume=True, images=data.train)
+        for checkpoint in (folder / "checkpoints").iterdir():  # the model stays; the optimiser's state is not needed
+            checkpoint.unlink()
+    values = arm.measure(hub.load(folder), data, seed)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, values)
+    return values
+
+
+def record(claim: Claim, results: Results) -> dict[str, Any]:
+    """What is written down of a claim: its verdict, every number, and the version that made them."""
+    return {"claim": claim.name, "verdict": claim.verdict(results), "results": results, "version": __version__}
+
+
+def recorded(claim: Claim) -> Results | None:
+    """The recorded results of a claim; None if it was never run."""
+    path = RECORDS / f"{claim.name}.json"
+    if not path.is_file():
+        return None
+    return {arm: {int(seed): values for seed, values in by.items()} for arm, by in read_json(path)["results"].items()}

@@ -1,0 +1,41 @@
+"""The scale claims are tested at: one thread trains an arm in some minutes."""
+
+from dataclasses import replace
+from typing import Any
+
+from foretell.augment import Photometric
+from foretell.methods import IJEPAConfig, IWMConfig, PixelsConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import ViTConfig
+from foretell.recipes import Recipe
+from foretell.train.loop import TrainConfig
+
+ENCODER = ViTConfig(image_size=24, patch_size=4, width=128, depth=4, heads=2)
+PREDICTOR = PredictorConfig(width=64, depth=6, heads=2)
+TRAIN = TrainConfig(steps=1000, batch=64, monitor_every=0, checkpoint_every=250)
+"""No monitors: for a claim a collapse is a result."""
+TEXT = (
+    "24 pixels, patches of 4; encoder 128 × 4, predictor 64 × 6 (width × depth); "
+    f"{TRAIN.steps:,} steps of {TRAIN.batch} photographs"
+)
+
+JITTER = Photometric()
+"""The paper's default: jitter, and destructive operations on the source."""
+STRONG = replace(JITTER, brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
+"""Jitter twice the default's strength."""
+JITTER_ONLY = replace(JITTER, blur_probability=0.0, grayscale_probability=0.0, solarize_probability=0.0)
+
+
+def iwm(**changes: Any) -> Recipe:
+    """An image world model at this scale, of strong jitter; `changes` are of its configuration."""
+    return Recipe(replace(IWMConfig(encoder=ENCODER, predictor=PREDICTOR, augment=STRONG), **changes), TRAIN)
+
+
+def ijepa(**changes: Any) -> Recipe:
+    """An I-JEPA at this scale; `changes` are of its configuration."""
+    return Recipe(replace(IJEPAConfig(encoder=ENCODER, predictor=PREDICTOR), **changes), TRAIN)
+
+
+def pixels() -> Recipe:
+    """I-JEPA's control at this scale: pixels to predict."""
+    return Recipe(PixelsConfig(encoder=ENCODER, predictor=PREDICTOR), TRAIN)

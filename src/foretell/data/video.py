@@ -1,0 +1,276 @@
+"""Clips out of any video file that FFmpeg's libraries read, as uint8 [n, T, 3, size, size], or the reason why not.
+
+The packets' time stamps say first which frames there are; then only what the clips need is decoded, from the key
+frame before it. So a clip out of a long film costs little, frame rates may vary, and nothing is read into memory but
+the frames that are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretell.errors import ForetellError
+
+from .cache import Form
+from .decode import MAX_PIXELS, Decoded, Item, Unusable, in_threads, reason
+from .images import Skipped, Videos
+from .source import Contents, Source, Splits, file_at, identity
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.reformatter import VideoReformatter
+    from av.video.stream import VideoStream
+
+ENDINGS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"}
+    | {".wmv", ".flv", ".ogv", ".3gp", ".gif"}
+)
+VERSION = 1  # raise it when the same video gives other clips
+DAMAGED = "damaged: some frames cannot be decoded"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How clips are cut out of a video.
+
+    size: side of the square in pixels: the shorter side is resized to it, the centre kept.
+    frames: of a clip.
+    fps: frames a second after resampling by time stamps: at each moment the frame that was on display; None takes the
+        frames as they come.
+    stride: of these, every so many make the clip.
+    clips: of a video at most, from its beginning to its end; one comes from the middle.
+    """
+
+    size: int
+    frames: int = 16
+    fps: float | None = None
+    stride: int = 1
+    clips: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("size", "frames", "stride", "clips"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ForetellError(f"{name}: found {value!r}; expected a whole number, 1 or more.")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ForetellError(f"fps: found {self.fps!r}; expected frames a second, more than 0 and at most 1000.")
+
+    @property
+    def span(self) -> int:
+        """Frames from a clip's first to its last, before the stride."""
+        return (self.frames - 1) * self.stride + 1
+
+
+def videos(cut: Cut) -> Form[Videos]:
+    """Clips cut in this way, for the cache."""
+    return Form(
+        "videos",
+        Videos,
+        (cut.frames, 3, cut.size, cut.size),
+        f"video {VERSION} {astuple(cut)}",
+        lambda items: in_threads(items, lambda chunk: _decode_items(chunk, cut), 1),
+        cut.clips,
+    )
+
+
+def find(path: Path) -> Splits:
+    """The one split of a video file."""
+    file = file_at(path)
+    item = Item(path.name, lambda: (path, None))
+    return {"all": Source(path.name, identity("video", path, file), lambda: Contents(1, (), [item]))}
+
+
+def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
+    """The clips of a video, and what is wrong with it if not all of them could be decoded.
+
+    Returns:
+        uint8 [n, T, 3, size, size], 1 ≤ n ≤ `cut.clips` (fewer where a video is too short for so many different ones,
+        or damaged), and None or the damage.
+
+    Raises:
+        Unusable: no clip can be had; the message is the reason.
+    """
+    import av
+
+    try:
+        if not path.stat().st_size:
+            raise Unusable("empty file")
+        with _opened(path) as (container, stream):
+            stamps, keys = _stamps(container, stream)
+            unit = float(stream.time_base or 1)
+        if not len(stamps):
+            raise Unusable("holds no frame")
+        plan = _plan(stamps, unit, cut)
+        wanted, kept = stamps[np.unique(plan)], {}
+        # Some containers can only be entered behind the key frame that was asked for: those from their beginning.
+        for starts in (keys, keys[:0]):
+            with _opened(path) as (container, stream):
+                kept |= _decode(container, stream, wanted, starts, cut.size)
+            if len(kept) == len(wanted):
+                break
+    except av.FFmpegError as error:
+        if isinstance(error, av.InvalidDataError | av.EOFError):
+            raise Unusable("not a video, or damaged at its beginning") from error
+        raise Unusable(reason(error) if isinstance(error, OSError) else f"damaged: {error.strerror}") from error
+    whole = [clip for clip in stamps[plan].tolist() if all(stamp in kept for stamp in clip)]
+    if not whole:
+        raise Unusable(DAMAGED)
+    return np.stack([[kept[stamp] for stamp in clip] for clip in whole]), None if len(whole) == len(plan) else DAMAGED
+
+
+def _decode_items(items: list[Item], cut: Cut) -> Decoded:
+    """The clips of each item; of one that is decoded already, itself."""
+    pixels, labels, skipped = [np.empty((0, cut.frames, 3, cut.size, cut.size), np.uint8)], [], []
+    for item in items:
+        try:
+            raw, label = item.read()
+            if isinstance(raw, Path):
+                clips, damage = decode_video(raw, cut)
+            elif isinstance(raw, np.ndarray):
+                clips, damage = raw[None], None
+            else:
+                raise Unusable("not a video")
+        except Exception as error:  # one bad video never stops the others
+            skipped.append(Skipped(item.name, reason(error)))
+            continue
+        pixels.append(clips)
+        labels += [label] * len(clips)
+        if damage:
+            skipped.append(Skipped(item.name, f"{damage}; kept {len(clips)} clips"))
+    return Decoded(np.concatenate(pixels), labels, skipped, len(items))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    import av
+    from av.stream import Disposition
+
+    # A play list must not make FFmpeg ask the network, nor a file name pass for another protocol.
+    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+        # the cover of a song is a video stream too
+        streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+        if not streams:
+            raise Unusable("no video in it, only sound" if container.streams.audio else "no video in it")
+        stream = streams[0]
+        if stream.codec_context is None:
+            raise Unusable("no decoder for what is in it")
+        # one thread: videos are decoded side by side
+        stream.codec_context.thread_count = 1
+        if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+            raise Unusable(f"frames of more than {MAX_PIXELS // 10**6} megapixels")
+        yield container, stream
+
+
+def _stamps(container: InputContainer, stream: VideoStream) -> tuple[np.ndarray, np.ndarray]:
+    """The time stamps of all frames in the order of display, and of the key frames: int64, in the stream's unit."""
+    shown: list[int | None] = []
+    keys: list[int] = []
+    for packet in _packets(container, stream):
+        if packet.size and not packet.is_discard:
+            shown.append(packet.pts)
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
+    if None in shown or len(set(shown)) < len(shown):  # a container without them: the decoder works them out
+        container.seek(0)
+        frames = [frame for packet in _packets(container, stream) for frame in _frames(packet)]
+        shown, keys = [frame.pts for frame in frames], []
+    return np.unique([each for each in shown if each is not None]).astype(np.int64), np.unique(keys).astype(np.int64)
+
+
+def _plan(stamps: np.ndarray, unit: float, cut: Cut) -> np.ndarray:
+    """Which frames make which clip: int64 [n, T] positions in `stamps`."""
+    if cut.fps is None:
+        moments = np.arange(len(stamps))
+    else:
+        times = (stamps - stamps[0]) * unit
+        # the last frame stays as long as frames do
+        end = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else 0.0)
+        moments = np.searchsorted(times, np.arange(ceil(end * cut.fps - 1e-6)) / cut.fps + 1e-6, side="right") - 1
+    free = len(moments) - cut.span
+    if free < 0:
+        rate = f" at {cut.fps:g} a second" if cut.fps else ""
+        raise Unusable(f"too short: {len(moments)} frames{rate}, and a clip spans {cut.span}")
+    count = min(cut.clips, free + 1)
+    starts = [free // 2] if count == 1 else [round(n * free / (count - 1)) for n in range(count)]
+    return moments[np.array(starts)[:, None] + np.arange(0, cut.span, cut.stride)]
+
+
+def _decode(
+    container: InputContainer, stream: VideoStream, wanted: np.ndarray, keys: np.ndarray, size: int
+) -> dict[int, np.ndarray]:
+    """The frames with the wanted time stamps (in order), without those that are damaged: uint8 [3, size, size]."""
+    from av.video.reformatter import VideoReformatter
+
+    reformatter = VideoReformatter()  # keeps its tables from frame to frame
+    kept: dict[int, np.ndarray] = {}
+    for start, run in _runs(wanted, keys):
+        if start is not None:
+            container.seek(start, stream=stream)
+        needed = set(run.tolist())
+        for stamp, frame in _until(container, stream, int(run[-1])):
+            if stamp in needed and not frame.is_corrupt:
+                kept[stamp] = _square(frame, stream, reformatter, size)
+    return kept
+
+
+def _runs(wanted: np.ndarray, keys: np.ndarray) -> list[tuple[int | None, np.ndarray]]:
+    """What is wanted, in runs that no key frame would shorten, and the key frame to start from; None: the beginning."""
+    if not len(keys):
+        return [(None, wanted)]
+    section = np.maximum(np.searchsorted(keys, wanted, side="right") - 1, 0)
+    cuts = np.flatnonzero(np.diff(section) > 1) + 1
+    starts = keys[section[np.concatenate([[0], cuts])]]
+    return list(zip(starts.tolist(), np.split(wanted, cuts), strict=True))
+
+
+def _until(container: InputContainer, stream: VideoStream, last: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Decoded frames up to a time stamp, with theirs."""
+    for packet in _packets(container, stream):
+        for frame in _frames(packet):
+            if frame.pts is not None:
+                yield frame.pts, frame
+                if frame.pts >= last:
+                    return
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
+    """The packets that can be read; a file that was cut short ends where it ends."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            yield next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+
+
+def _frames(packet: av.Packet[VideoStream]) -> list[av.VideoFrame]:
+    """The frames that a packet completes; none if it is damaged."""
+    import av
+
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+    except av.FFmpegError:
+        return []
+
+
+def _square(frame: av.VideoFrame, stream: VideoStream, reformatter: VideoReformatter, size: int) -> np.ndarray:
+    """The centre of a frame, upright and with square pixels: uint8 [3, size, size]."""
+    wide = frame.width * float(stream.sample_aspect_ratio or 1)
+    scale = size / min(wide, frame.height)
+    width, height = max(size, round(wide * scale)), max(size, round(frame.height * scale))
+    if width * height > MAX_PIXELS:
+        raise Unusable(f"frames of {frame.width} × {frame.height} pixels")
+    small = reformatter.reformat(frame, width, height, "rgb24", interpolation="BICUBIC", threads=1)
+    left, top = (width - size) // 2, (height - size) // 2
+    pixels = small.to_ndarray()[top : top + size, left : left + size]
+    return np.rot90(pixels, round(frame.rotation / 90)).transpose(2, 0, 1)

@@ -1,0 +1,48 @@
+"""Write a model in another library's form: `foretell export`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from foretell import hub
+from foretell.errors import ForetellError
+from foretell.hub.official import huggingface
+from foretell.jepa import JEPA
+
+Format = Literal["huggingface", "foretell"]
+Encoder = Literal["target", "context"]
+Precision = Literal["float32", "float16", "bfloat16"]
+
+FORMATS: dict[str, Callable[[JEPA, Path, Encoder, torch.dtype], Path]] = {
+    "huggingface": huggingface.save,
+    "foretell": lambda model, out, _, dtype: hub.save(model, out, dtype=dtype),
+}
+"""name -> what writes it, given the model, where to, which encoder (for forms that hold one) and the type of floats."""
+
+
+def export(
+    model: JEPA, out: Path, format: str = "huggingface", encoder: Encoder = "target", dtype: Precision = "float32"
+) -> Path:
+    """Write a model in another form.
+
+    Args:
+        model: any method.
+        out: a folder, made if need be.
+        format: `huggingface` for transformers' I-JEPA, one encoder; `foretell` for this library's own, which turns a
+            training checkpoint of gigabytes into a folder that is safe to pass on.
+        encoder: which one, for forms that hold one.
+        dtype: type to store floats in.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ForetellError: the form is unknown or has no place for something of the model, or the disk is full.
+    """
+    if format not in FORMATS:
+        raise ForetellError(f"format is {format!r}, expected one of {', '.join(FORMATS)}")
+    return FORMATS[format](model, out, encoder, getattr(torch, dtype))

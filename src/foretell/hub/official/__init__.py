@@ -1,0 +1,50 @@
+"""Official weights: recognised by what is in them, loaded strictly, a module a family.
+
+A family says whether it recognises what was found and builds the model; entering it into `FAMILIES` is all that
+`foretell.load` needs to know it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from foretell.errors import ForetellError, ForetellWarning
+from foretell.hub.files import brief
+from foretell.hub.official import facebook, huggingface, timm
+from foretell.hub.official.family import Family
+from foretell.hub.official.found import read
+from foretell.jepa import JEPA
+
+FAMILIES: tuple[Family, ...] = (facebook.FAMILY, huggingface.FAMILY, timm.FAMILY)
+"""Asked in this order."""
+
+
+def load(path: Path) -> JEPA:
+    """Load official weights from a file or a folder.
+
+    Warns:
+        ForetellWarning: the weights hold an encoder only, so the predictor is untrained.
+
+    Raises:
+        ForetellError: no family recognises them, or they are not all that the family's model has.
+    """
+    found = read(path)
+    for family in FAMILIES:
+        if family.recognise(found):
+            model = family.load(found)
+            if model.untrained:
+                warnings.warn(
+                    f"{path} holds an encoder only: it serves as context and as target encoder, and the predictor is "
+                    "untrained",
+                    ForetellWarning,
+                    stacklevel=3,
+                )
+            return model
+    kind = f"config.json says model_type {found.config['model_type']!r}" if "model_type" in found.config else ""
+    names = brief(found.content) or "nothing"
+    held = f"it holds {names if len(names) < 200 else names[:200] + ' …'}"
+    raise ForetellError(
+        f"{path} is of no known kind ({'; '.join(filter(None, (kind, held)))}): expected a model of foretell, or "
+        f"I-JEPA weights of {', '.join(family.name for family in FAMILIES)}"
+    )

@@ -1,0 +1,244 @@
+"""I-JEPA as Hugging Face transformers has it (`IJepaModel`): a folder of config.json and model.safetensors, both ways.
+
+It holds one encoder and no predictor. transformers stores queries, keys and values apart; on disk it keeps the
+names of its version 4, in memory it has others since version 5, and both are read. Its positions are a table that
+is resized to other grids, as kind `resized` is here.
+
+D width
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from foretell.errors import ForetellError
+from foretell.hub.files import check, parse, write_atomically, write_json, write_weights
+from foretell.hub.official.encoder import IMAGENET, Normalisation, encoder_only, fill, headless, kind_of, tensors_of
+from foretell.hub.official.family import Family
+from foretell.hub.official.found import Found
+from foretell.jepa import JEPA
+from foretell.methods import IJEPA
+from foretell.nn.vit import ViTConfig
+
+KEYS = {
+    r"patch_embed\.proj": "embeddings.patch_embeddings.projection",
+    r"pos_embed": "embeddings.position_embeddings",
+    r"blocks\.(\d+)\.norm1": r"encoder.layer.\1.layernorm_before",
+    r"blocks\.(\d+)\.attn\.([qkv]\w+)": r"encoder.layer.\1.attention.attention.\2",
+    r"blocks\.(\d+)\.attn\.proj": r"encoder.layer.\1.attention.output.dense",
+    r"blocks\.(\d+)\.norm2": r"encoder.layer.\1.layernorm_after",
+    r"blocks\.(\d+)\.mlp\.fc1": r"encoder.layer.\1.intermediate.dense",
+    r"blocks\.(\d+)\.mlp\.fc2": r"encoder.layer.\1.output.dense",
+    r"norm": "layernorm",
+}
+"""Names without `.weight` or `.bias`: Meta's, with queries, keys and values apart -> transformers' on disk."""
+MODERN = {
+    r"attention\.attention\.([qkv])\w+": r"attention.\1_proj",
+    r"attention\.output\.dense": "attention.o_proj",
+    r"intermediate\.dense": "mlp.fc1",
+    r"output\.dense": "mlp.fc2",
+    r"encoder\.layer\.": "layers.",
+}
+"""Names on disk -> names in memory since transformers 5, one after the other."""
+HEADS = ("classifier.", "pooler.")
+"""What stands on top of an encoder in files of finetuned models."""
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What of transformers' IJepaConfig decides on the encoder, with its defaults."""
+
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: Literal["gelu"] = "gelu"
+    layer_norm_eps: float = 1e-12
+    image_size: int | tuple[int, int] = 224
+    patch_size: int | tuple[int, int] = 16
+    num_channels: Literal[3] = 3
+    qkv_bias: bool = True
+
+
+def recognise(found: Found) -> bool:
+    """Whether config.json says that this is an I-JEPA."""
+    return found.config.get("model_type") == "ijepa"
+
+
+def load(found: Found) -> IJEPA:
+    """The encoder, twice, and a fresh predictor."""
+    named = {name.removeprefix("ijepa."): t for name, t in found.tensors.items()}
+    tensors = headless(named, HEADS, found.source)
+    model = encoder_only(_encoder_config(found, tensors))
+    modern = any(name.startswith("layers.") for name in tensors)
+    own = _apart(tensors_of(model.context_encoder))
+    check({_theirs(name, modern): t for name, t in own.items()}, tensors, found.source)
+    whole = _joined({name: tensors[_theirs(name, modern)] for name in own})
+    fill(model.context_encoder, whole)
+    fill(model.target_encoder, whole)
+    return model
+
+
+FAMILY = Family("Hugging Face transformers' I-JEPA", recognise, load)
+
+
+def save(
+    model: JEPA,
+    folder: str | Path,
+    encoder: Literal["target", "context"] = "target",
+    dtype: torch.dtype | None = None,
+) -> Path:
+    """Save an encoder so that transformers loads it: `IJepaModel.from_pretrained(folder)`.
+
+    `AutoImageProcessor.from_pretrained(folder)` gives the preprocessing: it resizes to the training image's size and
+    normalises as the encoder itself does here.
+
+    Args:
+        model: any method with a ViT for images.
+        folder: made if need be; holds config.json, preprocessor_config.json, model.safetensors and README.md
+            afterwards.
+        encoder: `target` is what I-JEPA evaluates; `context` is what the released Hugging Face folders hold.
+        dtype: store floats in this type; None keeps them.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ForetellError: the encoder has something that transformers' I-JEPA has no place for, or the disk is full.
+    """
+    chosen = model.target_encoder if encoder == "target" else model.context_encoder
+    tensors = {_theirs(name): t.to(dtype or t.dtype) for name, t in _apart(tensors_of(chosen)).items()}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_weights(folder / "model.safetensors", tensors, {"format": "pt"})
+    c, stored = chosen.config, str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    write_json(folder / "config.json", _config_json(c, stored))
+    write_json(folder / "preprocessor_config.json", _preprocessor_json(c))
+    write_atomically(folder / "README.md", _card(folder.name, encoder, type(model).__name__))
+    return folder
+
+
+def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
+    names = {field.name for field in fields(_Config)}
+    given = {name: value for name, value in found.config.items() if name in names}
+    c: _Config = parse(_Config, given, found.source, "config.json")
+    image, patch = (n if isinstance(n, tuple) else (n, n) for n in (c.image_size, c.patch_size))
+    if image[0] != image[1] or patch[0] != patch[1]:
+        raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
+    table = tensors.get("embeddings.position_embeddings")
+    side = image[0] // patch[0]
+    normalisation = IMAGENET
+    if found.preprocessor.get("do_normalize", True):
+        mean, std = (found.preprocessor.get(f"image_{name}", IMAGENET[i]) for i, name in enumerate(("mean", "std")))
+        normalisation = parse(Normalisation, (mean, std), found.source, "image_mean and image_std")
+    return ViTConfig(
+        image_size=image[0],
+        patch_size=patch[0],
+        width=c.hidden_size,
+        depth=c.num_hidden_layers,
+        heads=c.num_attention_heads,
+        mean=normalisation[0],
+        std=normalisation[1],
+        mlp_ratio=c.intermediate_size / c.hidden_size,
+        eps=c.layer_norm_eps,
+        qkv_bias=c.qkv_bias,
+        positions=kind_of(table, c.hidden_size, (side, side)),
+    )
+
+
+def _theirs(name: str, modern: bool = False) -> str:
+    """transformers' name of a tensor of Meta's."""
+    stem, dot, last = name.rpartition(".") if name.endswith((".weight", ".bias")) else (name, "", "")
+    for ours, theirs in KEYS.items():
+        if match := re.fullmatch(ours, stem):
+            stem = match.expand(theirs)
+            break
+    else:
+        raise ForetellError(f"the encoder's {name} has no place in transformers' I-JEPA")
+    for old, new in MODERN.items() if modern else ():
+        stem = re.sub(old, new, stem)
+    return stem + dot + last
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Queries, keys and values as three tensors."""
+    split: dict[str, Tensor] = {}
+    for name, t in tensors.items():
+        before, fused, after = name.partition("qkv")
+        parts = zip(("query", "key", "value"), t.chunk(3), strict=True) if fused else [("", t)]
+        split |= {before + part + after: each for part, each in parts}
+    return split
+
+
+def _joined(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The reverse of `_apart`."""
+    whole = {name: t for name, t in tensors.items() if not re.search(r"attn\.(query|key|value)", name)}
+    for name in tensors:
+        if ".query." in name:
+            parts = [tensors[name.replace("query", part)] for part in ("query", "key", "value")]
+            whole[name.replace("query", "qkv")] = torch.cat(parts)
+    return whole
+
+
+def _config_json(c: ViTConfig, dtype: str) -> dict[str, object]:
+    return {
+        "architectures": ["IJepaModel"],
+        "model_type": "ijepa",
+        "hidden_size": c.width,
+        "num_hidden_layers": c.depth,
+        "num_attention_heads": c.heads,
+        "intermediate_size": round(c.width * c.mlp_ratio),
+        "hidden_act": "gelu",
+        "layer_norm_eps": c.eps,
+        "image_size": c.image_size,
+        "patch_size": c.patch_size,
+        "num_channels": 3,
+        "qkv_bias": c.qkv_bias,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.02,
+        "dtype": dtype,
+    }
+
+
+def _preprocessor_json(c: ViTConfig) -> dict[str, object]:
+    return {
+        "image_processor_type": "ViTImageProcessor",
+        "do_resize": True,
+        "size": {"height": c.image_size, "width": c.image_size},
+        "resample": 2,  # bilinear
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(c.mean),
+        "image_std": list(c.std),
+    }
+
+
+def _card(name: str, encoder: str, method: str) -> str:
+    return f"""---
+library_name: transformers
+pipeline_tag: image-feature-extraction
+tags: [ijepa, foretell]
+---
+
+# {name}
+
+The {encoder} encoder of a world model ({method}) made with foretell, in the form of transformers' I-JEPA.
+
+```python
+from transformers import AutoImageProcessor, IJepaModel
+
+processor = AutoImageProcessor.from_pretrained("{name}")
+model = IJepaModel.from_pretrained("{name}")
+latents = model(**processor(images=image, return_tensors="pt")).last_hidden_state  # [B, N, D]
+embedding = latents.mean(1)
+```
+"""

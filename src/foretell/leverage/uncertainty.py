@@ -1,0 +1,122 @@
+"""See where a model with stochastic positions is unsure (FlexPredict, arXiv:2308.00566).
+
+    ŝ_yᵏ = p_φ(f_θ(x), ψ + A nᵏ),   unsureⱼ = std_k(ŝ_yⱼᵏ)
+
+The predictor is asked for the hidden patches again and again, each time with other draws of where they lie. Where its
+answers differ, what it says hangs on the exact place: there it predicts detail. What the map shows is the uncertainty
+about the *place* that the model learned to live with, carried through to the latents.
+
+K draws · L hidden patches · D width
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from foretell.augment import to_float
+from foretell.errors import ForetellError
+from foretell.jepa import as_jepa
+from foretell.masking import complement
+from foretell.method import Method
+from foretell.views import take
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """One context of a picture, and what the model says of the rest."""
+
+    image: Float[Tensor, "3 S S"]
+    grid: tuple[int, ...]
+    hidden: Int[Tensor, " L"]
+    """The patches that the model did not see."""
+    unsure: Float[Tensor, " L"]
+    """Standard deviation of the prediction over draws of the place, averaged over channels; of hidden patches."""
+    wrong: Float[Tensor, " L"]
+    """Mean absolute difference of the mean prediction to the target latent."""
+
+    @property
+    def agreement(self) -> float:
+        """Spearman's rank correlation of `unsure` and `wrong`, −1 to 1: 1 where it is most wrong where most unsure."""
+        return float(spearmanr(self.unsure.numpy(), self.wrong.numpy()).statistic)
+
+
+@torch.no_grad()
+def uncertainty(
+    model: Method, image: UInt8[Tensor, "3 S S"], *, contexts: int = 4, draws: int = 32, seed: int = 0
+) -> list[Uncertain]:
+    """Ask a model for the hidden patches of a picture, with many draws of where they lie.
+
+    Args:
+        model: a JEPA trained with stochastic positions.
+        image: S the model's image size (see `read_image`).
+        contexts: how many contexts to draw; each is answered apart.
+        draws: K.
+        seed: draws contexts and places.
+
+    Raises:
+        ForetellError: the model predicts no patches, or its positions are exact.
+    """
+    jepa = as_jepa(model, "uncertainty about places")
+    if not jepa.predictor.config.noise.sigma:
+        raise ForetellError(
+            "this model's positions are exact, so it cannot be unsure of places: "
+            "train one with stochastic positions (foretell train flexpredict)"
+        )
+    x = to_float(image.unsqueeze(0))
+    grid = jepa.context_encoder.grid(x)
+    chance = torch.Generator(x.device).manual_seed(seed)
+    context_index, _ = jepa.config.masks.draw(chance, grid, contexts)
+    hidden = complement(context_index, torch.Size(grid).numel())
+    s_y = jepa.target(x)
+    found = []
+    for seen, asked in zip(context_index, hidden, strict=True):
+        s_x = jepa.encode(x, seen.unsqueeze(0))
+        again = asked.expand(1, draws, -1)  # every draw a block of its own: one pass
+        nothing = None if jepa.actions is None else x.new_zeros(1, len(jepa.actions.names))
+        said = jepa.predict(s_x, seen.unsqueeze(0), again, nothing, grid, chance)[0]
+        wrong = (said.mean(0) - take(s_y, asked.unsqueeze(0))[0]).abs().mean(-1)
+        found.append(Uncertain(x[0], grid, asked, said.std(0).mean(-1), wrong))
+    return found
+
+
+def draw_uncertainty(found: list[Uncertain]) -> Figure:
+    """A row a context: what the model saw, where it is unsure, and where it is wrong."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((7.2, 2.1 * len(found) + 0.3), layout="constrained")
+    rows = figure.subplots(len(found), 3, squeeze=False)
+    unsure, wrong = (max(float(getattr(one, name).max()) for one in found) for name in ("unsure", "wrong"))
+    for row, one in zip(rows, found, strict=True):
+        seen = _paint(one, torch.zeros(len(one.hidden)), fill=1.0) > 0
+        side = one.image.shape[-1] // one.grid[0]
+        cover = seen.repeat_interleave(side, 0).repeat_interleave(side, 1)
+        row[0].imshow(torch.where(cover, one.image, 0.85).permute(1, 2, 0).numpy())
+        maps = [
+            row[1].imshow(_paint(one, one.unsure).numpy(), cmap="magma", vmin=0, vmax=unsure),
+            row[2].imshow(_paint(one, one.wrong).numpy(), cmap="magma", vmin=0, vmax=wrong),
+        ]
+        for axis, drawn in zip(row[1:], maps, strict=True):
+            figure.colorbar(drawn, ax=axis, shrink=0.85)
+        row[2].set_xlabel(f"rank correlation {one.agreement:.2f}")
+        for axis in row:
+            axis.set_xticks([])
+            axis.set_yticks([])
+    for axis, title in zip(rows[0], ("seen", "unsure: std over places", "wrong: distance to target"), strict=True):
+        axis.set_title(title, fontsize=10)
+    return figure
+
+
+def _paint(one: Uncertain, values: Float[Tensor, " L"], fill: float = float("nan")) -> Float[Tensor, "rows columns"]:
+    """Values of hidden patches on the grid; `fill` where the patch was seen."""
+    painted = torch.full((torch.Size(one.grid).numel(),), fill)
+    painted[one.hidden] = values
+    return painted.reshape(one.grid)

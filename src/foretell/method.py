@@ -1,0 +1,88 @@
+"""What training and evaluation ask of a method, and no more.
+
+B batch · D width
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from foretell.data import Pictures, load, train_test
+from foretell.nn.vit import layer_norm
+
+
+class Method(nn.Module, ABC):
+    """Something that learns features of images by comparing latents; `foretell.jepa.JEPA` is the main kind.
+
+    Args:
+        config: the dataclass the model was built from: `type(model)(model.config)` builds its like. Its
+            `encoder.image_size` says how large the images are.
+    """
+
+    entrances: tuple[str, ...] = ("features",)
+    """What reads parameters by itself, besides `forward`: a model split over processes gathers them for these."""
+
+    untrained: str | None = None
+    """The one of `trained` that never was: official weights may hold an encoder alone."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+    def load(self, spec: str | Path, **options: Any) -> Pictures:
+        """Data as this method takes it; `options` are those of `foretell.data.load`."""
+        return load(spec, self.config.encoder.image_size, **options)
+
+    def train_test(self, spec: str | Path, **options: Any) -> tuple[Pictures, Pictures]:
+        """The data to learn from and the data to test on; `options` are those of `foretell.data.train_test`."""
+        return train_test(spec, self.config.encoder.image_size, **options)
+
+    @abstractmethod
+    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Any:
+        """Make a training problem of photographs.
+
+        Args:
+            images: decoded photographs.
+            generator: the only source of chance, on the images' device.
+
+        Returns:
+            What `forward` takes. Its `target` [B, 3, H, W] in [0, 1] is an augmented version of each photograph,
+            as LiDAR compares them.
+        """
+
+    @abstractmethod
+    def forward(self, views: Any) -> Float[Tensor, ""]:
+        """The loss of one training problem."""
+
+    @abstractmethod
+    def trained(self) -> Mapping[str, nn.Module]:
+        """What the optimiser updates, by the name a report gives it; `encoder` is among them."""
+
+    @abstractmethod
+    def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
+        """The global embedding of x in [0, 1]: what probes, neighbours and search use."""
+
+    def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B _ D"]:
+        """What monitors watch for collapse: layer-normed latents of x in [0, 1]; one an image, or one a patch."""
+        return layer_norm(self.features(x)).unsqueeze(1)
+
+    def update_target(self, momentum: float) -> None:
+        """After a step of the optimiser: move a slow copy, where there is one."""
+        return
+
+    @torch.no_grad()
+    def measures(self, views: Any) -> dict[str, float]:
+        """What monitors show of a fixed training problem, in evaluation mode: the loss, and what to hold it against."""
+        return {"loss": self(views).item()}
+
+
+def parameters(module: nn.Module) -> int:
+    """How many numbers a module has to learn."""
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,135 @@
+"""V-JEPA: Bardes et al., "Revisiting Feature Prediction for Learning Visual Representations from Video", 2024,
+arXiv:2404.08471.
+
+    L = mean_masks ‖ p_φ(f_θ(x_visible), places) − LN(f^EMA(x)) ‖₁        §3.1: hidden parts of a clip from the others
+
+One clip, two masks (many small blocks, few large ones), both running through all of time; the target is encoded once.
+
+Differs from the paper:
+- Targets are layer-normed, as in the released code.
+- A fixed budget of visible places (see `foretell.masking.tubes`), and all others are predicted.
+- One mask token; the released code has one for each of the two masks.
+- Its schedules end where they end; the released code stretches them by a quarter and cuts that off.
+
+B batch · T tubelets · P places of the plane · D width
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from foretell import losses
+from foretell.augment import random_resized_crop, to_float
+from foretell.data import Videos, load_videos, train_test_videos
+from foretell.jepa import JEPA
+from foretell.masking.tubes import TubeMasks
+from foretell.nn.predictor import Predictor, PredictorConfig
+from foretell.nn.queries import MaskTokens
+from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
+from foretell.views import Views
+
+
+@dataclass(frozen=True)
+class VJEPAConfig:
+    """What a V-JEPA is built from."""
+
+    encoder: VideoViTConfig = field(default_factory=VideoViTConfig)
+    predictor: PredictorConfig = field(default_factory=PredictorConfig)
+    masks: TubeMasks = field(default_factory=TubeMasks)
+    crop: tuple[float, float] = (0.3, 1.0)
+    """Area of the random crop, as a share of the frame; the same in every frame."""
+    flip: float = 0.5
+    """Chance of mirroring a clip left and right."""
+    fps: float | None = None
+    """Frames a second that videos are resampled to; None takes their frames as they come."""
+    stride: int = 1
+    """Of these frames every so many make the clip. The paper: every fourth of about 30 a second."""
+    centred: bool = False
+    """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
+    Not in the paper; see `docs/log.md`."""
+
+
+class VJEPA(JEPA):
+    """Predict hidden parts of a clip from the others, in latent space."""
+
+    config: VJEPAConfig
+    entrances = (*JEPA.entrances, "motion")
+
+    def __init__(self, config: VJEPAConfig) -> None:
+        encoder = ViT(config.encoder)
+        queries = MaskTokens(config.predictor.width)
+        predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
+        super().__init__(encoder, predictor, losses.l1, config)
+
+    def load(self, spec: str | Path, **options: Any) -> Videos:
+        """Clips; `options` are those of `foretell.data.load_videos`."""
+        return load_videos(spec, self.config.encoder.image_size, **self._cut, **options)
+
+    def train_test(self, spec: str | Path, **options: Any) -> tuple[Videos, Videos]:
+        """Clips to learn from and clips to test on; `options` are those of `foretell.data.train_test_videos`."""
+        return train_test_videos(spec, self.config.encoder.image_size, **self._cut, **options)
+
+    @property
+    def _cut(self) -> dict[str, Any]:
+        """How clips are cut out of videos."""
+        return {"frames": self.config.encoder.frames, "fps": self.config.fps, "stride": self.config.stride}
+
+    def views(self, images: UInt8[Tensor, "B 3 T H W"], generator: torch.Generator) -> Views:
+        """x = y = a clip, cropped alike in every frame; a prediction problem for each mask."""
+        c = self.config
+        frames = to_float(images).flatten(1, 2)  # a clip is cropped as a picture of 3 T channels
+        y = random_resized_crop(frames, c.encoder.image_size, generator, c.crop, flip=c.flip)
+        y = y.unflatten(1, images.shape[1:3])
+        context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
+        x = y.repeat(len(c.masks.blocks), 1, 1, 1, 1)
+        return Views(x, y, context_index, target_index, chance=generator)
+
+    @torch.no_grad()
+    def target(self, y: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
+        """s_y: what predictions are held against: layer-normed, without gradient."""
+        s_y = self.target_encoder(y)
+        return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
+
+    def trivial(self, views: Views) -> dict[str, float]:
+        """What a problem would cost without learning, and whether the model sees motion (see `motion`)."""
+        return {**super().trivial(views), **self.motion(views.target)}
+
+    @torch.no_grad()
+    def motion(self, clip: Float[Tensor, "B C T H W"]) -> dict[str, float]:
+        """Whether the model sees motion.
+
+        Small runs learn slow features: the loss falls while latents tell what a scene is and not where its things are.
+        No number of surprise means anything unless
+
+        - `static`, the share of the targets' variance that stays the same all through a clip, is well below 1, and
+        - `moving` is below 1: the error of predicting the next tubelet from a clip's first half, on patches that
+          change, over the error of repeating the latent that was there last.
+        """
+        T, *plane = self.context_encoder.grid(clip)
+        P, seen = plane[0] * plane[1], T // 2
+        s_y = self.target(clip).unflatten(1, (T, P))
+        varies = (s_y - s_y.mean((0, 1), keepdim=True)).square().mean()
+        moves = (s_y - s_y.mean(1, keepdim=True)).square().mean()
+
+        every = torch.arange(T * P, device=clip.device).expand(len(clip), -1)
+        past, following = every[:, : seen * P], every[:, seen * P : (seen + 1) * P].unsqueeze(1)
+        prediction = self.predict(self.encode(clip, past), past, following, grid=(T, *plane))[:, 0]
+        changed = moved(clip, self.context_encoder.patch, seen)
+        errors = [(s - s_y[:, seen]).abs().mean(-1)[changed].mean().item() for s in (prediction, s_y[:, seen - 1])]
+        return {"static": (1 - moves / varies).item(), "moving": errors[0] / errors[1] if changed.any() else 1.0}
+
+
+def moved(clip: Float[Tensor, "B C T H W"], patch: tuple[int, ...], tubelet: int, least: float = 0.02) -> Tensor:
+    """Which patches of a tubelet differ from the tubelet before by `least` or more on average: [B, P] bool."""
+    t, rows, columns = patch
+    now = clip[:, :, tubelet * t : (tubelet + 1) * t]
+    before = clip[:, :, (tubelet - 1) * t : tubelet * t]
+    difference = (now - before).abs().mean((1, 2))
+    patches = difference.unfold(1, rows, rows).unfold(2, columns, columns)
+    return patches.mean((-2, -1)).flatten(1) > least

@@ -1,0 +1,158 @@
+"""Violation of expectation: how far what happens is from what was predicted (Garrido et al., "Intuitive physics
+understanding emerges from self-supervised pretraining on natural videos", 2025, arXiv:2502.11831, §2).
+
+    S_t = 1/|future| Σ_{j ∈ future} | p_φ(f_θ(V_{t..t+C}))ⱼ − LN(f^EMA(V_{t..t+W}))ⱼ |
+
+A window of W frames slides over a video. Of each the model sees the first C frames, predicts the latents of the others,
+and is held against the target encoder, which sees the whole window. Surprise is the mean absolute error.
+
+V videos · W frames a window · T tubelets a window · P patches of a tubelet · D width
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from foretell.augment import to_float
+from foretell.errors import ForetellError
+from foretell.evaluate.probes import Device, evaluating
+from foretell.jepa import JEPA
+from foretell.nn.vit import VideoViTConfig
+
+Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
+"""What says the latents of a window after its first tubelets: a model, or one of the baselines."""
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """How surprised a model is, video by video."""
+
+    errors: Float[Tensor, "V contexts windows T"]
+    """Mean absolute error of each tubelet; NaN where it was context and nothing was predicted."""
+    contexts: tuple[int, ...]
+    """Frames that were seen of each window, for each row of `errors`."""
+    starts: tuple[int, ...]
+    """First frame of each window."""
+    tubelet: int
+    """Frames a tubelet."""
+
+    @property
+    def values(self) -> Float[Tensor, "V contexts windows"]:
+        """S_t: the mean over all that was predicted."""
+        return self.errors.nanmean(-1)
+
+    def relative(self, context: int | None = None) -> Float[Tensor, " V"]:
+        """A video's score when it is compared with its twin: the mean over time (§2), and over contexts or of one."""
+        return self._of(context).mean((1, 2))
+
+    def absolute(self, context: int | None = None) -> Float[Tensor, " V"]:
+        """A video's score by itself: the largest over time (§2), of the mean over contexts or of one."""
+        return self._of(context).mean(1).amax(1)
+
+    def _of(self, context: int | None) -> Float[Tensor, "V _ windows"]:
+        if context is None:
+            return self.values
+        if context not in self.contexts:
+            raise ForetellError(f"context {context} was not measured; there are {', '.join(map(str, self.contexts))}")
+        return self.values[:, [self.contexts.index(context)]]
+
+    def curve(self) -> tuple[Int[Tensor, " moments"], Float[Tensor, "V moments"]]:
+        """Surprise over time: for each tubelet of the video that was ever predicted, the mean over its predictions.
+
+        Returns:
+            The first frame of each such tubelet, ascending, and the surprise there.
+        """
+        T = self.errors.shape[-1]
+        frame = torch.tensor(self.starts).unsqueeze(1) + self.tubelet * torch.arange(T)  # [windows, T]
+        moments = frame.flatten().unique()
+        found = [self.errors[:, :, frame == moment].flatten(1).nanmean(1) for moment in moments]
+        curve = torch.stack(found, 1)
+        predicted = curve.isfinite().all(0)
+        return moments[predicted], curve[:, predicted]
+
+
+def surprise(
+    model: JEPA,
+    clips: UInt8[Tensor, "V 3 F H W_"],
+    *,
+    contexts: Sequence[int] | None = None,
+    stride: int = 2,
+    batch: int = 32,
+    device: Device = None,
+    predict: Predict | None = None,
+) -> Surprise:
+    """Measure surprise over whole videos.
+
+    Args:
+        model: a video model; its target encoder says what happened, its context encoder what was seen.
+        clips: F frames each, F at least the model's window.
+        contexts: C, frames seen of each window, multiples of the model's tubelet; None: 2, 4, … 10 sixteenths of a
+            window, as the paper has them.
+        stride: frames between two windows.
+        batch: windows at a time. It bounds the memory and changes nothing else: no window is padded.
+        device: where to compute; None for where the model is.
+        predict: what predicts; None for the model.
+
+    Raises:
+        ForetellError: the model is not of video, the clips are shorter than its window, or a context is not a number of
+            tubelets between nothing and all.
+    """
+    config = model.config.encoder
+    if not isinstance(config, VideoViTConfig):
+        raise ForetellError(f"surprise is of videos, and {type(model).__name__} was trained on images")
+    W, tubelet, F = config.frames, config.tubelet, clips.shape[2]
+    chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
+    if wrong := [c for c in chosen if c % tubelet or not 0 < c < W]:
+        raise ForetellError(
+            f"context {wrong[0]}: expected a multiple of {tubelet} frames, more than 0 and less than the window of {W}"
+        )
+    if F < W:
+        raise ForetellError(f"the video has {F} frames and the model's window is {W}: it is too short to surprise")
+    starts = tuple(range(0, F - W + 1, stride))
+    windows = [(v, s) for v in range(len(clips)) for s in starts]
+    P = (config.image_size // config.patch_size) ** 2
+    say = predict or predicted
+    errors = torch.full((len(clips), len(chosen), len(starts), W // tubelet), float("nan"))
+    with evaluating(model, device) as device:
+        for i in range(0, len(windows), batch):
+            some = windows[i : i + batch]
+            x = to_float(torch.stack([clips[v, :, s : s + W] for v, s in some]).to(device))
+            s_y = model.target(x)
+            for row, context in enumerate(chosen):
+                seen = context // tubelet
+                wrong_by = (say(model, x, seen) - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
+                for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
+                    errors[v, row, s // stride, seen:] = error
+    return Surprise(errors, chosen, starts, tubelet)
+
+
+def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:
+    """2, 4, 6, 8 and 10 sixteenths of a window, as the paper has them, in whole tubelets."""
+    found = (round(k * window / 16 / tubelet) * tubelet for k in (2, 4, 6, 8, 10))
+    return tuple(dict.fromkeys(max(c, tubelet) for c in found))
+
+
+def predicted(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+    """What the model predicts of a window after its first `seen` tubelets."""
+    grid = model.context_encoder.grid(x)
+    P = grid[1] * grid[2]
+    every = torch.arange(grid[0] * P, device=x.device).expand(len(x), -1)
+    past, future = every[:, : seen * P], every[:, seen * P :]
+    return model.predict(model.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
+
+
+def copied(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+    """The baseline that repeats the last tubelet's latents, encoded with nothing that comes after."""
+    grid = model.context_encoder.grid(x)
+    past = model.target(x[:, :, : seen * model.context_encoder.patch[0]])
+    return past.unflatten(1, (seen, -1))[:, -1].repeat(1, grid[0] - seen, 1)
+
+
+def shuffled(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+    """The control that sees another window's past: what still scores is not knowledge of what came before."""
+    return predicted(model, x.roll(1, 0), seen)

@@ -1,0 +1,33 @@
+"""Scores of violation of expectation: pairs, single videos, and how sure they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from scipy.stats import mannwhitneyu
+from torch import Tensor
+
+from foretell.evaluate.intervals import wilson
+
+NEAR = 1e-6
+"""Scores nearer than this share of themselves are a tie: sums of the same numbers in another order differ so much."""
+
+
+def pairwise(possible: Float[Tensor, " n"], impossible: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Whether the impossible clip of each pair is the more surprising: 1 or 0. A tie, or nearly one, is wrong."""
+    margin = NEAR * torch.maximum(possible.abs(), impossible.abs())
+    return (impossible - possible > margin).float()
+
+
+def accuracy(correct: Float[Tensor, " n"]) -> dict[str, Any]:
+    """A share of pairs, its 95 % interval (Wilson), and how many pairs it is of."""
+    low, high = wilson(int(correct.sum()), len(correct))
+    return {"value": correct.mean().item(), "low": low, "high": high, "pairs": len(correct)}
+
+
+def auroc(possible: Float[Tensor, " n"], impossible: Float[Tensor, " m"]) -> float:
+    """How well one threshold tells impossible clips from possible ones: area under the ROC curve, 0.5 by chance."""
+    pairs = len(possible) * len(impossible)
+    return float(mannwhitneyu(impossible.numpy(), possible.numpy()).statistic) / pairs
