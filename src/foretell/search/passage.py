@@ -1,4 +1,4 @@
-"""A piece of a document, small enough to embed and large enough to answer."""
+"""A passage: what a file is cut into, and what a search finds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Passage:
-    """A few sentences, and where they stand.
-
-    text: what is searched and shown.
-    page: the first page it stands on, counted from 1; None where there are no pages.
-    time: start and end in seconds; None where there is no time.
-    metadata: flat facts about it, by name.
-    """
+    """A piece of a document that can be found by itself."""
 
     text: str
     page: int | None = None
+    """Where it begins, from 1; None where the file has no pages."""
     time: tuple[float, float] | None = None
+    """Start and end in seconds; None where the file has no time."""
     metadata: dict[str, str | int | float | bool] = field(default_factory=dict)

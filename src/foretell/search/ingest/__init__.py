@@ -19,13 +19,20 @@ from typing import TYPE_CHECKING, Any
 from foretell.search.passage import Passage
 
 if TYPE_CHECKING:
-    from .files import ImageEntry, Skipped, images
+    from .files import ENDINGS, ImageEntry, Skipped, images
     from .guard import Limits
     from .reading import Reading
 
-__all__ = ["ImageEntry", "Limits", "Passage", "Reading", "Skipped", "images", "read"]
+__all__ = ["ENDINGS", "ImageEntry", "Limits", "Passage", "Reading", "Skipped", "images", "read"]
 
-_HOMES = {"ImageEntry": "files", "Limits": "guard", "Reading": "reading", "Skipped": "files", "images": "files"}
+_HOMES = {
+    "ENDINGS": "files",
+    "ImageEntry": "files",
+    "Limits": "guard",
+    "Reading": "reading",
+    "Skipped": "files",
+    "images": "files",
+}
 
 
 def read(

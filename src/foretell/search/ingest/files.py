@@ -24,6 +24,8 @@ KINDS = {
 }
 """The module here that reads a kind, and the endings of its files."""
 _BY_ENDING = {ending: kind for kind, endings in KINDS.items() for ending in endings}
+ENDINGS = frozenset(_BY_ENDING)
+"""What is read in a folder."""
 
 
 class Skipped(NamedTuple):
