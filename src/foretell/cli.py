@@ -353,6 +353,8 @@ class KnowledgeAdd(InStore):
     """Add files: what was added before adds nothing, what has changed replaces its own entries."""
 
     files: Annotated[Positional[tuple[Path, ...]], arg(help="files and folders", metavar="FILE")]
+    text: Annotated[str | None, arg(help="the column to search, of tables and records")] = None
+    password: Annotated[str | None, arg(help="opens encrypted PDF files")] = None
     json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
 
 
@@ -449,7 +451,7 @@ def knowledge(args: list[str]) -> None:
             if not f.files:
                 raise Usage("knowledge add needs a FILE, and none is given (see foretell knowledge add --help)")
             with Knowledge.open(f.store, f.name) as opened:
-                added = opened.add(*f.files, progress=True)
+                added = opened.add(*f.files, text=f.text, password=f.password, progress=True)
             for file, reason in added.skipped:
                 print(f"foretell: skipped {file}: {reason}", file=sys.stderr)
             if not added.files + added.unchanged:

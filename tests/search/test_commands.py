@@ -63,7 +63,7 @@ def test_wrong_words_end_in_one_sentence(store, tmp_path, capsys):
         (("create", "x", "--store", store, "--model", "bge-smal"), "no model 'bge-smal'"),
         (("add", "notes", "--store", store), "FILE"),
         (("add", "notes", tmp_path / "none", "--store", store), "does not exist"),
-        (("add", "notes", tmp_path / "x.bin", "--store", store), "no file could be used"),
+        (("add", "notes", tmp_path / "x.bin", "--store", store), "not of a kind that can be read"),
         (("search", "none", "x", "--store", store), "no knowledge 'none'"),
         (("search", "notes", "x", "--store", tmp_path / "none"), "holds no knowledge"),
         (("search", "notes", "x", "--store", store, "--filter", "x"), "filter 'x'"),

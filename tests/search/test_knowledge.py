@@ -13,7 +13,7 @@ from PIL import Image
 import foretell
 from foretell import ForetellError
 from foretell.leverage import actions_of, read_image
-from foretell.search import Draft, Knowledge, Passage
+from foretell.search import Draft, Knowledge
 from foretell.search.filters import parse
 
 TEXTS = [
@@ -228,8 +228,8 @@ def test_metadata_comes_back_as_it_was(bag, metadata):
 
 @pytest.fixture
 def read(monkeypatch):
-    """Files as passages, a line each; and which texts were embedded."""
-    from foretell.search import add, embed
+    """Which texts were embedded."""
+    from foretell.search import embed
 
     embedded = []
     real = embed.TextModel.passages
@@ -238,59 +238,70 @@ def read(monkeypatch):
         embedded.extend(texts)
         return real(self, texts)
 
-    def lines(path):
-        return (Passage(text, page=1 + n) for n, text in enumerate(path.read_text().splitlines()))
-
-    monkeypatch.setattr(add.ingest, "read", lines)
     monkeypatch.setattr(embed.TextModel, "passages", passages)
     return embedded
 
 
+def table(path, *rows):
+    """A file with a passage a row."""
+    path.write_text("\n".join(["text", *rows]))
+
+
 def test_a_file_is_added_once_and_replaced_when_it_changes(store, tmp_path, read):
-    file = tmp_path / "a.txt"
-    file.write_text("one\ntwo\nthree\ntwo")
+    file = tmp_path / "a.csv"
+    table(file, "one", "two", "three", "two")
     with Knowledge.create(store, "k") as knowledge:
         added = knowledge.add(file)
         assert (added.files, added.entries, added.unchanged) == (1, 4, 0)
-        first = {entry.text + str(entry.page): entry for entry in knowledge.entries()}
-        assert first["one1"].metadata == {"source": "a.txt"}
+        first = {f"{entry.text}{entry.metadata['row']}": entry for entry in knowledge.entries()}
+        assert first["one0"].metadata == {"source": "a.csv", "row": 0}
         read.clear()
-        (tmp_path / "same.txt").write_text("one\ntwo\nthree\ntwo")
+        table(tmp_path / "same.csv", "one", "two", "three", "two")
         again = knowledge.add(file, tmp_path)
-        assert (again.files, again.entries, again.unchanged) == (0, 0, 2)
+        assert (again.files, again.entries, again.unchanged) == (0, 0, 3)
         assert read == []
-        file.write_text("one\ntwo\nfour")
+        table(file, "one", "two", "four")
         changed = knowledge.add(file)
         assert (changed.files, changed.entries, changed.removed) == (1, 1, 2)
         assert read == ["four"]
-        now = {entry.text + str(entry.page): entry for entry in knowledge.entries()}
-        assert now.keys() == {"one1", "two2", "four3"}
-        assert all((now[k].id, now[k].key) == (first[k].id, first[k].key) for k in ("one1", "two2"))
+        now = {f"{entry.text}{entry.metadata['row']}": entry for entry in knowledge.entries()}
+        assert now.keys() == {"one0", "two1", "four2"}
+        assert all((now[k].id, now[k].key) == (first[k].id, first[k].key) for k in ("one0", "two1"))
         assert knowledge.about.count == 3
-        assert knowledge.about.file_type == "TXT"
+        assert knowledge.about.file_type == "CSV"
 
 
-@pytest.mark.usefixtures("read")
-def test_what_cannot_be_read_is_skipped_with_a_reason(store, tmp_path, monkeypatch):
-    from foretell.search import add
-
-    def fails(path):
-        if path.name == "bad.txt":
-            raise ForetellError(f"{path}: it is damaged")
-        yield Passage("fine")
-
-    monkeypatch.setattr(add.ingest, "read", fails)
-    for name in ("bad.txt", "good.txt", ".hidden.txt", "other.xyz"):
-        (tmp_path / "files" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "files" / name).write_text(name)
+def test_the_column_that_is_searched_can_be_chosen_and_chosen_again(store, tmp_path, read):
+    file = tmp_path / "a.csv"
+    file.write_text("body,note\nlong words,n1\n")
     with Knowledge.create(store, "k") as knowledge:
-        added = knowledge.add(tmp_path / "files")
-        assert (added.files, added.skipped) == (1, [(str(tmp_path / "files" / "bad.txt"), "it is damaged")])
+        knowledge.add(file, text="note")
+        assert [entry.text for entry in knowledge.entries()] == ["n1"]
+        assert knowledge.add(file, text="note").unchanged == 1
+        knowledge.add(file, text="body")
+        assert [entry.text for entry in knowledge.entries()] == ["long words"]
+
+
+def test_what_cannot_be_read_is_skipped_with_a_reason(store, tmp_path):
+    files = tmp_path / "files"
+    files.mkdir()
+    for name in ("bad.pdf", "good.txt", ".hidden.txt", "other.xyz"):
+        (files / name).write_text(f"What is fine is read, but is {name}?")
+    with Knowledge.create(store, "k") as knowledge:
+        added = knowledge.add(files)
+        assert (added.files, added.entries) == (1, 1)
+        other, bad = added.skipped
+        assert other[0] == "files"
+        assert "1 of another kind (.xyz)" in other[1]
+        assert bad[0] == str(files / "bad.pdf")
+        assert knowledge.add(files).unchanged == 1
         with pytest.raises(ForetellError, match="does not exist"):
             knowledge.add(tmp_path / "none")
         (tmp_path / "empty").mkdir()
         with pytest.raises(ForetellError, match="no file there"):
             knowledge.add(tmp_path / "empty")
+        with pytest.raises(ForetellError, match=r"not of a kind that can be read \(.xyz\)"):
+            knowledge.add(files / "other.xyz")
 
 
 def test_an_interrupted_add_keeps_whole_files_and_goes_on(store, tmp_path, read, monkeypatch):
@@ -298,7 +309,7 @@ def test_an_interrupted_add_keeps_whole_files_and_goes_on(store, tmp_path, read,
 
     monkeypatch.setattr(add, "BATCH", 2)
     for n in range(4):
-        (tmp_path / f"{n}.txt").write_text(f"first of {n}\nsecond of {n}")
+        table(tmp_path / f"{n}.csv", f"first of {n}", f"second of {n}")
     real = embed.TextModel.passages
 
     def until_the_third(self, texts):
@@ -316,6 +327,35 @@ def test_an_interrupted_add_keeps_whole_files_and_goes_on(store, tmp_path, read,
         added = knowledge.add(tmp_path)
         assert (added.files, added.unchanged, knowledge.about.count) == (2, 2, 8)
         assert len(read) == 4
+
+
+def test_a_paper_is_added_with_its_pages(store, tmp_path):
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(tmp_path / "paper.pdf"))
+    for page in ("A tower stands in Paris, by the river.", "Bread is baked of flour, water and salt."):
+        canvas.drawString(72, 700, page)
+        canvas.showPage()
+    canvas.save()
+    with Knowledge.create(store, "k") as knowledge:
+        added = knowledge.add(tmp_path / "paper.pdf")
+        assert (added.files, added.skipped, knowledge.about.file_type) == (1, [], "PDF")
+        (hit, *_) = knowledge.search("Where is the tower?", top=1)
+        assert hit.page == 1
+        assert hit.metadata["source"] == "paper.pdf"
+
+
+def test_steps_tell_how_far_it_is(store, tmp_path):
+    from foretell.search import Added
+    from foretell.search.add import steps
+
+    for n in range(2):
+        table(tmp_path / f"{n}.csv", *(f"row {i} of {n}" for i in range(20)))
+    with Knowledge.create(store, "k") as knowledge:
+        done = Added()
+        fractions = [step.fraction for step in steps(knowledge, [tmp_path], done)]
+        assert fractions == [0, 0, 0.4, 0.5, 0.5, 0.9]
+        assert (done.files, done.entries) == (2, 40)
 
 
 def test_an_export_comes_back_as_it_was(store, tmp_path, cloud):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
 
 from foretell.errors import ForetellError
 from foretell.search import entries, ingest
 from foretell.search.entries import Draft
 from foretell.search.passage import Passage
 from foretell.search.runtime import digest
-from foretell.train.progress import watched
 
 if TYPE_CHECKING:
     from foretell.search.embed import TextModel
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from foretell.search.knowledge import Knowledge
 
 BATCH = 256  # entries of small files that are written in one transaction
+STEP = 16  # passages that are embedded between two steps
 KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JPEG", ".htm": "HTML", ".tif": "TIFF"}
 
 
@@ -41,11 +44,40 @@ class Added:
     removed: int = 0
     """Entries of changed files that are no longer in them."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """Files that could not be used, with the reason."""
+    """Files, or parts of them, that could not be used, with the reason."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far adding has come."""
+
+    file: str
+    """The one at work."""
+    done: int
+    """Files before it."""
+    files: int
+    """In all."""
+    embedded: int
+    """Of its passages."""
+    passages: int
+
+    @property
+    def fraction(self) -> float:
+        """Of everything, 0 to 1."""
+        return (self.done + self.embedded / max(self.passages, 1)) / self.files
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to be added, and how to read it."""
+
+    path: Path
+    read: Callable[[], tuple[Sequence[Passage], Sequence[Any]]]
+    """Its passages, and what the model is to see of each."""
 
 
 @dataclass
-class _File:
+class _Drafts:
     """A file, read and embedded, to be written."""
 
     path: Path
@@ -54,85 +86,122 @@ class _File:
     kept: set[str]  # keys of passages that are there already
 
 
-def add(knowledge: Knowledge, paths: Sequence[Path], progress: bool) -> Added:
+def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
     """As `Knowledge.add`."""
-    for path in paths:
-        if not path.exists():
-            raise ForetellError(f"{path} does not exist")
-    model = knowledge.model
-    files = list(dict.fromkeys(each for path in paths for each in _files(path, model)))
-    if not files:
-        raise ForetellError(f"{', '.join(map(str, paths)) or 'nothing'}: no file there is of a kind that can be added")
-    done, waiting = Added(), list[_File]()
-    for path in watched(files, "adding" if progress and len(files) > 1 else None):
-        try:
-            if (file := _read(knowledge, model, path, progress and len(files) == 1)) is None:
-                done.unchanged += 1
-                continue
-        except ForetellError as error:
-            done.skipped.append((str(path), str(error).removeprefix(f"{path}: ")))
-            continue
-        waiting.append(file)
-        if sum(len(each.drafts) for each in waiting) >= BATCH:
-            _write(knowledge, model, waiting, done)
-            waiting.clear()
-    _write(knowledge, model, waiting, done)
+    console, done = Console(stderr=True), Added()
+    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
+        task = bar.add_task("adding", total=1.0)
+        for step in steps(knowledge, paths, done, text, password):
+            bar.update(task, completed=step.fraction, description=f"adding {escape(step.file)}")
     return done
 
 
-def _files(path: Path, model: TextModel | ImageModel) -> Iterator[Path]:
-    """The file itself, or those below a folder that the model may know what to do with, by name."""
-    if not path.is_dir():
-        yield path
-        return
-    endings = ingest.ENDINGS
-    if model.kind == "image":
-        from foretell.data import folder as photographs  # not needed for texts, and brings torch
+def steps(
+    knowledge: Knowledge, paths: Sequence[Path], done: Added, text: str | None = None, password: str | None = None
+) -> Iterator[Step]:
+    """Add files as `Knowledge.add` does, telling how far it has come; `done` says what came of it, as of then.
 
-        endings = photographs.ENDINGS
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in endings:
-                yield Path(folder) / name
+    Who stops asking for steps interrupts it: the files that were done are kept.
+    """
+    for path in paths:
+        if not path.exists():
+            raise ForetellError(f"{path} does not exist")
+    model, before = knowledge.model, len(done.skipped)
+    number, files = _photographs(model, paths) if model.kind == "image" else _documents(paths, text, password, done)
+    if not number:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in done.skipped[before:])
+        where = ", ".join(map(str, paths)) or "nothing"
+        raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
+    waiting: list[_Drafts] = []
+    with closing(files):
+        for count, file in enumerate(files):
+            step = Step(str(file.path), count, number, 0, 0)
+            yield step
+            hash = _hash(file.path, text)
+            if (there := _there(knowledge, file.path, hash)) is None:
+                done.unchanged += 1
+                continue
+            try:
+                passages, things = file.read()
+            except ForetellError as error:
+                done.skipped.append((str(file.path), str(error).removeprefix(f"{file.path}: ")))
+                continue
+            if not passages:
+                continue
+            keys = list(_keys(str(file.path.resolve()), passages, hash if model.kind == "image" else ""))
+            new = [i for i, key in enumerate(keys) if key not in there]
+            embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
+            vectors: list[np.ndarray] = []
+            for start in range(0, len(new), STEP):
+                yield replace(step, embedded=start, passages=len(new))
+                vectors.extend(embed([things[i] for i in new[start : start + STEP]]))
+            drafts = [
+                entries.checked(Draft(p.text, vector, p.page, p.time, p.metadata, key))
+                for vector, p, key in zip(vectors, [passages[i] for i in new], [keys[i] for i in new], strict=True)
+            ]
+            waiting.append(_Drafts(file.path, hash, drafts, there & set(keys)))
+            if sum(len(each.drafts) for each in waiting) >= BATCH:
+                _write(knowledge, model, waiting, done)
+                waiting.clear()
+        _write(knowledge, model, waiting, done)
 
 
-def _read(knowledge: Knowledge, model: TextModel | ImageModel, path: Path, progress: bool) -> _File | None:
-    """A file's passages, those embedded that are not there yet; None where its content is there already."""
-    n = knowledge.number
+def _documents(
+    paths: Sequence[Path], text: str | None, password: str | None, done: Added
+) -> tuple[int, Generator[_File, None, None]]:
+    """Files that hold text, how many, and those that do not into the report."""
+    reading = ingest.read(paths, text=text, password=password)
+    done.skipped += reading.skipped
+
+    def files() -> Generator[_File, None, None]:
+        for file, passages in reading.by_file():
+            known = len(reading.skipped)
+
+            def read(passages: Iterator[Passage] = passages) -> tuple[Sequence[Passage], Sequence[str]]:
+                read = list(passages)
+                return read, [passage.text for passage in read]
+
+            yield _File(file.path, read)
+            done.skipped += [(str(file.path), reason) for _, reason in reading.skipped[known:]]
+
+    return len(reading.files), files()
+
+
+def _photographs(model: ImageModel, paths: Sequence[Path]) -> tuple[int, Generator[_File, None, None]]:
+    """Photographs, and how many."""
+    found: dict[Path, str] = {}
+    for path in paths:
+        found |= {path: path.name} if path.is_file() else {each.path: each.name for each in ingest.images(path)}
+
+    def files() -> Generator[_File, None, None]:
+        for path, name in found.items():
+
+            def read(path: Path = path, name: str = name) -> tuple[Sequence[Passage], Sequence[np.ndarray]]:
+                return [Passage("", metadata={"source": name})], [model.read(path)]
+
+            yield _File(path, read)
+
+    return len(found), files()
+
+
+def _hash(path: Path, text: str | None) -> str:
+    """Of a file's content, and of which column of it is searched."""
     try:
-        hash = digest(path)
-    except OSError as error:
-        raise ForetellError(f"{path} cannot be read ({error.strerror or error})") from None
-    place = str(path.resolve())
+        return digest(path) + (f" {text}" if text else "")
+    except OSError:
+        return ""  # its reader will say why
+
+
+def _there(knowledge: Knowledge, path: Path, hash: str) -> set[str] | None:
+    """Keys of the entries of this file as it was; None where its content is there already."""
+    n = knowledge.number
     with knowledge.store.read() as c:
         if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, hash)).fetchone():
             return None
-        own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
-        there = {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
-    things: list[Any]
-    if model.kind == "image":
-        passages, things = [Passage("", metadata={"source": path.name})], [model.read(path)]
-    else:
-        passages = [_with_source(passage, path) for passage in ingest.read(path)]
-        things = [passage.text for passage in passages]
-        if not passages:
-            raise ForetellError(f"{path}: it holds no text")
-    keys = list(_keys(place, passages, hash if model.kind == "image" else ""))
-    new = [i for i, key in enumerate(keys) if key not in there]
-    embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
-    vectors = []
-    for start in watched(range(0, len(new), 16), f"embedding {path.name}" if progress else None):
-        vectors.extend(embed([things[i] for i in new[start : start + 16]]))
-    drafts = [
-        entries.checked(Draft(p.text, vector, p.page, p.time, p.metadata, key))
-        for vector, p, key in zip(vectors, [passages[i] for i in new], [keys[i] for i in new], strict=True)
-    ]
-    return _File(path, hash, drafts, there & set(keys))
-
-
-def _with_source(passage: Passage, path: Path) -> Passage:
-    return Passage(passage.text, passage.page, passage.time, {"source": path.name} | passage.metadata)
+        own = c.execute(
+            "SELECT number FROM source WHERE collection = ? AND path = ?", (n, str(path.resolve()))
+        ).fetchone()
+        return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
 
 
 def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
@@ -144,7 +213,7 @@ def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
         yield hashlib.blake2b(f"{what} {seen[what]}".encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[_File], done: Added) -> None:
+def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[_Drafts], done: Added) -> None:
     """Several files in one transaction: each as a whole."""
     if not files:
         return

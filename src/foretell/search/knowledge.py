@@ -242,7 +242,9 @@ class Knowledge:
 
     # --- writing
 
-    def add(self, *paths: str | Path, progress: bool = False) -> Added:
+    def add(
+        self, *paths: str | Path, text: str | None = None, password: str | None = None, progress: bool = False
+    ) -> Added:
         """Add files: documents, or photographs where the model is a world model. Folders are walked.
 
         A file that was added before adds nothing, wherever it lies now. One that has changed replaces its own
@@ -251,17 +253,19 @@ class Knowledge:
 
         Args:
             paths: files and folders.
+            text: the column to search, of tables and records; by default the one that is likeliest.
+            password: opens encrypted PDF files.
             progress: show a bar.
 
         Returns:
-            What was added, and the files that could not be used, with the reason.
+            What was added, and the files that could not be used or only in part, with the reason.
 
         Raises:
             ForetellError: a path is not there, the model cannot be used, or the disk is full.
         """
         from foretell.search.add import add
 
-        added = add(self, [Path(path) for path in paths], progress)
+        added = add(self, [Path(path) for path in paths], text, password, progress)
         if progress:
             self.build(progress=True)
         else:
