@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import io
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -505,6 +506,97 @@ def knowledge(args: list[str]) -> None:
                 store.backup(f.out)
 
 
+@dataclass(frozen=True)
+class Serve:
+    """Serve a store over HTTP: its own API, and what Dria's clients send."""
+
+    data: Annotated[Path, arg(help="folder of the store; made if need be", aliases=["--store"])]
+    host: Annotated[str, arg(help="address to listen at; 0.0.0.0 for all of this machine's")] = "127.0.0.1"
+    port: Annotated[int, arg(help="0 for any that is free")] = 8000
+    rate: Annotated[float, arg(help="requests a second of one key or address; 0 for no limit")] = 50.0
+    body: Annotated[int, arg(help="megabytes of a request at most")] = 32
+    upload: Annotated[int, arg(help="megabytes of an uploaded file at most")] = 256
+    cors: Annotated[tuple[str, ...], arg(help="origins whose pages may call it from a browser")] = ()
+
+
+def serve(args: list[str]) -> None:
+    """Serve a store over HTTP: foretell serve --data DIR [--host ADDRESS] [--port PORT]."""
+    flags = _parse(Serve, args, "serve")
+    if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
+        raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
+    from foretell.search.extra import needed
+
+    for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
+        needed(module)
+    from foretell.search import Store, keys
+    from foretell.search.serve.app import serve as run
+    from foretell.search.serve.settings import Settings
+
+    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
+    with contextlib.closing(Store(flags.data)) as store:
+        if not any(key.revoked is None for key in keys.every(store)):
+            print(
+                f"foretell: there is no key yet, so only public knowledges can be read: "
+                f"foretell keys create NAME --scope write --store {flags.data}",
+                file=sys.stderr,
+            )
+        run(store, flags.host, flags.port, settings)
+
+
+@dataclass(frozen=True)
+class KeysCreate:
+    """Make a key and print it; it cannot be had again."""
+
+    name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
+    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    scope: Annotated[
+        Literal["read", "write", "admin"], arg(help="what it allows: its owner's knowledges, or (admin) everyone's")
+    ] = "read"
+    owner: Annotated[str, arg(help="whose knowledges it reaches; by default those made here without --owner")] = ""
+
+
+@dataclass(frozen=True)
+class KeysList:
+    """List the keys of a store, the revoked ones too."""
+
+    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+
+
+@dataclass(frozen=True)
+class KeysRevoke:
+    """Let a key open nothing from now on."""
+
+    name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
+    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+
+
+KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
+
+
+def keys(args: list[str]) -> None:
+    """API keys of a store that is served: foretell keys create|list|revoke."""
+    from foretell.search import Store
+    from foretell.search import keys as of
+
+    action = _first(args, "keys", "COMMAND", {name: _summary(schema) for name, schema in KEYS.items()})
+    flags = _parse(KEYS[action], args[1:], f"keys {action}")
+    with contextlib.closing(Store(flags.store, create=action == "create")) as store:
+        match flags:
+            case KeysCreate() as f:
+                print(of.create(store, f.name, f.owner, f.scope))
+            case KeysList() as f:
+                every = of.every(store)
+                if f.json:
+                    print(json.dumps([asdict(key) for key in every], indent=2))
+                elif every:
+                    state = {key.name: f"revoked {key.revoked}" if key.revoked else "" for key in every}
+                    print(_table({k.name: f"{k.scope:<6} {k.owner!r}  {k.created}  {state[k.name]}" for k in every}))
+            case KeysRevoke() as f:
+                of.revoke(store, f.name)
+
+
 def _changes(words: Sequence[str]) -> dict[str, float] | None:
     """`brightness=0.6` and the like."""
     changes = {}
@@ -569,6 +661,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "claims": claims,
     "models": models,
     "knowledge": knowledge,
+    "serve": serve,
+    "keys": keys,
     "scenes": scenes,
     "export": export,
 }

@@ -81,6 +81,7 @@ class _Drafts:
     """A file, read and embedded, to be written."""
 
     path: Path
+    place: str
     hash: str
     drafts: list[Draft]  # new passages
     kept: set[str]  # keys of passages that are there already
@@ -97,11 +98,28 @@ def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password:
 
 
 def steps(
-    knowledge: Knowledge, paths: Sequence[Path], done: Added, text: str | None = None, password: str | None = None
+    knowledge: Knowledge,
+    paths: Sequence[Path],
+    done: Added,
+    text: str | None = None,
+    password: str | None = None,
+    base: Path | None = None,
 ) -> Iterator[Step]:
     """Add files as `Knowledge.add` does, telling how far it has come; `done` says what came of it, as of then.
 
     Who stops asking for steps interrupts it: the files that were done are kept.
+
+    Args:
+        knowledge: what they are added to.
+        paths: files and folders.
+        done: is changed as files are done.
+        text: the column to search, of tables and records.
+        password: opens encrypted PDF files.
+        base: the folder below which a file's name says which file it is; None for wherever it lies. Uploads pass
+            through a temporary folder, and the next one of that name is the same file.
+
+    Raises:
+        ForetellError: as `Knowledge.add`.
     """
     for path in paths:
         if not path.exists():
@@ -118,7 +136,8 @@ def steps(
             step = Step(str(file.path), count, number, 0, 0)
             yield step
             hash = _hash(file.path, text)
-            if (there := _there(knowledge, file.path, hash)) is None:
+            place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
+            if (there := _there(knowledge, place, hash)) is None:
                 done.unchanged += 1
                 continue
             try:
@@ -128,7 +147,7 @@ def steps(
                 continue
             if not passages:
                 continue
-            keys = list(_keys(str(file.path.resolve()), passages, hash if model.kind == "image" else ""))
+            keys = list(_keys(place, passages, hash if model.kind == "image" else ""))
             new = [i for i, key in enumerate(keys) if key not in there]
             embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
             vectors: list[np.ndarray] = []
@@ -139,7 +158,7 @@ def steps(
                 entries.checked(Draft(p.text, vector, p.page, p.time, p.metadata, key))
                 for vector, p, key in zip(vectors, [passages[i] for i in new], [keys[i] for i in new], strict=True)
             ]
-            waiting.append(_Drafts(file.path, hash, drafts, there & set(keys)))
+            waiting.append(_Drafts(file.path, place, hash, drafts, there & set(keys)))
             if sum(len(each.drafts) for each in waiting) >= BATCH:
                 _write(knowledge, model, waiting, done)
                 waiting.clear()
@@ -192,15 +211,13 @@ def _hash(path: Path, text: str | None) -> str:
         return ""  # its reader will say why
 
 
-def _there(knowledge: Knowledge, path: Path, hash: str) -> set[str] | None:
+def _there(knowledge: Knowledge, place: str, hash: str) -> set[str] | None:
     """Keys of the entries of this file as it was; None where its content is there already."""
     n = knowledge.number
     with knowledge.store.read() as c:
         if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, hash)).fetchone():
             return None
-        own = c.execute(
-            "SELECT number FROM source WHERE collection = ? AND path = ?", (n, str(path.resolve()))
-        ).fetchone()
+        own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
         return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
 
 
@@ -228,7 +245,7 @@ def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[
             (source,) = c.execute(
                 "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (collection, path) DO UPDATE SET hash = excluded.hash RETURNING number",
-                (n, str(file.path.resolve()), file.hash, kind),
+                (n, file.place, file.hash, kind),
             ).fetchone()
             keep = file.kept | {draft.key for draft in file.drafts}
             old = c.execute(f"SELECT id, key FROM entry_{n} WHERE source = ?", (source,)).fetchall()

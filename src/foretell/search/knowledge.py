@@ -126,8 +126,7 @@ class Knowledge:
         about |= {"owner": owner, "model": canonical(model)}
         for what, text in about.items():
             entries.text_of(what, text)
-        if not name.strip() or len(name) > 200:
-            raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
+        _as_name(name)
         contract_id = urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         values = about | {"contract_id": contract_id, "created": _now(), "public": public}
         opened, own = _store(store, create=True)
@@ -212,6 +211,8 @@ class Knowledge:
         for what, text in changes.items():
             if what != "public":
                 entries.text_of(what, text)
+        if name is not None:
+            _as_name(name)
         with self.store.write() as c:
             for column, value in changes.items():
                 try:
@@ -269,7 +270,7 @@ class Knowledge:
         if progress:
             self.build(progress=True)
         else:
-            self._grown()
+            self.build_behind()
         return added
 
     def insert(
@@ -317,7 +318,7 @@ class Knowledge:
         checked = [entries.checked(draft) for draft in drafts]
         with self.store.write() as c:
             ids = entries.put(c, self.number, checked, fingerprint)
-        self._grown()
+        self.build_behind()
         return ids
 
     def update(
@@ -530,8 +531,8 @@ class Knowledge:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _grown(self) -> None:
-        """Build the graph behind the caller's back where it is due."""
+    def build_behind(self) -> None:
+        """Build the graph in a thread of its own where it is due; what writes here does so itself."""
         if self._builder and self._builder.is_alive():
             return
         if self._due():
@@ -635,6 +636,11 @@ class Knowledge:
             (asked, *parameters, top),
         )
         return rows.fetchall()
+
+
+def _as_name(name: str) -> None:
+    if not name.strip() or len(name) > 200:
+        raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
 
 
 def _as_many(
