@@ -1,0 +1,39 @@
+"""Search: collections of passages and photographs, found by what they mean.
+
+Importing this package costs nothing: the parsers' child process does it for every folder that is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["About", "Added", "Busy", "Draft", "Entry", "Hit", "Knowledge", "Passage", "Step", "Store"]
+
+if TYPE_CHECKING:
+    from foretell.search.add import Added, Step
+    from foretell.search.entries import Draft, Entry, Hit
+    from foretell.search.knowledge import About, Knowledge
+    from foretell.search.passage import Passage
+    from foretell.search.store import Busy, Store
+
+_HOMES = {
+    "About": "knowledge",
+    "Added": "add",
+    "Busy": "store",
+    "Draft": "entries",
+    "Entry": "entries",
+    "Hit": "entries",
+    "Knowledge": "knowledge",
+    "Passage": "passage",
+    "Step": "add",
+    "Store": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,257 @@
+"""Files into a knowledge: only what is new is read by the model, and a file is replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+
+from foretell.errors import ForetellError
+from foretell.search import entries, ingest
+from foretell.search.entries import Draft
+from foretell.search.passage import Passage
+from foretell.search.runtime import digest
+
+if TYPE_CHECKING:
+    from foretell.search.embed import TextModel
+    from foretell.search.images import ImageModel
+    from foretell.search.knowledge import Knowledge
+
+BATCH = 256  # entries of small files that are written in one transaction
+STEP = 16  # passages that are embedded between two steps
+KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JPEG", ".htm": "HTML", ".tif": "TIFF"}
+
+
+@dataclass
+class Added:
+    """What came of adding files."""
+
+    files: int = 0
+    """That were new or changed."""
+    unchanged: int = 0
+    """Files whose content was there already."""
+    entries: int = 0
+    """New ones."""
+    removed: int = 0
+    """Entries of changed files that are no longer in them."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """Files, or parts of them, that could not be used, with the reason."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far adding has come."""
+
+    file: str
+    """The one at work."""
+    done: int
+    """Files before it."""
+    files: int
+    """In all."""
+    embedded: int
+    """Of its passages."""
+    passages: int
+
+    @property
+    def fraction(self) -> float:
+        """Of everything, 0 to 1."""
+        return (self.done + self.embedded / max(self.passages, 1)) / self.files
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to be added, and how to read it."""
+
+    path: Path
+    read: Callable[[], tuple[Sequence[Passage], Sequence[Any]]]
+    """Its passages, and what the model is to see of each."""
+
+
+@dataclass
+class _Drafts:
+    """A file, read and embedded, to be written."""
+
+    path: Path
+    place: str
+    hash: str
+    drafts: list[Draft]  # new passages
+    kept: set[str]  # keys of passages that are there already
+
+
+def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
+    """As `Knowledge.add`."""
+    console, done = Console(stderr=True), Added()
+    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
+        task = bar.add_task("adding", total=1.0)
+        for step in steps(knowledge, paths, done, text, password):
+            bar.update(task, completed=step.fraction, description=f"adding {escape(step.file)}")
+    return done
+
+
+def steps(
+    knowledge: Knowledge,
+    paths: Sequence[Path],
+    done: Added,
+    text: str | None = None,
+    password: str | None = None,
+    base: Path | None = None,
+) -> Iterator[Step]:
+    """Add files as `Knowledge.add` does, telling how far it has come; `done` says what came of it, as of then.
+
+    Who stops asking for steps interrupts it: the files that were done are kept.
+
+    Args:
+        knowledge: what they are added to.
+        paths: files and folders.
+        done: is changed as files are done.
+        text: the column to search, of tables and records.
+        password: opens encrypted PDF files.
+        base: the folder below which a file's name says which file it is; None for wherever it lies. Uploads pass
+            through a temporary folder, and the next one of that name is the same file.
+
+    Raises:
+        ForetellError: as `Knowledge.add`.
+    """
+    for path in paths:
+        if not path.exists():
+            raise ForetellError(f"{path} does not exist")
+    model, before = knowledge.model, len(done.skipped)
+    number, files = _photographs(model, paths) if model.kind == "image" else _documents(paths, text, password, done)
+    if not number:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in done.skipped[before:])
+        where = ", ".join(map(str, paths)) or "nothing"
+        raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
+    waiting: list[_Drafts] = []
+    with closing(files):
+        for count, file in enumerate(files):
+            step = Step(str(file.path), count, number, 0, 0)
+            yield step
+            hash = _hash(file.path, text)
+            place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
+            if (there := _there(knowledge, place, hash)) is None:
+                done.unchanged += 1
+                continue
+            try:
+                passages, things = file.read()
+            except ForetellError as error:
+                done.skipped.append((str(file.path), str(error).removeprefix(f"{file.path}: ")))
+                continue
+            if not passages:
+                continue
+            keys = list(_keys(place, passages, hash if model.kind == "image" else ""))
+            new = [i for i, key in enumerate(keys) if key not in there]
+            embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
+            vectors: list[np.ndarray] = []
+            for start in range(0, len(new), STEP):
+                yield replace(step, embedded=start, passages=len(new))
+                vectors.extend(embed([things[i] for i in new[start : start + STEP]]))
+            drafts = [
+                entries.checked(Draft(p.text, vector, p.page, p.time, p.metadata, key))
+                for vector, p, key in zip(vectors, [passages[i] for i in new], [keys[i] for i in new], strict=True)
+            ]
+            waiting.append(_Drafts(file.path, place, hash, drafts, there & set(keys)))
+            if sum(len(each.drafts) for each in waiting) >= BATCH:
+                _write(knowledge, model, waiting, done)
+                waiting.clear()
+        _write(knowledge, model, waiting, done)
+
+
+def _documents(
+    paths: Sequence[Path], text: str | None, password: str | None, done: Added
+) -> tuple[int, Generator[_File, None, None]]:
+    """Files that hold text, how many, and those that do not into the report."""
+    reading = ingest.read(paths, text=text, password=password)
+    done.skipped += reading.skipped
+
+    def files() -> Generator[_File, None, None]:
+        for file, passages in reading.by_file():
+            known = len(reading.skipped)
+
+            def read(passages: Iterator[Passage] = passages) -> tuple[Sequence[Passage], Sequence[str]]:
+                read = list(passages)
+                return read, [passage.text for passage in read]
+
+            yield _File(file.path, read)
+            done.skipped += [(str(file.path), reason) for _, reason in reading.skipped[known:]]
+
+    return len(reading.files), files()
+
+
+def _photographs(model: ImageModel, paths: Sequence[Path]) -> tuple[int, Generator[_File, None, None]]:
+    """Photographs, and how many."""
+    found: dict[Path, str] = {}
+    for path in paths:
+        found |= {path: path.name} if path.is_file() else {each.path: each.name for each in ingest.images(path)}
+
+    def files() -> Generator[_File, None, None]:
+        for path, name in found.items():
+
+            def read(path: Path = path, name: str = name) -> tuple[Sequence[Passage], Sequence[np.ndarray]]:
+                return [Passage("", metadata={"source": name})], [model.read(path)]
+
+            yield _File(path, read)
+
+    return len(found), files()
+
+
+def _hash(path: Path, text: str | None) -> str:
+    """Of a file's content, and of which column of it is searched."""
+    try:
+        return digest(path) + (f" {text}" if text else "")
+    except OSError:
+        return ""  # its reader will say why
+
+
+def _there(knowledge: Knowledge, place: str, hash: str) -> set[str] | None:
+    """Keys of the entries of this file as it was; None where its content is there already."""
+    n = knowledge.number
+    with knowledge.store.read() as c:
+        if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, hash)).fetchone():
+            return None
+        own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
+        return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
+
+
+def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
+    """A passage's key: of the file it is in, what it says and where, and which of several such it is."""
+    seen = Counter[str]()
+    for p in passages:
+        what = repr((place, p.page, p.time, p.text, sorted(p.metadata.items()), salt))
+        seen[what] += 1
+        yield hashlib.blake2b(f"{what} {seen[what]}".encode(errors="replace"), digest_size=16).hexdigest()
+
+
+def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[_Drafts], done: Added) -> None:
+    """Several files in one transaction: each as a whole."""
+    if not files:
+        return
+    n = knowledge.number
+    added = removed = unchanged = 0
+    with knowledge.store.write() as c:
+        for file in files:
+            if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, file.hash)).fetchone():
+                unchanged += 1  # another process, or another file of this batch, brought the same
+                continue
+            kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
+            (source,) = c.execute(
+                "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (collection, path) DO UPDATE SET hash = excluded.hash RETURNING number",
+                (n, file.place, file.hash, kind),
+            ).fetchone()
+            keep = file.kept | {draft.key for draft in file.drafts}
+            old = c.execute(f"SELECT id, key FROM entry_{n} WHERE source = ?", (source,)).fetchall()
+            removed += entries.drop(c, n, [id for id, key in old if key not in keep])
+            added += len(entries.put(c, n, file.drafts, model.fingerprint, source))
+    done.files += len(files) - unchanged
+    done.unchanged += unchanged
+    done.entries += added
+    done.removed += removed

@@ -1,0 +1,21 @@
+"""What search needs beyond the core, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from foretell.errors import ForetellError
+
+
+def needed(module: str) -> Any:
+    """A module of the extra `search`.
+
+    Raises:
+        ForetellError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        name = module.split(".")[0]
+        raise ForetellError(f"search needs {name}, which is not installed: pip install 'foretell[search]'") from None

@@ -1,0 +1,72 @@
+"""Documents become passages: PDF, text, Markdown, HTML, CSV, JSON, JSON Lines, Parquet, and folders of these.
+
+    reading = read("papers/")
+    for passage in reading:
+        print(passage.metadata["source"], passage.page, passage.text)
+    for name, reason in reading.skipped:
+        print(name, reason)
+
+Every file is parsed in a child process with limits on its memory and time. Read on in this order: block, split, text,
+then a kind (pdf with layout, html, markdown, rows with delimited, records and parquet), child, guard, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foretell.search.passage import Passage
+
+if TYPE_CHECKING:
+    from .files import ENDINGS, ImageEntry, Skipped, images
+    from .guard import Limits
+    from .reading import Reading
+
+__all__ = ["ENDINGS", "ImageEntry", "Limits", "Passage", "Reading", "Skipped", "images", "read"]
+
+_HOMES = {
+    "ENDINGS": "files",
+    "ImageEntry": "files",
+    "Limits": "guard",
+    "Reading": "reading",
+    "Skipped": "files",
+    "images": "files",
+}
+
+
+def read(
+    path: Path | str | Sequence[Path | str],
+    *,
+    text: str | None = None,
+    password: str | None = None,
+    limits: Limits | None = None,
+) -> Reading:
+    """The passages of a file, of a folder's files, or of several of either; nothing is parsed yet.
+
+    path: files that are named must be there; of a folder all files are read, at any depth, hidden ones left out.
+    text: the column to search, of tables and records; by default one named text, content or the like, else the one
+        with the longest texts.
+    password: opens encrypted PDF files.
+    limits: what parsing one file may cost.
+
+    Each passage's metadata names its file in `source`. What cannot be used is listed in the `skipped` of the
+    reading; no file stops the others.
+
+    Raises ForetellError: nothing at a path.
+    """
+    from .block import Options
+    from .guard import Limits
+    from .reading import Reading
+
+    paths = [path] if isinstance(path, Path | str) else path
+    return Reading([Path(p) for p in paths], Options(text, password), limits or Limits())
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: the child process imports this package and needs none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,73 @@
+"""The process in which files are parsed: requests come as lines of JSON, and so go passages.
+
+It limits its own memory, and for each file its computing time, so that a file made to harm ends this process
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .block import Options, Unusable
+
+try:
+    import resource
+except ImportError:  # Windows, where nothing limits a process from within
+    resource = None
+
+OUT_OF_MEMORY = 77  # this process's status
+
+
+def main(memory: int) -> None:
+    """Serve until standard input ends. memory: bytes of address space this process may have."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
+    with os.fdopen(os.dup(1), "w", encoding="ascii") as out:
+        os.dup2(2, 1)  # what a library prints is no message
+        if resource:
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+            limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+        def send(kind: str, *values: Any) -> None:
+            json.dump([kind, *values], out)
+            out.write("\n")
+
+        for line in sys.stdin:
+            _serve(json.loads(line), send)
+            out.flush()
+
+
+def _serve(request: dict[str, Any], send: Callable[..., None]) -> None:
+    if resource:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        soft = math.ceil(used.ru_utime + used.ru_stime + request["seconds"])
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    try:
+        read = import_module(f".{request['kind']}", __package__).passages
+        options = Options(**request["options"])
+        for passage in read(Path(request["path"]), options, partial(send, "part")):
+            send("passage", passage.text, passage.page, passage.metadata)
+        send("done")
+    except Unusable as error:
+        send("unusable", str(error))
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # without another allocation
+    except BrokenPipeError:
+        os._exit(0)
+    except ModuleNotFoundError as error:
+        send("unusable", f"reading it needs {error.name}: pip install 'foretell[search]'")
+    except OSError as error:
+        send("unusable", f"cannot be read ({error.strerror})")
+    except Exception as error:  # of a parser: whatever it stumbled over
+        send("unusable", f"its parser failed ({type(error).__name__}: {error})"[:500])

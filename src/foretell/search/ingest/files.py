@@ -1,0 +1,111 @@
+"""Which files can be read, and as what."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from foretell.errors import ForetellError
+
+KINDS = {
+    "pdf": (".pdf",),
+    "text": (".txt", ".text", ".rst", ".log", ".tex"),
+    "markdown": (".md", ".markdown"),
+    "html": (".html", ".htm", ".xhtml"),
+    "delimited": (".csv", ".tsv"),
+    "records": (".json", ".jsonl", ".ndjson"),
+    "parquet": (".parquet",),
+}
+"""The module here that reads a kind, and the endings of its files."""
+_BY_ENDING = {ending: kind for kind, endings in KINDS.items() for ending in endings}
+ENDINGS = frozenset(_BY_ENDING)
+"""What is read in a folder."""
+
+
+class Skipped(NamedTuple):
+    """A file, or a part of one, that could not be used, and why."""
+
+    name: str
+    reason: str
+
+
+class File(NamedTuple):
+    """A file that can be read.
+
+    name: its path below the folder it was found in, with forward slashes.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """The module that reads it."""
+        return _BY_ENDING[_ending(self.name)]
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """A photograph of a collection, not decoded yet."""
+
+    path: Path
+    name: str
+
+    def pixels(self, size: int) -> np.ndarray:
+        """uint8 [3, size, size] in 0..255: the shorter side resized, the centre kept.
+
+        Raises foretell.data.decode.Unusable, with the reason, where it is no whole image.
+        """
+        from foretell.data.decode import decode
+
+        return decode(self.path, size)
+
+
+def find(paths: Iterable[Path]) -> tuple[list[File], list[Skipped]]:
+    """The files at and below paths that can be read as text, and what lies there beside them.
+
+    Raises ForetellError where there is nothing at a path.
+    """
+    files, skipped = [], []
+    for root in paths:
+        others: Counter[str] = Counter()
+        for file in _below(root):
+            if _ending(file.name) in _BY_ENDING:
+                files.append(file)
+            else:
+                others[_ending(file.name) or "no ending"] += 1
+        if others:
+            found = ", ".join(f"{ending} {count:,}" if count > 1 else ending for ending, count in others.most_common(8))
+            many = sum(others.values())
+            whose = "not of a kind that can be read" if root.is_file() else f"not read: {many:,} of another kind"
+            skipped.append(Skipped(root.name or str(root), f"{whose} ({found}); expected {', '.join(_BY_ENDING)}"))
+    return files, skipped
+
+
+def images(path: Path | str) -> Iterator[ImageEntry]:
+    """The photographs at and below a path, by name. Raises ForetellError where there is nothing at the path."""
+    from foretell.data.folder import ENDINGS
+
+    for file in _below(Path(path)):
+        if _ending(file.name) in ENDINGS:
+            yield ImageEntry(file.path, file.name)
+
+
+def _below(root: Path) -> list[File]:
+    if root.is_file():
+        return [File(root, root.name)]
+    if not root.is_dir():
+        raise ForetellError(f"{root}: not found; expected a file or a folder of files.")
+    from foretell.data.source import files_below
+
+    return [File(root / file.path, file.path) for file in files_below(root)]
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()

@@ -1,0 +1,124 @@
+"""Parsing in a child process: a file that crashes, hangs or swells ends as a sentence, and the program goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import foretell
+from foretell.search.passage import Passage
+
+from .block import Options, Unusable
+from .child import OUT_OF_MEMORY
+from .files import File
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What parsing may cost.
+
+    memory: bytes of address space of the process that parses.
+    seconds: of computing a file, whatever its size.
+    seconds_per_megabyte: and so many more for each megabyte: what costs more than its size explains is a bomb.
+    """
+
+    memory: int = 2 << 30
+    seconds: float = 20.0
+    seconds_per_megabyte: float = 20.0
+
+    def of(self, size: int) -> float:
+        """Seconds for a file of so many bytes."""
+        return self.seconds + self.seconds_per_megabyte * size / 1e6
+
+
+class Parser:
+    """A child process that parses one file after another, begun anew when a file has ended it.
+
+    Used as a context manager. It is started by its own command, not forked and not by multiprocessing: programs with
+    threads and scripts without a main guard can use it.
+    """
+
+    def __init__(self, options: Options, limits: Limits) -> None:
+        self._options, self._limits = options, limits
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Parser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def passages(self, file: File, report: Callable[[str], None]) -> Iterator[Passage]:
+        """The passages of a file, as they come. Raises Unusable with the reason why there are no more."""
+        try:
+            size = file.path.stat().st_size
+        except OSError as error:
+            raise Unusable(f"cannot be read ({error.strerror})") from None
+        if not size:
+            raise Unusable("empty file")
+        seconds = self._limits.of(size)
+        path = os.path.abspath(file.path)
+        request = {"path": path, "kind": file.kind, "seconds": seconds, "options": asdict(self._options)}
+        process = self._process or self._start()
+        self._process = None  # until the file has been read to its end, nothing else can be asked
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                kind, *values = json.loads(line)
+                if kind == "passage":
+                    yield Passage(values[0], values[1], metadata=values[2])
+                elif kind == "part":
+                    report(values[0])
+                else:
+                    self._process = process
+                    if kind == "unusable":
+                        raise Unusable(values[0])
+                    return
+            raise Unusable(self._death(process.wait(), seconds))
+        except (BrokenPipeError, ValueError):  # it died before it was asked, or in the middle of a line
+            raise Unusable(self._death(process.wait(), seconds)) from None
+        finally:
+            if self._process is None:
+                _end(process)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # -P: a file of the current folder must not pass for a module
+        code = f"from foretell.search.ingest.child import main; main({self._limits.memory})"
+        home = str(Path(foretell.__file__).parents[1])
+        path = os.pathsep.join([home, *(entry for entry in sys.path if entry)])
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+    def _stop(self) -> None:
+        if self._process:
+            _end(self._process)
+            self._process = None
+
+    def _death(self, status: int, seconds: float) -> str:
+        memory = f"{self._limits.memory / 2**30:.3g} GiB of memory"
+        if status == OUT_OF_MEMORY:
+            return f"parsing it takes more than {memory}"
+        if status < 0 and signal.Signals(-status).name == "SIGXCPU":
+            return f"parsing it takes more than {seconds:.3g} s, too much for its size"
+        if status < 0:
+            return f"its parser crashed ({signal.Signals(-status).name}), as it does where {memory} are not enough"
+        return f"its parser could not run (exit status {status})"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()

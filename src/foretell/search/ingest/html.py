@@ -1,0 +1,120 @@
+"""Web pages: what they say, without their navigation, forms and scripts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foretell.search.passage import Passage
+
+from . import text
+from .block import Block, Metadata, Options, Report
+from .split import passages as split
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+BLOCKS = HEADINGS | frozenset(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
+    "header hr legend li main ol p pre section summary table tbody tfoot thead tr ul".split()
+)
+LEFT_OUT = frozenset(
+    "aside audio button canvas datalist footer form head iframe math nav noscript object script select style svg "
+    "template textarea title video".split()
+)
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+
+_SPACES, _TRAILING = re.compile(r"(?<=\S) {2,}"), re.compile(r"[ \t]+\n")
+
+
+def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
+    """The passages of a web page, with its title. Raises Unusable where it is not text."""
+    source = _decoded(path)
+    title = _title(source)
+    metadata: Metadata = {"title": title} if title else {}
+    yield from split(blocks(source), metadata)
+
+
+def blocks(source: str) -> Iterator[Block]:
+    """The paragraphs and headings of HTML.
+
+    A page that names its `main` or its only `article` is read there alone. Navigation, footers, asides, forms,
+    scripts and what is hidden are left out; the cells of a table's row are divided by bars.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(source)
+    articles = tree.css("article")
+    root = tree.css_first("main") or (articles[0] if len(articles) == 1 else None) or tree.body
+    if root is None:
+        return
+    found: list[str] = []
+    for node, entering in _walk(root):
+        tag = node.tag or ""
+        if tag == "-text":
+            words = node.text_content or ""
+            found.append(words if _inside(node, "pre") else re.sub(r"\s+", " ", words))
+        elif tag == "br" and entering:
+            found.append("\n")
+        elif tag in ("td", "th"):
+            if entering and _said(found):
+                found.append(" | ")
+        elif tag in BLOCKS:
+            if said := _said(found):
+                yield Block(said, heading=tag in HEADINGS and not entering)
+            found = []
+    if said := _said(found):
+        yield Block(said)
+
+
+def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
+    """Every node that is shown, when it begins and when it ends; without recursion, for pages of any depth."""
+    stack = [(root, True)]
+    while stack:
+        node, entering = stack.pop()
+        if entering and node is not root and _hidden(node):
+            continue
+        yield node, entering
+        if entering and node.tag != "-text":
+            stack.append((node, False))
+            stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
+
+
+def _hidden(node: LexborNode) -> bool:
+    if node.tag in LEFT_OUT or ((node.tag or "").startswith("-") and node.tag != "-text"):
+        return True
+    if node.tag == "-text":
+        return False
+    attributes = node.attributes
+    return "hidden" in attributes or attributes.get("aria-hidden") == "true"
+
+
+def _inside(node: LexborNode, tag: str) -> bool:
+    parent = node.parent
+    return parent is not None and (parent.tag == tag or (parent.parent is not None and parent.parent.tag == tag))
+
+
+def _said(found: list[str]) -> str:
+    return _TRAILING.sub("\n", _SPACES.sub(" ", "".join(found))).strip()
+
+
+def _title(source: str) -> str:
+    from selectolax.lexbor import LexborHTMLParser
+
+    node = LexborHTMLParser(source[:200_000]).css_first("head title")
+    return " ".join(node.text().split())[:300] if node else ""
+
+
+def _decoded(path: Path) -> str:
+    """By the page's own word for its encoding where it has one and it is true."""
+    data = path.read_bytes()
+    said = _CHARSET.search(data[:4096])
+    if said and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return data.decode(said[1].decode("ascii"))
+        except (LookupError, UnicodeDecodeError):
+            pass
+    return data.decode(text.encoding(path), errors="replace")

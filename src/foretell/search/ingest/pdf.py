@@ -1,0 +1,315 @@
+"""PDF files: the text of each page in the order of reading, as paragraphs, without what repeats on every page.
+
+Read in a child process (see guard): the file may have been made to harm.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from foretell.search.passage import Passage
+
+from .block import Block, Metadata, Options, Report, Unusable
+from .layout import Box, Line, closed, gutter, in_columns, joined, paragraphs, words
+from .split import passages as split
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument, PdfTextPage
+
+AHEAD = 4  # pages on either side among which repeated lines are looked for
+EDGE = 3  # rows at the top and the bottom of a page that may repeat
+MOST_CHARACTERS = 1_000_000  # a page; a dense one of a newspaper has 40,000
+
+_LINE = re.compile("[^\r\n\ufffe]+")
+# Ligatures, and the forms of Arabic and Hebrew letters that fonts use; other compatibility letters (², ½) mean more.
+_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]")
+_UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
+_HEADING = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})*\.?)\s+[A-Z]\w|(?:Abstract|References|Appendix)\b"
+)
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_NUMBER = re.compile(r"\d{1,6}")
+
+
+class _Page(NamedTuple):
+    """A page that has text.
+
+    known: its words, if a line of it ends in a hyphen.
+    furniture: headers and footers, kept here where they are first met.
+    """
+
+    number: int
+    lines: list[Line]
+    right_to_left: bool
+    known: set[str]
+    furniture: tuple[str, ...] = ()
+
+
+def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
+    """The passages of a PDF file, each with its page, counted from 1.
+
+    Pages without text are named in the report. Raises Unusable: encrypted, damaged, or no page has text.
+    """
+    import pypdfium2
+
+    document = _opened(path, options.password)
+    try:
+        empty: dict[str, list[int]] = {}
+        pages = _pages(document, empty)
+        try:
+            first = next(pages)
+        except StopIteration:
+            raise Unusable("; ".join(["no text", *_without_text(empty)])) from None
+        title = " ".join(document.get_metadata_value("Title").split())[:300]
+        metadata: Metadata = {"title": title} if title.casefold() not in ("", "untitled") else {}
+        yield from split(_blocks(_without_furniture(chain([first], pages))), metadata)
+        for sentence in _without_text(empty):
+            report(sentence)
+    except pypdfium2.PdfiumError as error:
+        raise Unusable(f"damaged ({error})") from error
+    finally:
+        document.close()
+
+
+def _opened(path: Path, password: str | None) -> PdfDocument:
+    import pypdfium2
+    from pypdfium2 import raw
+
+    try:
+        return pypdfium2.PdfDocument(path, password=password)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == raw.FPDF_ERR_PASSWORD:
+            wanted = "the given password does not open it" if password else "give its password"
+            raise Unusable(f"encrypted; {wanted}") from None
+        if error.err_code == raw.FPDF_ERR_SECURITY:
+            raise Unusable("encrypted in a way that PDFium does not know") from None
+        raise Unusable("damaged, or not a PDF file") from None
+
+
+def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page]:
+    import pypdfium2
+
+    for number in range(1, len(document) + 1):
+        try:
+            page = document[number - 1]
+            text_page = page.get_textpage()
+        except pypdfium2.PdfiumError:
+            empty.setdefault("damaged", []).append(number)
+            continue
+        try:
+            if text_page.count_chars() > MOST_CHARACTERS:
+                empty.setdefault(f"more than {MOST_CHARACTERS:,} characters", []).append(number)
+            elif found := _page(number, text_page):
+                shown = "".join(line.text for line in found.lines)
+                if len(_UNREADABLE.findall(shown)) > 0.3 * len(shown):
+                    empty.setdefault("its font does not say which letters it shows", []).append(number)
+                else:
+                    yield found
+            elif next(iter(page.get_objects(max_depth=1)), None):
+                empty.setdefault("a picture without text (scanned?); recognise its text (OCR) first", []).append(number)
+        finally:
+            text_page.close()
+            page.close()
+
+
+def _page(number: int, text_page: PdfTextPage) -> _Page | None:
+    text = text_page.get_text_range()
+    boxes = _Boxes(text_page)
+    lines = _lines(boxes, text)
+    if not lines:
+        return None
+    right_to_left = 2 * len(_RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text))
+    strip = gutter([text_page.get_rect(index) for index in range(text_page.count_rects())])
+    if strip:
+        halves = [half for line in lines for half in _cut(boxes, line, strip)]
+        lines = in_columns(halves, sum(strip) / 2, right_to_left)
+    return _Page(number, [_plain(line) for line in lines], right_to_left, words(text) if "\ufffe" in text else set())
+
+
+def _lines(boxes: _Boxes, text: str) -> list[Line]:
+    astral = not text.isascii() and max(text) >= "\U00010000"
+    lines = []
+    for match in _LINE.finditer(text):
+        if line := match[0].strip():
+            at = match.start() + len(match[0]) - len(match[0].lstrip())
+            if astral:  # PDFium counts in UTF-16
+                at = len(text[:at].encode("utf-16-le")) // 2
+            lines.append(_line(boxes, line, at, text[match.end() : match.end() + 1] == "\ufffe"))
+    return lines
+
+
+def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> Line:
+    a, b = boxes.of(at), boxes.of(at + len(text) - 1)
+    box = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+    if not hyphen and text[-1] in "-\xad" and text[-2:-1].isalnum():  # at the end of a column, PDFium leaves it
+        text, hyphen = text[:-1], True
+    return Line(text, at, *box, hyphen)
+
+
+def _plain(line: Line) -> Line:
+    """Without ligatures, other forms of letters and soft hyphens."""
+    if line.text.isascii():
+        return line
+    text = _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), line.text)
+    return line._replace(text=text.replace("\xad", ""))
+
+
+class _Boxes:
+    """Where the characters of a page stand; asked for twice a line, so without the detours of pypdfium2's own."""
+
+    def __init__(self, text_page: PdfTextPage) -> None:
+        from pypdfium2 import raw
+
+        self._page, self._raw, self._rect = text_page, raw, raw.FS_RECTF()
+
+    def of(self, index: int) -> Box:
+        """The box of a character, by its place in the text."""
+        page, rect = self._page.raw, self._rect
+        at = self._raw.FPDFText_GetCharIndexFromTextIndex(page, index)
+        self._raw.FPDFText_GetLooseCharBox(page, at, rect)
+        return rect.left, rect.bottom, rect.right, rect.top
+
+
+def _cut(boxes: _Boxes, line: Line, strip: tuple[float, float]) -> Iterator[Line]:
+    """The parts of a line on either side of the gutter; the line itself if its words go on across it."""
+    middle = sum(strip) / 2
+    if line.left < middle < line.right:
+        for match in re.finditer(" +", line.text):
+            a, b = boxes.of(line.at + match.start() - 1), boxes.of(line.at + match.end())
+            low, high = (a[2], b[0]) if a[0] < b[0] else (b[2], a[0])
+            if low <= middle <= high and high - low > 0.7 * (strip[1] - strip[0]):
+                yield _line(boxes, line.text[: match.start()], line.at, hyphen=False)
+                yield _line(boxes, line.text[match.end() :], line.at + match.end(), line.hyphen)
+                return
+    yield line
+
+
+class _Edge(NamedTuple):
+    """A line at the top or bottom of a page: its text without its numbers, and the numbers."""
+
+    line: Line
+    mask: str
+    numbers: tuple[int, ...]
+
+    def repeats(self, other: _Edge, apart: int) -> bool:
+        """Whether it is the other, `apart` pages before: its numbers are the same or count the pages."""
+        return self.mask == other.mask and all(
+            a in (b, b + apart) for a, b in zip(self.numbers, other.numbers, strict=True)
+        )
+
+    @property
+    def evidence(self) -> int:
+        """On how many other pages it must repeat to be furniture; "Table 1", "Table 2" may follow by chance."""
+        letters = any(map(str.isalpha, self.mask))
+        return 1 if letters != bool(self.numbers) and len(self.numbers) < 2 else 2
+
+
+def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:
+    """The pages without page numbers; of headers and footers that repeat, the first alone."""
+    window: deque[tuple[_Page, list[_Edge]]] = deque()
+    kept: set[str] = set()
+    at = 0  # the place in the window of the page that is given out next
+
+    def clean(page: _Page, edges: list[_Edge]) -> _Page:
+        drop: set[int] = set()
+        first: list[str] = []
+        for edge in edges:
+            repeated = sum(
+                any(edge.repeats(other, page.number - near.number) for other in others)
+                for near, others in window
+                if near is not page
+            )
+            if repeated >= edge.evidence:
+                drop.add(edge.line.at)
+                if edge.mask not in kept and any(map(str.isalpha, edge.mask)):
+                    first.append(edge.line.text)
+                kept.add(edge.mask)
+        return page._replace(lines=[line for line in page.lines if line.at not in drop], furniture=tuple(first))
+
+    for page in pages:
+        window.append((page, _edges(page.lines)))
+        if len(window) - at > AHEAD:
+            yield clean(*window[at])
+            at += 1
+        if at > AHEAD:
+            window.popleft()
+            at -= 1
+    for page, edges in list(window)[at:]:
+        yield clean(page, edges)
+
+
+def _edges(lines: list[Line]) -> list[_Edge]:
+    """The outermost lines, as far as a gap divides them from the text."""
+    rows = sorted({round(line.bottom) for line in lines})
+    gaps = [b - a for a, b in pairwise(rows)]
+    if not gaps:
+        return []
+    wide = 1.3 * sorted(gaps)[len(gaps) // 4]
+    low = next((n for n, gap in enumerate(gaps[:EDGE], 1) if gap > wide), 0)
+    high = next((n for n, gap in enumerate(gaps[: -EDGE - 1 : -1], 1) if gap > wide), 0)
+    edge = {*rows[:low], *rows[len(rows) - high :]}
+    return [
+        _Edge(line, _NUMBER.sub("#", line.text), tuple(map(int, _NUMBER.findall(line.text))))
+        for line in lines
+        if round(line.bottom) in edge
+    ]
+
+
+def _blocks(pages: Iterator[_Page]) -> Iterator[Block]:
+    """The paragraphs of all pages; one that goes on over a page's end is one."""
+    pending: list[tuple[int, Line]] = []
+    known: set[str] = set()
+    for page in pages:
+        yield from (Block(text, page.number) for text in page.furniture)
+        body = median(line.height for line in page.lines) if page.lines else 0.0
+        for number, lines in enumerate(paragraphs(page.lines, page.right_to_left)):
+            if pending and not (number == 0 and _goes_on(pending, lines)):
+                yield _block(pending, known, body)
+                pending = []
+            pending += [(page.number, line) for line in lines]
+            known = page.known
+    if pending:
+        yield _block(pending, known, 0.0)
+
+
+def _goes_on(before: list[tuple[int, Line]], lines: list[Line]) -> bool:
+    last, first = before[-1][1], lines[0]
+    if last.hyphen:
+        return True
+    alike = 0.85 < last.height / max(first.height, 0.1) < 1.18
+    return alike and not closed(last.text) and (first.text[:1].islower() or len(before) > 1)
+
+
+def _block(lines: list[tuple[int, Line]], known: set[str], body: float) -> Block:
+    text, starts = joined([line for _, line in lines], known.__contains__)
+    page = lines[0][0]
+    turns = tuple(
+        (start, number)
+        for start, (number, _), (before, _) in zip(starts[1:], lines[1:], lines, strict=False)
+        if number != before
+    )
+    large = body and lines[0][1].height > 1.15 * body
+    heading = len(lines) <= 3 and len(text) <= 200 and not closed(text) and bool(large or _HEADING.match(text))
+    return Block(text, page, heading, turns)
+
+
+def _without_text(empty: dict[str, list[int]]) -> list[str]:
+    return [f"page{'s' * (len(numbers) > 1)} {_ranges(numbers)}: {reason}" for reason, numbers in empty.items()]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """3, 5–9 of 3, 5, 6, 7, 8, 9."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{a}–{b}" if b > a else str(a) for a, b in runs)

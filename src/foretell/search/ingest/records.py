@@ -1,0 +1,71 @@
+"""JSON and JSON Lines: a list of records, or one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from foretell.search.passage import Passage
+
+from . import rows, text
+from .block import Options, Report, Unusable
+
+
+def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
+    """A passage a record; see `rows`.
+
+    JSON holds a list of objects or of texts, an object with such a list, or one object; JSON Lines a value a line.
+    Raises Unusable: neither.
+    """
+    wrong: list[int] = []
+    yield from rows.passages(_rows(path, wrong), options, report)
+    if wrong:
+        report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
+
+
+def _rows(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
+    if path.suffix.lower() == ".json":
+        try:
+            value = json.loads(text.read(path))
+        except RecursionError:
+            raise Unusable("JSON nested too deeply") from None
+        except ValueError as error:
+            first = str(error)
+            if not first.startswith("Extra data"):  # else it may be lines after all
+                raise Unusable(f"not JSON ({first})") from None
+        else:
+            yield from enumerate(map(_record, _list(value)))
+            return
+    yield from _lines(path, wrong)
+
+
+def _lines(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
+    found = 0
+    with path.open(encoding=text.encoding(path), errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                wrong.append(number)
+                continue
+            yield found, _record(value)
+            found += 1
+    if not found:
+        raise Unusable("not JSON: none of its lines is" if wrong else "no rows")
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+        return max(lists, key=len, default=[value])
+    return [value]
+
+
+def _record(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {"text": value}

@@ -1,0 +1,83 @@
+"""What tables and records have in common: one column is searched, the others become metadata."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import chain, islice
+from typing import Any
+
+from foretell.search.passage import Passage
+
+from .block import Metadata, Options, Report, Unusable
+from .split import MOST
+from .split import passages as split
+from .text import blocks
+
+NAMES = ("text", "content", "body", "passage", "document", "abstract", "description", "summary", "sentence", "title")
+SAMPLE = 200  # rows looked at to choose the column
+
+Row = tuple[int, Mapping[str, Any]]
+"""Its number in the file, from 0, and its values by name."""
+
+
+def passages(rows: Iterable[Row], options: Options, report: Report) -> Iterator[Passage]:
+    """A passage a row, more where its text is too long for one; the other columns and `row` are its metadata.
+
+    Raises Unusable: no row, no column of text, or not the one that was asked for.
+    """
+    rows = iter(rows)
+    sample = [(number, flat(row)) for number, row in islice(rows, SAMPLE)]
+    column = _column([row for _, row in sample], options.text)
+    without = count = 0
+    for number, row in chain(sample, ((number, flat(row)) for number, row in rows)):
+        count += 1
+        text = str(row.pop(column, "")).strip()
+        without += not text
+        metadata: Metadata = {"row": number, **row}
+        if len(text) <= MOST:
+            yield from [Passage(text, metadata=metadata)] if text else []
+        else:
+            yield from split(blocks(text), metadata)
+    if without:
+        report(f"{without:,} of {count:,} rows have no text in the column {column!r}")
+
+
+def flat(row: Mapping[str, Any], prefix: str = "") -> Metadata:
+    """Flat metadata of any record: nested names are joined by dots, lists become JSON, what is missing is left out."""
+    found: Metadata = {}
+    for key, value in row.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{name}.")
+        elif isinstance(value, bool | str):
+            found[name] = value
+        elif isinstance(value, int):
+            found[name] = value if -(2**63) <= value < 2**63 else str(value)
+        elif isinstance(value, float | Decimal):
+            if math.isfinite(value):
+                found[name] = float(value)
+        elif isinstance(value, datetime | date | time):
+            found[name] = value.isoformat()
+        elif isinstance(value, list):
+            found[name] = json.dumps(value, ensure_ascii=False, default=str)
+    return found
+
+
+def _column(sample: list[Metadata], wanted: str | None) -> str:
+    if not sample:
+        raise Unusable("no rows")
+    names = dict.fromkeys(name for row in sample for name in row)
+    if wanted is not None:
+        if wanted not in names:
+            raise Unusable(f"no column {wanted!r}; found {', '.join(names) or 'none'}")
+        return wanted
+    lengths = {name: sum(len(v) for row in sample if isinstance(v := row.get(name), str)) for name in names}
+    lengths = {name: length for name, length in lengths.items() if length}
+    if not lengths:
+        raise Unusable(f"no column of text; found {', '.join(names) or 'none'}")
+    named = [name for known in NAMES for name in lengths if name.lower() == known]
+    return named[0] if named else max(lengths, key=lambda name: lengths[name])

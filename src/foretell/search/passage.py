@@ -1,0 +1,17 @@
+"""A passage: what a file is cut into, and what a search finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document that can be found by itself."""
+
+    text: str
+    page: int | None = None
+    """Where it begins, from 1; None where the file has no pages."""
+    time: tuple[float, float] | None = None
+    """Start and end in seconds; None where the file has no time."""
+    metadata: dict[str, str | int | float | bool] = field(default_factory=dict)

@@ -1,0 +1,139 @@
+"""The service put together."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+
+from foretell import __version__
+from foretell.errors import ForetellError
+from foretell.search.serve import api, dria
+from foretell.search.serve.gate import Gate, Metrics
+from foretell.search.serve.library import Library
+from foretell.search.serve.refusal import Json, Refused, answer, refused
+from foretell.search.serve.settings import Settings
+from foretell.search.serve.work import Work
+from foretell.search.store import Store
+
+PATIENCE = 30  # seconds that requests have to end when the service is stopped
+
+
+def build(store: Store, settings: Settings | None = None) -> FastAPI:
+    """The service as an ASGI application. It leaves the store open."""
+    settings = settings or Settings()
+    work, library, metrics = Work(settings.waiting), Library(store), Metrics()
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        _sweep(store.folder / "incoming")
+        yield
+        work.close()
+        library.close()
+
+    app = FastAPI(
+        title="foretell",
+        summary="Knowledges: collections of passages and photographs, found by what they mean.",
+        version=__version__,
+        lifespan=life,
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        redirect_slashes=False,
+    )
+    app.include_router(api.router(library, work))
+    app.include_router(dria.router(library, work))
+
+    @app.get("/health", tags=["Service"])
+    async def health() -> Response:
+        """Whether the store can be read."""
+
+        def run() -> None:
+            with store.read() as c:
+                c.execute("SELECT count(*) FROM collection").fetchone()
+
+        await work.search(run)
+        return Json({"status": "ok", "version": __version__})
+
+    @app.get("/metrics", tags=["Service"])
+    async def numbers() -> Response:
+        """Numbers for Prometheus."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    @app.exception_handler(ForetellError)
+    async def failed(request: Request, error: ForetellError) -> Response:
+        return answer(request.url.path, refused(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return answer(request.url.path, Refused(400, _sentence(error)))
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        said = {404: "there is nothing at this path", 405: f"{request.method} is not for this path"}
+        other = Refused(error.status_code, said.get(error.status_code, error.detail))
+        other.headers |= error.headers or {}
+        return answer(request.url.path, other)
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, _: Exception) -> Response:
+        return answer(request.url.path, Refused(500, "something is wrong with the service; see its log"))
+
+    app.add_middleware(Gate, store=store, settings=settings, work=work, metrics=metrics)
+    if settings.cors:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"])
+    return app
+
+
+def serve(store: Store, host: str, port: int, settings: Settings | None = None) -> None:
+    """Serve until interrupted (SIGINT or SIGTERM); requests that are at work are finished.
+
+    Raises:
+        ForetellError: the address cannot be had.
+    """
+    app = build(store, settings)
+    config = uvicorn.Config(
+        app, host, port, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
+    )
+    with _bound(host, port) as listening:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"serving {store.folder} at http://{shown}:{listening.getsockname()[1]}", flush=True)
+        with suppress(KeyboardInterrupt):  # uvicorn has ended everything by then, and raises it again
+            uvicorn.Server(config).run([listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except (OSError, OverflowError) as error:
+        raise ForetellError(f"cannot serve at {host}:{port} ({error}); choose another --host or --port") from None
+    return listening
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """The first thing that is wrong: where, and what was expected."""
+    first = error.errors()[0]
+    where = ".".join(str(each) for each in first["loc"][1:] if not isinstance(each, int)) or "the body"
+    if first["type"] == "json_invalid":
+        return f"the body is not JSON ({first['ctx']['error']})"
+    return f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+
+
+def _sweep(incoming: Path) -> None:
+    """Remove uploads that a service which was killed has left."""
+    with suppress(FileNotFoundError):
+        for folder in incoming.iterdir():
+            if folder.stat().st_mtime < time.time() - 86_400:
+                shutil.rmtree(folder, ignore_errors=True)

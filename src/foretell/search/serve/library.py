@@ -1,0 +1,130 @@
+"""The knowledges of a store, as the holders of keys may use them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from foretell import hub
+from foretell.errors import ForetellError
+from foretell.search import embed
+from foretell.search.keys import Key
+from foretell.search.knowledge import About, Knowledge
+from foretell.search.models import canonical
+from foretell.search.serve.refusal import Refused
+from foretell.search.store import Store
+
+OPEN = 256  # knowledges whose indexes are kept in memory
+FOREIGN = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.-]*)?")
+"""What a model may be called that is none of ours: a name, with or without an owner, and no path."""
+
+
+class Library:
+    """What a caller may see and change.
+
+    A caller is a key, or None for everyone. All may read what is public; the keys of its owner may read the rest, and
+    change it where they may write; keys of scope admin may do so with everyone's. To all others it does not exist.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._open: OrderedDict[int, Knowledge] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, caller: Key | None, name: str, *, write: bool = False) -> Knowledge:
+        """A knowledge by its contract id, or one of the caller's by its name.
+
+        Raises:
+            Refused: 401 without a key, 404 where there is none that the caller may read, 403 where it may only read.
+        """
+        with self.store.read() as c:
+            rows = c.execute(
+                "SELECT number, owner, public FROM collection WHERE contract_id = ?1 OR name = ?1 AND owner = ?2 "
+                "ORDER BY contract_id = ?1 DESC",
+                (name, caller.owner if caller else None),
+            ).fetchall()
+        for number, owner, public in rows:
+            own = caller is not None and (caller.owner == owner or caller.allows("admin"))
+            if not (own or public):
+                continue
+            if write and caller is None:
+                break
+            if write and not (own and caller is not None and caller.allows("write")):
+                raise Refused(403, "this key may read this knowledge, but not change it")
+            return self._knowledge(number)
+        if caller is None:
+            raise Refused(401, "this needs an API key, in the header x-api-key")
+        raise Refused(404, f"there is no knowledge {name!r:.80}")
+
+    def every(self, caller: Key | None, *, own: bool = False) -> Sequence[About]:
+        """What the caller may read, oldest first. own: only the caller's, of scope admin everyone's."""
+        return [
+            about
+            for about in Knowledge.list(self.store)
+            if (about.public and not own)
+            or (caller is not None and (caller.owner == about.owner or caller.allows("admin")))
+        ]
+
+    def create(
+        self,
+        caller: Key | None,
+        name: str,
+        *,
+        model: str,
+        title: str = "",
+        description: str = "",
+        category: str = "",
+        public: bool = False,
+    ) -> Knowledge:
+        """As `Knowledge.create`, owned by the caller. The model is a name, never a path of this machine.
+
+        Raises:
+            Refused: 401 without a key, 403 where it may not write, 409 where the name is taken, 400 for no name.
+        """
+        if caller is None:
+            raise Refused(401, "this needs an API key, in the header x-api-key")
+        if not caller.allows("write"):
+            raise Refused(403, "this key may not write")
+        if not embed.known(model) and model not in hub.models():
+            if not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists():
+                raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
+        else:
+            model = canonical(model) if embed.known(model) else model
+        try:
+            about = {"title": title, "description": description, "category": category}
+            made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
+        except ForetellError as error:
+            raise Refused(409, str(error)) if "already" in str(error) else error from None
+        return self._knowledge(made.number)
+
+    def describe(self, knowledge: Knowledge, changes: Mapping[str, Any]) -> About:
+        """As `Knowledge.describe`. Raises Refused (409) where the name is taken."""
+        try:
+            return knowledge.describe(**changes)
+        except ForetellError as error:
+            raise Refused(409, str(error)) if "already" in str(error) else error from None
+
+    def remove(self, caller: Key | None, name: str) -> None:
+        """Delete a knowledge for ever. Raises Refused as `find`."""
+        knowledge = self.find(caller, name, write=True)
+        Knowledge.remove(self.store, knowledge.about.contract_id)
+        with self._lock:
+            self._open.pop(knowledge.number, None)
+
+    def close(self) -> None:
+        """Wait for the indexes that are built."""
+        for knowledge in self._open.values():
+            knowledge.close()
+
+    def _knowledge(self, number: int) -> Knowledge:
+        with self._lock:
+            knowledge = self._open.get(number) or Knowledge(self.store, number)
+            self._open[number] = knowledge
+            self._open.move_to_end(number)
+            while len(self._open) > OPEN:
+                self._open.popitem(last=False)
+        return knowledge

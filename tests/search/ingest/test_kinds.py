@@ -1,0 +1,201 @@
+"""Text, Markdown, HTML, CSV, JSON, JSON Lines and Parquet, each as people have them."""
+
+import datetime
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from foretell.search.ingest import delimited, html, markdown, parquet, records, text
+from foretell.search.ingest.block import Options, Unusable
+
+LONG = "This sentence has about fifty characters, or so. " * 30
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read bytes or text as a file of a kind: its passages, and what is reported of its parts."""
+
+    def read_as(module, content, ending="", **options):
+        path = tmp_path / f"a{ending}"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        reports = []
+        return list(module.passages(path, Options(**options), reports.append)), reports
+
+    return read_as
+
+
+# Text ---------------------------------------------------------------------------------------------------------
+
+
+FRENCH, CZECH, RUSSIAN = (
+    "Les élèves fâchés à Noël, où il a plu. ",
+    "Příliš žluťoučký kůň pěl. ",
+    "Съешь же этих булок. ",
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [(FRENCH, e) for e in ("utf-8", "utf-8-sig", "utf-16", "cp1252")] + [(CZECH, "cp1250"), (RUSSIAN, "cp1251")],
+)
+def test_text_in_its_encoding(read, content, encoding):
+    content *= 8
+    (passage,), _ = read(text, content.encode(encoding))
+    assert passage.text == content.strip()
+    assert passage.page is None
+
+
+def test_paragraphs_of_text(read):
+    wrapped = "A line\nof a poem\n\n" + "x" * 130 + "\n" + "y" * 130
+    assert [b.text for b in text.blocks(wrapped)] == ["A line\nof a poem", "x" * 130, "y" * 130]
+    found, _ = read(text, f"{LONG}\r\n\r\n{LONG}")
+    assert "\r" not in "".join(p.text for p in found)
+    assert " ".join(p.text for p in found).split() == (LONG + LONG).split()
+
+
+def test_what_is_no_text(read):
+    with pytest.raises(Unusable, match="zero bytes"):
+        read(text, b"PK\x03\x04\x00\x00")
+    with pytest.raises(Unusable, match="not text in any known encoding"):
+        read(text, bytes(range(128, 256)) * 40 + b"\x81\x8d\x8f\x90\x9d" * 40)
+
+
+# Markdown and HTML --------------------------------------------------------------------------------------------
+
+
+def test_markdown(read):
+    source = (
+        '---\ntitle: "A note"\ntags: [a]\n---\n# One\n\nSome *words* and [a link](http://x).\n\n- item\n- `code`\n\n'
+    )
+    source += "| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nif x:\n    y()\n```\n"
+    (passage,), _ = read(markdown, source)
+    assert passage.text == "One\nSome words and a link.\nitem\ncode\na | b\n1 | 2\nif x:\n    y()"
+    assert passage.metadata == {"title": "A note", "tags": "[a]"}
+
+
+def test_html_says_what_a_reader_sees(read):
+    source = """<!doctype html><html><head><title> A  page </title><style>p {}</style></head><body>
+    <nav>Home</nav><header><h1>Head&amp;ing</h1></header><p>First <b>bold</b>
+    words.<script>no()</script><p>Second<br>line.<div hidden>no</div><div aria-hidden="true">no</div>
+    <table><tr><th>a<th>b<tr><td>1<td>2</table><ul><li>item<li>other</ul>
+    <pre>  x\n    y</pre><form>no<input></form><!-- no --><footer>no</footer></body></html>"""
+    (passage,), _ = read(html, source)
+    assert passage.metadata == {"title": "A page"}
+    assert passage.text == "Head&ing\nFirst bold words.\nSecond\nline.\na | b\n1 | 2\nitem\nother\nx\n    y"
+    assert [b.text for b in html.blocks(source) if b.heading] == ["Head&ing"]
+
+
+def test_html_is_read_at_its_main(read):
+    (passage,), _ = read(html, "<div>Menu</div><main><p>Said.</p></main><div>Adverts</div>")
+    assert passage.text == "Said."
+    (passage,), _ = read(html, "<div>Menu</div><article><p>Said.</p></article>")
+    assert passage.text == "Said."
+
+
+def test_html_of_any_depth_and_encoding(read):
+    (passage,), _ = read(html, "<div>" * 3_000 + "deep")
+    assert passage.text == "deep"
+    (passage,), _ = read(html, '<meta charset="shift_jis"><p>日本語</p>'.encode("shift_jis"))
+    assert passage.text == "日本語"
+    (passage,), _ = read(html, '<meta charset="ascii"><p>日本語</p>'.encode())  # it is wrong about itself
+    assert passage.text == "日本語"
+    assert read(html, "")[0] == []
+
+
+# Rows ---------------------------------------------------------------------------------------------------------
+
+
+def test_csv(read):
+    source = 'id,code,score,ok,text\n1,007,0.5,true,"Hello, ""you"""\n2,042,2,FALSE,World\n\n3,1,,true,\n'
+    found, reports = read(delimited, source)
+    assert [p.text for p in found] == ['Hello, "you"', "World"]
+    assert found[0].metadata == {"row": 0, "id": 1, "code": "007", "score": 0.5, "ok": True}
+    assert found[1].metadata == {"row": 1, "id": 2, "code": "042", "score": 2.0, "ok": False}
+    assert reports == ["1 of 3 rows have no text in the column 'text'"]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters(read, delimiter):
+    found, _ = read(delimited, delimiter.join("ab") + "\n" + delimiter.join(["one, two", "3"]))
+    assert found[0].text == "one, two"
+    assert found[0].metadata == {"row": 0, "b": 3}
+
+
+def test_csv_that_changes_its_mind(read):
+    source = "text,n\n" + "x,1\n" * 1500 + "y,many\nz,1,2\n"
+    found, reports = read(delimited, source)
+    assert len(found) == 1501
+    assert {type(p.metadata["n"]) for p in found[:1500]} == {int}
+    assert found[-1].metadata["n"] == "many"
+    assert reports == ["1 rows have more values than the header has names; the first is row 1,501"]
+
+
+def test_the_column_to_search(read):
+    source = "name,note\nAnn,a long note about her\nBob,another\n"
+    assert [p.text for p in read(delimited, source)[0]] == ["a long note about her", "another"]
+    assert [p.text for p in read(delimited, source, text="name")[0]] == ["Ann", "Bob"]
+    with pytest.raises(Unusable, match="no column 'title'; found name, note"):
+        read(delimited, source, text="title")
+    with pytest.raises(Unusable, match="no column of text; found a"):
+        read(delimited, "a\n1\n")
+    with pytest.raises(Unusable, match="no rows"):
+        read(delimited, "a,b\n")
+
+
+def test_a_long_row_becomes_several_passages(read):
+    found, _ = read(delimited, f'text,id\n"{LONG}",5\n')
+    assert len(found) > 1
+    assert all(p.metadata == {"row": 0, "id": 5} for p in found)
+    assert " ".join(p.text for p in found) == LONG.strip()
+
+
+def test_json(read):
+    record = {"text": "Hi.", "a": {"b": 1, "c": [1, "x"]}, "none": None, "big": 2**70, "ok": True, "nan": float("nan")}
+    flat = {"row": 0, "a.b": 1, "a.c": '[1, "x"]', "big": str(2**70), "ok": True}
+    for value in ([record], {"data": [record], "count": 1}, record):
+        (passage,), _ = read(records, json.dumps(value), ".json")
+        assert (passage.text, passage.metadata) == ("Hi.", flat)
+    found, _ = read(records, '["One.", "Two."]', ".json")
+    assert [p.text for p in found] == ["One.", "Two."]
+
+
+def test_json_lines(read):
+    source = '{"text": "One."}\n\nnot json\n{"text": "Two."}\n{"text'
+    for ending in (".jsonl", ".ndjson"):
+        found, reports = read(records, source, ending)
+        assert [(p.text, p.metadata) for p in found] == [("One.", {"row": 0}), ("Two.", {"row": 1})]
+        assert reports == ["2 lines are not JSON; the first is line 3"]
+    found, _ = read(records, '{"text": "One."}\n{"text": "Two."}\n', ".json")  # a wrong ending
+    assert [p.text for p in found] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("{", "not JSON"), ("[" * 200_000, "nested too deeply"), ("[]", "no rows"), ("[1, 2]", "no column of text")],
+)
+def test_json_that_cannot_be_used(read, source, said):
+    with pytest.raises(Unusable, match=said):
+        read(records, source, ".json")
+
+
+def test_parquet(read, tmp_path):
+    table = pa.table(
+        {
+            "body": ["One.", None],
+            "when": [datetime.datetime(2024, 1, 2), None],
+            "blob": [b"x", b"y"],
+            "nested": [{"n": 1}, {"n": 2}],
+        }
+    )
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path)
+    data = path.read_bytes()
+    (passage,), reports = read(parquet, data)
+    assert passage.text == "One."
+    assert passage.metadata == {"row": 0, "when": "2024-01-02T00:00:00", "nested.n": 1}
+    assert reports == ["1 of 2 rows have no text in the column 'body'"]
+    for broken in (data[: len(data) // 2], b"PAR1", data[:4] + bytes(200) + data[204:]):
+        with pytest.raises(Unusable, match="not a whole Parquet file"):
+            read(parquet, broken)
