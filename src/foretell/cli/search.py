@@ -1,0 +1,299 @@
+"""Commands of the search half."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from foretell.cli.words import Usage, first, parse, summary, table
+from foretell.errors import ForetellError
+
+
+@dataclass(frozen=True)
+class InStore:
+    """A knowledge of a store."""
+
+    name: Annotated[Positional[str], arg(help="of the knowledge, or its contract id", metavar="NAME")]
+    store: Annotated[Path, arg(help="folder of the store")]
+
+
+@dataclass(frozen=True)
+class KnowledgeCreate(InStore):
+    """Make an empty knowledge; the store is made if need be."""
+
+    model: Annotated[
+        str, arg(help="what embeds it: a text model's name or folder, or a world model for photographs")
+    ] = "bge-small-en-v1.5"
+    title: str = ""
+    description: str = ""
+    category: Annotated[str, arg(help="such as 'Artificial Intelligence'")] = ""
+    owner: str = ""
+    public: Annotated[bool, arg(help="let everyone read it where it is served")] = False
+
+
+@dataclass(frozen=True)
+class KnowledgeAdd(InStore):
+    """Add files: what was added before adds nothing, what has changed replaces its own entries."""
+
+    files: Annotated[Positional[tuple[Path, ...]], arg(help="files and folders", metavar="FILE")]
+    text: Annotated[str | None, arg(help="the column to search, of tables and records")] = None
+    password: Annotated[str | None, arg(help="opens encrypted PDF files")] = None
+    json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
+
+
+@dataclass(frozen=True)
+class KnowledgeList:
+    """List the knowledges of a store."""
+
+    store: Annotated[Path, arg(help="folder of the store")]
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+
+
+@dataclass(frozen=True)
+class KnowledgeShow(InStore):
+    """Show what a knowledge says of itself."""
+
+    json: Annotated[bool, arg(help="print JSON instead of lines")] = False
+
+
+@dataclass(frozen=True)
+class KnowledgeSearch(InStore):
+    """Find what is nearest in meaning."""
+
+    query: Annotated[
+        Positional[str], arg(help="a text, or a photograph's path in a knowledge of photographs", metavar="QUERY")
+    ]
+    top: Annotated[int, arg(help="how many results")] = 10
+    level: Annotated[int, arg(help="how hard to look, 0 to 4; matters in large knowledges")] = 2
+    filter: Annotated[
+        tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; one field = twice: any of them")
+    ] = ()
+    rerank: Annotated[bool, arg(help="let a cross-encoder read the best and sort them")] = False
+    hybrid: Annotated[bool, arg(help="also look for the query's words (BM25), and fuse the two rankings")] = False
+    imagine: Annotated[
+        tuple[str, ...], arg(help="photographs: look for the query as a world model imagines it: brightness=0.6")
+    ] = ()
+    json: Annotated[bool, arg(help="print JSON instead of text")] = False
+
+
+@dataclass(frozen=True)
+class KnowledgeExport(InStore):
+    """Write a knowledge to a Parquet file."""
+
+    out: Annotated[Path, arg(help="the file to write")]
+
+
+@dataclass(frozen=True)
+class KnowledgeImport:
+    """Make a knowledge of a file that `export` wrote."""
+
+    file: Annotated[Positional[Path], arg(help="the Parquet file", metavar="FILE")]
+    store: Annotated[Path, arg(help="folder of the store")]
+    name: Annotated[str | None, arg(help="what to call it; else what it was called")] = None
+
+
+@dataclass(frozen=True)
+class KnowledgeRemove(InStore):
+    """Delete a knowledge and all that is in it, for ever."""
+
+
+@dataclass(frozen=True)
+class KnowledgeBackup:
+    """Copy a whole store as it is now; the copy is a store."""
+
+    store: Annotated[Path, arg(help="folder of the store")]
+    out: Annotated[Path, arg(help="folder for the copy")]
+
+
+KNOWLEDGE = {
+    "create": KnowledgeCreate,
+    "add": KnowledgeAdd,
+    "list": KnowledgeList,
+    "show": KnowledgeShow,
+    "search": KnowledgeSearch,
+    "export": KnowledgeExport,
+    "import": KnowledgeImport,
+    "remove": KnowledgeRemove,
+    "backup": KnowledgeBackup,
+}
+
+
+def knowledge(args: list[str]) -> None:
+    """Collections to search: foretell knowledge create|add|list|show|search|export|import|remove|backup."""
+    from foretell.search import Knowledge, Store
+    from foretell.search.models import load_model
+
+    action = first(args, "knowledge", "COMMAND", {name: summary(schema) for name, schema in KNOWLEDGE.items()})
+    match parse(KNOWLEDGE[action], args[1:], f"knowledge {action}"):
+        case KnowledgeCreate() as f:
+            load_model(f.model)  # a misspelt name is noticed now, not when files are added
+            about = {"title": f.title, "description": f.description, "category": f.category, "owner": f.owner}
+            with Knowledge.create(f.store, f.name, model=f.model, public=f.public, **about) as made:
+                print(made.about.contract_id)
+        case KnowledgeAdd() as f:
+            if not f.files:
+                raise Usage("knowledge add needs a FILE, and none is given (see foretell knowledge add --help)")
+            with Knowledge.open(f.store, f.name) as opened:
+                added = opened.add(*f.files, text=f.text, password=f.password, progress=True)
+            for file, reason in added.skipped:
+                print(f"foretell: skipped {file}: {reason}", file=sys.stderr)
+            if not added.files + added.unchanged:
+                raise ForetellError("no file could be used")
+            if f.json:
+                print(json.dumps(asdict(added), indent=2))
+            else:
+                gone = f", {added.removed} removed" if added.removed else ""
+                print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
+        case KnowledgeList() as f:
+            every = Knowledge.list(f.store)
+            if f.json:
+                print(json.dumps([asdict(about) for about in every], indent=2))
+            elif every:
+                print(table({each.name: f"{each.count} entries  {each.model}  {each.title}" for each in every}))
+        case KnowledgeShow() as f:
+            with Knowledge.open(f.store, f.name) as opened:
+                about = asdict(opened.about)
+            print(json.dumps(about, indent=2) if f.json else table({k: str(v) for k, v in about.items()}))
+        case KnowledgeSearch() as f:
+            from foretell.search import filters
+
+            changes = _changes(f.imagine)
+            with Knowledge.open(f.store, f.name) as opened:
+                hits = opened.search(
+                    f.query,
+                    f.top,
+                    level=f.level,
+                    filter=filters.parse(f.filter) if f.filter else None,
+                    rerank=f.rerank,
+                    hybrid=f.hybrid,
+                    imagine=changes,
+                )
+            if f.json:
+                print(json.dumps({"results": [asdict(hit) for hit in hits]}, indent=2, ensure_ascii=False))
+                return
+            for hit in hits:
+                page = f"page {hit.page}" if hit.page is not None else ""
+                where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page)))
+                print(f"{hit.score:.3f}  {hit.id}  {where}\n{hit.text}\n")
+        case KnowledgeExport() as f:
+            with Knowledge.open(f.store, f.name) as opened:
+                opened.export(f.out)
+        case KnowledgeImport() as f:
+            with Knowledge.import_(f.store, f.file, f.name) as made:
+                print(made.about.contract_id)
+        case KnowledgeRemove() as f:
+            Knowledge.remove(f.store, f.name)
+        case KnowledgeBackup() as f:
+            with contextlib.closing(Store(f.store, create=False)) as store:
+                store.backup(f.out)
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Serve a store over HTTP: its own API, and what Dria's clients send."""
+
+    data: Annotated[Path, arg(help="folder of the store; made if need be", aliases=["--store"])]
+    host: Annotated[str, arg(help="address to listen at; 0.0.0.0 for all of this machine's")] = "127.0.0.1"
+    port: Annotated[int, arg(help="0 for any that is free")] = 8000
+    rate: Annotated[float, arg(help="requests a second of one key or address; 0 for no limit")] = 50.0
+    body: Annotated[int, arg(help="megabytes of a request at most")] = 32
+    upload: Annotated[int, arg(help="megabytes of an uploaded file at most")] = 256
+    cors: Annotated[tuple[str, ...], arg(help="origins whose pages may call it from a browser")] = ()
+
+
+def serve(args: list[str]) -> None:
+    """Serve a store over HTTP: foretell serve --data DIR [--host ADDRESS] [--port PORT]."""
+    flags = parse(Serve, args, "serve")
+    if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
+        raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
+    from foretell.search.extra import needed
+
+    for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
+        needed(module)
+    from foretell.search import Store, keys
+    from foretell.search.serve.app import serve as run
+    from foretell.search.serve.settings import Settings
+
+    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
+    with contextlib.closing(Store(flags.data)) as store:
+        if not any(key.revoked is None for key in keys.every(store)):
+            print(
+                f"foretell: there is no key yet, so only public knowledges can be read: "
+                f"foretell keys create NAME --scope write --store {flags.data}",
+                file=sys.stderr,
+            )
+        run(store, flags.host, flags.port, settings)
+
+
+@dataclass(frozen=True)
+class KeysCreate:
+    """Make a key and print it; it cannot be had again."""
+
+    name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
+    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    scope: Annotated[
+        Literal["read", "write", "admin"], arg(help="what it allows: its owner's knowledges, or (admin) everyone's")
+    ] = "read"
+    owner: Annotated[str, arg(help="whose knowledges it reaches; by default those made here without --owner")] = ""
+
+
+@dataclass(frozen=True)
+class KeysList:
+    """List the keys of a store, the revoked ones too."""
+
+    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+
+
+@dataclass(frozen=True)
+class KeysRevoke:
+    """Let a key open nothing from now on."""
+
+    name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
+    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+
+
+KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
+
+
+def keys(args: list[str]) -> None:
+    """API keys of a store that is served: foretell keys create|list|revoke."""
+    from foretell.search import Store
+    from foretell.search import keys as of
+
+    action = first(args, "keys", "COMMAND", {name: summary(schema) for name, schema in KEYS.items()})
+    flags = parse(KEYS[action], args[1:], f"keys {action}")
+    with contextlib.closing(Store(flags.store, create=action == "create")) as store:
+        match flags:
+            case KeysCreate() as f:
+                print(of.create(store, f.name, f.owner, f.scope))
+            case KeysList() as f:
+                every = of.every(store)
+                if f.json:
+                    print(json.dumps([asdict(key) for key in every], indent=2))
+                elif every:
+                    state = {key.name: f"revoked {key.revoked}" if key.revoked else "" for key in every}
+                    print(table({k.name: f"{k.scope:<6} {k.owner!r}  {k.created}  {state[k.name]}" for k in every}))
+            case KeysRevoke() as f:
+                of.revoke(store, f.name)
+
+
+def _changes(words: Sequence[str]) -> dict[str, float] | None:
+    """`brightness=0.6` and the like."""
+    changes = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            changes[name] = float(value)
+        except ValueError:
+            raise Usage(f"imagine is {word!r}, expected PARAMETER=NUMBER, such as brightness=0.6") from None
+    return changes or None

@@ -1,0 +1,158 @@
+"""Commands of video."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from foretell.cli.words import MODEL, Usage, empty, parse
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """Measure how surprised a video model is: at videos, or at pairs of possible and impossible clips (--benchmark)."""
+
+    what: Annotated[
+        Positional[tuple[str, ...]], arg(help=f"{MODEL}; then videos. Nothing with --benchmark", metavar="MODEL VIDEO")
+    ] = ()
+    plot: Annotated[Path | None, arg(help="draw the curves under film strips here (PNG)")] = None
+    benchmark: Annotated[
+        Literal["scenes", "pairs", "intphys"] | None,
+        arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or IntPhys' dev set"),
+    ] = None
+    model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-mini"
+    pixels: Annotated[str | None, arg(help="with --benchmark: a model of video-pixels, as a baseline")] = None
+    data: Annotated[Path | None, arg(help="with --benchmark pairs or intphys: the folder")] = None
+    pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property, an even number")] = 100
+    context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
+    stride: Annotated[int, arg(help="frames between two windows")] = 2
+    json: Annotated[bool, arg(help="print JSON")] = False
+    seed: int = 0
+    device: str = "auto"
+
+
+def surprise(args: list[str]) -> None:
+    """Measure surprise: foretell surprise MODEL VIDEO... [--plot out.png] | --benchmark scenes [--model NAME]."""
+    from foretell.train.world import enter
+
+    flags = parse(Surprise, args, "surprise")
+    device = enter(flags.device).device
+    if flags.benchmark:
+        if flags.what:
+            raise Usage(f"--benchmark takes no videos, found {flags.what[0]!r}; --model names the model")
+        _benchmark(flags, flags.benchmark, device)
+    elif len(flags.what) < 2:
+        raise Usage("surprise needs a MODEL and a VIDEO (see foretell surprise --help)")
+    else:
+        _videos(flags, device)
+
+
+def _videos(flags: Surprise, device: torch.device) -> None:
+    """Surprise at each video by itself."""
+    import torch
+
+    from foretell import hub
+    from foretell import surprise as measure
+    from foretell.data.video import read_video
+
+    name, *paths = flags.what
+    model = measure.as_video(hub.load(name, device))
+    found = {}
+    for path in paths:
+        video = torch.from_numpy(read_video(path, model.config.encoder.image_size, **model.pace)).transpose(0, 1)
+        contexts = flags.context or None
+        found[path] = video, measure.surprise(model, video.unsqueeze(0), contexts=contexts, stride=flags.stride)
+    if flags.plot:
+        flags.plot.parent.mkdir(parents=True, exist_ok=True)
+        measure.draw(found).savefig(flags.plot, dpi=120)
+    report = {path: measure.told(one) for path, (_, one) in found.items()}
+    if flags.json:
+        print(json.dumps(report, indent=2))
+        return
+    for path, one in report.items():
+        print(f"{path}: mean {one['mean']:.3f}, largest {one['largest']:.3f}, peak at frame {one['peak']}")
+
+
+def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
+    """Surprise at pairs."""
+    from rich.console import Console
+
+    from foretell import hub
+    from foretell import surprise as measure
+
+    model = measure.as_video(hub.load(flags.model, device))
+    pixels = measure.as_video(hub.load(flags.pixels, device)) if flags.pixels else None
+    encoder = model.config.encoder
+    if name == "scenes":
+        # seeds of validation pairs are never those of test pairs, nor of training clips
+        test, validation = (
+            measure.scenes(n, 2 * flags.seed + side, encoder.image_size, encoder.frames)
+            for n, side in ((flags.pairs, 1), (max(flags.pairs // 4 * 2, 2), 0))
+        )
+    else:
+        if flags.data is None:
+            raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
+        test = measure.LAYOUTS[name](flags.data, encoder.image_size, model.config.fps, model.config.stride)
+        validation = measure.scenes(20, 2 * flags.seed, encoder.image_size, encoder.frames)
+    report = measure.benchmark(
+        model,
+        test,
+        validation,
+        pixels=pixels,
+        contexts=flags.context or None,
+        seed=flags.seed,
+        progress="Measuring surprise",
+    )
+    if flags.json:
+        print(json.dumps(report, indent=2))
+    else:
+        Console().print(measure.table(report))
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Write scenes with physics as video files and film strips, with a record of every factor."""
+
+    out: Annotated[Path, arg(help="folder for the videos, strips and records")]
+    n: Annotated[int, arg(help="clips, or pairs (an even number)")] = 16
+    pairs: Annotated[
+        str | None,
+        arg(
+            help="pairs of possible and impossible clips: permanence, shape, colour, continuity, solidity, gravity, "
+            "support, inertia, collision, or all"
+        ),
+    ] = None
+    hidden: Annotated[bool, arg(help="pairs whose violation happens behind a screen")] = False
+    size: Annotated[int, arg(help="side of the picture in pixels, 16 or more; files show each four times as large")] = (
+        64
+    )
+    frames: Annotated[int, arg(help="of a clip of two seconds, 8 or more")] = 16
+    background: Annotated[Literal["constant", "colours", "textures"], arg(help="walls and floors")] = "constant"
+    textures: Annotated[bool, arg(help="bodies, blocks and screens with patterns")] = False
+    seed: int = 0
+
+
+def scenes(args: list[str]) -> None:
+    """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
+    from foretell.data.scenes import Variety, show
+
+    flags = parse(Scenes, args, "scenes")
+    empty(flags.out)
+    written = show.write(
+        flags.out,
+        flags.n,
+        flags.seed,
+        property=flags.pairs,
+        hidden=flags.hidden,
+        size=flags.size,
+        frames=flags.frames,
+        variety=Variety(flags.background, flags.textures),
+    )
+    print(f"{len(written)} files in {flags.out}: {', '.join(path.name for path in written if path.suffix == '.png')}")

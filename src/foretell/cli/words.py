@@ -1,0 +1,94 @@
+"""What all commands share: the words for data and models, flags from dataclasses, and errors in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import TypeVar
+
+import tyro
+
+from foretell.errors import ForetellError
+
+DATA = (
+    "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
+    "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
+)
+
+
+MODEL = (
+    "name of a shipped model (see `foretell models`), a run's or a model's folder, official I-JEPA weights "
+    "(file or folder), or a Hugging Face repository"
+)
+
+
+Parsed = TypeVar("Parsed")
+
+
+class Usage(ForetellError):
+    """The command's words are off; exit status 2."""
+
+
+def parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = None) -> Parsed:
+    """Parse flags; tyro's framed complaint becomes one sentence."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                schema,
+                args=args,
+                prog=f"foretell {prog}",
+                description=text or inspect.getdoc(schema),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise Usage(f"{_sentence(complaint.getvalue())} (see foretell {prog} --help)") from None
+
+
+def _sentence(frame: str) -> str:
+    """tyro's framed complaint in one sentence: its parts without the frame and the flags' help texts."""
+    lines = (line.strip("│").rstrip() for line in frame.splitlines()[1:-1])
+    text = dedent("\n".join(line if line.strip("─- ") else "" for line in lines))  # without the rules across it
+    parts: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if not line:
+            parts.append([])
+        elif not line.startswith(" " * 5):  # help texts are indented deeper than what they are of
+            parts[-1].append(line.strip())
+    return "; ".join(" ".join(part) for part in parts if part and not part[0].startswith(("For full", "Argument")))
+
+
+def first(args: list[str], command: str, what: str, choices: dict[str, str]) -> str:
+    """The leading word of a command, which decides its flags."""
+    if args[:1] in (["-h"], ["--help"]):
+        print(f"usage: foretell {command} {what} [flags]\n\n{table(choices)}\n")
+        print(f"`foretell {command} {what} --help` lists the flags.")
+        sys.exit(0)
+    if not args or args[0] not in choices:
+        found = f"{args[0]!r} is not one" if args else "none is given"
+        raise Usage(f"{command} needs a {what} first, and {found}; there are {', '.join(choices)}")
+    return args[0]
+
+
+def empty(folder: Path) -> None:
+    """Refuse to write over what somebody made."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ForetellError(f"{folder} is not an empty folder: choose another --out")
+
+
+def summary(thing: Callable[..., object]) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
+def table(rows: dict[str, str]) -> str:
+    """Names and what they are, in two columns."""
+    width = max(map(len, rows))
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows.items())
