@@ -179,7 +179,8 @@ def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
         ForetellError: they are of different lengths, empty, or hold what is not a finite number, or only zeros.
     """
     try:
-        matrix = np.asarray(values, np.float32)
+        with np.errstate(over="ignore"):  # what overflows is not finite, and told of below
+            matrix = np.asarray(values, np.float32)
     except (ValueError, TypeError, OverflowError):
         raise ForetellError("the vectors are not numbers, or not all of one length") from None
     if matrix.ndim != 2 or 0 in matrix.shape:

@@ -20,7 +20,6 @@ from fastapi import Query as InQuery
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from foretell.data import folder as photographs
 from foretell.errors import ForetellError
 from foretell.search import embed, ingest
 from foretell.search.add import Added, Step, steps
@@ -404,7 +403,11 @@ def _entry(entry: Entry, vector: bool) -> Mapping[str, Any]:
 
 def _taken(knowledge: Knowledge, file: str) -> None:
     """See that a file is of a kind that is taken, before all of it has come."""
-    taken = photographs.ENDINGS if knowledge.model.kind == "image" else ingest.ENDINGS
+    taken = ingest.ENDINGS
+    if knowledge.model.kind == "image":
+        from foretell.data import folder  # brings torch, which texts do not need
+
+        taken = folder.ENDINGS
     if Path(file).suffix.lower() not in taken:
         raise Refused(400, f"the file is called {file!r:.80}, expected a name that ends in {', '.join(sorted(taken))}")
     if file != Path(file).name or file.startswith(".") or "\\" in file or not file.isprintable():

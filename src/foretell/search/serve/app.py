@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from foretell import __version__
@@ -64,7 +65,7 @@ def build(store: Store, settings: Settings | None = None) -> FastAPI:
         await work.search(run)
         return Json({"status": "ok", "version": __version__})
 
-    @app.get("/metrics", tags=["Service"])
+    @app.get("/metrics", tags=["Service"], response_class=PlainTextResponse)
     async def numbers() -> Response:
         """Numbers for Prometheus."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
@@ -112,12 +113,16 @@ def serve(store: Store, host: str, port: int, settings: Settings | None = None) 
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    listening: socket.socket | None = None
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(2048)  # from here on, who connects waits rather than fails
     except (OSError, OverflowError) as error:
+        if listening:
+            listening.close()
         raise ForetellError(f"cannot serve at {host}:{port} ({error}); choose another --host or --port") from None
     return listening
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foretell import hub
 from foretell.errors import ForetellError
 from foretell.search import embed
 from foretell.search.keys import Key
@@ -89,6 +88,8 @@ class Library:
             raise Refused(401, "this needs an API key, in the header x-api-key")
         if not caller.allows("write"):
             raise Refused(403, "this key may not write")
+        from foretell import hub  # brings torch, which texts do not need
+
         if not embed.known(model) and model not in hub.models():
             if not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists():
                 raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")

@@ -1,0 +1,89 @@
+"""A service at a port, and a caller that sends bytes to it."""
+
+import http.client
+import json
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from foretell.search import Knowledge, Store, keys
+from foretell.search.serve.app import build
+from foretell.search.serve.settings import Settings
+
+
+class Served:
+    """A running service."""
+
+    def __init__(self, folder, settings):
+        self.store = Store(folder)
+        self.keys = {
+            name: keys.create(self.store, name, owner, scope)
+            for name, owner, scope in (
+                ("reader", "me", "read"),
+                ("writer", "me", "write"),
+                ("stranger", "other", "write"),
+                ("admin", "", "admin"),
+            )
+        }
+        config = uvicorn.Config(build(self.store, settings), port=0, log_level="warning", access_log=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def raw(self, method, path, body=b"", headers=None):
+        """Status, headers and bytes of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+    def call(self, method, path, body=None, key="writer"):
+        """Status and content of an answer in JSON."""
+        headers = {"x-api-key": self.keys.get(key, key)} if key else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, _, content = self.raw(method, path, sent, headers)
+        return status, json.loads(content) if content else None
+
+    def make(self, name, rows=(), **about):
+        """A knowledge of vectors [2]; its contract id."""
+        with Knowledge.create(self.store, name, owner="me", model="vectors", **about) as made:
+            if rows:
+                made.insert_vectors([row[0] for row in rows], [row[1] for row in rows])
+            return made.about.contract_id
+
+    def close(self):
+        self._server.should_exit = True
+        self._thread.join()
+        self.store.close()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start a service with other settings."""
+    running = []
+
+    def start(**settings):
+        running.append(Served(tmp_path / f"store{len(running)}", Settings(**{"rate": 0, **settings})))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A service that a file of tests shares."""
+    running = Served(tmp_path_factory.mktemp("served") / "store", Settings(rate=0))
+    yield running
+    running.close()

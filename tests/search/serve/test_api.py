@@ -1,0 +1,283 @@
+"""The service's own API, its keys and its limits, from the outside."""
+
+import base64
+import http.client
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+from foretell import ForetellError
+from foretell.cli import main
+from foretell.search import Knowledge, Store, keys
+from foretell.search.serve.gate import Rate
+from foretell.search.store import FILE
+
+ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
+V1 = "/api/v1/knowledge"
+
+
+def test_a_knowledge_is_made_changed_and_removed(served):
+    status, made = served.call("POST", V1, {"name": "one", "model": "vectors", "title": "One"})
+    assert status == 201
+    assert (made["owner"], made["public"], made["count"]) == ("me", False, 0)
+    assert served.call("POST", V1, {"name": "one"})[0] == 409
+    assert served.call("GET", f"{V1}/one")[1] == made
+    assert served.call("GET", f"{V1}/{made['contract_id']}")[1] == made
+    served.make("taken")
+    assert served.call("PATCH", f"{V1}/one", {"name": "taken"})[0] == 409
+    status, changed = served.call("PATCH", f"{V1}/one", {"description": "text", "public": True})
+    assert (changed["description"], changed["public"], changed["title"]) == ("text", True, "One")
+    assert made["contract_id"] in [each["contract_id"] for each in served.call("GET", V1, key=None)[1]["knowledge"]]
+    assert served.call("DELETE", f"{V1}/one") == (204, None)
+    assert served.call("GET", f"{V1}/one")[0] == 404
+
+
+def test_entries_are_added_found_changed_and_deleted(served):
+    served.make("entries")
+    new = [{"text": f"entry {i}", "vector": v, "metadata": m} for i, (v, m) in enumerate(ROWS)]
+    assert served.call("POST", f"{V1}/entries/entries", {"entries": new}) == (201, {"ids": [0, 1, 2]})
+    status, found = served.call("POST", f"{V1}/entries/query", {"vector": [1, 0.1], "filter": {"lang": "en"}})
+    assert status == 200
+    assert [hit["id"] for hit in found["results"]] == [0, 2]
+    assert list(found["results"][0]) == ["id", "key", "score", "text", "page", "time", "metadata", "scores"]
+    page = served.call("GET", f"{V1}/entries/entries?limit=2")[1]
+    assert ([each["id"] for each in page["entries"]], page["next"]) == ([0, 1], 2)
+    last = served.call("GET", f"{V1}/entries/entries?start=2&vectors=true")[1]
+    assert (last["next"], last["entries"][0]["vector"]) == (None, [-1.0, 0.0])
+    status, changed = served.call("PATCH", f"{V1}/entries/entries/1", {"vector": [1.0, 1.0], "metadata": {}})
+    assert (changed["vector"], changed["metadata"], changed["text"]) == ([1.0, 1.0], {}, "entry 1")
+    assert served.call("DELETE", f"{V1}/entries/entries/1")[0] == 204
+    assert served.call("DELETE", f"{V1}/entries/entries/1")[0] == 404
+    assert served.call("GET", f"{V1}/entries/entries/1")[0] == 404
+    assert served.call("GET", f"{V1}/entries")[1]["count"] == 2
+
+
+def test_a_file_is_added_and_replaced_by_the_next_of_its_name(served):
+    served.call("POST", V1, {"name": "files"})
+    put = f"{V1}/files/files/towns.csv"
+    status, added = served.call("PUT", put, b"text\nThe tower stands in Paris.\nBread is baked.\n")
+    assert (status, added["files"], added["entries"]) == (200, 1, 2)
+    assert served.call("PUT", put, b"text\nThe tower stands in Paris.\nBread is baked.\n")[1]["unchanged"] == 1
+    added = served.call("PUT", put, b"text\nThe tower stands in Paris.\nCats sleep.\n")[1]
+    assert (added["entries"], added["removed"]) == (1, 1)
+    hit = served.call("POST", f"{V1}/files/search", {"query": "a landmark in France", "top": 1})[1]["results"][0]
+    assert (hit["text"], hit["metadata"]) == ("The tower stands in Paris.", {"source": "towns.csv", "row": 0})
+    assert not list((served.store.folder / "incoming").iterdir())
+
+
+def test_adding_tells_how_far_it_is(served):
+    served.call("POST", V1, {"name": "steps"})
+    headers = {"x-api-key": served.keys["writer"], "Accept": "application/x-ndjson"}
+    rows = "\n".join(["text", *(f"row {i}" for i in range(20))]).encode()
+    status, told, content = served.raw("PUT", f"{V1}/steps/files/a.csv", rows, headers)
+    assert (status, told["content-type"]) == (200, "application/x-ndjson")
+    *steps, last = map(json.loads, content.splitlines())
+    assert [step["fraction"] for step in steps] == [0, 0, 0.8]
+    assert last["added"]["entries"] == 20
+    content = served.raw("PUT", f"{V1}/steps/files/b.pdf", b"not one", headers)[2]
+    assert json.loads(content.splitlines()[-1])["added"]["skipped"] == [["b.pdf", "damaged, or not a PDF file"]]
+    status, refused = served.call("PUT", f"{V1}/steps/files/b.pdf", b"not one")
+    assert (status, refused["detail"]) == (400, "damaged, or not a PDF file")
+
+
+def test_photographs_are_asked_with_photographs_and_never_with_paths(served, tmp_path):
+    served.call("POST", V1, {"name": "photos", "model": "iwm-mini"})
+    for i, colour in enumerate(((200, 30, 30), (30, 30, 200))):
+        Image.new("RGB", (40, 40), colour).save(file := io.BytesIO(), "PNG")
+        assert served.call("PUT", f"{V1}/photos/files/{i}.png", file.getvalue())[0] == 200
+    image = base64.b64encode(file.getvalue()).decode()
+    hits = served.call("POST", f"{V1}/photos/search", {"image": image})[1]["results"]
+    assert hits[0]["metadata"] == {"source": "1.png"}
+    assert served.call("POST", f"{V1}/photos/search", {"image": image, "imagine": {"brightness": 0.5}})[0] == 200
+    (tmp_path / "secret.png").write_bytes(file.getvalue())
+    for body in ({"query": str(tmp_path / "secret.png")}, {"image": "?"}, {"image": "AAAA"}, {}):
+        status, refused = served.call("POST", f"{V1}/photos/search", body)
+        assert status == 400
+        assert str(tmp_path) not in refused["detail"]
+    contract = served.call("GET", f"{V1}/photos")[1]["contract_id"]
+    asked = {"query": str(tmp_path / "secret.png"), "contract_id": contract}
+    assert served.call("POST", "/hnsw/search", asked)[0] == 400
+
+
+# --- keys
+
+
+@pytest.mark.parametrize(
+    ("key", "private", "public", "write"),
+    [
+        (None, 401, 200, 401),
+        ("fk-unknown", 401, 401, 401),
+        ("stranger", 404, 200, 404),
+        ("reader", 200, 200, 403),
+        ("writer", 200, 200, 200),
+        ("admin", 200, 200, 200),
+    ],
+)
+def test_who_may_do_what(served, key, private, public, write):
+    hidden, shown = served.make(f"hidden to {key}", ROWS), served.make(f"shown to {key}", ROWS, public=True)
+    for contract, status in ((hidden, private), (shown, public)):
+        vector = {"vector": [1.0, 0.0]}
+        assert served.call("POST", f"{V1}/{contract}/query", vector, key)[0] == status
+        assert served.call("GET", f"{V1}/{contract}", key=key)[0] == status
+        assert served.call("GET", f"{V1}/{contract}/entries", key=key)[0] == status
+        assert served.call("POST", "/hnsw/query", vector | {"contract_id": contract}, key)[0] == status
+        assert served.call("POST", "/hnsw/fetch", {"id": [0], "contract_id": contract}, key)[0] == status
+        assert served.call("GET", f"/v1/knowledge/index/get_model?contract_id={contract}", key=key)[0] == status
+    if key != "fk-unknown":
+        listed = [each["contract_id"] for each in served.call("GET", V1, key=key)[1]["knowledge"]]
+        assert (hidden in listed, shown in listed) == (private == 200, True)
+    assert served.call("PATCH", f"{V1}/{hidden}", {"title": "T"}, key)[0] == write
+    # what can be read but not written says so
+    assert served.call("PATCH", f"{V1}/{shown}", {"title": "T"}, key)[0] == {404: 403}.get(write, write)
+    if write != 200:
+        assert served.call("DELETE", f"{V1}/{hidden}", key=key)[0] == write
+        assert served.call("POST", "/v1/knowledge/remove", {"contract_id": hidden}, key)[0] == write
+        assert served.call("GET", f"{V1}/{hidden}")[1]["count"] == 3
+
+
+def test_a_stranger_has_names_of_his_own(served):
+    mine = served.make("same")
+    status, his = served.call("POST", V1, {"name": "same", "model": "vectors"}, "stranger")
+    assert (status, his["owner"]) == (201, "other")
+    assert served.call("GET", f"{V1}/same", key="stranger")[1]["contract_id"] == his["contract_id"] != mine
+
+
+def test_keys_are_made_listed_and_revoked_by_command(tmp_path, capsys, serve):
+    served = serve()
+    folder = str(served.store.folder)
+    main(["keys", "create", "laptop", "--store", folder, "--scope", "write", "--owner", "me"])
+    secret = capsys.readouterr().out.strip()
+    contract = served.make("k", ROWS)
+    assert served.call("GET", f"{V1}/{contract}", key=secret)[0] == 200
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert served.raw("GET", f"{V1}/{contract}", headers=bearer)[0] == 200
+    main(["keys", "list", "--store", folder, "--json"])
+    listed = {key["name"]: key for key in json.loads(capsys.readouterr().out)}
+    assert (listed["laptop"]["scope"], listed["laptop"]["revoked"]) == ("write", None)
+    main(["keys", "revoke", "laptop", "--store", folder])
+    time.sleep(1.05)
+    assert served.call("GET", f"{V1}/{contract}", key=secret)[0] == 401
+    with pytest.raises(SystemExit):
+        main(["keys", "create", "laptop", "--store", folder])
+    with pytest.raises(SystemExit):
+        main(["keys", "revoke", "none", "--store", folder])
+    with served.store.read() as c:
+        c.execute("PRAGMA wal_checkpoint")
+    stored = b"".join(path.read_bytes() for path in served.store.folder.glob(f"{FILE}*"))
+    assert secret.encode() not in stored
+    assert b"laptop" in stored
+
+
+def test_a_key_has_one_of_the_scopes(tmp_path):
+    store = Store(tmp_path / "s")
+    with pytest.raises(ForetellError, match="scope is 'all'"):
+        keys.create(store, "x", scope="all")
+    assert keys.find(store, "fk-\ud800") is None
+    store.close()
+
+
+# --- limits
+
+
+def test_a_bucket_refills():
+    rate = Rate(1000.0)
+    assert sum(rate.wait("a") == 0 for _ in range(4000)) < 4000
+    assert rate.wait("b") == 0
+    time.sleep(0.01)
+    assert rate.wait("a") == 0
+    assert Rate(0).wait("a") == 0
+    assert Rate(0.1).wait("a") == 0
+
+
+def test_too_many_and_too_large_requests_are_refused(serve):
+    served = serve(rate=1.0, body=1000, upload=2000)
+    served.make("k", ROWS, public=True)
+    statuses = [served.call("GET", f"{V1}/k")[0] for _ in range(4)]
+    assert statuses[:2] == [200, 200]
+    assert statuses[-1] == 429
+    assert served.call("GET", f"{V1}", key=None)[0] == 200  # another caller
+    status, headers, _ = served.raw("GET", V1, headers={"x-api-key": served.keys["writer"]})
+    assert (status, headers["retry-after"]) == (429, "1")
+    large = b'{"name": "' + b"x" * 2000 + b'"}'
+    assert served.call("POST", V1, large, "admin")[0] == 413
+    connection = http.client.HTTPConnection("127.0.0.1", served.port)
+    chunks = (b"x" * 500 for _ in range(10))  # without saying how many
+    said = {"x-api-key": served.keys["admin"], "Content-Type": "application/json"}
+    connection.request("POST", V1, chunks, said, encode_chunked=True)
+    assert connection.getresponse().status == 413
+    connection.close()
+    status, refused = served.call("PUT", f"{V1}/k/files/a.txt", b"x" * 2001, "stranger")
+    assert (status, refused["status"]) == (413, 413)
+
+
+def test_browsers_of_other_origins_are_let_in_only_where_it_is_said(serve):
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+    assert "access-control-allow-origin" not in serve().raw("OPTIONS", V1, headers=asked)[1]
+    _, headers, _ = serve(cors=("https://a.example",)).raw("OPTIONS", V1, headers=asked)
+    assert headers["access-control-allow-origin"] == "https://a.example"
+
+
+def test_a_long_search_does_not_keep_others_waiting(serve, monkeypatch):
+    served = serve()
+    served.make("k", ROWS, public=True)
+    gone, slow = threading.Event(), Knowledge.query
+
+    def query(self, *args, **kwargs):
+        gone.wait(10)
+        return slow(self, *args, **kwargs)
+
+    monkeypatch.setattr(Knowledge, "query", query)
+    thread = threading.Thread(target=served.call, args=("POST", f"{V1}/k/query", {"vector": [1.0, 0.0]}))
+    thread.start()
+    assert served.call("GET", "/health", key=None)[0] == 200
+    gone.set()
+    thread.join()
+
+
+def test_it_tells_its_numbers_and_its_pages(served):
+    served.call("GET", f"{V1}/nothing")
+    text = served.raw("GET", "/metrics")[2].decode()
+    assert f'foretell_requests_total{{method="GET",route="{V1}/{{name}}",status="404"}}' in text
+    assert served.call("GET", "/health", key=None)[1]["status"] == "ok"
+    paths = served.call("GET", "/api/v1/openapi.json", key=None)[1]["paths"]
+    assert {"/hnsw/search", "/hnswt/insert_text", "/v1/knowledge/list", f"{V1}/{{name}}/search"} <= paths.keys()
+
+
+# --- the command
+
+
+def test_the_command_serves_and_stops_when_told(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "foretell", "serve", "--data", str(tmp_path / "d"), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        port = int(process.stdout.readline().rsplit(":", 1)[1])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/health")
+        assert connection.getresponse().read().startswith(b'{"status":"ok"')
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "there is no key yet" in said
+    assert "Traceback" not in said
+
+
+def test_an_address_that_is_taken_is_said(served, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--data", str(tmp_path / "d"), "--port", str(served.port)])
+    assert f"cannot serve at 127.0.0.1:{served.port}" in capsys.readouterr().err
