@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +20,15 @@ SIDE = 1024  # of the square matrices whose product measures the processor
 def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Seconds of process time a call, by contender: the median over rounds, in each of which all have a turn."""
     spent: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
     for run in contenders.values():
         run()
     for done in range(rounds):
         print(f"\rround {done + 1} of {rounds}", end="", file=sys.stderr, flush=True)
-        for name, run in contenders.items():
+        first = done % len(contenders)  # who goes before may leave the memory in another state
+        for name in names[first:] + names[:first]:
             began = process_time()
-            run()
+            contenders[name]()
             spent[name].append(process_time() - began)
     print(file=sys.stderr)
     return {name: median(times) for name, times in spent.items()}
@@ -42,7 +45,8 @@ def available(builders: Mapping[str, Callable[[], Callable[[], object]]]) -> dic
     built = {}
     for name, build in builders.items():
         try:
-            built[name] = build()
+            with redirect_stdout(sys.stderr):  # some libraries have much to say
+                built[name] = build()
         except ImportError as error:
             print(f"left out: {name} ({error})\n")
     return built
