@@ -1,0 +1,7 @@
+"""How fast is foretell, beside other libraries that do the same? Not part of the package; see docs/speed.md.
+
+python -m benchmarks.step          one training step of I-JEPA
+python -m benchmarks.loading       images from disk to augmented batches
+python -m benchmarks.inference     an encoder at work
+python -m benchmarks.memory        memory an image
+"""
