@@ -9,32 +9,36 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import TextIO
 
 from foretell import __version__
-from foretell.cli.learn import claims, evaluate, finetune, train
-from foretell.cli.search import keys, knowledge, serve
-from foretell.cli.use import demo, export, imagine, models, uncertainty
-from foretell.cli.video import scenes, surprise
 from foretell.cli.words import Usage, summary, table
 from foretell.errors import ForetellError, ForetellWarning
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "demo": demo,
-    "train": train,
-    "evaluate": evaluate,
-    "finetune": finetune,
-    "imagine": imagine,
-    "uncertainty": uncertainty,
-    "surprise": surprise,
-    "claims": claims,
-    "models": models,
-    "knowledge": knowledge,
-    "serve": serve,
-    "keys": keys,
-    "scenes": scenes,
-    "export": export,
+COMMANDS = {
+    "demo": "use",
+    "train": "learn",
+    "evaluate": "learn",
+    "claims": "learn",
+    "finetune": "learn",
+    "imagine": "use",
+    "uncertainty": "use",
+    "surprise": "video",
+    "scenes": "video",
+    "models": "use",
+    "export": "use",
+    "knowledge": "search",
+    "serve": "search",
+    "keys": "search",
 }
+"""Command -> the module of this package that has the function of its name. Only what is called is imported: a search
+should not wait for the trainer."""
+
+
+def command(name: str) -> Callable[[list[str]], None]:
+    """The function behind a command; it takes the words after it."""
+    return getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         if name in ("-h", "--help"):
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
-            print(table({name: summary(command) for name, command in COMMANDS.items()}))
+            print(table({name: summary(command(name)) for name in COMMANDS}))
             print("\n`foretell COMMAND --help` explains one.")
         elif name == "--version":
             print(__version__)
         elif name in COMMANDS:
             with _spoken():
-                COMMANDS[name](args)
+                command(name)(args)
         else:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
     except ForetellError as error:

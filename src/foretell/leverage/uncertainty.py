@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int, UInt8
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from foretell.augment import to_float
@@ -46,6 +45,8 @@ class Uncertain:
     @property
     def agreement(self) -> float:
         """Spearman's rank correlation of `unsure` and `wrong`, −1 to 1: 1 where it is most wrong where most unsure."""
+        from scipy.stats import spearmanr  # slow to import, and only this needs it
+
         return float(spearmanr(self.unsure.numpy(), self.wrong.numpy()).statistic)
 
 
