@@ -88,6 +88,36 @@ def test_adding_tells_how_far_it_is(served):
     assert (status, refused["detail"]) == (400, "damaged, or not a PDF file")
 
 
+def test_who_leaves_while_a_file_is_added_interrupts_it(served, monkeypatch):
+    from foretell.search import embed
+
+    served.call("POST", V1, {"name": "left"})
+    go_on, real = threading.Event(), embed.TextModel.passages
+
+    def passages(self, texts):
+        if "row 0" in texts:
+            go_on.wait(10)
+        return real(self, texts)
+
+    monkeypatch.setattr(embed.TextModel, "passages", passages)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    headers = {"x-api-key": served.keys["writer"], "Accept": "application/x-ndjson"}
+    rows = "\n".join(["text", *(f"row {i}" for i in range(20))]).encode()
+    connection.request("PUT", f"{V1}/left/files/a.csv", rows, headers)
+    response = connection.getresponse()
+    assert response.readline() == b'{"fraction":0.0}\n'
+    response.close()
+    connection.close()
+    time.sleep(0.2)
+    go_on.set()
+    end = time.monotonic() + 10
+    while list((served.store.folder / "incoming").iterdir()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not list((served.store.folder / "incoming").iterdir())
+    assert served.call("GET", f"{V1}/left")[1]["count"] == 0
+    assert served.call("PUT", f"{V1}/left/files/a.csv", rows)[1]["entries"] == 20
+
+
 def test_photographs_are_asked_with_photographs_and_never_with_paths(served, tmp_path):
     served.call("POST", V1, {"name": "photos", "model": "iwm-mini"})
     for i, colour in enumerate(((200, 30, 30), (30, 30, 200))):

@@ -1,0 +1,200 @@
+"""What a search costs over HTTP, and how well each kind of search finds.
+
+python benchmarks/search.py http [ENTRIES]       # against the same search in one process, and the bare web framework
+python benchmarks/search.py quality [PASSAGES]   # on documentation that Python packages bring, without a download
+
+A known item is searched for: the first sentence of a function's documentation is the query, and the rest of it the one
+passage that is right, among all others of its kind.
+"""
+
+import http.client
+import importlib
+import inspect
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from foretell.search import Knowledge, Store
+
+D, TOP = 384, 10
+BARE = """
+import sys
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+from foretell.search.serve.refusal import Json
+class Vector(BaseModel):
+    vector: list[float]
+    top: int = 10
+app = FastAPI()
+hits = [{"id": i, "score": 0.5, "text": "x" * 400, "metadata": {"source": "a.pdf"}} for i in range(10)]
+@app.post("/query")
+async def query(body: Vector):
+    return Json({"results": hits})
+uvicorn.run(app, port=int(sys.argv[1]), log_level="error", access_log=False)
+"""
+
+
+# --- over HTTP
+
+
+def http_(entries: int) -> None:
+    """Queries by a vector."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((1000, D))
+    x = (centres[rng.integers(0, 1000, entries)] + rng.standard_normal((entries, D))).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        with Knowledge.create(folder, "k", model="vectors", public=True) as knowledge:
+            for start in range(0, entries, 1000):
+                part = x[start : start + 1000]
+                knowledge.insert_vectors(part, [{"source": "a.pdf"}] * len(part), ["x" * 400] * len(part))
+            knowledge.build()
+            contract = knowledge.about.contract_id
+            knowledge.query(x[0])
+            wall, cpu = time.perf_counter(), time.process_time()
+            for query in x[:500]:
+                knowledge.query(query, TOP)
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            print(f"{'in one process':<18} {500 / cpu:6.0f} queries/cpu-s  {500 / wall:6.0f} queries/s")
+        bodies = [json.dumps({"vector": row.tolist(), "top": TOP}).encode() for row in x[:200]]
+        command = [sys.executable, "-m", "foretell", "serve", "--data", folder, "--rate", "0", "--port"]
+        for name, start, path in (
+            ("served", command, f"/api/v1/knowledge/{contract}/query"),
+            ("bare framework", [sys.executable, "-c", BARE], "/query"),
+        ):
+            with running(start) as (pid, port):
+                for clients in (1, 8):
+                    load(port, path, bodies, clients, 50)  # warm
+                    cpu, wall = cpu_of(pid), time.perf_counter()
+                    times = load(port, path, bodies, clients, 1000 // clients)
+                    cpu, wall = cpu_of(pid) - cpu, time.perf_counter() - wall
+                    p50, p99 = np.percentile(times, [50, 99]) * 1000
+                    print(
+                        f"{name:<18} {len(times) / cpu:6.0f} queries/cpu-s  {len(times) / wall:6.0f} queries/s  "
+                        f"p50 {p50:.1f} ms  p99 {p99:.1f} ms  {clients} clients"
+                    )
+
+
+def load(port: int, path: str, bodies: list[bytes], clients: int, each: int) -> list[float]:
+    """Seconds of every request, of clients that ask at the same time, each over one connection."""
+    times: list[float] = []
+
+    def run(client: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for turn in range(each):
+            start = time.perf_counter()
+            connection.request(
+                "POST", path, bodies[(client + turn) % len(bodies)], {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            content = response.read()
+            assert response.status == 200, content
+            times.append(time.perf_counter() - start)
+        connection.close()
+
+    threads = [threading.Thread(target=run, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[tuple[int, int]]:
+    """A service, its process and its port."""
+    with socket_() as port:
+        pass
+    process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                http.client.HTTPConnection("127.0.0.1", port).connect()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def socket_() -> Iterator[int]:
+    """A port that is free."""
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        yield free.getsockname()[1]
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of a process (Linux)."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# --- how well
+
+
+def quality(passages: int, queries: int = 100) -> None:
+    """Known items, found by vectors, words, both, and a cross-encoder."""
+    pairs = documented()[:passages]
+    with tempfile.TemporaryDirectory() as folder, Knowledge.create(Store(folder), "k") as knowledge:
+        ids = knowledge.insert([rest for _, rest in pairs], progress=True)
+        rng = np.random.default_rng(0)
+        asked = [(pairs[i][0], ids[i]) for i in rng.permutation(len(pairs))[:queries].tolist()]
+
+        def words(query: str) -> list[int]:
+            with knowledge.store.read() as c:
+                return [id for id, _ in knowledge._saying(c, query, TOP, None)]
+
+        kinds: dict[str, Callable[[str], list[int]]] = {
+            "words (BM25)": words,
+            "vectors": lambda q: [hit.id for hit in knowledge.search(q, TOP)],
+            "both": lambda q: [hit.id for hit in knowledge.search(q, TOP, hybrid=True)],
+            "vectors, reranked": lambda q: [hit.id for hit in knowledge.search(q, TOP, rerank=True)],
+            "both, reranked": lambda q: [hit.id for hit in knowledge.search(q, TOP, hybrid=True, rerank=True)],
+        }
+        print(f"{len(pairs)} passages, {len(asked)} queries")
+        for name, find in kinds.items():
+            cpu = time.process_time()
+            ranks = [found.index(id) + 1 if id in (found := find(query)) else math.inf for query, id in asked]
+            cpu = (time.process_time() - cpu) / len(asked)
+            gain = np.mean([1 / math.log2(1 + rank) for rank in ranks])  # one passage is right: the ideal is 1
+            one, ten, mrr = (np.mean(v) for v in zip(*((r == 1, r <= TOP, 1 / r) for r in ranks), strict=True))
+            error = np.std([1 / math.log2(1 + rank) for rank in ranks]) / math.sqrt(len(ranks))
+            print(
+                f"{name:<18} nDCG@10 {gain:.3f} ± {error:.3f}  recall@1 {one:.2f}  recall@10 {ten:.2f}  "
+                f"MRR@10 {mrr:.3f}  {1000 * cpu:.0f} ms"
+            )
+
+
+def documented() -> list[tuple[str, str]]:
+    """First sentence and rest of the documentation of functions, in an order that mixes packages."""
+    pairs: dict[str, str] = {}
+    for name in ("torch", "torch.nn", "torch.nn.functional", "numpy", "numpy.linalg", "scipy.stats", "scipy.signal"):
+        for _, thing in sorted(vars(importlib.import_module(name)).items()):
+            text = " ".join((inspect.getdoc(thing) or "").split()) if callable(thing) else ""
+            first, _, rest = text.partition(". ")
+            if 30 <= len(first) <= 200 and len(rest) >= 200 and "(" not in first:
+                pairs.setdefault(first, rest[:800])
+    rng = np.random.default_rng(1)
+    found = list(pairs.items())
+    return [found[i] for i in rng.permutation(len(found)).tolist()]
+
+
+if __name__ == "__main__":
+    what, *size = sys.argv[1:] or ["http"]
+    {"http": lambda n=10_000: http_(n), "quality": lambda n=400: quality(n)}[what](*map(int, size))
