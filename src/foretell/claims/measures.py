@@ -20,12 +20,17 @@ LEARN, ASK = 10_000, 5_000
 def ranked(model: JEPA, data: Data, seed: int) -> Values:
     """Equivariance: MRR and hits@1 among 256, the MRR of an untrained predictor; and `probes`.
 
-    Banks are drawn at the paper's default strengths, whatever the model was trained with.
+    Banks are drawn at the paper's default strengths, whatever the model was trained with; `mrr, own bank` is of banks
+    as strong as its training.
     """
-    found = mrr(model, data.test, bank=256, images=32, queries=16, seed=seed, drawn_from=Photometric())
+    found, own = (
+        mrr(model, data.test, bank=256, images=32, queries=16, seed=seed, drawn_from=drawn_from)
+        for drawn_from in (Photometric(), None)
+    )
     assert found is not None, "arms that are ranked have actions"
+    assert own is not None
     names = {"mrr": found["value"], "hits@1": found["hits@1"], "untrained": found["untrained"]["value"]}
-    return names | probes(model, data, seed)
+    return names | {"mrr, own bank": own["value"]} | probes(model, data, seed)
 
 
 def probes(model: JEPA, data: Data, seed: int) -> Values:
