@@ -29,6 +29,7 @@ from foretell.search.keys import Key
 from foretell.search.knowledge import About, Knowledge
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, dumps, refused
+from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
 
 TOP = 1000
@@ -186,7 +187,7 @@ def router(library: Library, work: Work) -> APIRouter:
         "4XX": {"description": "Refused", **problem},
         "5XX": {"description": "Failed", **problem},
     }
-    routes = APIRouter(prefix="/api/v1", tags=["Knowledge"], responses=refusals)
+    routes = APIRouter(prefix="/api/v1", tags=["Knowledge"], responses=refusals, route_class=Route)
 
     @routes.get("/knowledge", response_model=Every)
     async def every(request: Request) -> Json:

@@ -27,6 +27,7 @@ from foretell.search.runtime import plain
 from foretell.search.serve.batches import decode
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, dumps, envelope
+from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
 
 TOP = 20
@@ -104,7 +105,7 @@ class Envelope(BaseModel):
 
 def router(library: Library, work: Work) -> APIRouter:
     """The paths under /hnsw, /hnswt and /v1/knowledge."""
-    routes = APIRouter(tags=["As Dria's clients send it"])
+    routes = APIRouter(tags=["As Dria's clients send it"], route_class=Route)
     said: dict[str, Any] = {
         "response_model": Envelope,
         "responses": {"default": {"model": Envelope, "description": "Refused"}},
