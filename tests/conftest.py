@@ -8,8 +8,11 @@ import jaxtyping
 jaxtyping.install_import_hook("foretell", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
+
+from foretell.data import Images
 
 # a busy machine is not a failure; on CI hypothesis itself draws the same examples every time
 hypothesis.settings.register_profile("patient", parent=hypothesis.settings(), deadline=None)
@@ -24,6 +27,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data sets in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def noise() -> Images:
+    """Two classes of coloured noise: red ones and blue ones."""
+    chance = np.random.default_rng(0)
+    pixels = chance.integers(0, 100, (40, 3, 16, 16), dtype=np.uint8)
+    labels = torch.arange(40) % 2
+    pixels[labels == 0, 0] += 120
+    pixels[labels == 1, 2] += 120
+    return Images(pixels, labels, ("red", "blue"), (), "noise")
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,10 @@ B batch · D width
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from jaxtyping import Float, UInt8
@@ -18,6 +19,9 @@ from foretell.nn.vit import layer_norm
 
 if TYPE_CHECKING:
     from foretell.data import Pictures
+
+
+M = TypeVar("M", bound="Method")
 
 
 class Method(nn.Module, ABC):
@@ -87,6 +91,21 @@ class Method(nn.Module, ABC):
     def measures(self, views: Any) -> dict[str, float]:
         """What monitors show of a fixed training problem, in evaluation mode: the loss, and what to hold it against."""
         return {"loss": self(views).item()}
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Weights are drawn from torch's own generator: within, it starts at `seed`; afterwards it is as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def fresh(model: M, seed: int) -> M:
+    """A model of the same kind and configuration, as it is before training."""
+    kind: Any = type(model)  # a method is built from its configuration alone
+    with seeded(seed):
+        return kind(model.config)
 
 
 def parameters(module: nn.Module) -> int:

@@ -129,15 +129,15 @@ def test_a_lone_photograph_is_refused(config):
 
 
 @each
-def test_a_killed_run_resumes_bit_for_bit_and_the_model_loads(tmp_path, config, train_images):
+def test_a_killed_run_resumes_bit_for_bit_and_the_model_loads(tmp_path, config, noise):
     train = TrainConfig(steps=4, batch=8, checkpoint_every=2, log_every=2, monitor_every=2, warmup=0.3)
     whole = build(config)
-    Trainer(whole, train_images, train, tmp_path / "whole", HERE).run()
+    Trainer(whole, noise, train, tmp_path / "whole", HERE).run()
     cut = build(config)
-    Trainer(cut, train_images, replace(train, steps=4), tmp_path / "cut", HERE).run()
+    Trainer(cut, noise, replace(train, steps=4), tmp_path / "cut", HERE).run()
     (tmp_path / "cut" / "checkpoints" / "step-00000004.safetensors").unlink()
     again = KINDS[type(config)](config)
-    Trainer(again, train_images, train, tmp_path / "cut", HERE).run(resume=True)
+    Trainer(again, noise, train, tmp_path / "cut", HERE).run(resume=True)
     assert all(torch.equal(t, again.state_dict()[name]) for name, t in whole.state_dict().items())
 
     loaded = hub.load(hub.save(whole, tmp_path / "saved"))
@@ -161,31 +161,31 @@ def test_a_saved_configuration_says_which_encoder_it_has(encoder):
 
 
 @each
-def test_watching_changes_nothing(tmp_path, config, train_images):
+def test_watching_changes_nothing(tmp_path, config, noise):
     models = [build(config), build(config)]
     for every, model in enumerate(models):
         train = TrainConfig(steps=3, batch=8, monitor_every=every)
-        Trainer(model, train_images, train, tmp_path / str(every), HERE).run()
+        Trainer(model, noise, train, tmp_path / str(every), HERE).run()
     alone, watched = (model.state_dict() for model in models)
     assert all(torch.equal(t, watched[name]) for name, t in alone.items())
 
 
-def test_a_report_leaves_out_what_needs_patches(train_images):
+def test_a_report_leaves_out_what_needs_patches(noise):
     model = build(CONFIGS[0])
-    report = evaluate(model, train_images, train_images.subset(range(10)), progress=False)
+    report = evaluate(model, noise, noise.subset(range(10)), progress=False)
     assert report["attentive"] is None
     assert report["mrr"] is None
     assert report["linear"]["value"] > 0
     assert report["lidar"]["of"] == 32
     assert report["sparsity"]["zeros"] >= 0
     assert report["model"].keys() == {"method", "width", "encoder", "projector"}
-    assert features(model, train_images).shape == (len(train_images), 32)
+    assert features(model, noise).shape == (len(noise), 32)
 
 
-def test_what_needs_a_predictor_says_so(train_images):
+def test_what_needs_a_predictor_says_so(noise):
     model = build(CONFIGS[0])
     with pytest.raises(ForetellError, match="SimCLR does not"):
-        finetune(model, train_images, train_images, progress=False)
+        finetune(model, noise, noise, progress=False)
     with pytest.raises(ForetellError, match="SimCLR does not"):
         actions_of(model)
 

@@ -125,6 +125,7 @@ def test_a_benchmark_is_scored_beside_its_baselines():
     torch.manual_seed(1)
     pixels = VideoPixels(VideoPixelsConfig(ENCODER, PREDICTOR)).eval()
     report = benchmark(MODEL, [sudden(8, 1)], [sudden(4, 0)], pixels=pixels, contexts=(4, 8))
+    assert report == benchmark(MODEL, iter([sudden(8, 1)]), iter([sudden(4, 0)]), pixels=pixels, contexts=(4, 8))
     json.dumps(report)
     assert report["baselines"].keys() == {"untrained", "copy", "pixels"}
     assert report["baselines"]["copy"]["value"] == 1.0  # repeating what was seen is right while nothing happens

@@ -5,13 +5,12 @@ The paper takes D from a quarter to sixteen times what a ResNet-50 has; so do th
 
 from dataclasses import replace
 from math import ceil
-from typing import Any
 
 from foretell.claims.claim import Arm, Claim, Data, Expect, Values
-from foretell.claims.measures import ASK, some
+from foretell.claims.measures import labelled
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.evaluate import binarised, features, linear_probe, mlp_probe, rankme, sparsity
+from foretell.evaluate import binarised, linear_probe, mlp_probe, rankme, sparsity
 from foretell.method import Method
 from foretell.methods import SimCLRConfig, VICRegConfig
 from foretell.nn.projector import ProjectorConfig
@@ -46,7 +45,7 @@ def widened(model: Method, data: Data, seed: int) -> Values:
     """
     if data.other is None:
         raise ForetellError("this claim measures transfer to another data set: name one by --other")
-    known, y, asked, y_asked = _features(model, data, seed)
+    known, y, asked, y_asked = labelled(model, data, seed, LEARN)
     linear, mlp, on_or_off = (
         probe.float().mean().item()
         for probe in (
@@ -55,7 +54,8 @@ def widened(model: Method, data: Data, seed: int) -> Values:
             linear_probe(binarised(known, 0.0), y, binarised(asked, 0.0), y_asked, seed=seed),
         )
     )
-    other = _features(model, Data(_few_classes(data.other.train), _few_classes(data.other.test)), seed)
+    few = Data(_few_classes(data.other.train), _few_classes(data.other.test))
+    other = labelled(model, few, seed, LEARN)
     found = sparsity(asked, 0.0)
     return {
         "linear": linear,
@@ -67,14 +67,6 @@ def widened(model: Method, data: Data, seed: int) -> Values:
         "zeros": found["zeros"],
         "rankme": rankme(known),
     }
-
-
-def _features(model: Method, data: Data, seed: int) -> Any:
-    """Features and labels to learn from, and to be asked about."""
-    learn, ask = some(data.train, LEARN, seed), some(data.test, ASK, seed)
-    if learn.labels is None or ask.labels is None:
-        raise ForetellError("this claim measures accuracy: both data sets must have labels")
-    return features(model, learn), learn.labels, features(model, ask), ask.labels
 
 
 def _few_classes(images: Images) -> Images:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from foretell import leverage
 from foretell.augment import Photometric
 from foretell.claims.claim import Data, Values
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.evaluate import encode, knn, linear_probe, mrr, rankme
+from foretell.evaluate import features, knn, linear_probe, mrr, rankme
 from foretell.jepa import JEPA
 from foretell.leverage.finetune import FinetuneConfig, Mode
+from foretell.method import Method
 
 LEARN, ASK = 10_000, 5_000
 """Labelled images a probe learns from and is asked about, at most."""
@@ -33,15 +35,12 @@ def ranked(model: JEPA, data: Data, seed: int) -> Values:
     return names | {"mrr, own bank": own["value"]} | probes(model, data, seed)
 
 
-def probes(model: JEPA, data: Data, seed: int) -> Values:
-    """Linear probe, kNN and RankMe of the frozen target encoder."""
-    learn, ask = some(data.train, LEARN, seed), some(data.test, ASK, seed)
-    assert learn.labels is not None
-    assert ask.labels is not None
-    known, asked = encode(model, learn, keep=0, seed=seed).features, encode(model, ask, keep=0, seed=seed).features
+def probes(model: Method, data: Data, seed: int) -> Values:
+    """Linear probe, kNN and RankMe of frozen features."""
+    known, y, asked, y_asked = labelled(model, data, seed)
     return {
-        "linear": linear_probe(known, learn.labels, asked, ask.labels, seed=seed).float().mean().item(),
-        "knn": knn(known, learn.labels, asked, ask.labels).float().mean().item(),
+        "linear": linear_probe(known, y, asked, y_asked, seed=seed).float().mean().item(),
+        "knn": knn(known, y, asked, y_asked).float().mean().item(),
         "rankme": rankme(known),
     }
 
@@ -65,6 +64,14 @@ def tuned_together(model: JEPA, data: Data, seed: int, *, together: bool, steps:
         reports = {name: leverage.finetune(model, *task, config)[1] for name, task in tasks.items()}
     values = {name: report["accuracy"]["value"] for name, report in reports.items()}
     return values | {"mean accuracy": sum(values.values()) / len(values)}
+
+
+def labelled(model: Method, data: Data, seed: int, learn: int = LEARN) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Features and labels of images to learn from, at most `learn`, and of images to be asked about."""
+    known, asked = some(data.train, learn, seed), some(data.test, ASK, seed)
+    if known.labels is None or asked.labels is None:
+        raise ForetellError("this claim measures accuracy: every data set must have labels")
+    return features(model, known), known.labels, features(model, asked), asked.labels
 
 
 def some(images: Images, most: int, seed: int) -> Images:

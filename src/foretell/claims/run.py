@@ -15,12 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from foretell import __version__, hub
 from foretell.claims.claim import Arm, Claim, Data, Results, Values
 from foretell.claims.figure import figure
-from foretell.hub.files import read_json, write_atomically, write_json
+from foretell.hub.files import dump, read_json, write_atomically, write_json
 from foretell.train.run import run as train
 
 RECORDS = Path(__file__).parent / "records"
@@ -58,7 +56,7 @@ def _result(arm: Arm, seed: int, at: Callable[[int], Data], out: Path) -> Values
     data = at(recipe.model.encoder.image_size)
     kind = type(recipe.model)
     made_of = {
-        "model": TypeAdapter(kind).dump_python(recipe.model, mode="json"),
+        "model": dump(recipe.model),
         "train": asdict(recipe.train),
         "data": data.train.fingerprint,
     }

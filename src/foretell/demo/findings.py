@@ -11,6 +11,7 @@ from foretell import __version__
 from foretell.data import Images
 from foretell.evaluate import mrr
 from foretell.jepa import JEPA
+from foretell.method import parameters
 from foretell.train.loop import TrainConfig
 
 IMAGES, QUERIES, BANK = 24, 8, 256
@@ -76,7 +77,7 @@ def _measure(name: str, model: JEPA, photographs: Images, seed: int) -> dict[str
         "pixels": model.context_encoder.config.image_size,
         "held_out": len(photographs),
         "width": model.context_encoder.width,
-        "encoder": sum(p.numel() for p in model.context_encoder.parameters()),
-        "predictor": sum(p.numel() for p in model.predictor.parameters()),
+        "encoder": parameters(model.context_encoder),
+        "predictor": parameters(model.predictor),
         "mrr": ranked,
     }

@@ -29,6 +29,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
+from foretell.method import fresh
 from foretell.train.progress import watched
 
 HITS = (1, 5, 10)
@@ -114,7 +115,7 @@ def mrr(
     parameters = model.actions.parameters
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     with evaluating(model, device) as device:
-        predictors = {"trained": model, "untrained": _fresh(model, seed).to(device).eval()}
+        predictors = {"trained": model, "untrained": fresh(model, seed).to(device).eval()}
         for i in watched(range(images), progress):
             photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
             who = predictors if i < few else {"trained": model}
@@ -225,14 +226,6 @@ def _squared(a: Float[Tensor, "n N D"], b: Float[Tensor, "m N D"]) -> Float[Tens
     """
     patches = torch.cdist(a.transpose(0, 1), b.float().transpose(0, 1), compute_mode="donot_use_mm_for_euclid_dist")
     return patches.square().sum(0)
-
-
-def _fresh(model: JEPA, seed: int) -> JEPA:
-    """The model as it is before training."""
-    kind: Any = type(model)  # a method, which is built from its config alone
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return kind(model.config)
 
 
 def _row(per_image: Float[Tensor, "n 4"], bank: int, seed: int) -> dict[str, Any]:

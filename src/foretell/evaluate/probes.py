@@ -21,7 +21,7 @@ from foretell.augment import to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.jepa import JEPA
-from foretell.method import Method
+from foretell.method import Method, seeded
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.vit import pool
 from foretell.train.fit import fit
@@ -403,8 +403,7 @@ def _trained(
 ) -> Bool[Tensor, " m"]:
     """Train a classifier with AdamW and say where it is right; arguments as of `attentive_probe`."""
     train, train_labels, test, test_labels = data
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         classifier = build().to(device)
 
     def logits(some: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ from foretell.methods import METHODS
 
 def to_config(model: Method) -> dict[str, Any]:
     """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
-    for method, (kind, config) in METHODS.items():
+    for method, (kind, _) in METHODS.items():
         if type(model) is kind:
-            built = {"method": method, "model": TypeAdapter(config).dump_python(model.config, mode="json")}
+            built = {"method": method, "model": dump(model.config)}
             return built | {"untrained": model.untrained} if model.untrained else built
     raise ForetellError(f"{type(model).__name__} is not a registered method; there are {', '.join(METHODS)}")
 
@@ -45,6 +45,11 @@ def from_config(config: Mapping[str, Any], source: Path | str = "the configurati
     model = kind(parse(schema, config.get("model"), source, "model"))
     model.untrained = config.get("untrained")
     return model
+
+
+def dump(config: Any) -> Any:
+    """A configuration dataclass as JSON types; `parse` reads it."""
+    return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
 def parse(schema: Any, value: Any, source: Path | str, field: str) -> Any:

@@ -35,7 +35,7 @@ from foretell.errors import ForetellError
 from foretell.hub.files import from_config, to_config
 from foretell.jepa import JEPA, as_jepa
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
-from foretell.method import Method
+from foretell.method import Method, seeded
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.predictor import Predictor
 from foretell.nn.vit import ViT
@@ -186,8 +186,7 @@ def finetune(
     config = config or FinetuneConfig()
     device = torch.device(device or next(model.parameters()).device)
     labels, asked = labels_of(train, "the training set"), labels_of(test, "the test set", train.classes)
-    with torch.random.fork_rng(devices=[]):  # weights are drawn from torch's own generator
-        torch.default_generator.manual_seed(config.seed)
+    with seeded(config.seed):
         classifier = WorldModelClassifier(model, train.classes, config.mode).to(device)
     view = views(classifier.encoder, config, device)
 

@@ -28,7 +28,7 @@ from foretell.hub.files import to_config
 from foretell.jepa import as_jepa
 from foretell.leverage.finetune import FinetuneConfig, Mode, answer, autocast, finetune, learn, parts, views
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
-from foretell.method import Method
+from foretell.method import Method, seeded
 from foretell.nn.pooler import AttentiveClassifier
 
 
@@ -140,8 +140,7 @@ def multitask(
     trains = [train for train, _ in tasks.values()]
     labels = [labels_of(train, f"the training set of {name}") for name, (train, _) in tasks.items()]
     asked = [labels_of(test, f"the test set of {name}", train.classes) for name, (train, test) in tasks.items()]
-    with torch.random.fork_rng(devices=[]):  # weights are drawn from torch's own generator
-        torch.default_generator.manual_seed(config.seed)
+    with seeded(config.seed):
         classes = {name: train.classes for name, (train, _) in tasks.items()}
         classifier = MultitaskClassifier(model, classes, config.mode).to(device)
     view = views(classifier.encoder, config, device)

@@ -54,7 +54,7 @@ class VJEPAConfig:
     """Of these frames every so many make the clip. The paper: every fourth of about 30 a second."""
     centred: bool = False
     """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
-    Not in the paper; see `docs/log.md`."""
+    Not in the paper: against slow features (see `VJEPA.motion`)."""
 
 
 class VJEPA(JEPA):

@@ -18,6 +18,7 @@ from jaxtyping import Float32
 from foretell.errors import ForetellError
 from foretell.search import filters
 from foretell.search.filters import Value
+from foretell.search.store import Removed
 
 REMEMBERED = 10_000  # deletions that an open index may yet have to hear of
 
@@ -102,7 +103,7 @@ def put(
         "SELECT dimension, fingerprint, next_id, seq + 1 FROM collection WHERE number = ?", (number,)
     ).fetchone()
     if found is None:
-        raise ForetellError("this knowledge was removed")
+        raise Removed
     dimension, embedded, next_id, seq = found
     first = next_id
     if not drafts:

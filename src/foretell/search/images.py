@@ -22,6 +22,7 @@ from foretell import hub
 from foretell.augment import to_float
 from foretell.data.decode import Unusable, decode
 from foretell.errors import ForetellError
+from foretell.jepa import as_jepa
 from foretell.leverage.imagine import actions_of, split
 from foretell.nn.vit import pool
 
@@ -35,13 +36,13 @@ class ImageModel:
         name: what `foretell.load` takes.
 
     Raises:
-        ForetellError: there is no such model.
+        ForetellError: there is no such model, or it predicts no patch latents.
     """
 
     kind: Literal["image"] = "image"
 
     def __init__(self, name: str) -> None:
-        self._model = hub.load(name)
+        self._model = as_jepa(hub.load(name), "search by photographs")
         self.name = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
         digest = hashlib.sha256()
         for key, tensor in sorted(self._model.state_dict().items()):
@@ -49,7 +50,7 @@ class ImageModel:
             digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().data)
         self.fingerprint = digest.hexdigest()
         self.size = self._model.config.encoder.image_size
-        self.dimension = self._model.context_encoder.config.width
+        self.dimension = self._model.context_encoder.width
 
     def read(self, image: Path | bytes) -> UInt8[np.ndarray, "3 S S"]:
         """A photograph, a file or the bytes of one, as the model sees it. Raises ForetellError where it is not one."""

@@ -27,7 +27,7 @@ from foretell.search.filters import Filter, Value
 from foretell.search.index import LEVELS, Index
 from foretell.search.models import canonical, load_model, load_reranker
 from foretell.search.runtime import texts_of
-from foretell.search.store import COLLECTION, DROP, Store, run
+from foretell.search.store import COLLECTION, DROP, Removed, Store, Taken, run
 from foretell.train.progress import watched
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Knowledge:
         with self.store.read() as c:
             row = c.execute(f"{_ABOUT} WHERE number = ?", (self.number,)).fetchone()
         if row is None:
-            raise ForetellError("this knowledge was removed")
+            raise Removed
         return _about(row)
 
     def describe(
@@ -218,7 +218,7 @@ class Knowledge:
                 try:
                     c.execute(f"UPDATE collection SET {column} = ? WHERE number = ?", (value, self.number))
                 except sqlite3.IntegrityError:
-                    raise ForetellError(f"there is a knowledge {name!r} already; choose another name") from None
+                    raise Taken(name) from None
         return self.about
 
     @property
@@ -553,7 +553,7 @@ class Knowledge:
     def _row(self, c: sqlite3.Connection, columns: str) -> tuple[Any, ...]:
         row = c.execute(f"SELECT {columns} FROM collection WHERE number = ?", (self.number,)).fetchone()
         if row is None:
-            raise ForetellError("this knowledge was removed")
+            raise Removed
         return row
 
     def _asked(self, top: int, level: int) -> None:
@@ -699,7 +699,7 @@ def enter(c: sqlite3.Connection, values: Mapping[str, Any]) -> int:
         insert = f"INSERT INTO collection ({columns}) VALUES ({', '.join('?' * len(values))}) RETURNING number"
         (number,) = c.execute(insert, tuple(values.values())).fetchone()
     except sqlite3.IntegrityError:
-        raise ForetellError(f"there is a knowledge {values['name']!r} already; choose another name") from None
+        raise Taken(values["name"]) from None
     run(c, COLLECTION.format(n=number))
     return number
 

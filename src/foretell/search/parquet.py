@@ -15,7 +15,7 @@ import numpy as np
 from foretell.errors import ForetellError
 from foretell.search import entries
 from foretell.search.entries import Draft
-from foretell.search.store import Store
+from foretell.search.store import Removed, Store
 
 if TYPE_CHECKING:
     from foretell.search.knowledge import Knowledge
@@ -37,7 +37,7 @@ def export(knowledge: Knowledge, path: Path) -> Path:
         with knowledge.store.read() as c:
             row = c.execute(f"SELECT {', '.join(KEPT)}, dimension FROM collection WHERE number = ?", (n,)).fetchone()
             if row is None:
-                raise ForetellError("this knowledge was removed")
+                raise Removed
             about = json.dumps(dict(zip((*KEPT, "dimension"), row, strict=True)))
             schema = pa.schema(
                 [

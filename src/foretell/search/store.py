@@ -72,6 +72,20 @@ class Busy(ForetellError):
     """Another writer held the store for too long."""
 
 
+class Removed(ForetellError):
+    """A knowledge is no longer there."""
+
+    def __init__(self) -> None:
+        super().__init__("this knowledge was removed")
+
+
+class Taken(ForetellError):
+    """The owner has a knowledge of that name."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(f"there is a knowledge {name!r} already; choose another name")
+
+
 class Store:
     """A folder of knowledges.
 

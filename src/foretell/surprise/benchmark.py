@@ -19,8 +19,8 @@ from torch import Tensor
 
 from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
-from foretell.hub.files import from_config, to_config
-from foretell.jepa import JEPA, as_jepa
+from foretell.jepa import JEPA
+from foretell.method import fresh
 from foretell.surprise.measure import Surprise, copied, shuffled, surprise
 from foretell.surprise.score import accuracy, auroc, pairwise
 from foretell.train.progress import watched
@@ -52,19 +52,20 @@ class Contestant:
     predict: Any = None
     """As `surprise` takes it; None for the model's own prediction."""
 
-    def of(self, clips: Tensor, device: Device, contexts: Sequence[int] | None) -> Surprise:
-        """Its surprise at clips."""
-        return surprise(self.model, clips, contexts=contexts, device=device, predict=self.predict)
+    def of(self, pairs: Pairs, device: Device, contexts: Sequence[int] | None) -> tuple[Surprise, Surprise]:
+        """Its surprise at the possible and at the impossible clips."""
+        possible, impossible = (
+            surprise(self.model, clips, contexts=contexts, device=device, predict=self.predict)
+            for clips in (pairs.possible, pairs.impossible)
+        )
+        return possible, impossible
 
 
 def contestants(model: JEPA, pixels: JEPA | None, seed: int) -> dict[str, Contestant]:
     """The model, its baselines, and the control with shuffled contexts."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        fresh = as_jepa(from_config(to_config(model)), "the untrained baseline").to(next(model.parameters()).device)
     found = {
         "model": Contestant(model),
-        "untrained": Contestant(fresh.eval()),
+        "untrained": Contestant(fresh(model, seed).to(next(model.parameters()).device).eval()),
         "copy": Contestant(model, copied),
         "shuffled_context": Contestant(model, shuffled),
     }
@@ -105,13 +106,14 @@ def benchmark(
         ForetellError: there are no pairs, or as `surprise`.
     """
     asked = contestants(model, pixels, seed)
-    chosen = {name: _choose(one, list(validation), device, contexts) for name, one in asked.items()}
+    others = list(validation)  # every contestant chooses on all of them
+    chosen = {name: _choose(one, others, device, contexts) for name, one in asked.items()}
     rows: dict[str, dict[str, Any]] = {name: {} for name in asked}
     correct: dict[str, list[Tensor]] = {name: [] for name in asked}
     singles: list[tuple[Tensor, Tensor]] = []
     for pairs in watched(list(test), progress):
         for name, one in asked.items():
-            possible, impossible = (one.of(c, device, contexts) for c in (pairs.possible, pairs.impossible))
+            possible, impossible = one.of(pairs, device, contexts)
             right = pairwise(possible.relative(chosen[name]), impossible.relative(chosen[name]))
             single = possible.absolute(chosen[name]), impossible.absolute(chosen[name])
             rows[name][pairs.name] = accuracy(right) | {"auroc": auroc(*single), "directions": _apart(right, pairs)}
@@ -135,7 +137,7 @@ def _choose(one: Contestant, validation: Sequence[Pairs], device: Device, contex
     """The context with which a contestant is right most often; of equals the mean of all, then the shortest."""
     right: dict[int | None, list[Tensor]] = {}
     for pairs in validation:
-        possible, impossible = (one.of(c, device, contexts) for c in (pairs.possible, pairs.impossible))
+        possible, impossible = one.of(pairs, device, contexts)
         for context in (None, *possible.contexts):
             score = pairwise(possible.relative(context), impossible.relative(context))
             right.setdefault(context, []).append(score)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 
 from foretell import __version__, hub
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.hub.files import parse, read_json, to_config, write_json
+from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
@@ -74,9 +73,7 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
         known = read_json(path)
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
             schema = METHODS[settings["method"]][1]
-            known["model"] = TypeAdapter(schema).dump_python(
-                parse(schema, known.get("model"), path, "model"), mode="json"
-            )
+            known["model"] = dump(parse(schema, known.get("model"), path, "model"))
         before, now = _flat(known), _flat(settings)
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError, ForetellWarning
+from foretell.method import seeded
 from foretell.methods import IJEPA, IJEPAConfig
 from foretell.nn.positions import Kind, sincos
 from foretell.nn.predictor import PredictorConfig
@@ -118,8 +119,7 @@ def encoder_only(config: ViTConfig) -> IJEPA:
     depth = {1280: 12, 1408: 16}.get(config.width, max(config.depth // 2, 1))
     width = min(384, config.width // 2) // config.heads * config.heads
     predictor = PredictorConfig(width, depth, config.heads, "resized")
-    with torch.random.fork_rng(devices=[]):  # weights are drawn from torch's own generator
-        torch.default_generator.manual_seed(0)
+    with seeded(0):
         model = IJEPA(IJEPAConfig(config, predictor))
     model.untrained = "predictor"
     return model

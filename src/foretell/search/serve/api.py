@@ -214,7 +214,7 @@ def router(library: Library, work: Work) -> APIRouter:
         caller = _caller(request)
 
         def run() -> About:
-            return library.describe(library.find(caller, name, write=True), body.model_dump())
+            return library.find(caller, name, write=True).describe(**body.model_dump())
 
         return Json(asdict(await work.write(run)))
 

@@ -26,7 +26,7 @@ from foretell.search.knowledge import Knowledge
 from foretell.search.runtime import plain
 from foretell.search.serve.batches import decode
 from foretell.search.serve.library import Library
-from foretell.search.serve.refusal import Json, Refused, dumps, envelope
+from foretell.search.serve.refusal import Json, Refused, dumps, envelope, keyless
 from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
 
@@ -221,7 +221,7 @@ def router(library: Library, work: Work) -> APIRouter:
         """The caller's knowledges."""
         caller = _caller(request)
         if caller is None:
-            raise Refused(401, "this needs an API key, in the header x-api-key")
+            raise keyless()
         shown = ("contract_id", "name", "description", "category")
         abouts = await work.search(lambda: library.every(caller, own=True))
         return Json(envelope({"contracts": [{key: getattr(about, key) for key in shown} for about in abouts]}))
@@ -240,7 +240,7 @@ def router(library: Library, work: Work) -> APIRouter:
 
         def run() -> Any:
             knowledge = library.find(caller, body.contract_id, write=True)
-            return library.describe(knowledge, body.model_dump(exclude={"contract_id"}))
+            return knowledge.describe(**body.model_dump(exclude={"contract_id"}))
 
         return Json(envelope(asdict(await work.write(run))))
 

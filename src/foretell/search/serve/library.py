@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from foretell.errors import ForetellError
 from foretell.search import embed
 from foretell.search.keys import Key
 from foretell.search.knowledge import About, Knowledge
-from foretell.search.models import canonical
-from foretell.search.serve.refusal import Refused
+from foretell.search.serve.refusal import Refused, keyless
 from foretell.search.store import Store
 
 OPEN = 256  # knowledges whose indexes are kept in memory
@@ -56,7 +53,7 @@ class Library:
                 raise Refused(403, "this key may read this knowledge, but not change it")
             return self._knowledge(number)
         if caller is None:
-            raise Refused(401, "this needs an API key, in the header x-api-key")
+            raise keyless()
         raise Refused(404, f"there is no knowledge {name!r:.80}")
 
     def every(self, caller: Key | None, *, own: bool = False) -> Sequence[About]:
@@ -82,32 +79,20 @@ class Library:
         """As `Knowledge.create`, owned by the caller. The model is a name, never a path of this machine.
 
         Raises:
-            Refused: 401 without a key, 403 where it may not write, 409 where the name is taken, 400 for no name.
+            Refused: 401 without a key, 403 where it may not write, 400 for no such model.
         """
         if caller is None:
-            raise Refused(401, "this needs an API key, in the header x-api-key")
+            raise keyless()
         if not caller.allows("write"):
             raise Refused(403, "this key may not write")
         from foretell import hub  # brings torch, which texts do not need
 
-        if not embed.known(model) and model not in hub.models():
-            if not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists():
-                raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
-        else:
-            model = canonical(model) if embed.known(model) else model
-        try:
-            about = {"title": title, "description": description, "category": category}
-            made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
-        except ForetellError as error:
-            raise Refused(409, str(error)) if "already" in str(error) else error from None
+        ours = embed.known(model) or model in hub.models()
+        if not ours and (not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()):
+            raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
+        about = {"title": title, "description": description, "category": category}
+        made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
         return self._knowledge(made.number)
-
-    def describe(self, knowledge: Knowledge, changes: Mapping[str, Any]) -> About:
-        """As `Knowledge.describe`. Raises Refused (409) where the name is taken."""
-        try:
-            return knowledge.describe(**changes)
-        except ForetellError as error:
-            raise Refused(409, str(error)) if "already" in str(error) else error from None
 
     def remove(self, caller: Key | None, name: str) -> None:
         """Delete a knowledge for ever. Raises Refused as `find`."""

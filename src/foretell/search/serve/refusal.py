@@ -10,7 +10,7 @@ import orjson
 from fastapi import Response
 
 from foretell.errors import ForetellError
-from foretell.search.store import Busy
+from foretell.search.store import Busy, Removed, Taken
 
 DRIA = ("/hnsw/", "/hnswt/", "/v1/")
 """Paths whose answers, these too, come in Dria's envelope."""
@@ -27,6 +27,11 @@ class Refused(ForetellError):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
+def keyless() -> Refused:
+    """The refusal of a request that needs a key and has none."""
+    return Refused(401, "this needs an API key, in the header x-api-key")
+
+
 def refused(error: ForetellError) -> Refused:
     """What an error of the engine is over HTTP."""
     if isinstance(error, Refused):
@@ -37,7 +42,8 @@ def refused(error: ForetellError) -> Refused:
         log.error("%s", error)
         full = "the disk is full" in str(error)
         return Refused(507 if full else 500, "the disk is full" if full else "the store cannot be used; see the log")
-    return Refused(404 if "was removed" in str(error) else 400, str(error))
+    status = 404 if isinstance(error, Removed) else 409 if isinstance(error, Taken) else 400
+    return Refused(status, str(error))
 
 
 def answer(path: str, error: Refused) -> Response:
