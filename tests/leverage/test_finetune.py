@@ -7,7 +7,7 @@ import torch
 from foretell.augment import to_float
 from foretell.errors import ForetellError
 from foretell.leverage import FinetuneConfig, WorldModelClassifier, finetune, load_classifier, save_classifier
-from foretell.methods import IJEPA, IJEPAConfig
+from foretell.methods import IJEPA, IJEPAConfig, Pixels, PixelsConfig
 from foretell.train.optimizer import adamw
 
 QUICK = FinetuneConfig(steps=3, batch=8, lr=1e-2, precision="fp32")
@@ -99,6 +99,16 @@ def test_a_model_without_actions_is_finetuned_too(tiny, colours):
     model = IJEPA(IJEPAConfig(encoder=tiny.encoder, predictor=tiny.predictor))
     classifier, _ = finetune(model, colours(16, 0), colours(16, 1), QUICK, progress=False)
     assert classifier(torch.rand(2, 3, 16, 16)).shape == (2, 3)
+
+
+@modes
+def test_a_model_that_answers_in_pixels_is_finetuned_too(tiny, colours, mode, tmp_path):
+    encoder = replace(tiny.encoder, patch_size=2, width=40, heads=5)  # 12 pixels a patch, which 5 heads do not divide
+    model = Pixels(PixelsConfig(encoder=encoder, predictor=tiny.predictor))
+    classifier, _ = finetune(model, colours(16, 0), colours(16, 1), replace(QUICK, mode=mode), progress=False)
+    x = torch.rand(2, 3, 16, 16)
+    save_classifier(classifier, tmp_path)
+    assert torch.allclose(load_classifier(tmp_path)(x), classifier(x))
 
 
 @modes

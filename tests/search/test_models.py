@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 from tokenizers import Tokenizer
 
-from foretell import ForetellError
+from foretell import ForetellError, hub
+from foretell.methods import SimCLR, SimCLRConfig
 from foretell.search import embed, rerank, runtime
 from foretell.search.embed import BGE, SPECS, TextModel, check, known
 from foretell.search.models import canonical, load_model, load_reranker
@@ -150,3 +151,9 @@ def test_a_reranker_prefers_what_answers():
     scores = load_reranker().score("who painted it?", ["Vermeer painted it in 1665.", "The soup was cold."])
     assert 1 >= scores[0] > 0.9
     assert 0 <= scores[1] < 0.1
+
+
+def test_photographs_need_a_model_that_predicts(tmp_path):
+    saved = hub.save(SimCLR(SimCLRConfig()), tmp_path / "simclr")
+    with pytest.raises(ForetellError, match=r"search by photographs needs a model .* SimCLR does not"):
+        load_model(str(saved))

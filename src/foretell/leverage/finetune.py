@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from math import gcd
 from typing import Any, Literal, get_args
 
 import torch
@@ -99,9 +100,9 @@ class WorldModelClassifier(nn.Module):
         self.classes = tuple(classes)
         self.actions = 0 if model.actions is None else len(model.actions.names)
         self.encoder, self.predictor = parts(model, mode)
-        self.head = AttentiveClassifier(self.encoder.width, self.encoder.config.heads, len(self.classes))
+        self.head = head(self.encoder, self.predictor, len(self.classes))
 
-    def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N D"]:
+    def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N _"]:
         """Null latents of images in [0, 1]; in mode `encoder` the encoder's own."""
         s = self.encoder(images)  # not layer-normed: the predictor was trained on an encoder's plain output
         if self.predictor is None:
@@ -146,9 +147,15 @@ def parts(model: JEPA, mode: Mode) -> tuple[ViT, Predictor | None]:
     return encoder, deepcopy(origin.predictor)
 
 
+def head(encoder: ViT, predictor: Predictor | None, classes: int) -> AttentiveClassifier:
+    """A fresh head on what a predictor answers (latents or pixels), or on latents; as many heads as fit its width."""
+    width = encoder.width if predictor is None else predictor.project.out_features
+    return AttentiveClassifier(width, gcd(width, encoder.config.heads), classes)
+
+
 def answer(
     predictor: Predictor, s: Float[Tensor, "B N D"], grid: tuple[int, ...], action: Float[Tensor, "B A"]
-) -> Float[Tensor, "B N D"]:
+) -> Float[Tensor, "B N _"]:
     """What a predictor says of every position, having seen every position."""
     every = torch.arange(s.shape[1], device=s.device).expand(len(s), -1)
     return predictor(s, every, every.unsqueeze(1), grid, action)[:, 0]

@@ -26,10 +26,9 @@ from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.hub.files import to_config
 from foretell.jepa import as_jepa
-from foretell.leverage.finetune import FinetuneConfig, Mode, answer, autocast, finetune, learn, parts, views
+from foretell.leverage.finetune import FinetuneConfig, Mode, answer, autocast, finetune, head, learn, parts, views
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
 from foretell.method import Method, seeded
-from foretell.nn.pooler import AttentiveClassifier
 
 
 class TaskTokens(nn.Module):
@@ -74,10 +73,9 @@ class MultitaskClassifier(nn.Module):
             raise ForetellError(f"mode {mode} trains the encoder, which tasks share: use mode predictor")
         predictor.queries = TaskTokens(predictor.queries, predictor.width, len(self.tasks))
         self.predictor = predictor
-        width, heads = self.encoder.width, self.encoder.config.heads
-        self.heads = nn.ModuleList(AttentiveClassifier(width, heads, len(c)) for c in self.tasks.values())
+        self.heads = nn.ModuleList(head(self.encoder, predictor, len(c)) for c in self.tasks.values())
 
-    def latents(self, images: Float[Tensor, "B 3 H W"], task: Int[Tensor, " B"]) -> Float[Tensor, "B N D"]:
+    def latents(self, images: Float[Tensor, "B 3 H W"], task: Int[Tensor, " B"]) -> Float[Tensor, "B N _"]:
         """Null latents of images in [0, 1], each for its task in [0, T)."""
         s = self.encoder(images)
         nothing, which = s.new_zeros(len(s), self.actions), F.one_hot(task, len(self.tasks)).to(s.dtype)
