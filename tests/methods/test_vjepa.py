@@ -60,10 +60,16 @@ def test_what_is_hidden_is_hidden_through_time():
 
 
 def test_causal_masks_show_the_past_alone():
-    masks = TubeMasks(((0, 0.0),), visible=1.0, past=0.5)
+    masks = TubeMasks(((0, 0.0),), visible=1.0, past=(0.5, 0.5))
     context, target = masks.draw(torch.Generator().manual_seed(0), (4, 3, 3), 2)
     assert context.tolist() == [list(range(18))] * 2
     assert target.tolist() == [[list(range(18, 36))]] * 2
+
+
+def test_how_much_of_the_past_is_shown_is_drawn_anew():
+    masks, generator = TubeMasks(((0, 0.0),), visible=1.0, past=(0.25, 0.75)), torch.Generator().manual_seed(0)
+    shown = [masks.draw(generator, (4, 3, 3), 1)[0].shape[1] for _ in range(40)]
+    assert set(shown) == {9, 18, 27}
 
 
 def test_the_context_lies_outside_the_blocks_where_there_is_room():
@@ -75,7 +81,7 @@ def test_the_context_lies_outside_the_blocks_where_there_is_room():
     assert (sums == 0).all()
 
 
-@pytest.mark.parametrize("options", [{"visible": 0.0}, {"past": 1.5}, {"blocks": ()}])
+@pytest.mark.parametrize("options", [{"visible": 0.0}, {"past": (0.5, 1.5)}, {"past": (0.5, 0.4)}, {"blocks": ()}])
 def test_masks_out_of_range_are_refused(options):
     with pytest.raises(ForetellError, match="expected"):
         TubeMasks(**options)
