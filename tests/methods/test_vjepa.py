@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from foretell import hub
 from foretell.cli import main
 from foretell.errors import ForetellError
 from foretell.masking import TubeMasks
-from foretell.methods import VJEPA, VJEPAConfig
+from foretell.methods import VJEPA, VideoPixels, VideoPixelsConfig, VJEPAConfig
 from foretell.methods.vjepa import moved
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig
@@ -135,3 +136,32 @@ def test_it_is_trained_measured_and_loaded_like_any_other(tmp_path, monkeypatch,
     model = hub.load(out)
     assert isinstance(model, VJEPA)
     assert model.pace == {"fps": None, "stride": 1}
+
+
+@pytest.mark.parametrize("kind", ["rotary", "rotary-vjepa2"])
+def test_positions_can_be_rotary(kind):
+    config = VJEPAConfig(replace(ENCODER, positions=kind, heads=1), PredictorConfig(12, 2, 1, kind), MODEL.config.masks)
+    model = VJEPA(config)
+    model(model.views(CLIPS, torch.Generator().manual_seed(0))).backward()
+    assert all(p.grad is not None for part in model.trained().values() for p in part.parameters())
+    assert set(model.measures(model.views(CLIPS, torch.Generator()))) > {"loss", "static", "moving"}
+
+
+@pytest.mark.parametrize(("kind", "config"), [(VJEPA, VJEPAConfig), (VideoPixels, VideoPixelsConfig)])
+def test_each_mask_can_have_its_own_token(kind, config):
+    model = kind(config(ENCODER, PredictorConfig(12, 1, 3), MODEL.config.masks, token_per_mask=True))
+    torch.nn.init.normal_(model.predictor.queries.tokens)
+    views = model.views(CLIPS, torch.Generator().manual_seed(0))
+    assert views.action.tolist() == [[1, 0]] * 3 + [[0, 1]] * 3
+    swapped = model(replace(views, action=views.action.flip(1)))
+    assert abs(swapped - model(views)) > 1e-4
+    again = hub.files.from_config(json.loads(json.dumps(hub.files.to_config(model))))
+    assert again.config == model.config
+
+
+def test_a_configuration_written_before_there_was_a_choice_is_still_read():
+    written = hub.files.to_config(MODEL)
+    del written["model"]["token_per_mask"]
+    for field in ("mlp_ratio", "eps", "qkv_bias"):
+        del written["model"]["predictor"][field]
+    assert hub.files.from_config(written).config == MODEL.config
