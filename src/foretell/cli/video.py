@@ -28,7 +28,10 @@ class Surprise:
         arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or a published set"),
     ] = None
     model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-mini"
-    pixels: Annotated[str | None, arg(help="with --benchmark: a model of video-pixels, as a baseline")] = None
+    pixels: Annotated[
+        str | None,
+        arg(help="with --benchmark: a model of video-pixels, as a baseline; by default MODEL-pixels if that ships"),
+    ] = None
     data: Annotated[Path | None, arg(help="with --benchmark, but for scenes: the folder")] = None
     skip: Annotated[
         int | None, arg(help="of a published set take every so many frames; by default 2, 10 and 5 as in the paper")
@@ -91,7 +94,8 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     from foretell import surprise as measure
 
     model = measure.as_video(hub.load(flags.model, device))
-    pixels = measure.as_video(hub.load(flags.pixels, device)) if flags.pixels else None
+    control = flags.pixels or (f"{flags.model}-pixels" if f"{flags.model}-pixels" in hub.models() else None)
+    pixels = measure.as_video(hub.load(control, device)) if control else None
     encoder = model.config.encoder
     if name == "scenes":
         # seeds of validation pairs are never those of test pairs, nor of training clips
