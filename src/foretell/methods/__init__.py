@@ -26,6 +26,12 @@ METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
 
 The name is what a saved model's config.json carries."""
 
+
+def build(config: Any) -> Method:
+    """A new model of a configuration, such as `IWMConfig`."""
+    return next(kind for kind, schema in METHODS.values() if type(config) is schema)(config)
+
+
 __all__ = [
     "BYOL",
     "IJEPA",
@@ -44,4 +50,5 @@ __all__ = [
     "VJEPAConfig",
     "VideoPixels",
     "VideoPixelsConfig",
+    "build",
 ]

@@ -15,7 +15,7 @@ from foretell import __version__, hub
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
-from foretell.methods import METHODS
+from foretell.methods import METHODS, build
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
@@ -48,7 +48,7 @@ def run(
         if not resume and (out / "config.json").exists():
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
         torch.manual_seed(config.seed)
-        built = next(kind for kind, schema in METHODS.values() if type(model) is schema)(model)
+        built = build(model)
         if images is None:
             images = built.load(data, progress=world.first)
         source = {"spec": str(data), "fingerprint": images.fingerprint}
