@@ -17,6 +17,7 @@ from jaxtyping import Float32
 
 from foretell.errors import ForetellError
 from foretell.search import filters
+from foretell.search.extra import needed
 from foretell.search.filters import Value
 from foretell.search.store import Removed
 
@@ -73,14 +74,14 @@ def hit(row: tuple[Any, ...], scores: dict[str, float]) -> Hit:
     """A row of `read` as a result."""
     id, key, text, page, start, stop, metadata, _ = row
     time = None if start is None else (start, stop)
-    return Hit(id, key, list(scores.values())[-1], text, page, time, json.loads(metadata), scores)
+    return Hit(id, key, list(scores.values())[-1], text, page, time, needed("orjson").loads(metadata), scores)
 
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """A row of `read`, with its vector, as an entry."""
     id, key, text, page, start, stop, metadata, vector = row
     time = None if start is None else (start, stop)
-    return Entry(id, key, text, page, time, json.loads(metadata), np.frombuffer(vector, "<f4"))
+    return Entry(id, key, text, page, time, needed("orjson").loads(metadata), np.frombuffer(vector, "<f4"))
 
 
 def read(c: sqlite3.Connection, number: int, last: str, ids: Sequence[int]) -> Sequence[tuple[Any, ...]]:
@@ -186,14 +187,14 @@ def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
         raise ForetellError("the vectors are not numbers, or not all of one length") from None
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ForetellError(f"the vectors are of shape {matrix.shape}, expected n rows of D numbers")
-    if not np.isfinite(matrix).all():
-        row = int(np.flatnonzero(~np.isfinite(matrix).all(1))[0])
-        raise ForetellError(f"vector {row} holds a number that is not finite")
     norms = np.linalg.norm(matrix, axis=1)
-    if not (np.isfinite(norms) & (norms > 1e-30)).all():
-        row = int(np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))[0])
-        raise ForetellError(f"vector {row} has length {norms[row]:g}, so it has no direction to compare")
-    return matrix
+    wrong = np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))
+    if not len(wrong):
+        return matrix
+    row = int(wrong[0])
+    if not np.isfinite(matrix[row]).all():
+        raise ForetellError(f"vector {row} holds a number that is not finite")
+    raise ForetellError(f"vector {row} has length {norms[row]:g}, so it has no direction to compare")
 
 
 def checked(draft: Draft) -> Draft:

@@ -38,8 +38,6 @@ CONTEST = 50
 """How many entries of each ranking are fused at least."""
 MOST = 10_000
 """How many results a search gives at most."""
-SUBSET = 20_000
-"""Entries left by a filter that are compared one by one rather than searched for in the graph."""
 FUSION = 60  # k of reciprocal rank fusion; Cormack, Clarke & Büttcher 2009, SIGIR
 
 log = logging.getLogger(__name__)
@@ -566,7 +564,7 @@ class Knowledge:
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         with self.store.read() as c:
-            (dimension,) = self._row(c, "dimension")
+            dimension = self._index.refresh(c)
             if dimension is None:
                 return []
             if len(vector) != dimension:
@@ -594,10 +592,7 @@ class Knowledge:
         self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
     ) -> Sequence[tuple[int, float]]:
         """The nearest entries and their cosine similarity, nearest first."""
-        if allowed is not None and len(allowed) <= max(SUBSET, top):
-            return self._scored(c, query, allowed, top)
-        self._index.refresh(c)
-        k, more = 2 * top, True
+        k, more = top, True
         near: Sequence[tuple[int, float]] = []
         while more and len(near) < top:
             proposed, more = self._index.propose(query, k, level, allowed)

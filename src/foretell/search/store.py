@@ -20,6 +20,7 @@ from foretell.errors import ForetellError
 
 VERSION = 1  # of the layout: raise it when the tables change
 FILE = "knowledge.db"
+MAPPED = 2**31 - 2**16  # bytes of the file, SQLite's most; what lies behind is read as usual
 APPLICATION = 0x464F5245  # "FORE": what a store's file says it is
 
 LAYOUT = f"""
@@ -194,6 +195,7 @@ class Store:
         )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA mmap_size = {MAPPED}")  # reads are copies from memory, not calls of the system
         return connection
 
     def _lay(self) -> None:
