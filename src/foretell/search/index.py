@@ -133,14 +133,14 @@ class Exact:
         k = min(k, count)
         if not k:
             return ids[:0].copy()
-        q = _unit(query[None])[0] - self._centre
+        q = query / math.sqrt(query @ query) - self._centre
         unit = max(float(np.abs(q).max()), 1e-12) / 127
         rounded, numkong = np.rint(q / unit).astype(np.int8)[None], needed("numkong")
         dots = np.concatenate([numkong.dots_packed(rounded, block) for block in blocks], 1)[0]
         scores = np.multiply(dots, scales[0, :count], dtype=np.float32) * np.float32(unit) + scales[1, :count]
         if allowed is not None:
             scores[~np.isin(ids[:count], allowed)] = -np.inf
-        noise = SIGMAS * math.hypot(unit * longest, widest * float(np.linalg.norm(q))) / math.sqrt(6)
+        noise = SIGMAS * math.hypot(unit * longest, widest * math.sqrt(q @ q)) / math.sqrt(6)
         near = np.flatnonzero(scores >= max(np.partition(scores, count - k)[count - k] - noise, LOWEST))
         if len(near) > SPREAD * k:
             near = near[np.argpartition(scores[near], len(near) - SPREAD * k)[len(near) - SPREAD * k :]]

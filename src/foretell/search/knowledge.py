@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import secrets
 import sqlite3
 import threading
@@ -369,7 +370,7 @@ class Knowledge:
             ForetellError: one is not there.
         """
         with self.store.read() as c:
-            rows = {row[0]: row for row in entries.read(c, self.number, "vector", ids)}
+            rows = {row[0]: row for row in entries.read(c, self.number, ids)}
         missing = [id for id in ids if id not in rows]
         if missing:
             raise ForetellError(f"there is no entry {missing[0]!r}")
@@ -379,7 +380,7 @@ class Knowledge:
         """Up to `limit` entries from id `start` on, by id."""
         with self.store.read() as c:
             rows = c.execute(
-                f"SELECT {entries.COLUMNS}, vector FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?",
+                f"SELECT {entries.COLUMNS} FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?",
                 (start, limit),
             )
             return [entries.entry(row) for row in rows]
@@ -575,7 +576,8 @@ class Knowledge:
                 allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
             wanted = max(CONTEST, 2 * top) if words is not None else top
             near = self._nearest(c, vector, wanted, level, allowed)
-            ranked = {id: {"vector": score} for id, score in near}
+            rows = {row[0]: row for row, _ in near}
+            ranked = {row[0]: {"vector": score} for row, score in near}
             order = list(ranked)
             if words is not None:
                 said = self._saying(c, words, wanted, allowed)
@@ -584,35 +586,31 @@ class Knowledge:
                 fused = _fuse([order, [id for id, _ in said]])
                 for id, score in fused.items():
                     ranked[id]["fused"] = score
-                order = sorted(fused, key=lambda id: -fused[id])
-            rows = {row[0]: row for row in entries.read(c, self.number, "NULL", order[:top])}
+                order = sorted(fused, key=lambda id: -fused[id])[:top]
+                rows |= {row[0]: row for row in entries.read(c, self.number, [id for id in order if id not in rows])}
         return [entries.hit(rows[id], ranked[id]) for id in order[:top]]
 
     def _nearest(
         self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[int, float]]:
+    ) -> Sequence[tuple[entries.Row, float]]:
         """The nearest entries and their cosine similarity, nearest first."""
         k, more = top, True
-        near: Sequence[tuple[int, float]] = []
+        near: Sequence[tuple[entries.Row, float]] = []
         while more and len(near) < top:
             proposed, more = self._index.propose(query, k, level, allowed)
-            near, k = self._scored(c, query, proposed, top), 4 * k
+            near, k = self._scored(c, query, proposed.tolist(), top), 4 * k
         return near
 
     def _scored(
-        self, c: sqlite3.Connection, query: np.ndarray, ids: np.ndarray, top: int
-    ) -> Sequence[tuple[int, float]]:
-        rows = c.execute(
-            f"SELECT id, vector FROM entry_{self.number} WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(ids.tolist()),),
-        ).fetchall()
+        self, c: sqlite3.Connection, query: np.ndarray, ids: Sequence[int], top: int
+    ) -> Sequence[tuple[entries.Row, float]]:
+        rows = entries.read(c, self.number, ids)
         if not rows:
             return []
-        found = np.array([id for id, _ in rows])
-        x = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), -1)
-        scores = (x @ query) / (np.linalg.norm(x, axis=1) * np.linalg.norm(query))
-        best = np.lexsort((found, -scores))[:top]  # ties by id: the same query gives the same order
-        return list(zip(found[best].tolist(), scores[best].tolist(), strict=True))
+        x = np.frombuffer(b"".join([row[-1] for row in rows]), "<f4").reshape(len(rows), -1)
+        scores = (x @ query) / (np.sqrt(np.einsum("nd,nd->n", x, x)) * math.sqrt(query @ query))
+        best = np.lexsort(([row[0] for row in rows], -scores))[:top]  # ties by id: the same query gives the same order
+        return [(rows[place], score) for place, score in zip(best.tolist(), scores[best].tolist(), strict=True)]
 
     def _saying(
         self, c: sqlite3.Connection, words: str, top: int, allowed: np.ndarray | None

@@ -189,6 +189,39 @@ def router(library: Library, work: Work) -> APIRouter:
     }
     routes = APIRouter(prefix="/api/v1", tags=["Knowledge"], responses=refusals, route_class=Route)
 
+    # routes are tried in this order, so searches come first
+
+    @routes.post("/knowledge/{name}/search", response_model=Results)
+    async def search(request: Request, name: Named, body: Search) -> Json:
+        """Find entries by what they mean: by a text, or by a photograph in a knowledge of photographs."""
+        caller = _caller(request)
+
+        def run() -> Any:
+            knowledge = library.find(caller, name)
+            hits = knowledge.search(
+                _query(knowledge, body),
+                body.top,
+                level=body.level,
+                filter=body.filter,
+                rerank=body.rerank,
+                hybrid=body.hybrid,
+                imagine=body.imagine,
+            )
+            return [_plain(hit) for hit in hits]
+
+        return Json({"results": await work.search(run)})
+
+    @routes.post("/knowledge/{name}/query", response_model=Results)
+    async def query(request: Request, name: Named, body: Vector) -> Json:
+        """Find entries by a vector."""
+        caller = _caller(request)
+
+        def run() -> Any:
+            knowledge = library.find(caller, name)
+            return [_plain(h) for h in knowledge.query(body.vector, body.top, level=body.level, filter=body.filter)]
+
+        return Json({"results": await work.search(run)})
+
     @routes.get("/knowledge", response_model=Every)
     async def every(request: Request) -> Json:
         """What the caller may read."""
@@ -224,37 +257,6 @@ def router(library: Library, work: Work) -> APIRouter:
         caller = _caller(request)
         await work.write(lambda: library.remove(caller, name))
         return Response(status_code=204)
-
-    @routes.post("/knowledge/{name}/search", response_model=Results)
-    async def search(request: Request, name: Named, body: Search) -> Json:
-        """Find entries by what they mean: by a text, or by a photograph in a knowledge of photographs."""
-        caller = _caller(request)
-
-        def run() -> Any:
-            knowledge = library.find(caller, name)
-            hits = knowledge.search(
-                _query(knowledge, body),
-                body.top,
-                level=body.level,
-                filter=body.filter,
-                rerank=body.rerank,
-                hybrid=body.hybrid,
-                imagine=body.imagine,
-            )
-            return [_plain(hit) for hit in hits]
-
-        return Json({"results": await work.search(run)})
-
-    @routes.post("/knowledge/{name}/query", response_model=Results)
-    async def query(request: Request, name: Named, body: Vector) -> Json:
-        """Find entries by a vector."""
-        caller = _caller(request)
-
-        def run() -> Any:
-            knowledge = library.find(caller, name)
-            return [_plain(h) for h in knowledge.query(body.vector, body.top, level=body.level, filter=body.filter)]
-
-        return Json({"results": await work.search(run)})
 
     @routes.get("/knowledge/{name}/entries", response_model=Entries)
     async def entries(
