@@ -131,8 +131,8 @@ class Exact:
         """
         ids, _, blocks, scales, count, widest, longest = self._state
         k = min(k, count)
-        if not k:
-            return ids[:0].copy()
+        if not k or self._centre is None:
+            return np.empty(0, np.int64)
         q = query / math.sqrt(query @ query) - self._centre
         unit = max(float(np.abs(q).max()), 1e-12) / 127
         rounded, numkong = np.rint(q / unit).astype(np.int8)[None], needed("numkong")

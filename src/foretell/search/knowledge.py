@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
 from foretell.search import embed, entries, filters
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, Row
 from foretell.search.filters import Filter, Value
 from foretell.search.index import LEVELS, Index
 from foretell.search.models import canonical, load_model, load_reranker
@@ -592,10 +592,10 @@ class Knowledge:
 
     def _nearest(
         self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[entries.Row, float]]:
+    ) -> Sequence[tuple[Row, float]]:
         """The nearest entries and their cosine similarity, nearest first."""
         k, more = top, True
-        near: Sequence[tuple[entries.Row, float]] = []
+        near: Sequence[tuple[Row, float]] = []
         while more and len(near) < top:
             proposed, more = self._index.propose(query, k, level, allowed)
             near, k = self._scored(c, query, proposed.tolist(), top), 4 * k
@@ -603,7 +603,7 @@ class Knowledge:
 
     def _scored(
         self, c: sqlite3.Connection, query: np.ndarray, ids: Sequence[int], top: int
-    ) -> Sequence[tuple[entries.Row, float]]:
+    ) -> Sequence[tuple[Row, float]]:
         rows = entries.read(c, self.number, ids)
         if not rows:
             return []
