@@ -67,6 +67,16 @@ class About:
     index_type: str = "hnsw"
 
 
+@dataclass(frozen=True)
+class File:
+    """A file that was added."""
+
+    name: str
+    kind: str
+    """Such as `PDF`."""
+    entries: int
+
+
 class Knowledge:
     """A collection in a store.
 
@@ -361,7 +371,43 @@ class Knowledge:
         with self.store.write() as c:
             return entries.drop(c, self.number, list(ids))
 
+    def remove_file(self, file: str | Path) -> int:
+        """Delete a file's entries; added again, it is new.
+
+        Args:
+            file: its path, or its name where no other file here has it.
+
+        Returns:
+            How many entries it had.
+
+        Raises:
+            ForetellError: no file of that name was added, or several were.
+        """
+        with self.store.write() as c:
+            places = c.execute("SELECT path, number FROM source WHERE collection = ?", (self.number,)).fetchall()
+            own = [number for path, number in places if path == str(Path(file).resolve())]
+            found = own or [number for path, number in places if _file_name(path) == str(file)]
+            if not found:
+                raise ForetellError(f"no file {str(file)!r:.200} was added here")
+            if len(found) > 1:
+                raise ForetellError(
+                    f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one"
+                )
+            ids = [id for (id,) in c.execute(f"SELECT id FROM entry_{self.number} WHERE source = ?", found)]
+            entries.drop(c, self.number, ids)
+            c.execute("DELETE FROM source WHERE number = ?", found)
+        return len(ids)
+
     # --- reading
+
+    def files(self) -> Sequence[File]:
+        """The files that were added, by name."""
+        with self.store.read() as c:
+            held = f"SELECT count(*) FROM entry_{self.number} WHERE source = number"
+            rows = c.execute(
+                f"SELECT path, kind, ({held}) FROM source WHERE collection = ? ORDER BY path", (self.number,)
+            )
+            return sorted((File(_file_name(path), *rest) for path, *rest in rows), key=lambda file: file.name)
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """Entries by their ids, in that order.
@@ -634,6 +680,11 @@ class Knowledge:
 def _as_name(name: str) -> None:
     if not name.strip() or len(name) > 200:
         raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
+
+
+def _file_name(place: str) -> str:
+    """What a file is called: where it lay is nobody's business who asks over HTTP."""
+    return Path(place.removeprefix("upload:")).name
 
 
 def _as_many(
