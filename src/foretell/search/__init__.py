@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["About", "Added", "Busy", "Draft", "Entry", "Hit", "Knowledge", "Passage", "Step", "Store"]
+__all__ = ["About", "Added", "Busy", "Draft", "Entry", "File", "Hit", "Knowledge", "Passage", "Step", "Store"]
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
     from foretell.search.entries import Draft, Entry, Hit
-    from foretell.search.knowledge import About, Knowledge
+    from foretell.search.knowledge import About, File, Knowledge
     from foretell.search.passage import Passage
     from foretell.search.store import Busy, Store
 
@@ -22,6 +22,7 @@ _HOMES = {
     "Busy": "store",
     "Draft": "entries",
     "Entry": "entries",
+    "File": "knowledge",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",

@@ -10,13 +10,14 @@ import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32
 
 from foretell.errors import ForetellError
 from foretell.search import filters
+from foretell.search.extra import needed
 from foretell.search.filters import Value
 from foretell.search.store import Removed
 
@@ -66,28 +67,30 @@ class Draft:
     """Made up where it is None."""
 
 
-COLUMNS = "id, key, text, page, start, stop, metadata"
+COLUMNS = "id, key, text, page, start, stop, metadata, vector"
+Row: TypeAlias = tuple[Any, ...]
+"""Of `COLUMNS`."""
 
 
-def hit(row: tuple[Any, ...], scores: dict[str, float]) -> Hit:
+def hit(row: Row, scores: dict[str, float]) -> Hit:
     """A row of `read` as a result."""
     id, key, text, page, start, stop, metadata, _ = row
     time = None if start is None else (start, stop)
-    return Hit(id, key, list(scores.values())[-1], text, page, time, json.loads(metadata), scores)
+    return Hit(id, key, list(scores.values())[-1], text, page, time, needed("orjson").loads(metadata), scores)
 
 
-def entry(row: tuple[Any, ...]) -> Entry:
+def entry(row: Row) -> Entry:
     """A row of `read`, with its vector, as an entry."""
     id, key, text, page, start, stop, metadata, vector = row
     time = None if start is None else (start, stop)
-    return Entry(id, key, text, page, time, json.loads(metadata), np.frombuffer(vector, "<f4"))
+    return Entry(id, key, text, page, time, needed("orjson").loads(metadata), np.frombuffer(vector, "<f4"))
 
 
-def read(c: sqlite3.Connection, number: int, last: str, ids: Sequence[int]) -> Sequence[tuple[Any, ...]]:
-    """`COLUMNS` and one more of entries, in no order; without those that are not there."""
+def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[Row]:
+    """Entries as `COLUMNS`, in no order; without those that are not there."""
     asked = json.dumps([id for id in ids if isinstance(id, int) and 0 <= id < 2**63])
     return c.execute(
-        f"SELECT {COLUMNS}, {last} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
+        f"SELECT {COLUMNS} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
     ).fetchall()
 
 
@@ -186,14 +189,14 @@ def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
         raise ForetellError("the vectors are not numbers, or not all of one length") from None
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ForetellError(f"the vectors are of shape {matrix.shape}, expected n rows of D numbers")
-    if not np.isfinite(matrix).all():
-        row = int(np.flatnonzero(~np.isfinite(matrix).all(1))[0])
-        raise ForetellError(f"vector {row} holds a number that is not finite")
     norms = np.linalg.norm(matrix, axis=1)
-    if not (np.isfinite(norms) & (norms > 1e-30)).all():
-        row = int(np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))[0])
-        raise ForetellError(f"vector {row} has length {norms[row]:g}, so it has no direction to compare")
-    return matrix
+    wrong = np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))
+    if not len(wrong):
+        return matrix
+    row = int(wrong[0])
+    if not np.isfinite(matrix[row]).all():
+        raise ForetellError(f"vector {row} holds a number that is not finite")
+    raise ForetellError(f"vector {row} has length {norms[row]:g}, so it has no direction to compare")
 
 
 def checked(draft: Draft) -> Draft:

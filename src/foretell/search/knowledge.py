@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import secrets
 import sqlite3
 import threading
@@ -22,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
 from foretell.search import embed, entries, filters
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, Row
 from foretell.search.filters import Filter, Value
 from foretell.search.index import LEVELS, Index
 from foretell.search.models import canonical, load_model, load_reranker
@@ -38,8 +39,6 @@ CONTEST = 50
 """How many entries of each ranking are fused at least."""
 MOST = 10_000
 """How many results a search gives at most."""
-SUBSET = 20_000
-"""Entries left by a filter that are compared one by one rather than searched for in the graph."""
 FUSION = 60  # k of reciprocal rank fusion; Cormack, Clarke & Büttcher 2009, SIGIR
 
 log = logging.getLogger(__name__)
@@ -66,6 +65,16 @@ class About:
     count: int
     public: bool
     index_type: str = "hnsw"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that was added."""
+
+    name: str
+    kind: str
+    """Such as `PDF`."""
+    entries: int
 
 
 class Knowledge:
@@ -362,7 +371,43 @@ class Knowledge:
         with self.store.write() as c:
             return entries.drop(c, self.number, list(ids))
 
+    def remove_file(self, file: str | Path) -> int:
+        """Delete a file's entries; added again, it is new.
+
+        Args:
+            file: its path, or its name where no other file here has it.
+
+        Returns:
+            How many entries it had.
+
+        Raises:
+            ForetellError: no file of that name was added, or several were.
+        """
+        with self.store.write() as c:
+            places = c.execute("SELECT path, number FROM source WHERE collection = ?", (self.number,)).fetchall()
+            own = [number for path, number in places if path == str(Path(file).resolve())]
+            found = own or [number for path, number in places if _file_name(path) == str(file)]
+            if not found:
+                raise ForetellError(f"no file {str(file)!r:.200} was added here")
+            if len(found) > 1:
+                raise ForetellError(
+                    f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one"
+                )
+            ids = [id for (id,) in c.execute(f"SELECT id FROM entry_{self.number} WHERE source = ?", found)]
+            entries.drop(c, self.number, ids)
+            c.execute("DELETE FROM source WHERE number = ?", found)
+        return len(ids)
+
     # --- reading
+
+    def files(self) -> Sequence[File]:
+        """The files that were added, by name."""
+        with self.store.read() as c:
+            held = f"SELECT count(*) FROM entry_{self.number} WHERE source = number"
+            rows = c.execute(
+                f"SELECT path, kind, ({held}) FROM source WHERE collection = ? ORDER BY path", (self.number,)
+            )
+            return sorted((File(_file_name(path), *rest) for path, *rest in rows), key=lambda file: file.name)
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """Entries by their ids, in that order.
@@ -371,7 +416,7 @@ class Knowledge:
             ForetellError: one is not there.
         """
         with self.store.read() as c:
-            rows = {row[0]: row for row in entries.read(c, self.number, "vector", ids)}
+            rows = {row[0]: row for row in entries.read(c, self.number, ids)}
         missing = [id for id in ids if id not in rows]
         if missing:
             raise ForetellError(f"there is no entry {missing[0]!r}")
@@ -381,7 +426,7 @@ class Knowledge:
         """Up to `limit` entries from id `start` on, by id."""
         with self.store.read() as c:
             rows = c.execute(
-                f"SELECT {entries.COLUMNS}, vector FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?",
+                f"SELECT {entries.COLUMNS} FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?",
                 (start, limit),
             )
             return [entries.entry(row) for row in rows]
@@ -566,7 +611,7 @@ class Knowledge:
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         with self.store.read() as c:
-            (dimension,) = self._row(c, "dimension")
+            dimension = self._index.refresh(c)
             if dimension is None:
                 return []
             if len(vector) != dimension:
@@ -577,7 +622,8 @@ class Knowledge:
                 allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
             wanted = max(CONTEST, 2 * top) if words is not None else top
             near = self._nearest(c, vector, wanted, level, allowed)
-            ranked = {id: {"vector": score} for id, score in near}
+            rows = {row[0]: row for row, _ in near}
+            ranked = {row[0]: {"vector": score} for row, score in near}
             order = list(ranked)
             if words is not None:
                 said = self._saying(c, words, wanted, allowed)
@@ -586,38 +632,31 @@ class Knowledge:
                 fused = _fuse([order, [id for id, _ in said]])
                 for id, score in fused.items():
                     ranked[id]["fused"] = score
-                order = sorted(fused, key=lambda id: -fused[id])
-            rows = {row[0]: row for row in entries.read(c, self.number, "NULL", order[:top])}
+                order = sorted(fused, key=lambda id: -fused[id])[:top]
+                rows |= {row[0]: row for row in entries.read(c, self.number, [id for id in order if id not in rows])}
         return [entries.hit(rows[id], ranked[id]) for id in order[:top]]
 
     def _nearest(
         self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[int, float]]:
+    ) -> Sequence[tuple[Row, float]]:
         """The nearest entries and their cosine similarity, nearest first."""
-        if allowed is not None and len(allowed) <= max(SUBSET, top):
-            return self._scored(c, query, allowed, top)
-        self._index.refresh(c)
-        k, more = 2 * top, True
-        near: Sequence[tuple[int, float]] = []
+        k, more = top, True
+        near: Sequence[tuple[Row, float]] = []
         while more and len(near) < top:
             proposed, more = self._index.propose(query, k, level, allowed)
-            near, k = self._scored(c, query, proposed, top), 4 * k
+            near, k = self._scored(c, query, proposed.tolist(), top), 4 * k
         return near
 
     def _scored(
-        self, c: sqlite3.Connection, query: np.ndarray, ids: np.ndarray, top: int
-    ) -> Sequence[tuple[int, float]]:
-        rows = c.execute(
-            f"SELECT id, vector FROM entry_{self.number} WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(ids.tolist()),),
-        ).fetchall()
+        self, c: sqlite3.Connection, query: np.ndarray, ids: Sequence[int], top: int
+    ) -> Sequence[tuple[Row, float]]:
+        rows = entries.read(c, self.number, ids)
         if not rows:
             return []
-        found = np.array([id for id, _ in rows])
-        x = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), -1)
-        scores = (x @ query) / (np.linalg.norm(x, axis=1) * np.linalg.norm(query))
-        best = np.lexsort((found, -scores))[:top]  # ties by id: the same query gives the same order
-        return list(zip(found[best].tolist(), scores[best].tolist(), strict=True))
+        x = np.frombuffer(b"".join([row[-1] for row in rows]), "<f4").reshape(len(rows), -1)
+        scores = (x @ query) / (np.sqrt(np.einsum("nd,nd->n", x, x)) * math.sqrt(query @ query))
+        best = np.lexsort(([row[0] for row in rows], -scores))[:top]  # ties by id: the same query gives the same order
+        return [(rows[place], score) for place, score in zip(best.tolist(), scores[best].tolist(), strict=True)]
 
     def _saying(
         self, c: sqlite3.Connection, words: str, top: int, allowed: np.ndarray | None
@@ -641,6 +680,11 @@ class Knowledge:
 def _as_name(name: str) -> None:
     if not name.strip() or len(name) > 200:
         raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
+
+
+def _file_name(place: str) -> str:
+    """What a file is called: where it lay is nobody's business who asks over HTTP."""
+    return Path(place.removeprefix("upload:")).name
 
 
 def _as_many(

@@ -29,6 +29,8 @@ class Library:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._open: OrderedDict[int, Knowledge] = OrderedDict()
+        self._names: dict[tuple[str, str | None], Sequence[tuple[int, str, int]]] = {}  # as of a version of the store
+        self._version = -1
         self._lock = threading.Lock()
 
     def find(self, caller: Key | None, name: str, *, write: bool = False) -> Knowledge:
@@ -37,13 +39,7 @@ class Library:
         Raises:
             Refused: 401 without a key, 404 where there is none that the caller may read, 403 where it may only read.
         """
-        with self.store.read() as c:
-            rows = c.execute(
-                "SELECT number, owner, public FROM collection WHERE contract_id = ?1 OR name = ?1 AND owner = ?2 "
-                "ORDER BY contract_id = ?1 DESC",
-                (name, caller.owner if caller else None),
-            ).fetchall()
-        for number, owner, public in rows:
+        for number, owner, public in self._called(name, caller.owner if caller else None):
             own = caller is not None and (caller.owner == owner or caller.allows("admin"))
             if not (own or public):
                 continue
@@ -105,6 +101,26 @@ class Library:
         """Wait for the indexes that are built."""
         for knowledge in self._open.values():
             knowledge.close()
+
+    def _called(self, name: str, owner: str | None) -> Sequence[tuple[int, str, int]]:
+        """Number, owner and publicity of who may be meant; asked again once anything was written."""
+        version = self.store.version()  # before reading: what is remembered is at least as new
+        with self._lock:
+            if version != self._version:
+                self._version = version
+                self._names.clear()
+            rows = self._names.get((name, owner))
+        if rows is None:
+            with self.store.read() as c:
+                rows = c.execute(
+                    "SELECT number, owner, public FROM collection WHERE contract_id = ?1 OR name = ?1 AND owner = ?2 "
+                    "ORDER BY contract_id = ?1 DESC",
+                    (name, owner),
+                ).fetchall()
+            with self._lock:
+                if rows and version == self._version:
+                    self._names[name, owner] = rows
+        return rows
 
     def _knowledge(self, number: int) -> Knowledge:
         with self._lock:
