@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -122,9 +122,11 @@ class Block(nn.Module):
         self.mlp.add_module("act", nn.GELU())
         self.mlp.add_module("fc2", nn.Linear(hidden, out))
 
-    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ _"]:
-        """[B, N, D] -> [B, n or N, out]."""
-        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n)
+    def forward(
+        self, x: Float[Tensor, "B N D"], n: int | None = None, mask: Bool[Tensor, "Q N"] | None = None
+    ) -> Float[Tensor, "B _ _"]:
+        """[B, N, D] -> [B, n or N, out]; with a mask token i sees only those tokens j where mask[i, j]."""
+        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, mask)
         return x + self.mlp(self.norm2(x))
 
 
