@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 from foretell.augment import Photometric
-from foretell.methods import BYOLConfig, IJEPAConfig, IWMConfig, PixelsConfig, SimCLRConfig, VICRegConfig, VJEPAConfig
+from foretell.methods import (
+    BYOLConfig,
+    IJEPAConfig,
+    IWMConfig,
+    PixelsConfig,
+    SimCLRConfig,
+    VICRegConfig,
+    VJEPAACConfig,
+    VJEPAConfig,
+)
+from foretell.nn.causal import CausalConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -36,6 +46,17 @@ def vjepa() -> Recipe:
     encoder = VideoViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
     predictor = PredictorConfig(width=96, depth=6, heads=3)
     return Recipe(VJEPAConfig(encoder=encoder, predictor=predictor), replace(VIDEO, batch=32))
+
+
+def vjepa_ac() -> Recipe:
+    """A V-JEPA 2-AC: what a frozen encoder (--encoder) will see after an action, to plan with. Eight frames a clip.
+
+    foretell train vjepa-ac --data pusher:20000 --out runs/ac
+    foretell plan runs/ac --benchmark reach
+    """
+    model = VJEPAACConfig(encoder=MINI, predictor=CausalConfig(width=96, depth=4, heads=3), frames=8)
+    train = TrainConfig(steps=4000, batch=32, weight_decay_end=0.04, clip=1.0)
+    return Recipe(model, train, encoder="iwm-mini")
 
 
 def pixels() -> Recipe:
