@@ -156,10 +156,9 @@ class VJEPAAC(Method):
             )
         states, actions = (values.flatten(0, 1).to(self.action_limit) for values in data.steps(range(len(data))))
         self.state_mean.copy_(states.mean(0))
-        self.state_scale.copy_(states.std(0, correction=0).clamp_min(1e-6))
-        self.action_scale.copy_(
-            actions.std(0, correction=0).clamp_min(1e-6)
-        )  # only scaled: 0 remains "nothing is done"
+        self.state_scale.copy_((states - self.state_mean).square().mean(0).sqrt().clamp_min(1e-6))
+        # only scaled: 0 remains "nothing is done"
+        self.action_scale.copy_(actions.square().mean(0).sqrt().clamp_min(1e-6))
         self.action_limit.copy_(actions.abs().amax(0))
 
     def views(self, images: Any, generator: torch.Generator) -> Trajectory:

@@ -52,6 +52,9 @@ class CausalPredictor(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.project = nn.Linear(config.width, encoder_width)
         initialise(self, self.blocks)
+        for told in (self.embed, self.embed_action, self.embed_state):
+            if told is not None:  # σ = 0.02 would drown what is told in when and where: positions are of size 0.7
+                nn.init.normal_(told.weight, std=told.in_features**-0.5)
 
     def forward(
         self,

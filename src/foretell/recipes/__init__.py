@@ -13,6 +13,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "ijepa": cpu.ijepa,
     "pixels": cpu.pixels,
     "vjepa": cpu.vjepa,
+    "vjepa-tiny": cpu.vjepa_tiny,
     "vjepa-ac": cpu.vjepa_ac,
     "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
