@@ -61,6 +61,14 @@ def test_what_comes_later_changes_nothing_before(part):
 
 
 @torch.no_grad()
+def test_a_residual_predictor_tells_the_change():
+    net, told = predictor(), problem()
+    changes = CausalPredictor(CausalConfig(12, 2, 3, residual=True), 8, 2, 3)
+    changes.load_state_dict(net.state_dict())
+    torch.testing.assert_close(changes(*told, GRID), told[0] + net(*told, GRID))
+
+
+@torch.no_grad()
 def test_one_step_alone_is_the_first_of_many():
     net, told = predictor(), problem()
     torch.testing.assert_close(net(*(part[:, :1] for part in told), GRID), net(*told, GRID)[:, :1])

@@ -12,6 +12,7 @@ world model that `foretell.plan` plans with.
 Differs from the paper:
 - Sine–cosine positions in the place of rotary ones; actions and states have a time only, as in the paper.
 - Predictions are layer-normed like what they are held against, as in the released code.
+- A predictor may be asked for changes (`predictor.residual`); by default it is the paper's.
 - States and actions are scaled by their deviation in the data, so that any unit will do.
 
 B batch · T frames · K = T − 1 steps · N patches of a frame · D width · A actions · S states · H steps ahead

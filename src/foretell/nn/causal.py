@@ -26,6 +26,9 @@ class CausalConfig:
     width: int = 192
     depth: int = 4
     heads: int = 3
+    residual: bool = False
+    """Predict how the latents change, not what they become: a small predictor then need not learn to repeat what stays.
+    Not in the paper."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -83,7 +86,8 @@ class CausalPredictor(nn.Module):
         h = h.flatten(1, 2)
         for block in self.blocks:
             h = block(h, mask=mask)
-        return self.project(self.norm(h.unflatten(1, (K, n))[:, :, len(told) :]))
+        found = self.project(self.norm(h.unflatten(1, (K, n))[:, :, len(told) :]))
+        return latents + found if self.config.residual else found
 
 
 def block_causal(steps: int, tokens: int, device: torch.device | str = "cpu") -> Bool[Tensor, "Kn Kn"]:

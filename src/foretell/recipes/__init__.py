@@ -30,6 +30,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "flexpredict-vitb16": paper.flexpredict_vitb16,
     "flexpredict-vitl16": paper.flexpredict_vitl16,
     "flexpredict-vith14": paper.flexpredict_vith14,
+    "vjepa2-ac-vitg": paper.vjepa2_ac_vitg,
     "simclr-resnet50": paper.simclr_resnet50,
     "simclr-resnet50-wide": paper.simclr_resnet50_wide,
     "vicreg-resnet50": paper.vicreg_resnet50,

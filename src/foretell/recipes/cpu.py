@@ -67,7 +67,7 @@ def vjepa_ac() -> Recipe:
     foretell train vjepa-ac --data pusher:8192 --encoder runs/tiny --out runs/ac
     foretell plan runs/ac --benchmark reach
     """
-    model = VJEPAACConfig(encoder=MINI, predictor=CausalConfig(width=96, depth=3, heads=3), frames=8)
+    model = VJEPAACConfig(encoder=MINI, predictor=CausalConfig(width=96, depth=3, heads=3, residual=True), frames=8)
     train = TrainConfig(steps=1000, batch=32, weight_decay_end=0.04, clip=1.0)
     return Recipe(model, train, encoder="iwm-mini")
 
