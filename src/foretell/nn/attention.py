@@ -54,7 +54,8 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "Q N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; `mask` as of
-        `attend`."""
+        `attend`.
+        """
         if n is None:
             q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         else:

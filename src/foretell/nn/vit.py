@@ -130,7 +130,8 @@ class Block(nn.Module):
         mask: Bool[Tensor, "Q N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; with a mask
-        token i sees only those tokens j where mask[i, j]."""
+        token i sees only those tokens j where mask[i, j].
+        """
         x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask)
         return x + self.mlp(self.norm2(x))
 
