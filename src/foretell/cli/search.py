@@ -16,13 +16,15 @@ from tyro.conf import Positional, arg
 from foretell.cli.words import Usage, first, parse, summary, table
 from foretell.errors import ForetellError
 
+STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
+
 
 @dataclass(frozen=True)
 class InStore:
     """A knowledge of a store."""
 
     name: Annotated[Positional[str], arg(help="of the knowledge, or its contract id", metavar="NAME")]
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class KnowledgeAdd(InStore):
 class KnowledgeList:
     """List the knowledges of a store."""
 
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
 
 
@@ -96,7 +98,7 @@ class KnowledgeImport:
     """Make a knowledge of a file that `export` wrote."""
 
     file: Annotated[Positional[Path], arg(help="the Parquet file", metavar="FILE")]
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
     name: Annotated[str | None, arg(help="what to call it; else what it was called")] = None
 
 
@@ -109,7 +111,7 @@ class KnowledgeRemove(InStore):
 class KnowledgeBackup:
     """Copy a whole store as it is now; the copy is a store."""
 
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
     out: Annotated[Path, arg(help="folder for the copy")]
 
 
@@ -128,7 +130,7 @@ KNOWLEDGE = {
 
 def knowledge(args: list[str]) -> None:
     """Collections to search: foretell knowledge create|add|list|show|search|export|import|remove|backup."""
-    from foretell.search import Knowledge, Store
+    from foretell.search import Knowledge, open_backend
     from foretell.search.models import load_model
 
     action = first(args, "knowledge", "COMMAND", {name: summary(schema) for name, schema in KNOWLEDGE.items()})
@@ -192,7 +194,7 @@ def knowledge(args: list[str]) -> None:
         case KnowledgeRemove() as f:
             Knowledge.remove(f.store, f.name)
         case KnowledgeBackup() as f:
-            with contextlib.closing(Store(f.store, create=False)) as store:
+            with contextlib.closing(open_backend(f.store)) as store:
                 store.backup(f.out)
 
 
@@ -200,7 +202,7 @@ def knowledge(args: list[str]) -> None:
 class Serve:
     """Serve a store over HTTP: its own API, and what Dria's clients send."""
 
-    data: Annotated[Path, arg(help="folder of the store; made if need be", aliases=["--store"])]
+    data: Annotated[str, arg(help=f"{STORE}; a folder is made if need be", aliases=["--store"])]
     host: Annotated[str, arg(help="address to listen at; 0.0.0.0 for all of this machine's")] = "127.0.0.1"
     port: Annotated[int, arg(help="0 for any that is free")] = 8000
     rate: Annotated[float, arg(help="requests a second of one key or address; 0 for no limit")] = 50.0
@@ -219,12 +221,12 @@ def serve(args: list[str]) -> None:
 
     for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
         needed(module)
-    from foretell.search import Store, keys
+    from foretell.search import keys, open_backend
     from foretell.search.serve.app import serve as run
     from foretell.search.serve.settings import Settings
 
     settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
-    with contextlib.closing(Store(flags.data)) as store:
+    with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.every(store)):
             print(
                 f"foretell: there is no key yet, so only public knowledges can be read: "
@@ -239,7 +241,7 @@ class KeysCreate:
     """Make a key and print it; it cannot be had again."""
 
     name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
-    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    store: Annotated[str, arg(help=STORE, aliases=["--data"])]
     scope: Annotated[
         Literal["read", "write", "admin"], arg(help="what it allows: its owner's knowledges, or (admin) everyone's")
     ] = "read"
@@ -250,7 +252,7 @@ class KeysCreate:
 class KeysList:
     """List the keys of a store, the revoked ones too."""
 
-    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    store: Annotated[str, arg(help=STORE, aliases=["--data"])]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
 
 
@@ -259,7 +261,7 @@ class KeysRevoke:
     """Let a key open nothing from now on."""
 
     name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
-    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    store: Annotated[str, arg(help=STORE, aliases=["--data"])]
 
 
 KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
@@ -267,12 +269,12 @@ KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
 
 def keys(args: list[str]) -> None:
     """API keys of a store that is served: foretell keys create|list|revoke."""
-    from foretell.search import Store
     from foretell.search import keys as of
+    from foretell.search import open_backend
 
     action = first(args, "keys", "COMMAND", {name: summary(schema) for name, schema in KEYS.items()})
     flags = parse(KEYS[action], args[1:], f"keys {action}")
-    with contextlib.closing(Store(flags.store, create=action == "create")) as store:
+    with contextlib.closing(open_backend(flags.store, create=action == "create")) as store:
         match flags:
             case KeysCreate() as f:
                 print(of.create(store, f.name, f.owner, f.scope))

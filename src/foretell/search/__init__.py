@@ -7,19 +7,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["About", "Added", "Busy", "Draft", "Entry", "Hit", "Knowledge", "Passage", "Step", "Store"]
+__all__ = [
+    "About",
+    "Added",
+    "Backend",
+    "Busy",
+    "Draft",
+    "Entry",
+    "Hit",
+    "Knowledge",
+    "Passage",
+    "Step",
+    "Store",
+    "open_backend",
+]
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
+    from foretell.search.backend import About, Backend, Busy, open_backend
     from foretell.search.entries import Draft, Entry, Hit
-    from foretell.search.knowledge import About, Knowledge
+    from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
-    from foretell.search.store import Busy, Store
+    from foretell.search.store import Store
 
 _HOMES = {
-    "About": "knowledge",
+    "About": "backend",
     "Added": "add",
-    "Busy": "store",
+    "Backend": "backend",
+    "Busy": "backend",
     "Draft": "entries",
     "Entry": "entries",
     "Hit": "entries",
@@ -27,6 +42,7 @@ _HOMES = {
     "Passage": "passage",
     "Step": "add",
     "Store": "store",
+    "open_backend": "backend",
 }
 
 

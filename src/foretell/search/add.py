@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from foretell.errors import ForetellError
 from foretell.search import entries, ingest
+from foretell.search.backend import Addition
 from foretell.search.entries import Draft
 from foretell.search.passage import Passage
 from foretell.search.runtime import digest
@@ -76,17 +77,6 @@ class _File:
     """Its passages, and what the model is to see of each."""
 
 
-@dataclass
-class _Drafts:
-    """A file, read and embedded, to be written."""
-
-    path: Path
-    place: str
-    hash: str
-    drafts: list[Draft]  # new passages
-    kept: set[str]  # keys of passages that are there already
-
-
 def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
     """As `Knowledge.add`."""
     console, done = Console(stderr=True), Added()
@@ -130,14 +120,14 @@ def steps(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in done.skipped[before:])
         where = ", ".join(map(str, paths)) or "nothing"
         raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
-    waiting: list[_Drafts] = []
+    waiting: list[Addition] = []
     with closing(files):
         for count, file in enumerate(files):
             step = Step(str(file.path), count, number, 0, 0)
             yield step
             hash = _hash(file.path, text)
             place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
-            if (there := _there(knowledge, place, hash)) is None:
+            if (there := knowledge.collection.file(place, hash)) is None:
                 done.unchanged += 1
                 continue
             try:
@@ -158,7 +148,8 @@ def steps(
                 entries.checked(Draft(p.text, vector, p.page, p.time, p.metadata, key))
                 for vector, p, key in zip(vectors, [passages[i] for i in new], [keys[i] for i in new], strict=True)
             ]
-            waiting.append(_Drafts(file.path, place, hash, drafts, there & set(keys)))
+            kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
+            waiting.append(Addition(place, hash, kind, drafts, there & set(keys)))
             if sum(len(each.drafts) for each in waiting) >= BATCH:
                 _write(knowledge, model, waiting, done)
                 waiting.clear()
@@ -211,16 +202,6 @@ def _hash(path: Path, text: str | None) -> str:
         return ""  # its reader will say why
 
 
-def _there(knowledge: Knowledge, place: str, hash: str) -> set[str] | None:
-    """Keys of the entries of this file as it was; None where its content is there already."""
-    n = knowledge.number
-    with knowledge.store.read() as c:
-        if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, hash)).fetchone():
-            return None
-        own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
-        return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
-
-
 def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
     """A passage's key: of the file it is in, what it says and where, and which of several such it is."""
     seen = Counter[str]()
@@ -230,28 +211,12 @@ def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
         yield hashlib.blake2b(f"{what} {seen[what]}".encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[_Drafts], done: Added) -> None:
-    """Several files in one transaction: each as a whole."""
+def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[Addition], done: Added) -> None:
+    """Several files, each as a whole."""
     if not files:
         return
-    n = knowledge.number
-    added = removed = unchanged = 0
-    with knowledge.store.write() as c:
-        for file in files:
-            if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, file.hash)).fetchone():
-                unchanged += 1  # another process, or another file of this batch, brought the same
-                continue
-            kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
-            (source,) = c.execute(
-                "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (collection, path) DO UPDATE SET hash = excluded.hash RETURNING number",
-                (n, file.place, file.hash, kind),
-            ).fetchone()
-            keep = file.kept | {draft.key for draft in file.drafts}
-            old = c.execute(f"SELECT id, key FROM entry_{n} WHERE source = ?", (source,)).fetchall()
-            removed += entries.drop(c, n, [id for id, key in old if key not in keep])
-            added += len(entries.put(c, n, file.drafts, model.fingerprint, source))
-    done.files += len(files) - unchanged
-    done.unchanged += unchanged
-    done.entries += added
-    done.removed += removed
+    outcome = knowledge.collection.put_files(files, model.fingerprint)
+    done.files += len(files) - outcome.unchanged
+    done.unchanged += outcome.unchanged
+    done.entries += outcome.entries
+    done.removed += outcome.removed

@@ -25,8 +25,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from foretell.errors import ForetellError
+from foretell.search.database import Database, sync_folder
 from foretell.search.extra import needed
-from foretell.search.store import Store, sync_folder
 
 if TYPE_CHECKING:
     from usearch.index import Index as Usearch
@@ -159,7 +159,7 @@ class Index:
         number: of the collection.
     """
 
-    def __init__(self, store: Store, number: int) -> None:
+    def __init__(self, store: Database, number: int) -> None:
         self._store, self._number = store, number
         self._folder = store.folder / "index"
         self._lock = threading.Lock()

@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from foretell.errors import ForetellError
 from foretell.search import embed, ingest
 from foretell.search.add import Added, Step, steps
+from foretell.search.backend import About, Key
 from foretell.search.entries import Entry, Hit
 from foretell.search.filters import Value
-from foretell.search.keys import Key
-from foretell.search.knowledge import About, Knowledge
+from foretell.search.knowledge import Knowledge
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, dumps, refused
 from foretell.search.serve.route import Route
@@ -343,7 +343,7 @@ def router(library: Library, work: Work) -> APIRouter:
         caller = _caller(request)
         knowledge = await work.search(lambda: library.find(caller, name, write=True))
         await work.search(lambda: _taken(knowledge, file))
-        upload = await _received(request, library.store.folder, file)
+        upload = await _received(request, library.store.incoming, file)
         done = Added()
         told = work.steps(lambda: _adding(knowledge, upload, done, text))
         if "application/x-ndjson" in request.headers.get("accept", ""):
@@ -415,9 +415,8 @@ def _taken(knowledge: Knowledge, file: str) -> None:
         raise Refused(400, f"the file is called {file!r:.80}, expected a plain name")
 
 
-async def _received(request: Request, folder: Path, file: str) -> Upload:
+async def _received(request: Request, incoming: Path, file: str) -> Upload:
     """The request's body as a file, in a folder that nothing else is in."""
-    incoming = folder / "incoming"
     incoming.mkdir(exist_ok=True)
     own = Path(tempfile.mkdtemp(dir=incoming))
     try:
@@ -437,7 +436,7 @@ def _adding(knowledge: Knowledge, upload: Upload, done: Added, text: str | None)
     folder = upload.path.parent
     try:
         yield from steps(knowledge, [upload.path], done, text, base=folder)
-        knowledge.build_behind()
+        knowledge.collection.build_behind()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

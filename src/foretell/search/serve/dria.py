@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foretell.errors import ForetellError
 from foretell.search import embed
+from foretell.search.backend import Key
 from foretell.search.entries import Entry, Hit
-from foretell.search.keys import Key
 from foretell.search.knowledge import Knowledge
 from foretell.search.runtime import plain
 from foretell.search.serve.batches import decode
