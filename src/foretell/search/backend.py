@@ -277,7 +277,7 @@ class Backend(Protocol):
 
 
 def open_backend(where: str | Path, *, create: bool = False) -> Backend:
-    """The store at a place: a folder.
+    """The store at a place: a folder, or `milvus://HOST:PORT`, or `milvus://HOST:PORT/DATABASE`.
 
     Args:
         where: the place.
@@ -286,6 +286,11 @@ def open_backend(where: str | Path, *, create: bool = False) -> Backend:
     Raises:
         ForetellError: there is none, it is damaged or foreign, or nobody answers there.
     """
+    text = str(where)
+    if "://" in text:
+        from foretell.search.milvus.store import MilvusStore
+
+        return MilvusStore(text, create=create)
     from foretell.search.store import Store
 
     return Store(where, create=create)

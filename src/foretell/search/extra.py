@@ -8,8 +8,8 @@ from typing import Any
 from foretell.errors import ForetellError
 
 
-def needed(module: str) -> Any:
-    """A module of the extra `search`.
+def needed(module: str, extra: str = "search") -> Any:
+    """A module of an extra.
 
     Raises:
         ForetellError: it is not installed.
@@ -18,4 +18,4 @@ def needed(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         name = module.split(".")[0]
-        raise ForetellError(f"search needs {name}, which is not installed: pip install 'foretell[search]'") from None
+        raise ForetellError(f"this needs {name}, which is not installed: pip install 'foretell[{extra}]'") from None
