@@ -32,7 +32,7 @@ class KnowledgeCreate(InStore):
     """Make an empty knowledge; the store is made if need be."""
 
     model: Annotated[
-        str, arg(help="what embeds it: a text model's name or folder, or a world model for photographs")
+        str, arg(help="what embeds it: a text model's name or folder, or a world model for photographs and videos")
     ] = "bge-small-en-v1.5"
     title: str = ""
     description: str = ""
@@ -71,7 +71,8 @@ class KnowledgeSearch(InStore):
     """Find what is nearest in meaning."""
 
     query: Annotated[
-        Positional[str], arg(help="a text, or a photograph's path in a knowledge of photographs", metavar="QUERY")
+        Positional[str],
+        arg(help="a text, or the path of a photograph or a video in a knowledge of these", metavar="QUERY"),
     ]
     top: Annotated[int, arg(help="how many results")] = 10
     level: Annotated[int, arg(help="how hard to look, 0 to 4; matters in large knowledges")] = 2
@@ -182,8 +183,9 @@ def knowledge(args: list[str]) -> None:
                 print(json.dumps({"results": [asdict(hit) for hit in hits]}, indent=2, ensure_ascii=False))
                 return
             for hit in hits:
+                time = f"{hit.time[0]:.1f}–{hit.time[1]:.1f} s" if hit.time else ""
                 page = f"page {hit.page}" if hit.page is not None else ""
-                where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page)))
+                where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page, time)))
                 print(f"{hit.score:.3f}  {hit.id}  {where}\n{hit.text}\n")
         case KnowledgeExport() as f:
             with Knowledge.open(f.store, f.name) as opened:

@@ -1,4 +1,4 @@
-"""A knowledge: a named collection of passages or photographs, found by what they mean.
+"""A knowledge: a named collection of passages, photographs or videos, found by what they mean.
 
 n entries · D width
 """
@@ -77,7 +77,8 @@ class Knowledge:
             category: for people, such as `Artificial Intelligence`.
             owner: who made it.
             model: what embeds it: a text model (`foretell.search.embed.SPECS`, or a folder), or a world model
-                (`foretell.load`) for photographs. Any other name is kept as it is; then only vectors can be added.
+                (`foretell.load`) for photographs and videos. Any other name is kept as it is; then only vectors can be
+                added.
             public: whether the HTTP service lets everyone read it.
 
         Raises:
@@ -189,7 +190,7 @@ class Knowledge:
     def add(
         self, *paths: str | Path, text: str | None = None, password: str | None = None, progress: bool = False
     ) -> Added:
-        """Add files: documents, or photographs where the model is a world model. Folders are walked.
+        """Add files: documents, or photographs and videos where the model is a world model. Folders are walked.
 
         A file that was added before adds nothing, wherever it lies now. One that has changed replaces its own
         entries in one transaction; passages that are still in it keep their ids and are not embedded again. What is
@@ -237,7 +238,7 @@ class Knowledge:
         texts_of(texts, "text")
         model = self.model
         if model.kind != "text":
-            raise ForetellError(f"this knowledge is of photographs ({model.name}): it takes images, not texts")
+            raise ForetellError(f"this knowledge is of {model.of} ({model.name}): it takes files of them, not texts")
         vectors = _embedded(model.passages, texts, "embedding" if progress else None)
         drafts = [Draft(t, v, metadata=m) for t, v, m in zip(texts, vectors, fields, strict=True)]
         return self.write(drafts, model.fingerprint)
@@ -282,8 +283,8 @@ class Knowledge:
             new = entries.as_vectors([vector])[0]
         elif text is not None and text != old.text:
             model = self.model
-            if model.kind == "image":
-                raise ForetellError("this knowledge is of photographs: give the vector with the text")
+            if model.kind != "text":
+                raise ForetellError(f"this knowledge is of {model.of}: give the vector with the text")
             new, fingerprint = model.passages([text])[0], model.fingerprint
         self.write(
             [
@@ -336,8 +337,8 @@ class Knowledge:
         """Find the entries nearest in meaning.
 
         Args:
-            query: a text; a photograph, its path or the bytes of the file, where the knowledge is of
-                photographs.
+            query: a text; a photograph (its path, or the bytes of the file) or the path of a video, where the knowledge
+                is of photographs or videos. Of a video that is longer than a clip, the middle is asked for.
             top: how many, at most 10,000. Fewer come where fewer are there.
             level: how hard to look, 0 to 4: larger is slower and misses less. It matters above some 25,000 entries;
                 below, all are compared.
@@ -355,9 +356,9 @@ class Knowledge:
         """
         self._asked(top, level)
         embedder = self._model(model)
-        if embedder.kind == "image":
+        if embedder.kind != "text":
             if hybrid or rerank:
-                raise ForetellError("this knowledge is of photographs, without words to rerank or to look for")
+                raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
             return self.query(
                 embedder.query(query if isinstance(query, bytes) else Path(query), imagine),
                 top,
