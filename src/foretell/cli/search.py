@@ -52,6 +52,19 @@ class KnowledgeAdd(InStore):
 
 
 @dataclass(frozen=True)
+class KnowledgeEmbed(InStore):
+    """Embed every row of a data set in parallel (Ray Data): for passages or images by the million."""
+
+    data: Annotated[str, arg(help="Parquet file, folder of them, or Lance data set (*.lance)")]
+    column: Annotated[str | None, arg(help="what is embedded: texts, or the bytes of images; the others: metadata")] = (
+        None
+    )
+    workers: Annotated[int | None, arg(help="actors that embed; by default one a processor core")] = None
+    ray: Annotated[str | None, arg(help="address of a Ray cluster; by default RAY_ADDRESS, or this machine")] = None
+    json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
+
+
+@dataclass(frozen=True)
 class KnowledgeList:
     """List the knowledges of a store."""
 
@@ -119,6 +132,7 @@ class KnowledgeBackup:
 KNOWLEDGE = {
     "create": KnowledgeCreate,
     "add": KnowledgeAdd,
+    "embed": KnowledgeEmbed,
     "list": KnowledgeList,
     "show": KnowledgeShow,
     "search": KnowledgeSearch,
@@ -130,7 +144,7 @@ KNOWLEDGE = {
 
 
 def knowledge(args: list[str]) -> None:
-    """Collections to search: foretell knowledge create|add|list|show|search|export|import|remove|backup."""
+    """Collections to search: foretell knowledge create|add|embed|list|show|search|export|import|remove|backup."""
     from foretell.search import Knowledge, open_backend
     from foretell.search.models import load_model
 
@@ -155,6 +169,21 @@ def knowledge(args: list[str]) -> None:
             else:
                 gone = f", {added.removed} removed" if added.removed else ""
                 print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
+        case KnowledgeEmbed() as f:
+            from foretell.search.job import embed
+
+            if f.workers is not None and f.workers < 1:
+                raise Usage(f"workers is {f.workers}, expected 1 or more")
+            done = embed(f.store, f.name, f.data, column=f.column, workers=f.workers, address=f.ray, progress=True)
+            for row, reason in done.skipped:
+                print(f"foretell: skipped {row}: {reason}", file=sys.stderr)
+            if f.json:
+                print(json.dumps(asdict(done), indent=2))
+            else:
+                print(
+                    f"{done.entries} entries of {done.rows} rows added; {done.unchanged} were there, "
+                    f"{done.unusable} rows unusable"
+                )
         case KnowledgeList() as f:
             every = Knowledge.list(f.store)
             if f.json:
