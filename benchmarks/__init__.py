@@ -4,4 +4,5 @@ python -m benchmarks.step          one training step of I-JEPA
 python -m benchmarks.loading       images from disk to augmented batches
 python -m benchmarks.inference     an encoder at work
 python -m benchmarks.memory        memory an image
+python -m benchmarks.video         videos: decoding, a training step, surprise
 """

@@ -4,9 +4,11 @@ B batch · N tokens · Q tokens that ask · D width · h heads · d width of a h
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from foretell.nn.rotary import turn
 
 
 def attend(
@@ -40,8 +42,10 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, out or width)
 
-    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ _"]:
-        """[B, N, D] -> [B, n or N, out]."""
+    def forward(
+        self, x: Float[Tensor, "B N D"], n: int | None = None, rotation: Complex[Tensor, "R _ 1 N P"] | None = None
+    ) -> Float[Tensor, "B _ _"]:
+        """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary."""
         if n is None:
             q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         else:
@@ -50,4 +54,6 @@ class Attention(nn.Module):
             ask, tell = (None, None) if bias is None else (bias[:D], bias[D:])
             q = F.linear(x[:, :n], weight[:D], ask).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             k, v = F.linear(x, weight[D:], tell).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        if rotation is not None:
+            q, k = turn(q, rotation[..., :n, :]), turn(k, rotation)
         return self.proj(attend(q, k, v).transpose(1, 2).flatten(2))

@@ -15,6 +15,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "vjepa": cpu.vjepa,
     "flexpredict": cpu.flexpredict,
     "iwm-mini": cpu.iwm_mini,
+    "vjepa-mini": cpu.vjepa_mini,
+    "vjepa-mini-pixels": cpu.vjepa_mini_pixels,
     "simclr": cpu.simclr,
     "simclr-vit": cpu.simclr_vit,
     "vicreg": cpu.vicreg,

@@ -3,7 +3,7 @@
 from foretell.surprise.benchmark import Pairs, benchmark, scenes
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
-from foretell.surprise.measure import Surprise, as_video, copied, predicted, shuffled, surprise
+from foretell.surprise.measure import Surprise, as_video, copied, predicted, surprise
 from foretell.surprise.report import table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
@@ -20,7 +20,6 @@ __all__ = [
     "pairwise",
     "predicted",
     "scenes",
-    "shuffled",
     "surprise",
     "table",
     "told",
