@@ -231,8 +231,8 @@ class Backend(Protocol):
         """Every knowledge, oldest first."""
         ...
 
-    def find(self, name: str) -> Sequence[Record]:
-        """The knowledges with this contract id or name, oldest first."""
+    def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
+        """The knowledges with this contract id, or with this name (and owner, where given), oldest first."""
         ...
 
     def create(self, values: Mapping[str, Any]) -> Collection:

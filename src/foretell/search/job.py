@@ -78,9 +78,11 @@ def embed(
             what was written stays.
     """
     ray = needed("ray", "ray")
+    if "://" not in str(data) and not Path(data).exists():  # seen before anything is started
+        raise ForetellError(f"{data} does not exist")
     knowledge = Knowledge.open(store, name)
     with knowledge:
-        _column_of(knowledge, None, column)  # the model is seen to be there before anything is started
+        _column_of(knowledge, None, column)  # so is the model
         here = "://" not in str(store)
         where = str(Path(store).resolve()) if here else str(store)
         contract_id = knowledge.collection.contract_id

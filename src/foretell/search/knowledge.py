@@ -491,7 +491,7 @@ def _backend(store: Backend | str | Path, create: bool = False) -> tuple[Backend
 
 
 def _find(backend: Backend, name: str, owner: str | None) -> Record:
-    found = [each for each in backend.find(name) if owner in (None, each.owner) or each.contract_id == name]
+    found = backend.find(name, owner)
     if len(found) == 1:
         return found[0]
     if found:

@@ -36,10 +36,12 @@ class Store(Database):
         with self.read() as c:
             return [about_of(row) for row in c.execute(f"{ABOUT} ORDER BY number")]
 
-    def find(self, name: str) -> Sequence[Record]:
+    def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
         """As `Backend.find`."""
+        named = "name = ?1" if owner is None else "name = ?1 AND owner = ?2"
+        asked = (name,) if owner is None else (name, owner)
         with self.read() as c:
-            rows = c.execute(f"{RECORD} WHERE contract_id = ?1 OR name = ?1 ORDER BY number", (name,))
+            rows = c.execute(f"{RECORD} WHERE contract_id = ?1 OR {named} ORDER BY number", asked)
             return [record_of(row) for row in rows]
 
     def create(self, values: Mapping[str, Any]) -> FolderCollection:

@@ -44,10 +44,11 @@ class MilvusStore:
         every = self._records.abouts(now=True)
         return [MilvusCollection(self._records, about["contract_id"]).of(about) for about in every]
 
-    def find(self, name: str) -> Sequence[Record]:
+    def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
         """As `Backend.find`."""
         asked = plain(name)
-        return [record_of(about) for about in self._records.abouts(f'knowledge == "{asked}" or name == "{asked}"')]
+        found = [record_of(about) for about in self._records.abouts(f'knowledge == "{asked}" or name == "{asked}"')]
+        return [each for each in found if each.contract_id == name or owner in (None, each.owner)]
 
     def create(self, values: Mapping[str, Any]) -> MilvusCollection:
         """As `Backend.create`."""

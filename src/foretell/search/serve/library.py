@@ -37,7 +37,7 @@ class Library:
             Refused: 401 without a key, 404 where there is none that the caller may read, 403 where it may only read.
         """
         owner = caller.owner if caller else None
-        found = [each for each in self.store.find(name) if each.contract_id == name or each.owner == owner]
+        found = [each for each in self.store.find(name, owner) if each.contract_id == name or each.owner == owner]
         for each in sorted(found, key=lambda each: each.contract_id != name):
             own = caller is not None and (caller.owner == each.owner or caller.allows("admin"))
             if not (own or each.public):
