@@ -1,7 +1,7 @@
 """What a search costs over HTTP, and how well each kind of search finds.
 
-python benchmarks/search.py http [ENTRIES]       # against the same search in one process, and the bare web framework
-python benchmarks/search.py quality [PASSAGES]   # on documentation that Python packages bring, without a download
+python -m benchmarks.search http [ENTRIES]               # against the bare web framework
+python -m benchmarks.search quality [PASSAGES [QUERIES]]  # on documentation that Python packages bring
 
 A known item is searched for: the first sentence of a function's documentation is the query, and the rest of it the one
 passage that is right, among all others of its kind.
@@ -23,7 +23,10 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from benchmarks.measure import table
 from foretell.search import Knowledge, Store
+from foretell.search.models import load_reranker
+from foretell.train.progress import watched
 
 D, TOP = 384, 10
 BARE = """
@@ -148,37 +151,56 @@ def cpu_of(pid: int) -> float:
 # --- how well
 
 
-def quality(passages: int, queries: int = 100) -> None:
-    """Known items, found by vectors, words, both, and a cross-encoder."""
+def quality(passages: int, queries: int = 100, deep: int = 40) -> None:
+    """Known items, found by vectors, words, both, and a cross-encoder over more and fewer of what these find."""
     pairs = documented()[:passages]
     with tempfile.TemporaryDirectory() as folder, Knowledge.create(Store(folder), "k") as knowledge:
         ids = knowledge.insert([rest for _, rest in pairs], progress=True)
         rng = np.random.default_rng(0)
         asked = [(pairs[i][0], ids[i]) for i in rng.permutation(len(pairs))[:queries].tolist()]
+        reader = load_reranker()
 
         def words(query: str) -> list[int]:
             with knowledge.store.read() as c:
-                return [id for id, _ in knowledge._saying(c, query, TOP, None)]
+                return [id for id, _ in knowledge.collection._saying(c, query, TOP, None)]
 
         kinds: dict[str, Callable[[str], list[int]]] = {
             "words (BM25)": words,
             "vectors": lambda q: [hit.id for hit in knowledge.search(q, TOP)],
             "both": lambda q: [hit.id for hit in knowledge.search(q, TOP, hybrid=True)],
-            "vectors, reranked": lambda q: [hit.id for hit in knowledge.search(q, TOP, rerank=True)],
-            "both, reranked": lambda q: [hit.id for hit in knowledge.search(q, TOP, hybrid=True, rerank=True)],
         }
-        print(f"{len(pairs)} passages, {len(asked)} queries")
+        print(f"{len(pairs)} passages, {len(asked)} queries\n")
+        rows = []
         for name, find in kinds.items():
             cpu = time.process_time()
-            ranks = [found.index(id) + 1 if id in (found := find(query)) else math.inf for query, id in asked]
+            found = [find(query) for query, _ in asked]
             cpu = (time.process_time() - cpu) / len(asked)
-            gain = np.mean([1 / math.log2(1 + rank) for rank in ranks])  # one passage is right: the ideal is 1
-            one, ten, mrr = (np.mean(v) for v in zip(*((r == 1, r <= TOP, 1 / r) for r in ranks), strict=True))
-            error = np.std([1 / math.log2(1 + rank) for rank in ranks]) / math.sqrt(len(ranks))
-            print(
-                f"{name:<18} nDCG@10 {gain:.3f} ± {error:.3f}  recall@1 {one:.2f}  recall@10 {ten:.2f}  "
-                f"MRR@10 {mrr:.3f}  {1000 * cpu:.0f} ms"
-            )
+            rows.append([name, *_judged(found, [id for _, id in asked]), f"{1000 * cpu:.0f} ms"])
+        for hybrid in (False, True):  # every pair is read once; how many of the best are sorted is then a choice
+            read, spent = [], []
+            for query, _ in watched(asked, "reranking"):
+                hits = knowledge.search(query, deep, hybrid=hybrid)
+                cpu = time.process_time()
+                read.append(
+                    list(zip([hit.id for hit in hits], reader.score(query, [h.text for h in hits]), strict=True))
+                )
+                spent.append((time.process_time() - cpu) / len(hits))
+            for depth in (TOP, 2 * TOP, deep):
+                found = [[id for id, _ in sorted(each[:depth], key=lambda pair: -pair[1])] for each in read]
+                name = f"{'both' if hybrid else 'vectors'}, the best {depth} reranked"
+                cost = f"{1000 * float(np.mean(spent)) * depth:.0f} ms"
+                rows.append([name, *_judged(found, [id for _, id in asked]), cost])
+        table(["", "nDCG@10", "recall@1", "recall@10", "MRR@10", "a query"], rows)
+
+
+def _judged(found: list[list[int]], right: list[int]) -> list[str]:
+    """nDCG@10 with its 95 % interval by bootstrap over queries, recall@1, recall@10 and MRR@10."""
+    ranks = np.array([f.index(id) + 1 if id in f[:TOP] else math.inf for f, id in zip(found, right, strict=True)])
+    gain = 1 / np.log2(1 + ranks)  # one passage is right: the ideal is 1
+    drawn = np.random.default_rng(0).integers(0, len(ranks), (10_000, len(ranks)))
+    low, high = np.percentile(gain[drawn].mean(1), [2.5, 97.5])
+    numbers = (ranks == 1).mean(), (ranks <= TOP).mean(), (1 / ranks).mean()
+    return [f"{gain.mean():.3f} ({low:.3f}–{high:.3f})", *(f"{number:.3f}" for number in numbers)]
 
 
 def documented() -> list[tuple[str, str]]:
@@ -197,4 +219,4 @@ def documented() -> list[tuple[str, str]]:
 
 if __name__ == "__main__":
     what, *size = sys.argv[1:] or ["http"]
-    {"http": lambda n=10_000: http_(n), "quality": lambda n=400: quality(n)}[what](*map(int, size))
+    {"http": lambda n=10_000: http_(n), "quality": lambda n=800, m=100: quality(n, m)}[what](*map(int, size))

@@ -154,7 +154,7 @@ def test_each_mask_can_have_its_own_token(kind, config):
     views = model.views(CLIPS, torch.Generator().manual_seed(0))
     assert views.action.tolist() == [[1, 0]] * 3 + [[0, 1]] * 3
     swapped = model(replace(views, action=views.action.flip(1)))
-    assert abs(swapped - model(views)) > 1e-4
+    assert abs(swapped - model(views)) > 1e-6
     again = hub.files.from_config(json.loads(json.dumps(hub.files.to_config(model))))
     assert again.config == model.config
 

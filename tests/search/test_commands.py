@@ -43,10 +43,17 @@ def test_create_add_search_show_export_import_and_remove(store, tmp_path, capsys
     assert (about["title"], about["count"]) == ("Mine", 2)
     assert (about["file_type"], about["index_type"]) == ("Markdown, TXT", "hnsw")
     assert about["contract_id"] in run(capsys, "show", "notes", *at)
+    assert [(f["name"], f["kind"], f["entries"]) for f in json.loads(run(capsys, "files", "notes", *at, "--json"))] == [
+        ("a.md", "Markdown", 1),
+        ("b.txt", "TXT", 1),
+    ]
     run(capsys, "export", "notes", *at, "--out", tmp_path / "notes.parquet")
     run(capsys, "import", tmp_path / "notes.parquet", *at, "--name", "copy")
     assert [each["name"] for each in json.loads(run(capsys, "list", *at, "--json"))] == ["notes", "copy"]
     run(capsys, "backup", *at, "--out", tmp_path / "backup")
+    assert run(capsys, "remove", "notes", "--file", tmp_path / "a.md", *at) == "1 entries removed\n"
+    assert run(capsys, "files", "notes", *at).split() == ["1", "entries", "TXT", "b.txt"]
+    assert json.loads(run(capsys, "show", "notes", *at, "--json"))["count"] == 1
     run(capsys, "remove", "notes", *at)
     assert "notes" not in run(capsys, "list", *at).split()
     assert "notes" in run(capsys, "list", "--store", tmp_path / "backup").split()
@@ -70,5 +77,6 @@ def test_wrong_words_end_in_one_sentence(store, tmp_path, capsys):
         (("search", "notes", "x", "--store", store, "--imagine", "hue"), "imagine is 'hue'"),
         (("search", "notes", "x", "--store", store, "--top", 0), "top is 0"),
         (("import", tmp_path / "none", "--store", store), "does not exist"),
+        (("remove", "notes", "--file", "a.md", "--store", store), "no file 'a.md'"),
     ):
         assert said in fails(capsys, *args)

@@ -50,7 +50,7 @@ def test_exact_proposes_the_nearest_even_where_all_are_alike(alike, nearest):
     exact = Exact(64)
     exact.put(np.arange(3000), x)
     for query in x[:20] + 0.3 * rng.standard_normal((20, 64)).astype(np.float32):
-        assert set(nearest(x, range(3000), query, 10)) <= set(exact.search(query, 50).tolist())
+        assert set(nearest(x, range(3000), query, 10)) <= set(exact.search(query, 10).tolist())
 
 
 def test_exact_gives_room_back():
@@ -165,15 +165,13 @@ def test_a_torn_graph_is_noticed_done_without_and_built_again(tear, store, made,
 
 @pytest.mark.usefixtures("small")
 def test_filters_find_all_there_is_whatever_they_leave(made, cloud, nearest, monkeypatch):
-    from foretell.search import collection
-
     x = cloud(1500)
     made.insert_vectors(x, [{"n": i} for i in range(1500)])
     settle(made)
     made.insert_vectors(cloud(100, seed=3), [{"n": i} for i in range(1500, 1600)])
     x = np.concatenate([x, cloud(100, seed=3)])
     for subset in (20_000, 0):  # compared one by one, or found in the graph
-        monkeypatch.setattr(collection, "SUBSET", subset)
+        monkeypatch.setattr(index, "SUBSET", subset)
         for low, high in ((0, 1600), (1400, 1600), (700, 712)):
             want = nearest(x[low:high], range(low, high), x[705], 10)
             found = [h.id for h in made.query(x[705], 10, level=4, filter={"n": {">=": low, "<": high}})]

@@ -429,3 +429,17 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
         ):
             with pytest.raises(ForetellError, match=said):
                 use()
+
+
+def test_a_file_is_removed_by_its_path_where_several_share_a_name(texts, tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text(f"A sentence about {folder}.")
+        texts.add(tmp_path / folder / "a.txt")
+    with pytest.raises(ForetellError, match=r"2 files called 'a\.txt'"):
+        texts.remove_file("a.txt")
+    before = texts.about.count
+    assert texts.remove_file(tmp_path / "x" / "a.txt") == 1
+    assert texts.remove_file("a.txt") == 1
+    assert texts.about.count == before - 2
+    assert texts.files() == []

@@ -210,6 +210,10 @@ def test_commands(where, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("search", "notes", "cat", "--hybrid")
     assert "hybrid search needs a store in a folder" in capsys.readouterr().err
+    assert run("files", "notes").split() == ["2", "entries", "CSV", "a.csv"]
+    assert run("remove", "notes", "--file", "a.csv") == "2 entries removed\n"
+    assert (run("files", "notes"), json.loads(run("show", "notes", "--json"))["count"]) == ("", 0)
+    assert run("add", "notes", file) == "2 entries of 1 files added; 0 files unchanged\n"
     run("remove", "notes")
 
 

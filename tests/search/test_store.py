@@ -173,3 +173,17 @@ def test_kill_9_loses_nothing_that_was_acknowledged(store, made, monkeypatch):
     with made.store.read() as c:
         assert c.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(kept) >= 5 * sum(6 + 8 * turn for turn in range(4))
+
+
+def test_the_version_changes_with_what_anybody_writes_and_not_with_reading(store):
+    here, there = Store(store), Store(store)
+    version = here.version()
+    with here.read() as c:
+        c.execute("SELECT count(*) FROM collection").fetchone()
+    assert here.version() == version
+    for writer in (here, there):
+        Knowledge.create(writer, f"k{version}")
+        assert here.version() != version
+        version = here.version()
+    here.close()
+    there.close()

@@ -27,6 +27,7 @@ COMMANDS = {
     "uncertainty": "use",
     "surprise": "video",
     "scenes": "video",
+    "plan": "plan",
     "models": "use",
     "export": "use",
     "knowledge": "search",

@@ -117,8 +117,17 @@ class KnowledgeImport:
 
 
 @dataclass(frozen=True)
+class KnowledgeFiles(InStore):
+    """List the files that were added."""
+
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+
+
+@dataclass(frozen=True)
 class KnowledgeRemove(InStore):
-    """Delete a knowledge and all that is in it, for ever."""
+    """Delete a knowledge and all that is in it, for ever; with --file, the entries of one file only."""
+
+    file: Annotated[str | None, arg(help="path or name of a file that was added")] = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ KNOWLEDGE = {
     "embed": KnowledgeEmbed,
     "list": KnowledgeList,
     "show": KnowledgeShow,
+    "files": KnowledgeFiles,
     "search": KnowledgeSearch,
     "export": KnowledgeExport,
     "import": KnowledgeImport,
@@ -144,7 +154,7 @@ KNOWLEDGE = {
 
 
 def knowledge(args: list[str]) -> None:
-    """Collections to search: foretell knowledge create|add|embed|list|show|search|export|import|remove|backup."""
+    """Collections to search: foretell knowledge create|add|embed|list|show|files|search|export|import|remove|backup."""
     from foretell.search import Knowledge, open_backend
     from foretell.search.models import load_model
 
@@ -222,8 +232,19 @@ def knowledge(args: list[str]) -> None:
         case KnowledgeImport() as f:
             with Knowledge.import_(f.store, f.file, f.name) as made:
                 print(made.about.contract_id)
-        case KnowledgeRemove() as f:
+        case KnowledgeFiles() as f:
+            with Knowledge.open(f.store, f.name) as opened:
+                files = opened.files()
+            if f.json:
+                print(json.dumps([asdict(file) for file in files], indent=2, ensure_ascii=False))
+            else:
+                for file in files:
+                    print(f"{file.entries:>7} entries  {file.kind:<8}  {file.name}")
+        case KnowledgeRemove(file=None) as f:
             Knowledge.remove(f.store, f.name)
+        case KnowledgeRemove(file=str(file)) as f:
+            with Knowledge.open(f.store, f.name) as opened:
+                print(f"{opened.remove_file(file)} entries removed")
         case KnowledgeBackup() as f:
             with contextlib.closing(open_backend(f.store)) as store:
                 store.backup(f.out)

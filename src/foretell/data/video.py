@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -98,6 +98,25 @@ def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
     Raises:
         Unusable: no clip can be had; the message is the reason.
     """
+    cuts = cut_video(path, cut)
+    return cuts.pixels, cuts.damage
+
+
+class Cuts(NamedTuple):
+    """The clips of a video, and where they lie in it."""
+
+    pixels: np.ndarray
+    """uint8 [n, T, 3, size, size]."""
+    frames: np.ndarray
+    """int64 [n, T]: which frame of the video each is."""
+    length: int
+    """Frames of the whole video."""
+    damage: str | None
+    """What is wrong with it, if not all clips could be decoded."""
+
+
+def cut_video(path: Path, cut: Cut) -> Cuts:
+    """As `decode_video`, and where the clips lie."""
     with _reasons():
         if not path.stat().st_size:
             raise Unusable("empty file")
@@ -114,10 +133,11 @@ def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
                 kept |= _decode(container, stream, wanted, starts, cut.size)
             if len(kept) == len(wanted):
                 break
-    whole = [clip for clip in stamps[plan].tolist() if all(stamp in kept for stamp in clip)]
-    if not whole:
+    whole = plan[[all(stamp in kept for stamp in clip) for clip in stamps[plan].tolist()]]
+    if not len(whole):
         raise Unusable(DAMAGED)
-    return np.stack([[kept[stamp] for stamp in clip] for clip in whole]), None if len(whole) == len(plan) else DAMAGED
+    pixels = np.stack([[kept[stamp] for stamp in clip] for clip in stamps[whole].tolist()])
+    return Cuts(pixels, whole, len(stamps), None if len(whole) == len(plan) else DAMAGED)
 
 
 class Film:

@@ -29,9 +29,11 @@ class PredictorConfig:
     noise: PositionNoise = field(default_factory=PositionNoise)
     """FlexPredict: with a sigma above 0, what is asked for is known to lie *about there*."""
     mlp_ratio: float = 4.0
-    """As `ViTConfig.mlp_ratio`, and so on."""
+    """Hidden width of a block's MLP over its width."""
     eps: float = 1e-6
+    """Added to the variance in every layer norm."""
     qkv_bias: bool = True
+    """Whether queries, keys and values have a bias."""
 
     def __post_init__(self) -> None:
         if self.noise.sigma and self.positions in ROTARY:

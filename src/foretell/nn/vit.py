@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from jaxtyping import Complex, Float, Int, Shaped
+from jaxtyping import Bool, Complex, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -123,10 +123,16 @@ class Block(nn.Module):
         self.mlp.add_module("fc2", nn.Linear(hidden, out))
 
     def forward(
-        self, x: Float[Tensor, "B N D"], n: int | None = None, rotation: Complex[Tensor, "R _ 1 N P"] | None = None
+        self,
+        x: Float[Tensor, "B N D"],
+        n: int | None = None,
+        rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
+        mask: Bool[Tensor, "Q N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
-        """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary."""
-        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation)
+        """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; with a mask
+        token i sees only those tokens j where mask[i, j].
+        """
+        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask)
         return x + self.mlp(self.norm2(x))
 
 

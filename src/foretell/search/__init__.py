@@ -14,6 +14,7 @@ __all__ = [
     "Busy",
     "Draft",
     "Entry",
+    "File",
     "Hit",
     "Knowledge",
     "Passage",
@@ -24,7 +25,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
-    from foretell.search.backend import About, Backend, Busy, open_backend
+    from foretell.search.backend import About, Backend, Busy, File, open_backend
     from foretell.search.entries import Draft, Entry, Hit
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
@@ -37,6 +38,7 @@ _HOMES = {
     "Busy": "backend",
     "Draft": "entries",
     "Entry": "entries",
+    "File": "backend",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",

@@ -69,6 +69,16 @@ class About:
     index_type: str = "hnsw"
 
 
+@dataclass(frozen=True)
+class File:
+    """A file that was added."""
+
+    name: str
+    kind: str
+    """Such as `PDF`."""
+    entries: int
+
+
 class Record(NamedTuple):
     """What every use of a knowledge asks first."""
 
@@ -172,6 +182,14 @@ class Collection(Protocol):
 
     def file(self, place: str, hash: str) -> set[str] | None:
         """Keys of the entries of the file at a place; None where that content is there already, at any place."""
+        ...
+
+    def files(self) -> Mapping[str, File]:
+        """The files that were added, by their place."""
+        ...
+
+    def remove_file(self, place: str) -> int:
+        """Delete a file's entries, and that it was added; returns how many there were."""
         ...
 
     def delete(self, ids: Sequence[int]) -> int:
@@ -299,6 +317,11 @@ def open_backend(where: str | Path, *, create: bool = False) -> Backend:
 def new_contract_id() -> str:
     """A name that nothing else has."""
     return urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+
+
+def name_of(place: str) -> str:
+    """What a file is called: where it lay is nobody's business who asks over HTTP."""
+    return Path(place.removeprefix("upload:")).name
 
 
 def fuse(rankings: Sequence[Sequence[int]]) -> dict[int, float]:

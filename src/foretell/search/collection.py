@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +17,25 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search import rows as sql
-from foretell.search.backend import CONTEST, About, Addition, Outcome, Record, Removed, Stored, Taken, fitting, fuse
+from foretell.search.backend import (
+    CONTEST,
+    About,
+    Addition,
+    File,
+    Outcome,
+    Record,
+    Removed,
+    Stored,
+    Taken,
+    fitting,
+    fuse,
+    name_of,
+)
 from foretell.search.database import Database
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.filters import Filter
 from foretell.search.index import Index
-
-SUBSET = 20_000
-"""Entries left by a filter that are compared one by one rather than searched for in the graph."""
+from foretell.search.rows import Row
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +104,18 @@ class FolderCollection:
         with self._database.write() as c:
             return sql.drop(c, self.number, ids)
 
+    def remove_file(self, place: str) -> int:
+        """As `Collection.remove_file`, in one transaction."""
+        n = self.number
+        with self._database.write() as c:
+            own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
+            if own is None:
+                return 0
+            ids = [id for (id,) in c.execute(f"SELECT id FROM entry_{n} WHERE source = ?", own)]
+            sql.drop(c, n, ids)
+            c.execute("DELETE FROM source WHERE number = ?", own)
+        return len(ids)
+
     # --- reading
 
     def known(self, keys: Sequence[str]) -> set[str]:
@@ -111,15 +135,23 @@ class FolderCollection:
             own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
             return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
 
+    def files(self) -> Mapping[str, File]:
+        """As `Collection.files`."""
+        held = f"SELECT count(*) FROM entry_{self.number} WHERE source = number"
+        with self._database.read() as c:
+            self._row(c, RECORD)
+            rows = c.execute(f"SELECT path, kind, ({held}) FROM source WHERE collection = ?", (self.number,))
+            return {path: File(name_of(path), kind, count) for path, kind, count in rows}
+
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""
         with self._database.read() as c:
             self._row(c, RECORD)
-            return [sql.entry(row) for row in sql.read(c, self.number, "vector", ids)]
+            return [sql.entry(row) for row in sql.read(c, self.number, ids)]
 
     def page(self, start: int, limit: int) -> Sequence[Entry]:
         """As `Collection.page`."""
-        query = f"SELECT {sql.COLUMNS}, vector FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?"
+        query = f"SELECT {sql.COLUMNS} FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?"
         with self._database.read() as c:
             self._row(c, RECORD)
             return [sql.entry(row) for row in c.execute(query, (start, limit))]
@@ -129,7 +161,7 @@ class FolderCollection:
         with self._database.read() as c:
             self._row(c, RECORD)
             rows = c.execute(
-                f"SELECT {sql.COLUMNS}, vector, path, hash, kind FROM entry_{self.number} "
+                f"SELECT {sql.COLUMNS}, path, hash, kind FROM entry_{self.number} "
                 "LEFT JOIN source ON number = source ORDER BY id"
             )
             while some := rows.fetchmany(count):
@@ -140,7 +172,7 @@ class FolderCollection:
     ) -> Sequence[Hit]:
         """As `Collection.search`."""
         with self._database.read() as c:
-            (dimension,) = self._row(c, "SELECT dimension FROM collection")
+            dimension = self.index.refresh(c)
             if dimension is None:
                 return []
             fitting(vector, dimension)
@@ -150,7 +182,8 @@ class FolderCollection:
                 allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
             wanted = max(CONTEST, 2 * top) if words is not None else top
             near = self._nearest(c, vector, wanted, level, allowed)
-            ranked = {id: {"vector": score} for id, score in near}
+            rows = {row[0]: row for row, _ in near}
+            ranked = {row[0]: {"vector": score} for row, score in near}
             order = list(ranked)
             if words is not None:
                 said = self._saying(c, words, wanted, allowed)
@@ -159,38 +192,31 @@ class FolderCollection:
                 fused = fuse([order, [id for id, _ in said]])
                 for id, score in fused.items():
                     ranked[id]["fused"] = score
-                order = sorted(fused, key=lambda id: -fused[id])
-            rows = {row[0]: row for row in sql.read(c, self.number, "NULL", order[:top])}
+                order = sorted(fused, key=lambda id: -fused[id])[:top]
+                rows |= {row[0]: row for row in sql.read(c, self.number, [id for id in order if id not in rows])}
         return [sql.hit(rows[id], ranked[id]) for id in order[:top]]
 
     def _nearest(
         self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[int, float]]:
+    ) -> Sequence[tuple[Row, float]]:
         """The nearest entries and their cosine similarity, nearest first."""
-        if allowed is not None and len(allowed) <= max(SUBSET, top):
-            return self._scored(c, query, allowed, top)
-        self.index.refresh(c)
-        k, more = 2 * top, True
-        near: Sequence[tuple[int, float]] = []
+        k, more = top, True
+        near: Sequence[tuple[Row, float]] = []
         while more and len(near) < top:
             proposed, more = self.index.propose(query, k, level, allowed)
-            near, k = self._scored(c, query, proposed, top), 4 * k
+            near, k = self._scored(c, query, proposed.tolist(), top), 4 * k
         return near
 
     def _scored(
-        self, c: sqlite3.Connection, query: np.ndarray, ids: np.ndarray, top: int
-    ) -> Sequence[tuple[int, float]]:
-        rows = c.execute(
-            f"SELECT id, vector FROM entry_{self.number} WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(ids.tolist()),),
-        ).fetchall()
+        self, c: sqlite3.Connection, query: np.ndarray, ids: Sequence[int], top: int
+    ) -> Sequence[tuple[Row, float]]:
+        rows = sql.read(c, self.number, ids)
         if not rows:
             return []
-        found = np.array([id for id, _ in rows])
-        x = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), -1)
-        scores = (x @ query) / (np.linalg.norm(x, axis=1) * np.linalg.norm(query))
-        best = np.lexsort((found, -scores))[:top]  # ties by id: the same query gives the same order
-        return list(zip(found[best].tolist(), scores[best].tolist(), strict=True))
+        x = np.frombuffer(b"".join([row[-1] for row in rows]), "<f4").reshape(len(rows), -1)
+        scores = (x @ query) / (np.sqrt(np.einsum("nd,nd->n", x, x)) * math.sqrt(query @ query))
+        best = np.lexsort(([row[0] for row in rows], -scores))[:top]  # ties by id: the same query gives the same order
+        return [(rows[place], score) for place, score in zip(best.tolist(), scores[best].tolist(), strict=True)]
 
     def _saying(
         self, c: sqlite3.Connection, words: str, top: int, allowed: np.ndarray | None

@@ -21,6 +21,7 @@ from foretell.search.backend import Busy
 
 VERSION = 1  # of the layout: raise it when the tables change
 FILE = "knowledge.db"
+MAPPED = 2**31 - 2**16  # bytes of the file, SQLite's most; what lies behind is read as usual
 APPLICATION = 0x464F5245  # "FORE": what a store's file says it is
 
 LAYOUT = f"""
@@ -87,6 +88,7 @@ class Database:
         self.file = self.folder / FILE
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._turn = threading.Lock()
+        self._watching = threading.Lock()
         if not create and not self.file.is_file():
             raise ForetellError(f"{self.folder} holds no knowledge: expected a folder with {FILE} in it")
         with self._plainly():
@@ -94,6 +96,7 @@ class Database:
             self._writer = self._connect()
             try:
                 self._lay()
+                self._watcher = self._connect()
             except BaseException:
                 self._writer.close()
                 raise
@@ -136,6 +139,11 @@ class Database:
         finally:
             self._turn.release()
 
+    def version(self) -> int:
+        """A number that stays as long as nobody writes to the store, in this process or another."""
+        with self._plainly(), self._watching:
+            return self._watcher.execute("PRAGMA data_version").fetchone()[0]
+
     def backup(self, folder: str | Path) -> Path:
         """Copy the whole store as it is now into another folder, which is then a store; writers may go on meanwhile.
 
@@ -169,6 +177,7 @@ class Database:
         with suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().close()
+        self._watcher.close()
         self._writer.close()
 
     def _connect(self) -> sqlite3.Connection:
@@ -177,6 +186,7 @@ class Database:
         )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA mmap_size = {MAPPED}")  # reads are copies from memory, not calls of the system
         return connection
 
     def _lay(self) -> None:

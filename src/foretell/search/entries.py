@@ -72,14 +72,14 @@ def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
         raise ForetellError("the vectors are not numbers, or not all of one length") from None
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ForetellError(f"the vectors are of shape {matrix.shape}, expected n rows of D numbers")
-    if not np.isfinite(matrix).all():
-        row = int(np.flatnonzero(~np.isfinite(matrix).all(1))[0])
-        raise ForetellError(f"vector {row} holds a number that is not finite")
     norms = np.linalg.norm(matrix, axis=1)
-    if not (np.isfinite(norms) & (norms > 1e-30)).all():
-        row = int(np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))[0])
-        raise ForetellError(f"vector {row} has length {norms[row]:g}, so it has no direction to compare")
-    return matrix
+    wrong = np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))
+    if not len(wrong):
+        return matrix
+    row = int(wrong[0])
+    if not np.isfinite(matrix[row]).all():
+        raise ForetellError(f"vector {row} holds a number that is not finite")
+    raise ForetellError(f"vector {row} has length {norms[row]:g}, so it has no direction to compare")
 
 
 def checked(draft: Draft) -> Draft:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from functools import lru_cache
 from typing import Any
 
 from foretell.errors import ForetellError
 
 
+@lru_cache
 def needed(module: str, extra: str = "search") -> Any:
     """A module of an extra.
 

@@ -11,6 +11,7 @@ n entries · D width · k proposals
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 import threading
@@ -22,23 +23,31 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import filelock
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from foretell.errors import ForetellError
+from foretell.search.backend import Removed
 from foretell.search.database import Database, sync_folder
 from foretell.search.extra import needed
 
 if TYPE_CHECKING:
+    from numkong import PackedMatrix
     from usearch.index import Index as Usearch
 
 EXACT = 25_000
 """New entries that are scanned before they go into the graph."""
-PROPOSALS = 50
-"""How many entries a scan proposes at least: their order is that of rounded vectors."""
+SUBSET = 20_000
+"""Entries of the graph left by a filter that are compared one by one rather than searched for."""
+SPREAD = 5
+"""How many times the entries asked for a scan proposes at most, however many lie as near as rounding can tell."""
+SIGMAS = 6
+"""Standard deviations of rounding that an entry may lie behind the last one asked for, and still be proposed."""
 M = 16
 EF_CONSTRUCTION = 128
 LEVELS = range(5)
+LOWEST = float(np.finfo(np.float32).min)
 CHUNK = 1000  # rows read, and vectors added, at a time
+BLOCK = 1024  # vectors that are scanned at once; the last block is packed anew for every insert
 WORN = 0.25  # share of a graph's entries that are deleted or changed, from where it is built afresh
 
 log = logging.getLogger(__name__)
@@ -54,8 +63,11 @@ class _Rows(NamedTuple):
 
     ids: np.ndarray  # −1 where an entry was
     codes: np.ndarray
-    scales: np.ndarray  # of the rounded part, and the exact one
+    blocks: tuple[PackedMatrix, ...]  # the same, as a scan wants them
+    scales: np.ndarray  # of the rounded part, and the exact one: −∞ where an entry was
     count: int  # rows in use
+    widest: float  # largest scale
+    longest: float  # largest norm of a row's r
 
 
 class Exact:
@@ -64,11 +76,15 @@ class Exact:
     With c a vector near their mean and r = x − c, q·x = q·c + c·r + (q − c)·r: the first is the same for all, the
     second is kept exactly, and only the third is rounded. So vectors that are all alike are told apart, too.
 
+    Rounding to steps of u adds noise of variance u²/12 to every number, so the third has an error of standard
+    deviation √((u_q |r|)² + (u_r |q − c|)²) / √12, and the difference of two √2 times that.
+
     One thread may change it while others search.
     """
 
     def __init__(self, dimension: int) -> None:
-        self._state = _Rows(np.empty(0, np.int64), np.empty((0, dimension), np.int8), np.empty((2, 0), np.float32), 0)
+        ids, codes, scales = np.empty(0, np.int64), np.empty((0, dimension), np.int8), np.empty((2, 0), np.float32)
+        self._state = _Rows(ids, codes, (), scales, 0, 0.0, 0.0)
         self._centre: np.ndarray | None = None
         self._row: dict[int, int] = {}
 
@@ -89,36 +105,52 @@ class Exact:
         rows.codes[start:end] = np.rint(rest / scale[:, None])
         rows.scales[:, start:end] = scale, rest @ self._centre
         rows.ids[start:end] = ids
-        self._state = rows._replace(count=end)  # others see the new vectors before the old ones go
-        old = [row for id in ids.tolist() if (row := self._row.get(id)) is not None]
-        rows.ids[old] = -1
+        widest = max(rows.widest, float(scale.max()))
+        longest = max(rows.longest, float(np.linalg.norm(rest, axis=1).max()))
+        # others see the new vectors before the old ones go
+        blocks = _packed(rows.codes, rows.blocks[: start // BLOCK], end)
+        self._state = rows._replace(blocks=blocks, count=end, widest=widest, longest=longest)
+        self._forget([row for id in ids.tolist() if (row := self._row.get(id)) is not None])
         self._row.update(zip(ids.tolist(), range(start, end), strict=True))
 
     def drop(self, ids: Int64[np.ndarray, " n"]) -> None:
         """Forget entries; those that are not here are passed over."""
-        old = [row for id in ids.tolist() if (row := self._row.pop(id, None)) is not None]
-        self._state.ids[old] = -1
+        self._forget([row for id in ids.tolist() if (row := self._row.pop(id, None)) is not None])
         if self._state.count > 1000 and len(self) < self._state.count // 2:
             self._move(2 * len(self))
 
+    def holds(self, ids: Int64[np.ndarray, " m"]) -> Bool[np.ndarray, " m"]:
+        """Which of them are here."""
+        return np.fromiter((id in self._row for id in ids.tolist()), bool, len(ids))
+
     def search(
         self, query: Float32[np.ndarray, " D"], k: int, allowed: Int64[np.ndarray, " m"] | None = None
-    ) -> Int64[np.ndarray, " k"]:
-        """The ids of the k nearest, in no order; only `allowed` ones where given. Fewer where there are fewer."""
-        ids, codes, scales, count = self._state
-        ids = ids[:count].copy()
-        here = ids >= 0
-        if allowed is not None:
-            here &= np.isin(ids, allowed)
-        k = min(k, int(here.sum()))
-        if not k:
-            return ids[:0]
-        numkong = needed("numkong")
-        q = _unit(query[None])[0] - self._centre
+    ) -> Int64[np.ndarray, " p"]:
+        """The ids that the k nearest are among, in no order; only `allowed` ones where given.
+
+        Fewer than k where there are fewer, and more where rounding may have changed their order.
+        """
+        ids, _, blocks, scales, count, widest, longest = self._state
+        k = min(k, count)
+        if not k or self._centre is None:
+            return np.empty(0, np.int64)
+        q = query / math.sqrt(query @ query) - self._centre
         unit = max(float(np.abs(q).max()), 1e-12) / 127
-        dots = np.asarray(numkong.cdist(np.rint(q / unit).astype(np.int8)[None], codes[:count], metric="dot"))[0]
-        scores = np.where(here, dots * (unit * scales[0, :count]) + scales[1, :count], -np.inf)
-        return ids[np.argpartition(scores, count - k)[count - k :]]
+        rounded, numkong = np.rint(q / unit).astype(np.int8)[None], needed("numkong")
+        dots = np.concatenate([numkong.dots_packed(rounded, block) for block in blocks], 1)[0]
+        scores = np.multiply(dots, scales[0, :count], dtype=np.float32) * np.float32(unit) + scales[1, :count]
+        if allowed is not None:
+            scores[~np.isin(ids[:count], allowed)] = -np.inf
+        noise = SIGMAS * math.hypot(unit * longest, widest * math.sqrt(q @ q)) / math.sqrt(6)
+        near = np.flatnonzero(scores >= max(np.partition(scores, count - k)[count - k] - noise, LOWEST))
+        if len(near) > SPREAD * k:
+            near = near[np.argpartition(scores[near], len(near) - SPREAD * k)[len(near) - SPREAD * k :]]
+        found = ids[near]
+        return found[found >= 0]
+
+    def _forget(self, rows: list[int]) -> None:
+        self._state.ids[rows] = -1
+        self._state.scales[1, rows] = -np.inf
 
     def _move(self, capacity: int) -> None:
         """Go to arrays of another size, without what was forgotten; who searches keeps the old ones."""
@@ -129,7 +161,7 @@ class Exact:
         scales = np.empty((2, capacity), np.float32)
         ids[:n], codes[:n], scales[:, :n] = old.ids[kept], old.codes[kept], old.scales[:, kept]
         self._row = dict(zip(ids[:n].tolist(), range(n), strict=True))
-        self._state = _Rows(ids, codes, scales, n)
+        self._state = old._replace(ids=ids, codes=codes, blocks=_packed(codes, (), n), scales=scales, count=n)
 
 
 class Graph:
@@ -168,18 +200,28 @@ class Index:
         self._torn: str | None = None  # a graph that could not be read
         self._parts: tuple[Graph | None, Exact] | None = None
 
-    def refresh(self, c: sqlite3.Connection) -> None:
-        """Take in what the connection sees and this index does not yet know."""
+    def refresh(self, c: sqlite3.Connection) -> int | None:
+        """Take in what the connection sees and this index does not yet know.
+
+        Returns:
+            D, or None where there is no vector yet.
+
+        Raises:
+            Removed: the collection is no longer there.
+        """
         n = self._number
-        seq, pruned, dimension, name, since, size, crc = c.execute(
-            "SELECT seq, pruned, dimension, graph, graph_seq, graph_bytes, graph_crc FROM collection WHERE number = ?",
+        row = c.execute(
+            "SELECT dimension, seq, pruned, graph, graph_seq, graph_bytes, graph_crc FROM collection WHERE number = ?",
             (n,),
         ).fetchone()
+        if row is None:
+            raise Removed
+        dimension, seq, pruned, name, since, size, crc = row
         if dimension is None or seq <= self._seq:
-            return
+            return dimension
         with self._lock:
             if seq <= self._seq:  # another thread did it
-                return
+                return dimension
             if self._parts is None or name != self._name or self._seq < pruned:
                 graph = self._open(name, size, crc)
                 exact, since = Exact(dimension), since if graph else 0
@@ -191,6 +233,7 @@ class Index:
             for ids, vectors in changed(c, n, since, seq):
                 exact.put(ids, vectors)
             self._parts, self._seq, self._name = (graph, exact), seq, name
+        return dimension
 
     def propose(
         self, query: Float32[np.ndarray, " D"], k: int, level: int, allowed: Int64[np.ndarray, " m"] | None = None
@@ -203,15 +246,20 @@ class Index:
         if self._parts is None:
             return np.empty(0, np.int64), False
         graph, exact = self._parts
-        near = exact.search(query, max(k, PROPOSALS), allowed)
+        near = exact.search(query, k, allowed)
         if graph is None:
-            return near, False
-        wanted = k if allowed is None else min(len(graph), int(1.5 * k * len(graph) / max(len(allowed), 1)))
-        far = graph.search(query, min(wanted, len(graph)), ef(level))
-        more = wanted < len(graph)
+            return near, len(near) >= k
+        if allowed is not None:
+            old = allowed[~exact.holds(allowed)]
+            if len(old) <= max(SUBSET, k):
+                return np.concatenate([near, old]), len(near) >= k
+        # twice as many, because bf16 rounds, and because some are deleted, changed or not allowed
+        share = 1.0 if allowed is None else len(allowed) / len(graph)
+        wanted = min(len(graph), int(2 * k / max(share, 1e-9)))
+        far = graph.search(query, wanted, ef(level))
         if allowed is not None:
             far = far[np.isin(far, allowed)]
-        return np.concatenate([near, far]), more
+        return np.concatenate([near, far]), wanted < len(graph) or len(near) >= k
 
     def due(self, c: sqlite3.Connection) -> bool:
         """Whether so much is new that the graph should be built."""
@@ -338,6 +386,13 @@ def changed(c: sqlite3.Connection, number: int, since: int, until: int) -> Itera
 def _arrays(rows: list[tuple[int, bytes]]) -> tuple[np.ndarray, np.ndarray]:
     vectors = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), -1)
     return np.array([id for id, _ in rows], np.int64), vectors
+
+
+def _packed(codes: np.ndarray, blocks: tuple[PackedMatrix, ...], count: int) -> tuple[PackedMatrix, ...]:
+    """The first `count` rows in blocks, of which the first are packed already."""
+    pack = needed("numkong").dots_pack
+    starts = range(len(blocks) * BLOCK, count, BLOCK)
+    return (*blocks, *(pack(codes[start : min(start + BLOCK, count)]) for start in starts))
 
 
 def _unit(x: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n D"]:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
 from foretell.search import embed, entries
-from foretell.search.backend import About, Backend, Collection, Record, new_contract_id, open_backend
+from foretell.search.backend import About, Backend, Collection, File, Record, new_contract_id, open_backend
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.filters import Filter, Value
 from foretell.search.index import LEVELS
@@ -304,7 +304,32 @@ class Knowledge:
         """Delete entries; ids that are not there are passed over. Returns how many were."""
         return self.collection.delete(list(ids))
 
+    def remove_file(self, file: str | Path) -> int:
+        """Delete a file's entries; added again, it is new.
+
+        Args:
+            file: its path, or its name where no other file here has it.
+
+        Returns:
+            How many entries it had.
+
+        Raises:
+            ForetellError: no file of that name was added, or several were.
+        """
+        files = self.collection.files()
+        own = str(Path(file).resolve())
+        found = [own] if own in files else [place for place, each in files.items() if each.name == str(file)]
+        if not found:
+            raise ForetellError(f"no file {str(file)!r:.200} was added here")
+        if len(found) > 1:
+            raise ForetellError(f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one")
+        return self.collection.remove_file(found[0])
+
     # --- reading
+
+    def files(self) -> Sequence[File]:
+        """The files that were added, by name."""
+        return sorted(self.collection.files().values(), key=lambda file: file.name)
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """Entries by their ids, in that order.

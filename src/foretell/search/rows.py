@@ -9,38 +9,41 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from foretell.search import filters
 from foretell.search.backend import Removed, same_model, same_width
 from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.extra import needed
 from foretell.search.filters import Filter, Value
 
 REMEMBERED = 10_000  # deletions that an open index may yet have to hear of
-COLUMNS = "id, key, text, page, start, stop, metadata"
+COLUMNS = "id, key, text, page, start, stop, metadata, vector"
+Row: TypeAlias = tuple[Any, ...]
+"""Of `COLUMNS`."""
 
 
-def hit(row: tuple[Any, ...], scores: dict[str, float]) -> Hit:
+def hit(row: Row, scores: dict[str, float]) -> Hit:
     """A row of `read` as a result."""
     id, key, text, page, start, stop, metadata, _ = row
     time = None if start is None else (start, stop)
-    return Hit(id, key, list(scores.values())[-1], text, page, time, json.loads(metadata), scores)
+    return Hit(id, key, list(scores.values())[-1], text, page, time, needed("orjson").loads(metadata), scores)
 
 
-def entry(row: tuple[Any, ...]) -> Entry:
+def entry(row: Row) -> Entry:
     """A row of `read`, with its vector, as an entry."""
     id, key, text, page, start, stop, metadata, vector = row
     time = None if start is None else (start, stop)
-    return Entry(id, key, text, page, time, json.loads(metadata), np.frombuffer(vector, "<f4"))
+    return Entry(id, key, text, page, time, needed("orjson").loads(metadata), np.frombuffer(vector, "<f4"))
 
 
-def read(c: sqlite3.Connection, number: int, last: str, ids: Sequence[int]) -> Sequence[tuple[Any, ...]]:
-    """`COLUMNS` and one more of entries, in no order; without those that are not there."""
+def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[Row]:
+    """Entries as `COLUMNS`, in no order; without those that are not there."""
     asked = json.dumps([id for id in ids if isinstance(id, int) and 0 <= id < 2**63])
     return c.execute(
-        f"SELECT {COLUMNS}, {last} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
+        f"SELECT {COLUMNS} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
     ).fetchall()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ class Store(Database):
     Args, errors, and what is safe: as of `foretell.search.database.Database`.
     """
 
+    def __init__(self, folder: str | Path, *, create: bool = True, wait: float = 60.0) -> None:
+        super().__init__(folder, create=create, wait=wait)
+        self._found: dict[tuple[str, str | None], Sequence[Record]] = {}  # as of a version of the database
+        self._version = -1
+        self._remembering = threading.Lock()
+
     @property
     def where(self) -> str:
         """The folder."""
@@ -37,12 +44,22 @@ class Store(Database):
             return [about_of(row) for row in c.execute(f"{ABOUT} ORDER BY number")]
 
     def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
-        """As `Backend.find`."""
-        named = "name = ?1" if owner is None else "name = ?1 AND owner = ?2"
-        asked = (name,) if owner is None else (name, owner)
-        with self.read() as c:
-            rows = c.execute(f"{RECORD} WHERE contract_id = ?1 OR {named} ORDER BY number", asked)
-            return [record_of(row) for row in rows]
+        """As `Backend.find`; the store is asked again once anything was written."""
+        version = self.version()  # before reading: what is remembered is at least as new
+        with self._remembering:
+            if version != self._version:
+                self._version = version
+                self._found.clear()
+            found = self._found.get((name, owner))
+        if found is None:
+            named, asked = ("name = ?1", (name,)) if owner is None else ("name = ?1 AND owner = ?2", (name, owner))
+            with self.read() as c:
+                rows = c.execute(f"{RECORD} WHERE contract_id = ?1 OR {named} ORDER BY number", asked)
+                found = [record_of(row) for row in rows]
+            with self._remembering:
+                if found and version == self._version:
+                    self._found[name, owner] = found
+        return found
 
     def create(self, values: Mapping[str, Any]) -> FolderCollection:
         """As `Backend.create`."""

@@ -73,6 +73,22 @@ def test_a_file_is_added_and_replaced_by_the_next_of_its_name(served):
     assert not list((served.store.folder / "incoming").iterdir())
 
 
+def test_a_files_entries_go_with_it_and_come_again(served):
+    served.call("POST", V1, {"name": "parted"})
+    for name in ("a", "b"):
+        served.call("PUT", f"{V1}/parted/files/{name}.csv", f"text,n\nwords of {name},1\nmore of {name},2\n".encode())
+    both = {"files": [{"name": f"{name}.csv", "kind": "CSV", "entries": 2} for name in "ab"]}
+    assert served.call("GET", f"{V1}/parted/files") == (200, both)
+    assert served.call("DELETE", f"{V1}/parted/files/c.csv")[0] == 404
+    assert served.call("DELETE", f"{V1}/parted/files/a.csv", key="stranger")[0] == 404
+    assert served.call("DELETE", f"{V1}/parted/files/a.csv", key="reader")[0] == 403
+    assert served.call("DELETE", f"{V1}/parted/files/a.csv") == (204, None)
+    left = served.call("GET", f"{V1}/parted/entries")[1]["entries"]
+    assert [entry["text"] for entry in left] == ["words of b", "more of b"]
+    again = served.call("PUT", f"{V1}/parted/files/a.csv", b"text,n\nwords of a,1\nmore of a,2\n")[1]
+    assert (again["files"], again["entries"]) == (1, 2)
+
+
 def test_adding_tells_how_far_it_is(served):
     served.call("POST", V1, {"name": "steps"})
     headers = {"x-api-key": served.keys["writer"], "Accept": "application/x-ndjson"}

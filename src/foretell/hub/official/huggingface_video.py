@@ -271,7 +271,8 @@ tags: [vjepa2, foretell]
 
 # {name}
 
-The {encoder} encoder and the predictor of a V-JEPA made with foretell, in the form of transformers' V-JEPA 2.
+The {encoder} encoder and the predictor of a V-JEPA made with foretell, in the form of transformers' V-JEPA 2. What the
+predictor says is to be compared with layer-normed latents.
 {doubt}
 ```python
 from transformers import AutoVideoProcessor, VJEPA2Model

@@ -155,9 +155,9 @@ class Client:
                 return
             now, limit = False, None if limit is None else limit - size
 
-    def count(self, collection: str) -> int:
-        """How many rows there are."""
-        return self.get(collection, "", ["count(*)"])[0]["count(*)"]
+    def count(self, collection: str, condition: str = "") -> int:
+        """How many rows fulfil a condition."""
+        return self.get(collection, condition, ["count(*)"])[0]["count(*)"]
 
     def search(
         self, collection: str, vector: Sequence[float], top: int, ef: int, condition: str, fields: Sequence[str]

@@ -18,7 +18,19 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search import filters
-from foretell.search.backend import About, Addition, Outcome, Record, Stored, Taken, fitting, same_model, same_width
+from foretell.search.backend import (
+    About,
+    Addition,
+    File,
+    Outcome,
+    Record,
+    Stored,
+    Taken,
+    fitting,
+    name_of,
+    same_model,
+    same_width,
+)
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.filters import Filter, Value
 from foretell.search.index import EF_CONSTRUCTION, M, ef
@@ -87,6 +99,21 @@ class MilvusCollection:
             if len(kinds) > len(about["kinds"]):
                 self._records.tell(about | {"kinds": sorted(kinds)})
         return Outcome(len(files) - len(new), len(drafts), removed)
+
+    def files(self) -> Mapping[str, File]:
+        """As `Collection.files`."""
+        found = self._records.files(self.contract_id)
+        return {
+            place: File(name_of(place), kind, self._client.count(self.name, f'file == "{_file(place)}"'))
+            for place, _, kind in found.values()
+        }
+
+    def remove_file(self, place: str) -> int:
+        """As `Collection.remove_file`."""
+        gone = [row["id"] for row in self._of_files([place])]
+        removed = self.delete(gone) if gone else 0
+        self._records.leave(self.contract_id, place)
+        return removed
 
     def delete(self, ids: Sequence[int]) -> int:
         """As `Collection.delete`."""

@@ -116,6 +116,10 @@ class Records:
         ]
         self.client.put(NAME, rows)
 
+    def leave(self, contract_id: str, place: str) -> None:
+        """Write that a knowledge no longer has a file."""
+        self.client.delete(NAME, f'id == "{_id("file", f"{contract_id} {place}")}"')
+
     # --- keys
 
     def key(self, hash: str) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from foretell.errors import ForetellError
 from foretell.search import embed, ingest
 from foretell.search.add import Added, Step, steps
-from foretell.search.backend import About, Key
+from foretell.search.backend import About, File, Key
 from foretell.search.entries import Entry, Hit
 from foretell.search.filters import Value
 from foretell.search.knowledge import Knowledge
@@ -168,6 +168,12 @@ class Ids(BaseModel):
     ids: list[int]
 
 
+class Files(BaseModel):
+    """Files that were added."""
+
+    files: list[File]
+
+
 class AddedOut(BaseModel):
     """What came of adding a file."""
 
@@ -179,6 +185,7 @@ class AddedOut(BaseModel):
 
 
 Named = Annotated[str, InPath(max_length=200, description="its contract id, or its name where it is your own")]
+Filed = Annotated[str, InPath(max_length=200, description="what the file is called, with its ending")]
 Numbered = Annotated[int, InPath(ge=0, le=ID)]
 
 
@@ -190,6 +197,40 @@ def router(library: Library, work: Work) -> APIRouter:
         "5XX": {"description": "Failed", **problem},
     }
     routes = APIRouter(prefix="/api/v1", tags=["Knowledge"], responses=refusals, route_class=Route)
+
+    # routes are tried in this order, so searches come first
+
+    @routes.post("/knowledge/{name}/search", response_model=Results)
+    async def search(request: Request, name: Named, body: Search) -> Json:
+        """Find entries by what they mean: by a text; in a knowledge of photographs or videos by one of these."""
+        caller = _caller(request)
+
+        def run() -> Any:
+            knowledge = library.find(caller, name)
+            with _asked(knowledge, body) as query:
+                hits = knowledge.search(
+                    query,
+                    body.top,
+                    level=body.level,
+                    filter=body.filter,
+                    rerank=body.rerank,
+                    hybrid=body.hybrid,
+                    imagine=body.imagine,
+                )
+            return [_plain(hit) for hit in hits]
+
+        return Json({"results": await work.search(run)})
+
+    @routes.post("/knowledge/{name}/query", response_model=Results)
+    async def query(request: Request, name: Named, body: Vector) -> Json:
+        """Find entries by a vector."""
+        caller = _caller(request)
+
+        def run() -> Any:
+            knowledge = library.find(caller, name)
+            return [_plain(h) for h in knowledge.query(body.vector, body.top, level=body.level, filter=body.filter)]
+
+        return Json({"results": await work.search(run)})
 
     @routes.get("/knowledge", response_model=Every)
     async def every(request: Request) -> Json:
@@ -226,38 +267,6 @@ def router(library: Library, work: Work) -> APIRouter:
         caller = _caller(request)
         await work.write(lambda: library.remove(caller, name))
         return Response(status_code=204)
-
-    @routes.post("/knowledge/{name}/search", response_model=Results)
-    async def search(request: Request, name: Named, body: Search) -> Json:
-        """Find entries by what they mean: by a text; in a knowledge of photographs or videos by one of these."""
-        caller = _caller(request)
-
-        def run() -> Any:
-            knowledge = library.find(caller, name)
-            with _asked(knowledge, body) as query:
-                hits = knowledge.search(
-                    query,
-                    body.top,
-                    level=body.level,
-                    filter=body.filter,
-                    rerank=body.rerank,
-                    hybrid=body.hybrid,
-                    imagine=body.imagine,
-                )
-            return [_plain(hit) for hit in hits]
-
-        return Json({"results": await work.search(run)})
-
-    @routes.post("/knowledge/{name}/query", response_model=Results)
-    async def query(request: Request, name: Named, body: Vector) -> Json:
-        """Find entries by a vector."""
-        caller = _caller(request)
-
-        def run() -> Any:
-            knowledge = library.find(caller, name)
-            return [_plain(h) for h in knowledge.query(body.vector, body.top, level=body.level, filter=body.filter)]
-
-        return Json({"results": await work.search(run)})
 
     @routes.get("/knowledge/{name}/entries", response_model=Entries)
     async def entries(
@@ -322,6 +331,27 @@ def router(library: Library, work: Work) -> APIRouter:
         await work.write(run)
         return Response(status_code=204)
 
+    @routes.get("/knowledge/{name}/files", response_model=Files)
+    async def files(request: Request, name: Named) -> Json:
+        """The files that were added, by name."""
+        caller = _caller(request)
+        found = await work.search(lambda: library.find(caller, name).files())
+        return Json({"files": [asdict(file) for file in found]})
+
+    @routes.delete("/knowledge/{name}/files/{file}", status_code=204)
+    async def forget(request: Request, name: Named, file: Filed) -> Response:
+        """Delete a file's entries."""
+        caller = _caller(request)
+
+        def run() -> None:
+            knowledge = library.find(caller, name, write=True)
+            if file not in {each.name for each in knowledge.files()}:
+                raise Refused(404, f"no file {file!r:.80} was added here")
+            knowledge.remove_file(file)
+
+        await work.write(run)
+        return Response(status_code=204)
+
     @routes.put(
         "/knowledge/{name}/files/{file}",
         response_model=AddedOut,
@@ -335,7 +365,7 @@ def router(library: Library, work: Work) -> APIRouter:
     async def add(
         request: Request,
         name: Named,
-        file: Annotated[str, InPath(max_length=200, description="what the file is called, with its ending")],
+        file: Filed,
         text: Annotated[Short | None, InQuery(description="the column to search, of tables and records")] = None,
     ) -> Response:
         """Add a file, as the request's body; one of that name that was there before is replaced.
