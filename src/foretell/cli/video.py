@@ -101,7 +101,7 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
         # seeds of validation pairs are never those of test pairs, nor of training clips
         test, validation = (
             measure.scenes(n, 2 * flags.seed + side, encoder.image_size, encoder.frames)
-            for n, side in ((flags.pairs, 1), (max(flags.pairs // 4 * 2, 2), 0))
+            for n, side in ((flags.pairs, 1), (measure.validation_pairs(flags.pairs), 0))
         )
     else:
         if flags.data is None:

@@ -195,3 +195,8 @@ def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
             made = make(name, pairs, hidden=hidden)
             every = range(len(made))
             yield Pairs(name, made.possible.take(every), made.impossible.take(every), hidden, made.direction)
+
+
+def validation_pairs(pairs: int) -> int:
+    """How many pairs of each property choose the contexts for so many that are scored: a fifth, an even number."""
+    return max(pairs // 10 * 2, 2)
