@@ -54,7 +54,8 @@ def measured(model: VJEPA, pixels: Method | None, pairs: int) -> dict[str, Any]:
     """As `foretell surprise --benchmark scenes --pairs PAIRS`."""
     e = model.config.encoder
     test, validation = (
-        surprise.scenes(n, seed, e.image_size, e.frames) for n, seed in ((pairs, 1), (surprise.validation_pairs(pairs), 0))
+        surprise.scenes(n, seed, e.image_size, e.frames)
+        for n, seed in ((pairs, 1), (surprise.validation_pairs(pairs), 0))
     )
     control = surprise.as_video(pixels) if pixels else None
     return surprise.benchmark(model, test, validation, pixels=control, progress="Measuring surprise")
