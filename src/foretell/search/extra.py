@@ -10,8 +10,8 @@ from foretell.errors import ForetellError
 
 
 @lru_cache
-def needed(module: str) -> Any:
-    """A module of the extra `search`.
+def needed(module: str, extra: str = "search") -> Any:
+    """A module of an extra.
 
     Raises:
         ForetellError: it is not installed.
@@ -20,4 +20,4 @@ def needed(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         name = module.split(".")[0]
-        raise ForetellError(f"search needs {name}, which is not installed: pip install 'foretell[search]'") from None
+        raise ForetellError(f"this needs {name}, which is not installed: pip install 'foretell[{extra}]'") from None
