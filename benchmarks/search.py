@@ -51,7 +51,7 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="error", access_log=False)
 # --- over HTTP
 
 
-def http_(entries: int, rounds: int = 7) -> None:
+def http_(entries: int, rounds: int = 5) -> None:
     """Queries by a vector: served, and the bare framework, by turns, each service on one and the same core."""
     x = vectors(entries)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,8 +75,8 @@ def http_(entries: int, rounds: int = 7) -> None:
                     for name, (pid, port, path) in services.items():
                         load(port, path, bodies, clients, 20)  # warm
                         cpu = cpu_of(pid)
-                        times[name] += load(port, path, bodies, clients, 800 // clients)
-                        rates[name].append(800 / (cpu_of(pid) - cpu))
+                        times[name] += load(port, path, bodies, clients, 400 // clients)
+                        rates[name].append(400 / (cpu_of(pid) - cpu))
                 for name in services:
                     share = np.median(rates[name]) / np.median(rates["bare framework"])
                     p50, p99 = np.percentile(times[name], [50, 99]) * 1000
