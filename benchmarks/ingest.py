@@ -1,6 +1,6 @@
 """Pages a second of foretell's PDF reader against PDFium's bare text loop, in processor time.
 
-python benchmarks/ingest.py [FILE.pdf]        # without a file: 300 pages of two columns are made (needs reportlab)
+python -m benchmarks.ingest [FILE.pdf]        # without a file: 300 pages of two columns are made (needs reportlab)
 """
 
 import sys

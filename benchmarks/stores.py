@@ -9,7 +9,6 @@ n entries · D width
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -154,12 +153,10 @@ def qdrant(folder: Path, x: np.ndarray) -> Find:
 
 
 def peers(sizes: list[int]) -> None:
-    """All stores hold the same, and are asked the same by turns."""
+    """All stores hold the same, and are asked the same by turns; time is that of all threads of the process."""
     import warnings
 
     warnings.filterwarnings("ignore", category=UserWarning)  # Qdrant's client, of more than 20,000 points
-    for threads in ("RAYON_NUM_THREADS", "LANCE_CPU_THREADS", "LANCE_IO_THREADS", "TOKIO_WORKER_THREADS"):
-        os.environ.setdefault(threads, "1")
     one_thread()
     builders = {"foretell": foretell, "chromadb": chroma, "lancedb": lance, "qdrant-client, local": qdrant}
     for n in sizes:

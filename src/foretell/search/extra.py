@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
+import sys
 from typing import Any
 
 from foretell.errors import ForetellError
 
 
-@lru_cache
 def needed(module: str, extra: str = "search") -> Any:
     """A module of an extra.
 
@@ -17,7 +16,7 @@ def needed(module: str, extra: str = "search") -> Any:
         ForetellError: it is not installed.
     """
     try:
-        return importlib.import_module(module)
+        return sys.modules.get(module) or importlib.import_module(module)  # every query asks
     except ImportError:
         name = module.split(".")[0]
         raise ForetellError(f"this needs {name}, which is not installed: pip install 'foretell[{extra}]'") from None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from foretell.search.add import Added
     from foretell.search.images import ImageModel
 
+READ = 20
+"""How many of the best a cross-encoder reads at least: each costs it as much as ten searches."""
 MOST = 10_000
 """How many results a search gives at most."""
 
@@ -368,7 +370,7 @@ class Knowledge:
             level: how hard to look, 0 to 4: larger is slower and misses less. It matters above some 25,000 entries;
                 below, all are compared.
             filter: conditions on metadata, see `foretell.search.filters.Filter`.
-            rerank: let a cross-encoder read the best max(4·top, 20) and sort them; a name chooses another than
+            rerank: let a cross-encoder read the best, at least 20 of them, and sort them; a name chooses another than
                 `foretell.search.rerank.DEFAULT`.
             hybrid: also look for the query's words (BM25), and fuse the two rankings.
             imagine: for photographs: search for the query as a world model imagines it changed, such as
@@ -395,7 +397,7 @@ class Knowledge:
         if not isinstance(query, str):
             raise ForetellError(f"this knowledge is of texts ({embedder.name}): it is asked with a text")
         vector = embedder.query(query)
-        wanted = max(4 * top, 20) if rerank else top
+        wanted = max(top, READ) if rerank else top
         hits = self.collection.search(vector, wanted, level, filter, query if hybrid else None)
         if not rerank or not hits:
             return hits[:top]
