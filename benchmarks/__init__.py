@@ -7,4 +7,5 @@ python -m benchmarks.memory        memory an image
 python -m benchmarks.search        search over HTTP, and how well it finds
 python -m benchmarks.stores        search beside other stores, and as entries grow
 python -m benchmarks.ingest        documents to passages
+python -m benchmarks.video         videos: decoding, a training step, surprise
 """

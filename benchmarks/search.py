@@ -169,7 +169,7 @@ def quality(passages: int, queries: int = 100, deep: int = 20) -> None:
 
         def words(query: str) -> list[int]:
             with knowledge.store.read() as c:
-                return [id for id, _ in knowledge._saying(c, query, TOP, None)]
+                return [id for id, _ in knowledge.collection._saying(c, query, TOP, None)]
 
         kinds: dict[str, Callable[[str], list[int]]] = {
             "words (BM25)": words,

@@ -1,6 +1,7 @@
 """The commands as a user types them: what they print, what they write, how they fail."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -205,3 +206,13 @@ def test_the_command_is_installed():
     done = subprocess.run([sys.executable, "-m", "foretell", "--version"], capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.strip().startswith("0.")
+
+
+def test_a_reader_that_leaves_ends_it_quietly():
+    """As `head` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from foretell.cli import main; main(['--version'])"
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

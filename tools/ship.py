@@ -1,6 +1,7 @@
 """Make a finished run a model that ships with the package: weights in half precision, measured as they ship, and a card.
 
-    python tools/ship.py RUN NAME --data DATA
+    python tools/ship.py RUN NAME --data DATA            # of images: measured on DATA
+    python tools/ship.py RUN NAME [--pixels RUN]         # of video: measured by surprise at pairs of scenes
 
 Writes src/foretell/hub/models/NAME: config.json, model.safetensors, evaluation.json and README.md.
 """
@@ -13,9 +14,11 @@ from typing import Any
 
 import torch
 
-from foretell import evaluate, hub
+from foretell import evaluate, hub, surprise
 from foretell.data import train_test
 from foretell.hub.files import read_json, write_json
+from foretell.method import Method
+from foretell.methods import VJEPA
 from foretell.train.loop import read
 
 
@@ -24,7 +27,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--data", required=True, help="what to measure on")
+    parser.add_argument("--data", help="what to measure on")
+    parser.add_argument("--pixels", help="the control of a video model")
+    parser.add_argument("--pairs", type=int, default=100, help="of each property, of a video model")
     given = parser.parse_args()
 
     settings = read_json(given.run / "config.json")
@@ -34,19 +39,38 @@ def main() -> None:
     write_json(folder / "config.json", settings)
     hub.save(hub.load(given.run), folder, dtype=torch.float16)
 
-    model = hub.load(given.name)
-    report = evaluate.evaluate(model, *train_test(given.data, model.config.encoder.image_size))
+    model, metrics = hub.load(given.name), read(given.run / "metrics.jsonl")
+    if isinstance(model, VJEPA):
+        report = measured(model, hub.load(given.pixels) if given.pixels else None, given.pairs)
+        text = video_card(given.name, settings, report, metrics, model)
+    else:
+        report = evaluate.evaluate(model, *train_test(given.data, model.config.encoder.image_size))
+        text = card(given.name, settings, report, Path(given.data).name, metrics)
     write_json(folder / "evaluation.json", report)
-    text = card(given.name, settings, report, Path(given.data).name, read(given.run / "metrics.jsonl"))
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def measured(model: VJEPA, pixels: Method | None, pairs: int) -> dict[str, Any]:
+    """As `foretell surprise --benchmark scenes --pairs PAIRS`."""
+    e = model.config.encoder
+    test, validation = (
+        surprise.scenes(n, seed, e.image_size, e.frames)
+        for n, seed in ((pairs, 1), (surprise.validation_pairs(pairs), 0))
+    )
+    control = surprise.as_video(pixels) if pixels else None
+    return surprise.benchmark(model, test, validation, pixels=control, progress="Measuring surprise")
+
+
+def seconds(settings: dict[str, Any], metrics: list[dict[str, Any]]) -> int:
+    """How long a run took, by its median speed."""
+    speeds = sorted(line["images_per_second"] for line in metrics if "images_per_second" in line)
+    return round(settings["train"]["steps"] * settings["train"]["batch"] / speeds[len(speeds) // 2], -2)
 
 
 def card(name: str, settings: dict[str, Any], report: dict[str, Any], data: str, metrics: list[dict[str, Any]]) -> str:
     """The model card: what it is, how it was made, and all that was measured."""
     train, mrr = settings["train"], report["mrr"]
     last = [line["monitor"] for line in metrics if "monitor" in line][-1]
-    speeds = sorted(line["images_per_second"] for line in metrics if "images_per_second" in line)
-    seconds = train["steps"] * train["batch"] / speeds[len(speeds) // 2]
 
     def interval(row: dict[str, Any]) -> str:
         return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
@@ -90,7 +114,7 @@ latents = model.encode(images)  # [B, 3, 32, 32] in [0, 1] -> [B, patches, width
 ## How it was made
 
 `foretell train {name} --data {settings["data"]["spec"]} --out RUN`: {train["steps"]:,} steps of {train["batch"]} images
-({train["steps"] * train["batch"]:,} images), seed {train["seed"]}, one CPU thread, about {timedelta(seconds=round(seconds, -2))} of
+({train["steps"] * train["batch"]:,} images), seed {train["seed"]}, one CPU thread, about {timedelta(seconds=seconds(settings, metrics))} of
 computing. Jitter strengths {augment}. Weights are stored as float16, and every number below is of those. One seed.
 
 At the end of training, on training images: loss {last["loss"]:.3f}, against {last["constant"]:.3f} for the best constant and
@@ -122,6 +146,70 @@ RankMe {report["rankme"]["value"]:.1f} of {report["rankme"]["of"]}; LiDAR {repor
 A model for recognising things: it is small, saw {train["steps"] * train["batch"]:,} small images, and was made to keep
 colour rather than to ignore it. It asks for the colour changes it was trained on; anything else is outside of what it
 learned.
+"""
+
+
+def video_card(
+    name: str, settings: dict[str, Any], report: dict[str, Any], metrics: list[dict[str, Any]], model: VJEPA
+) -> str:
+    """The card of a video model: what it is, how it was made, and what surprises it."""
+    train, encoder = settings["train"], settings["model"]["encoder"]
+    last = [line["monitor"] for line in metrics if "monitor" in line][-1]
+    others = {title: report["baselines"].get(key) for key, title in surprise.TITLES.items()}
+    others = {title: row for title, row in others.items() if row} | {"shuffled context": report["shuffled_context"]}
+
+    def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:
+        directions = ", ".join(f"{way} {share:.0%}" for way, share in found["directions"].items())
+        cells = [
+            f"{found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%})",
+            *(f"{r['value']:.0%}" for r in rest),
+        ]
+        return f"| {title} | " + " | ".join([*cells, f"{found['auroc']:.2f}", directions]) + " |"
+
+    found = report["accuracy"]
+    rows = [
+        line(key, row, [o["per_property"][key] for o in others.values()]) for key, row in found["per_property"].items()
+    ]
+    rows.append(line("all", {**found, "directions": {}}, list(others.values())))
+    heads = ["property", "model", *others, "AUROC", "each way"]
+    table = "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *rows])
+    parts = {part: sum(p.numel() for p in module.parameters()) for part, module in model.trained().items()}
+    return f"""---
+library_name: foretell
+tags: [world-model, {settings["method"]}]
+license: apache-2.0
+---
+
+# {name}
+
+A small model of video: {parts["encoder"]:,} parameters in the encoder, {parts["predictor"]:,} in the predictor, clips of
+{encoder["frames"]} frames of {encoder["image_size"]} × {encoder["image_size"]} pixels in patches of {encoder["tubelet"]} × {encoder["patch_size"]} × {encoder["patch_size"]}. It knows simple scenes made here, in which things fall,
+roll, bounce, collide, rest and pass behind screens, and nothing else.
+
+```sh
+foretell surprise {name} film.mp4 --plot surprise.png
+foretell surprise --benchmark scenes --model {name}
+```
+
+## How it was made
+
+`foretell train {name} --data {settings["data"]["spec"]} --out RUN`: {train["steps"]:,} steps of {train["batch"]} clips
+({train["steps"] * train["batch"]:,} clips), seed {train["seed"]}, one CPU thread, about {timedelta(seconds=seconds(settings, metrics))} of computing.
+Weights are stored as float16, and every number below but the monitors is of those. One seed.
+
+At the end of training, on training clips: loss {last["loss"]:.3f}, against {last["constant"]:.3f} for the best constant and
+{last["copy"]:.3f} for copying the nearest visible patch; `moving` {last["moving"]:.2f} (error on moving patches one tubelet
+ahead, over that of repeating the last latent); `static` {last["static"]:.2f} (share of the targets' variance that does not
+change in a clip); spread {last["spread"]:.2f}; RankMe {last["rankme"]:.1f}.
+
+## What surprises it
+
+Pairs of a possible and an impossible clip, equal until the violation; right when the impossible one surprises more; a tie is
+wrong. 95 % intervals (Wilson). Beside it the same network untrained, repeating the last latents, and the model itself with
+another clip's past. Context lengths were chosen on other pairs. AUROC is of single clips. The last column is each
+direction of a violation by itself: where one is near 0 % and the other near 100 %, a mean of 50 % knows nothing.
+
+{table}
 """
 
 

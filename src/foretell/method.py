@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell.nn.vit import layer_norm
@@ -54,12 +54,20 @@ class Method(nn.Module, ABC):
 
         return train_test(spec, self.config.encoder.image_size, **options)
 
+    def prepare(self, data: Pictures) -> None:
+        """Take from the data to learn from what must be known before training; for most methods nothing.
+
+        Raises:
+            ForetellError: the method cannot learn from this data.
+        """
+        return
+
     @abstractmethod
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Any:
+    def views(self, images: Any, generator: torch.Generator) -> Any:
         """Make a training problem of photographs.
 
         Args:
-            images: decoded photographs.
+            images: decoded photographs, uint8 [B, 3, H, W]; whatever `batch` of the method's data gives.
             generator: the only source of chance, on the images' device.
 
         Returns:

@@ -37,7 +37,7 @@ class Views:
     target_index: Int[Tensor, "B M L"]
     """The patches of y to predict, in M blocks of L."""
     action: Float[Tensor, "B A"] | None = None
-    """a: how y came from x. None where the method has no actions."""
+    """a: how y came from x, or by which kind of mask it is hidden. None where the method has no actions."""
     chance: torch.Generator | None = None
     """Where a predictor that draws while it predicts takes its numbers from; None where it should not draw."""
 

@@ -85,13 +85,13 @@ def test_arms_alike_share_a_training_and_nothing_is_done_twice(data: Data, tmp_p
         calls.append((weights, seed))
         return {"score": weights}
 
-    results = run(claim(measure), lambda size: data, tmp_path, (0, 1))
+    results = run(claim(measure), lambda model, spec: data, tmp_path, (0, 1))
     assert len(calls) == 4
     assert results["a"] == results["b"]
     assert results["a"] != results["c"]
     assert results["a"][0] != results["a"][1]
     assert len(list((tmp_path / "trainings").iterdir())) == 4
-    assert run(claim(measure), lambda size: data, tmp_path, (0, 1)) == results
+    assert run(claim(measure), lambda model, spec: data, tmp_path, (0, 1)) == results
     assert len(calls) == 4
     saved = json.loads((tmp_path / "tiny.json").read_text())
     assert saved["verdict"] == "undecided"
@@ -108,8 +108,8 @@ def test_an_interrupted_claim_goes_on(data: Data, tmp_path: Path) -> None:
         return {"score": float(len(seen))}
 
     with pytest.raises(KeyboardInterrupt):
-        run(claim(measure), lambda size: data, tmp_path, (0, 1))
-    results = run(claim(measure), lambda size: data, tmp_path, (0, 1))
+        run(claim(measure), lambda model, spec: data, tmp_path, (0, 1))
+    results = run(claim(measure), lambda model, spec: data, tmp_path, (0, 1))
     assert [results[arm][0]["score"] for arm in "abc"] == [1.0, 1.0, 2.0]
     assert seen == [0, 0, 1, 1, 1]
 
@@ -139,6 +139,9 @@ def test_the_command_lists_shows_and_refuses(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit, match="2"):
         cli.main(["claims", "run", "nonsense", "--data", "photographs"])
     assert "'nonsense' is not a claim" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["claims", "run", "iwm-jitter"])
+    assert "iwm-jitter needs labelled images" in capsys.readouterr().err
 
 
 def test_measures_take_what_there_is(data: Data) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from foretell import hub
 from foretell.cli import main
 from foretell.errors import ForetellError
 from foretell.masking import TubeMasks
-from foretell.methods import VJEPA, VJEPAConfig
+from foretell.methods import VJEPA, VideoPixels, VideoPixelsConfig, VJEPAConfig
 from foretell.methods.vjepa import moved
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig
@@ -60,10 +61,16 @@ def test_what_is_hidden_is_hidden_through_time():
 
 
 def test_causal_masks_show_the_past_alone():
-    masks = TubeMasks(((0, 0.0),), visible=1.0, past=0.5)
+    masks = TubeMasks(((0, 0.0),), visible=1.0, past=(0.5, 0.5))
     context, target = masks.draw(torch.Generator().manual_seed(0), (4, 3, 3), 2)
     assert context.tolist() == [list(range(18))] * 2
     assert target.tolist() == [[list(range(18, 36))]] * 2
+
+
+def test_how_much_of_the_past_is_shown_is_drawn_anew():
+    masks, generator = TubeMasks(((0, 0.0),), visible=1.0, past=(0.25, 0.75)), torch.Generator().manual_seed(0)
+    shown = [masks.draw(generator, (4, 3, 3), 1)[0].shape[1] for _ in range(40)]
+    assert set(shown) == {9, 18, 27}
 
 
 def test_the_context_lies_outside_the_blocks_where_there_is_room():
@@ -75,7 +82,7 @@ def test_the_context_lies_outside_the_blocks_where_there_is_room():
     assert (sums == 0).all()
 
 
-@pytest.mark.parametrize("options", [{"visible": 0.0}, {"past": 1.5}, {"blocks": ()}])
+@pytest.mark.parametrize("options", [{"visible": 0.0}, {"past": (0.5, 1.5)}, {"past": (0.5, 0.4)}, {"blocks": ()}])
 def test_masks_out_of_range_are_refused(options):
     with pytest.raises(ForetellError, match="expected"):
         TubeMasks(**options)
@@ -129,3 +136,32 @@ def test_it_is_trained_measured_and_loaded_like_any_other(tmp_path, monkeypatch,
     model = hub.load(out)
     assert isinstance(model, VJEPA)
     assert model.pace == {"fps": None, "stride": 1}
+
+
+@pytest.mark.parametrize("kind", ["rotary", "rotary-vjepa2"])
+def test_positions_can_be_rotary(kind):
+    config = VJEPAConfig(replace(ENCODER, positions=kind, heads=1), PredictorConfig(12, 2, 1, kind), MODEL.config.masks)
+    model = VJEPA(config)
+    model(model.views(CLIPS, torch.Generator().manual_seed(0))).backward()
+    assert all(p.grad is not None for part in model.trained().values() for p in part.parameters())
+    assert set(model.measures(model.views(CLIPS, torch.Generator()))) > {"loss", "static", "moving"}
+
+
+@pytest.mark.parametrize(("kind", "config"), [(VJEPA, VJEPAConfig), (VideoPixels, VideoPixelsConfig)])
+def test_each_mask_can_have_its_own_token(kind, config):
+    model = kind(config(ENCODER, PredictorConfig(12, 1, 3), MODEL.config.masks, token_per_mask=True))
+    torch.nn.init.normal_(model.predictor.queries.tokens)
+    views = model.views(CLIPS, torch.Generator().manual_seed(0))
+    assert views.action.tolist() == [[1, 0]] * 3 + [[0, 1]] * 3
+    swapped = model(replace(views, action=views.action.flip(1)))
+    assert abs(swapped - model(views)) > 1e-6
+    again = hub.files.from_config(json.loads(json.dumps(hub.files.to_config(model))))
+    assert again.config == model.config
+
+
+def test_a_configuration_written_before_there_was_a_choice_is_still_read():
+    written = hub.files.to_config(MODEL)
+    del written["model"]["token_per_mask"]
+    for field in ("mlp_ratio", "eps", "qkv_bias"):
+        del written["model"]["predictor"][field]
+    assert hub.files.from_config(written).config == MODEL.config

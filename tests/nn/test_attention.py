@@ -39,6 +39,16 @@ def test_asking_with_the_first_tokens_only_is_the_first_rows_of_asking_with_all(
     torch.testing.assert_close(attention(x, 4), attention(x)[:, :4], atol=atol, rtol=0.02)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_a_mask_hides_is_as_if_it_were_not_there(dtype):
+    q, k, v = qkv(dtype)
+    mask = torch.ones(5, 7, dtype=torch.bool)
+    mask[2, 3:] = False
+    got, alone = attend(q, k, v, mask), attend(q, k[:, :, :3], v[:, :, :3])
+    torch.testing.assert_close(got[:, :, 2], alone[:, :, 2], atol=0.02 if dtype == torch.bfloat16 else 1e-6, rtol=0.02)
+    torch.testing.assert_close(got[:, :, :2], attend(q, k, v)[:, :, :2])
+
+
 def test_a_width_that_heads_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="width 10 cannot be split into 4 heads"):
         Attention(10, 4)

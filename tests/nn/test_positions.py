@@ -35,6 +35,28 @@ def test_places_follow_raster_order():
     assert torch.equal(table[..., 16:], table[:, :1, :1, 16:].expand(3, 4, 5, 8))  # tubelets
 
 
+def test_released_v_jepa_has_tubelets_first_and_cuts_the_columns():
+    table = sincos(10, (2, 3, 3), slowest_first=True).view(2, 3, 3, 10)  # two pairs an axis, 12 channels cut to 10
+    assert torch.equal(table[..., :4], table[:, :1, :1, :4].expand(2, 3, 3, 4))  # tubelets
+    assert torch.equal(table[..., 4:8], table[:1, :, :1, 4:8].expand(2, 3, 3, 4))  # rows
+    assert torch.equal(table[..., 8:], table[:1, :1, :, 8:].expand(2, 3, 3, 2))  # columns: their sines alone
+    torch.testing.assert_close(
+        table[1, 0, 2], torch.tensor([sin(1), sin(0.01), cos(1), cos(0.01), 0, 0, 1, 1, sin(2), sin(0.02)])
+    )
+    kind = Positions("resized-vjepa", 10, (2, 3, 3))
+    assert torch.equal(kind((2, 3, 3)), table.view(18, 10))
+    torch.testing.assert_close(kind((4, 3, 3)), resize(table.view(18, 10), (2, 3, 3), (4, 3, 3)))
+
+
+def test_rotary_positions_add_nothing_and_the_others_turn_nothing():
+    cpu = torch.device("cpu")
+    rotary = Positions("rotary", 24, (4, 4), heads=2)
+    assert torch.equal(rotary((5, 6)), torch.zeros(30, 24))
+    assert rotary.rotation((5, 6), cpu).shape == (1, 1, 1, 30, 6)
+    assert rotary.rotation((5, 6), cpu, torch.zeros(3, 7, dtype=torch.long)).shape == (1, 3, 1, 7, 6)
+    assert Positions("sincos", 24, (4, 4)).rotation((4, 4), cpu) is None
+
+
 def test_computed_resized_and_learned_positions_agree_on_nothing_but_their_shapes():
     kinds = {kind: Positions(kind, 24, (4, 4)) for kind in ("sincos", "resized", "learned")}
     assert torch.equal(kinds["sincos"]((4, 4)), kinds["resized"]((4, 4)))

@@ -1,6 +1,6 @@
 import torch
 
-from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned
+from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned, TokenPerMask
 
 POSITION = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0))
 ACTION = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
@@ -10,6 +10,18 @@ def test_mask_tokens_are_one_token_and_the_position():
     queries = MaskTokens(8)
     assert torch.equal(queries(POSITION), POSITION + queries.token)
     assert torch.equal(queries(POSITION, ACTION), queries(POSITION))
+
+
+def test_a_token_a_mask_starts_at_zero_and_is_chosen_by_the_action():
+    queries = TokenPerMask(8, 3)
+    assert torch.equal(queries(POSITION), POSITION)
+    torch.nn.init.normal_(queries.tokens)
+    one, other = queries(POSITION, torch.eye(3)[[2, 0]])
+    assert torch.equal(one, POSITION[0] + queries.tokens[2])
+    assert torch.equal(other, POSITION[1] + queries.tokens[0])
+    for untold in (None, torch.zeros(2, 0)):
+        assert torch.equal(queries(POSITION, untold), POSITION + queries.tokens[1])
+    assert torch.equal(TokenPerMask(8, 1)(POSITION), POSITION)
 
 
 def test_feature_conditioning_mixes_token_position_and_action_by_three_linear_layers():

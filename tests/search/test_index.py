@@ -73,8 +73,8 @@ def graphs(store):
 
 
 def settle(knowledge):
-    if knowledge._builder:
-        knowledge._builder.join()
+    if knowledge.collection._builder:
+        knowledge.collection._builder.join()
 
 
 def recall(knowledge, x, ids, nearest, level=4, seed=1, n=20):
@@ -95,7 +95,7 @@ def test_a_graph_is_built_behind_and_followed_by_its_successors(store, made, clo
         settle(made)
         assert recall(made, x[: start + 250], range(start + 250), nearest) > 0.99
     assert len(graphs(store)) == 1
-    graph, exact = made._index._parts
+    graph, exact = made.collection.index._parts
     assert len(graph) + len(exact) == 2000
     assert len(graph) > 1500
 
@@ -158,7 +158,7 @@ def test_a_torn_graph_is_noticed_done_without_and_built_again(tear, store, made,
         assert "missing or damaged" in caplog.text
         assert again.build()
         assert recall(again, x, range(800), nearest) > 0.99
-        assert len(again._index._parts[0]) == 800
+        assert len(again.collection.index._parts[0]) == 800
     assert len(graphs(store)) == 1
     assert graphs(store)[0] != path
 
@@ -190,18 +190,18 @@ def test_an_index_hears_of_what_other_processes_write(store, made, cloud):
 
 
 def test_an_index_that_missed_deletions_reads_anew(store, made, cloud, monkeypatch):
-    from foretell.search import entries
+    from foretell.search import rows
 
-    monkeypatch.setattr(entries, "REMEMBERED", 5)
+    monkeypatch.setattr(rows, "REMEMBERED", 5)
     x = cloud(40)
     made.insert_vectors(x)
     made.query(x[0])
     with Knowledge.open(store, "made") as other:
         other.delete(range(20))
         with other.store.read() as c:
-            assert c.execute(f"SELECT count(*) FROM deleted_{other.number}").fetchone() == (0,)
+            assert c.execute(f"SELECT count(*) FROM deleted_{other.collection.number}").fetchone() == (0,)
     assert {h.id for h in made.query(x[0], 50)} == set(range(20, 40))
-    assert len(made._index._parts[1]) == 20
+    assert len(made.collection.index._parts[1]) == 20
 
 
 @pytest.mark.usefixtures("small")

@@ -223,7 +223,7 @@ def test_metadata_comes_back_as_it_was(bag, metadata):
             assert [hit.id for hit in bag.query([1.0, 1.0], filter={key: value})] == [id]
     assert bag.delete([id]) == 1
     with bag.store.read() as c:
-        assert c.execute(f"SELECT count(*) FROM field_{bag.number}").fetchone() == (0,)
+        assert c.execute(f"SELECT count(*) FROM field_{bag.collection.number}").fetchone() == (0,)
 
 
 @pytest.fixture

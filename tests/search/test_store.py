@@ -40,13 +40,13 @@ def test_a_newer_layout_is_refused(made):
 
 
 def _deleted(c, knowledge):
-    return c.execute(f"DELETE FROM entry_{knowledge.number}").rowcount == 3
+    return c.execute(f"DELETE FROM entry_{knowledge.collection.number}").rowcount == 3
 
 
 def test_what_raises_leaves_no_trace(made, cloud):
     made.insert_vectors(cloud(3))
     with pytest.raises(ZeroDivisionError), made.store.write() as c:
-        c.execute(f"DELETE FROM entry_{made.number} WHERE id < ?", (1 // 0 if _deleted(c, made) else 3,))
+        c.execute(f"DELETE FROM entry_{made.collection.number} WHERE id < ?", (1 // 0 if _deleted(c, made) else 3,))
     assert made.about.count == len(made.entries()) == 3
 
 
@@ -90,7 +90,7 @@ def test_searches_do_not_wait_for_a_writer(made, cloud):
     x = cloud(100)
     made.insert_vectors(x)
     with made.store.write() as c:
-        c.execute(f"UPDATE entry_{made.number} SET text = 'half done'")
+        c.execute(f"UPDATE entry_{made.collection.number} SET text = 'half done'")
         start = time.monotonic()
         hits = made.query(x[0], 5)
         assert time.monotonic() - start < 5  # waiting would take 60 s

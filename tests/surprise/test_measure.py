@@ -6,6 +6,7 @@ import torch
 
 from foretell import hub
 from foretell.cli import main
+from foretell.data.video import read_video
 from foretell.errors import ForetellError
 from foretell.methods import IJEPA, VJEPA, IJEPAConfig, VideoPixels, VideoPixelsConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
@@ -20,7 +21,6 @@ from foretell.surprise import (
     pairwise,
     predicted,
     scenes,
-    shuffled,
     surprise,
 )
 from foretell.surprise.measure import default_contexts
@@ -98,7 +98,14 @@ def test_baselines_copy_the_past_and_see_anothers():
     said = copied(MODEL, x, 3)
     assert said.shape == (3, 20, 12)
     assert torch.equal(said, MODEL.target(x[:, :, :6])[:, -4:].repeat(1, 5, 1))
-    assert torch.allclose(shuffled(MODEL, x, 3)[1], predicted(MODEL, x, 3)[0], atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_control_is_shown_anothers_past_at_the_same_time():
+    control = surprise(MODEL, CLIPS, contexts=(6,), stride=4, batch=2, pasts=CLIPS.roll(1, 0))
+    window = CLIPS[:, :, 4:20].float() / 255
+    expected = (predicted(MODEL, window[:1], 3) - MODEL.target(window[1:2])[:, 12:]).abs().mean()
+    assert control.values[1, 0, 1].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_a_tie_is_wrong_and_so_is_nearly_one():
@@ -193,11 +200,54 @@ def test_intphys_pairs_share_their_past(tmp_path):
         (scene.parent / "status.json").write_text(json.dumps({"header": {"is_possible": past == future}}))
         for i, frame in enumerate([*pasts[past], *futures[future]]):
             Image.fromarray(frame).save(scene / f"scene_{i:03}.png")
-    (found,) = LAYOUTS["intphys"](tmp_path, 32, None, 1)
+    (found,) = LAYOUTS["intphys"](tmp_path, 32, skip=1)
     assert found.property == "permanence"
     assert found.possible.shape == (2, 3, 8, 32, 32)
     assert torch.equal(found.possible[:, :, :4], found.impossible[:, :, :4])
     assert not torch.equal(found.possible[:, :, 4:], found.impossible[:, :, 4:])
+
+
+def test_grasp_counts_for_each_property_of_a_test(tmp_path):
+    rng = np.random.default_rng(0)
+    for test, lengths in (("SolidityContinuity2", (20, 20, 30)), ("Collision", (20,))):
+        for number, length in enumerate(lengths):
+            for side in ("P", "IP"):
+                film(
+                    tmp_path / f"{side}_{test}" / f"{number:03}.mp4",
+                    rng.integers(0, 256, (length, 3, 32, 32), np.uint8),
+                )
+    found = list(LAYOUTS["grasp"](tmp_path, 32, skip=2))
+    assert [(one.names, tuple(one.possible.shape)) for one in found] == [
+        (("collision",), (1, 3, 10, 32, 32)),
+        (("solidity", "continuity"), (2, 3, 10, 32, 32)),
+        (("solidity", "continuity"), (1, 3, 15, 32, 32)),
+    ]
+    report = benchmark(MODEL, [Pairs("a", CLIPS[:2], CLIPS[1:], also=("b",)), Pairs("a", CLIPS[:1], CLIPS[1:2])], [])
+    assert {name: row["pairs"] for name, row in report["accuracy"]["per_property"].items()} == {"a": 3, "b": 2}
+    assert report["accuracy"]["pairs"] == 3
+    assert report["shuffled_context"]["pairs"] == 2  # the lonely pair has no other's past to be shown
+    (tmp_path / "IP_Collision" / "000.mp4").unlink()
+    with pytest.raises(ForetellError, match=r"000.mp4 is in one of P_Collision and IP_Collision only"):
+        list(LAYOUTS["grasp"](tmp_path, 32))
+
+
+def test_inflevel_leaves_out_what_primes_and_ends_together(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, length in (("a.mp4", 24), ("b.mp4", 26)):
+        film(tmp_path / "gravity" / name, rng.integers(0, 256, (length, 3, 32, 32), np.uint8))
+    table = tmp_path / "gravity.csv"
+    heading = ",".join(f"vid{n}_{what}" for n in (1, 2) for what in ("path", "label", "end_priming_2"))
+    table.write_text(f"{heading}\ngravity/a.mp4,impossible,3,gravity/b.mp4,possible,4\n")
+    (found,) = LAYOUTS["inflevel"](tmp_path, 32, skip=5)
+    assert found.names == ("gravity",)
+    whole = read_video(tmp_path / "gravity" / "b.mp4", 32)
+    assert torch.equal(found.possible[0].transpose(0, 1), torch.from_numpy(whole[6::5]))  # 20 frames of both are left
+    assert found.impossible.shape == (1, 3, 4, 32, 32)
+    table.write_text(f"{heading}\ngravity/a.mp4,impossible,x,gravity/b.mp4,possible,4\n")
+    with pytest.raises(ForetellError, match=r"gravity.csv, line 2: .*'x'"):
+        list(LAYOUTS["inflevel"](tmp_path, 32))
+    with pytest.raises(ForetellError, match="expected the tables of pairs"):
+        list(LAYOUTS["inflevel"](tmp_path / "gravity", 32))
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import mean, stdev
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from scipy.stats import t
 
-from foretell.data import Images
+from foretell.data import Pictures
 from foretell.recipes import Recipe
 
 Verdict = Literal["holds", "fails", "undecided"]
@@ -23,13 +23,16 @@ Results = dict[str, dict[int, Values]]
 """arm -> seed -> measures."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """What models are trained and measured on."""
+Kind = TypeVar("Kind", bound=Pictures)
 
-    train: Images
-    test: Images
-    other: Data | None = None
+
+@dataclass(frozen=True)
+class Data(Generic[Kind]):
+    """What models are trained and measured on: photographs or clips."""
+
+    train: Kind
+    test: Kind
+    other: Data[Kind] | None = None
     """Another labelled data set, for claims of transfer and of several tasks."""
 
 
@@ -38,8 +41,8 @@ class Arm:
     """One side of a comparison: a training, and what is measured of the model it leaves."""
 
     recipe: Recipe
-    measure: Callable[[Any, Data, int], Values]
-    """From a trained model (of a kind that the recipe makes), the data and the seed."""
+    measure: Callable[[Any, Any, int], Values]
+    """From a trained model (of a kind that the recipe makes), its `Data` and the seed."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Claim:
     """All must hold for the claim to hold."""
     remark: str = ""
     """What to know when reading the result."""
+    data: str | None = None
+    """What its models learn from, where that is not the reader's choice: scenes that are made here, for instance."""
     panels: tuple[str, ...] = ()
     """Measures to draw, arm by arm; none for no figure."""
 

@@ -35,7 +35,7 @@ SCALE = (
 )
 
 
-def widened(model: Method, data: Data, seed: int) -> Values:
+def widened(model: Method, data: Data[Images], seed: int) -> Values:
     """What changes with the width.
 
     - `linear`, `mlp`, `gap`: accuracy of a linear and of a two-layer probe, and the second less the first.

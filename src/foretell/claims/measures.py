@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from foretell import leverage
-from foretell.augment import Photometric
-from foretell.claims.claim import Data, Values
-from foretell.data import Images
+from foretell.augment import Photometric, to_float
+from foretell.claims.claim import Data, Kind, Values
+from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import features, knn, linear_probe, mrr, rankme
+from foretell.evaluate.probes import evaluating
 from foretell.jepa import JEPA
 from foretell.leverage.finetune import FinetuneConfig, Mode
-from foretell.method import Method
+from foretell.method import Method, fresh
+from foretell.surprise import as_video, benchmark, scenes
+from foretell.train.monitors import evenly
 
 LEARN, ASK = 10_000, 5_000
 """Labelled images a probe learns from and is asked about, at most."""
 
 
-def ranked(model: JEPA, data: Data, seed: int) -> Values:
+def ranked(model: JEPA, data: Data[Images], seed: int) -> Values:
     """Equivariance: MRR and hits@1 among 256, the MRR of an untrained predictor; and `probes`.
 
     Banks are drawn at the paper's default strengths, whatever the model was trained with; `mrr, own bank` is of banks
@@ -35,7 +40,7 @@ def ranked(model: JEPA, data: Data, seed: int) -> Values:
     return names | {"mrr, own bank": own["value"]} | probes(model, data, seed)
 
 
-def probes(model: Method, data: Data, seed: int) -> Values:
+def probes(model: Method, data: Data[Images], seed: int) -> Values:
     """Linear probe, kNN and RankMe of frozen features."""
     known, y, asked, y_asked = labelled(model, data, seed)
     return {
@@ -45,14 +50,14 @@ def probes(model: Method, data: Data, seed: int) -> Values:
     }
 
 
-def finetuned(model: JEPA, data: Data, seed: int, *, mode: Mode, steps: int) -> Values:
+def finetuned(model: JEPA, data: Data[Images], seed: int, *, mode: Mode, steps: int) -> Values:
     """Test accuracy after finetuning in a mode, every mode for the same steps."""
     config = FinetuneConfig(mode=mode, steps=steps, seed=seed)
     _, report = leverage.finetune(model, data.train, some(data.test, ASK, seed), config)
     return {"accuracy": report["accuracy"]["value"]}
 
 
-def tuned_together(model: JEPA, data: Data, seed: int, *, together: bool, steps: int) -> Values:
+def tuned_together(model: JEPA, data: Data[Images], seed: int, *, together: bool, steps: int) -> Values:
     """Mean test accuracy on both data sets, of one predictor for both or of one for each."""
     if data.other is None:
         raise ForetellError("this claim compares tasks on two data sets: name another one by --other")
@@ -66,7 +71,30 @@ def tuned_together(model: JEPA, data: Data, seed: int, *, together: bool, steps:
     return values | {"mean accuracy": sum(values.values()) / len(values)}
 
 
-def labelled(model: Method, data: Data, seed: int, learn: int = LEARN) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def surprised(model: JEPA, data: Data[Videos], seed: int, *, trained: bool = True) -> Values:
+    """Surprise: the share of pairs told apart, visible and hidden violations apart, each the mean over properties; the
+    same with another clip's past; and the two monitors of `VJEPA.motion`.
+
+    `trained=False` measures a model of the same kind before training.
+    """
+    video = as_video(model if trained else fresh(model, seed).eval())
+    e = video.config.encoder
+    test, validation = (scenes(n, 2 * seed + side, e.image_size, e.frames) for n, side in ((60, 1), (20, 0)))
+    report = benchmark(video, test, validation, seed=seed)
+
+    def mean(rows: dict[str, Any], where: str) -> float:
+        found = [row["value"] for name, row in rows["per_property"].items() if name.endswith(where)]
+        return sum(found) / len(found)
+
+    clips = to_float(data.test.take(evenly(len(data.test), 256)))
+    with evaluating(video, None):
+        values = video.motion(clips)
+    for name, rows in (("", report["accuracy"]), (", shuffled", report["shuffled_context"])):
+        values |= {where + name: mean(rows, where) for where in ("visible", "hidden")}
+    return values
+
+
+def labelled(model: Method, data: Data[Images], seed: int, learn: int = LEARN) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Features and labels of images to learn from, at most `learn`, and of images to be asked about."""
     known, asked = some(data.train, learn, seed), some(data.test, ASK, seed)
     if known.labels is None or asked.labels is None:
@@ -74,7 +102,7 @@ def labelled(model: Method, data: Data, seed: int, learn: int = LEARN) -> tuple[
     return features(model, known), known.labels, features(model, asked), asked.labels
 
 
-def some(images: Images, most: int, seed: int) -> Images:
+def some(images: Kind, most: int, seed: int) -> Kind:
     """At most `most` of the images, drawn without replacement."""
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return images.subset(order[:most].sort().values)

@@ -25,14 +25,18 @@ RECORDS = Path(__file__).parent / "records"
 """What came out, a file a claim; ships with the package."""
 
 
-def run(claim: Claim, at: Callable[[int], Data], out: Path, seeds: Sequence[int]) -> Results:
+Find = Callable[[Any, str | None], Data[Any]]
+"""From the configuration of a method what its models learn from: as the claim says, or, for None, the reader's data."""
+
+
+def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int]) -> Results:
     """Run a claim; call again with the same `out` to go on after an interruption.
 
     Seeds are the outer loop: the first answer is early, the next ones make it sure.
 
     Args:
         claim: what to run.
-        at: the data at a size in pixels.
+        find: finds the data, in the size that a model takes.
         out: folder for trainings and results.
         seeds: of the trainings; at least two give intervals.
 
@@ -43,17 +47,16 @@ def run(claim: Claim, at: Callable[[int], Data], out: Path, seeds: Sequence[int]
     for seed in seeds:
         for name, arm in claim.arms.items():
             print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
-            results[name][seed] = _result(arm, seed, at, out)
+            results[name][seed] = _result(arm, seed, find(arm.recipe.model, claim.data), out)
         write_json(out / f"{claim.name}.json", record(claim, results))
         if claim.panels:
             write_atomically(out / f"{claim.name}.svg", figure(claim, results))
     return results
 
 
-def _result(arm: Arm, seed: int, at: Callable[[int], Data], out: Path) -> Values:
+def _result(arm: Arm, seed: int, data: Data[Any], out: Path) -> Values:
     """The measures of one arm and seed, from disk where they are there."""
     recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
-    data = at(recipe.model.encoder.image_size)
     kind = type(recipe.model)
     made_of = {
         "model": dump(recipe.model),

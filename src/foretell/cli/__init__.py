@@ -6,6 +6,7 @@ Every wrong input ends in one sentence on standard error and a status that is no
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ COMMANDS = {
     "uncertainty": "use",
     "surprise": "video",
     "scenes": "video",
+    "plan": "plan",
     "models": "use",
     "export": "use",
     "knowledge": "search",
@@ -56,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 command(name)(args)
         else:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # as a shell reports the signal
     except ForetellError as error:
         print(f"foretell: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, Usage) else 1)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -24,6 +24,8 @@ def train(args: list[str]) -> None:
     method = first(args, "train", "METHOD", {name: summary(recipe) for name, recipe in RECIPES.items()})
     recipe = RECIPES[method]()
     resume = Annotated[bool, arg(help="go on with the run in --out, with the same flags")]
+    stands = Annotated[str, arg(help=f"trained model whose encoder is taken and kept frozen: {MODEL}")]
+    encoder = [("encoder", stands, field(default=recipe.encoder))] if recipe.encoder else []
     schema = make_dataclass(
         "Train",
         [
@@ -31,11 +33,15 @@ def train(args: list[str]) -> None:
             ("out", Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]),
             ("model", type(recipe.model), field(default=recipe.model)),
             ("train", Annotated[TrainConfig, arg(name="")], field(default=recipe.train)),
+            *encoder,
             ("resume", resume, field(default=False)),
         ],
     )
     flags = parse(schema, args[1:], f"train {method}", inspect.getdoc(RECIPES[method]))
-    run(flags.model, flags.train, flags.data, flags.out, resume=flags.resume)
+    given = flags.encoder if encoder else None
+    if given and flags.model.encoder != recipe.model.encoder:
+        raise Usage("--model.encoder has no use here: the encoder is as large as that of --encoder")
+    run(flags.model, flags.train, flags.data, flags.out, encoder=given, resume=flags.resume)
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ class RunClaims:
     """Try findings again: train what they compare, measure it, and say whether they hold."""
 
     names: Annotated[Positional[tuple[str, ...]], arg(help="claims to run, or `all`", metavar="NAME")]
-    data: Annotated[str, arg(help=f"labelled images: {DATA}")]
+    data: Annotated[str | None, arg(help=f"labelled images, for all claims but V-JEPA's: {DATA}")] = None
     other: Annotated[str | None, arg(help="another labelled data set, for claims about transfer or two tasks")] = None
     out: Annotated[Path, arg(help="folder for trainings and results; the same one again goes on")] = Path("runs/claims")
     seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
@@ -153,7 +159,7 @@ def claims(args: list[str]) -> None:
     from rich.markdown import Markdown
 
     from foretell.claims import CLAIMS, Claim, Data, details, overview, recorded, run
-    from foretell.data import train_test
+    from foretell.methods import build
 
     def find(name: str) -> Claim:
         if name not in CLAIMS:
@@ -169,10 +175,15 @@ def claims(args: list[str]) -> None:
         return
     flags = parse(RunClaims, args[1:], "claims run")
 
-    @lru_cache
-    def at(size: int) -> Data:
-        other = Data(*train_test(flags.other, size)) if flags.other else None
-        return Data(*train_test(flags.data, size), other)
+    chosen = [find(name) for name in (CLAIMS if flags.names == ("all",) else flags.names)]
+    if asking := [claim.name for claim in chosen if not (claim.data or flags.data)]:
+        raise Usage(f"{asking[0]} needs labelled images: name them by --data")
 
-    for claim in [find(name) for name in (CLAIMS if flags.names == ("all",) else flags.names)]:
-        show(details(claim, run(claim, at, flags.out, range(flags.seeds))))
+    @lru_cache
+    def data(model: Any, spec: str | None) -> Data[Any]:
+        load = build(model).train_test
+        other = Data(*load(flags.other)) if flags.other and not spec else None
+        return Data(*load(spec or flags.data or ""), other)
+
+    for claim in chosen:
+        show(details(claim, run(claim, data, flags.out, range(flags.seeds))))

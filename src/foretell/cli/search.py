@@ -16,13 +16,15 @@ from tyro.conf import Positional, arg
 from foretell.cli.words import Usage, first, parse, summary, table
 from foretell.errors import ForetellError
 
+STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
+
 
 @dataclass(frozen=True)
 class InStore:
     """A knowledge of a store."""
 
     name: Annotated[Positional[str], arg(help="of the knowledge, or its contract id", metavar="NAME")]
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class KnowledgeCreate(InStore):
     """Make an empty knowledge; the store is made if need be."""
 
     model: Annotated[
-        str, arg(help="what embeds it: a text model's name or folder, or a world model for photographs")
+        str, arg(help="what embeds it: a text model's name or folder, or a world model for photographs and videos")
     ] = "bge-small-en-v1.5"
     title: str = ""
     description: str = ""
@@ -50,10 +52,23 @@ class KnowledgeAdd(InStore):
 
 
 @dataclass(frozen=True)
+class KnowledgeEmbed(InStore):
+    """Embed every row of a data set in parallel (Ray Data): for passages or images by the million."""
+
+    data: Annotated[str, arg(help="Parquet file, folder of them, or Lance data set (*.lance)")]
+    column: Annotated[str | None, arg(help="what is embedded: texts, or the bytes of images; the others: metadata")] = (
+        None
+    )
+    workers: Annotated[int | None, arg(help="actors that embed; by default one a processor core")] = None
+    ray: Annotated[str | None, arg(help="address of a Ray cluster; by default RAY_ADDRESS, or this machine")] = None
+    json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
+
+
+@dataclass(frozen=True)
 class KnowledgeList:
     """List the knowledges of a store."""
 
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
 
 
@@ -69,7 +84,8 @@ class KnowledgeSearch(InStore):
     """Find what is nearest in meaning."""
 
     query: Annotated[
-        Positional[str], arg(help="a text, or a photograph's path in a knowledge of photographs", metavar="QUERY")
+        Positional[str],
+        arg(help="a text, or the path of a photograph or a video in a knowledge of these", metavar="QUERY"),
     ]
     top: Annotated[int, arg(help="how many results")] = 10
     level: Annotated[int, arg(help="how hard to look, 0 to 4; matters in large knowledges")] = 2
@@ -96,7 +112,7 @@ class KnowledgeImport:
     """Make a knowledge of a file that `export` wrote."""
 
     file: Annotated[Positional[Path], arg(help="the Parquet file", metavar="FILE")]
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
     name: Annotated[str | None, arg(help="what to call it; else what it was called")] = None
 
 
@@ -118,13 +134,14 @@ class KnowledgeRemove(InStore):
 class KnowledgeBackup:
     """Copy a whole store as it is now; the copy is a store."""
 
-    store: Annotated[Path, arg(help="folder of the store")]
+    store: Annotated[str, arg(help=STORE)]
     out: Annotated[Path, arg(help="folder for the copy")]
 
 
 KNOWLEDGE = {
     "create": KnowledgeCreate,
     "add": KnowledgeAdd,
+    "embed": KnowledgeEmbed,
     "list": KnowledgeList,
     "show": KnowledgeShow,
     "files": KnowledgeFiles,
@@ -137,8 +154,8 @@ KNOWLEDGE = {
 
 
 def knowledge(args: list[str]) -> None:
-    """Collections to search: foretell knowledge create|add|list|show|files|search|export|import|remove|backup."""
-    from foretell.search import Knowledge, Store
+    """Collections to search: foretell knowledge create|add|embed|list|show|files|search|export|import|remove|backup."""
+    from foretell.search import Knowledge, open_backend
     from foretell.search.models import load_model
 
     action = first(args, "knowledge", "COMMAND", {name: summary(schema) for name, schema in KNOWLEDGE.items()})
@@ -162,6 +179,21 @@ def knowledge(args: list[str]) -> None:
             else:
                 gone = f", {added.removed} removed" if added.removed else ""
                 print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
+        case KnowledgeEmbed() as f:
+            from foretell.search.job import embed
+
+            if f.workers is not None and f.workers < 1:
+                raise Usage(f"workers is {f.workers}, expected 1 or more")
+            done = embed(f.store, f.name, f.data, column=f.column, workers=f.workers, address=f.ray, progress=True)
+            for row, reason in done.skipped:
+                print(f"foretell: skipped {row}: {reason}", file=sys.stderr)
+            if f.json:
+                print(json.dumps(asdict(done), indent=2))
+            else:
+                print(
+                    f"{done.entries} entries of {done.rows} rows added; {done.unchanged} were there, "
+                    f"{done.unusable} rows unusable"
+                )
         case KnowledgeList() as f:
             every = Knowledge.list(f.store)
             if f.json:
@@ -190,8 +222,9 @@ def knowledge(args: list[str]) -> None:
                 print(json.dumps({"results": [asdict(hit) for hit in hits]}, indent=2, ensure_ascii=False))
                 return
             for hit in hits:
+                time = f"{hit.time[0]:.1f}–{hit.time[1]:.1f} s" if hit.time else ""
                 page = f"page {hit.page}" if hit.page is not None else ""
-                where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page)))
+                where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page, time)))
                 print(f"{hit.score:.3f}  {hit.id}  {where}\n{hit.text}\n")
         case KnowledgeExport() as f:
             with Knowledge.open(f.store, f.name) as opened:
@@ -213,7 +246,7 @@ def knowledge(args: list[str]) -> None:
             with Knowledge.open(f.store, f.name) as opened:
                 print(f"{opened.remove_file(file)} entries removed")
         case KnowledgeBackup() as f:
-            with contextlib.closing(Store(f.store, create=False)) as store:
+            with contextlib.closing(open_backend(f.store)) as store:
                 store.backup(f.out)
 
 
@@ -221,7 +254,7 @@ def knowledge(args: list[str]) -> None:
 class Serve:
     """Serve a store over HTTP: its own API, and what Dria's clients send."""
 
-    data: Annotated[Path, arg(help="folder of the store; made if need be", aliases=["--store"])]
+    data: Annotated[str, arg(help=f"{STORE}; a folder is made if need be", aliases=["--store"])]
     host: Annotated[str, arg(help="address to listen at; 0.0.0.0 for all of this machine's")] = "127.0.0.1"
     port: Annotated[int, arg(help="0 for any that is free")] = 8000
     rate: Annotated[float, arg(help="requests a second of one key or address; 0 for no limit")] = 50.0
@@ -240,12 +273,12 @@ def serve(args: list[str]) -> None:
 
     for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
         needed(module)
-    from foretell.search import Store, keys
+    from foretell.search import keys, open_backend
     from foretell.search.serve.app import serve as run
     from foretell.search.serve.settings import Settings
 
     settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
-    with contextlib.closing(Store(flags.data)) as store:
+    with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.every(store)):
             print(
                 f"foretell: there is no key yet, so only public knowledges can be read: "
@@ -260,7 +293,7 @@ class KeysCreate:
     """Make a key and print it; it cannot be had again."""
 
     name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
-    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    store: Annotated[str, arg(help=STORE, aliases=["--data"])]
     scope: Annotated[
         Literal["read", "write", "admin"], arg(help="what it allows: its owner's knowledges, or (admin) everyone's")
     ] = "read"
@@ -271,7 +304,7 @@ class KeysCreate:
 class KeysList:
     """List the keys of a store, the revoked ones too."""
 
-    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    store: Annotated[str, arg(help=STORE, aliases=["--data"])]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
 
 
@@ -280,7 +313,7 @@ class KeysRevoke:
     """Let a key open nothing from now on."""
 
     name: Annotated[Positional[str], arg(help="what the key is called", metavar="NAME")]
-    store: Annotated[Path, arg(help="folder of the store", aliases=["--data"])]
+    store: Annotated[str, arg(help=STORE, aliases=["--data"])]
 
 
 KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
@@ -288,12 +321,12 @@ KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
 
 def keys(args: list[str]) -> None:
     """API keys of a store that is served: foretell keys create|list|revoke."""
-    from foretell.search import Store
     from foretell.search import keys as of
+    from foretell.search import open_backend
 
     action = first(args, "keys", "COMMAND", {name: summary(schema) for name, schema in KEYS.items()})
     flags = parse(KEYS[action], args[1:], f"keys {action}")
-    with contextlib.closing(Store(flags.store, create=action == "create")) as store:
+    with contextlib.closing(open_backend(flags.store, create=action == "create")) as store:
         match flags:
             case KeysCreate() as f:
                 print(of.create(store, f.name, f.owner, f.scope))

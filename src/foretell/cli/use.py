@@ -105,7 +105,7 @@ class Export:
     out: Annotated[Path, arg(help="folder to write")]
     format: Annotated[
         Format,
-        arg(help="huggingface: one encoder, for transformers' IJepaModel; foretell: config.json and safetensors"),
+        arg(help="huggingface: for transformers' IJepaModel or VJEPA2Model; foretell: config.json and safetensors"),
     ] = "huggingface"
     encoder: Annotated[Encoder, arg(help="which encoder, for forms that hold one")] = "target"
     dtype: Annotated[Precision, arg(help="type to store numbers in")] = "float32"

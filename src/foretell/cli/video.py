@@ -24,12 +24,18 @@ class Surprise:
     ] = ()
     plot: Annotated[Path | None, arg(help="draw the curves under film strips here (PNG)")] = None
     benchmark: Annotated[
-        Literal["scenes", "pairs", "intphys"] | None,
-        arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or IntPhys' dev set"),
+        Literal["scenes", "pairs", "intphys", "grasp", "inflevel"] | None,
+        arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or a published set"),
     ] = None
     model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-mini"
-    pixels: Annotated[str | None, arg(help="with --benchmark: a model of video-pixels, as a baseline")] = None
-    data: Annotated[Path | None, arg(help="with --benchmark pairs or intphys: the folder")] = None
+    pixels: Annotated[
+        str | None,
+        arg(help="with --benchmark: a model of video-pixels, as a baseline; by default MODEL-pixels if that ships"),
+    ] = None
+    data: Annotated[Path | None, arg(help="with --benchmark, but for scenes: the folder")] = None
+    skip: Annotated[
+        int | None, arg(help="of a published set take every so many frames; by default 2, 10 and 5 as in the paper")
+    ] = None
     pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property, an even number")] = 100
     context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
     stride: Annotated[int, arg(help="frames between two windows")] = 2
@@ -88,18 +94,20 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     from foretell import surprise as measure
 
     model = measure.as_video(hub.load(flags.model, device))
-    pixels = measure.as_video(hub.load(flags.pixels, device)) if flags.pixels else None
+    control = flags.pixels or (f"{flags.model}-pixels" if f"{flags.model}-pixels" in hub.models() else None)
+    pixels = measure.as_video(hub.load(control, device)) if control else None
     encoder = model.config.encoder
     if name == "scenes":
         # seeds of validation pairs are never those of test pairs, nor of training clips
         test, validation = (
             measure.scenes(n, 2 * flags.seed + side, encoder.image_size, encoder.frames)
-            for n, side in ((flags.pairs, 1), (max(flags.pairs // 4 * 2, 2), 0))
+            for n, side in ((flags.pairs, 1), (measure.validation_pairs(flags.pairs), 0))
         )
     else:
         if flags.data is None:
             raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
-        test = measure.LAYOUTS[name](flags.data, encoder.image_size, model.config.fps, model.config.stride)
+        pace = model.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
+        test = measure.LAYOUTS[name](flags.data, encoder.image_size, **pace)
         validation = measure.scenes(20, 2 * flags.seed, encoder.image_size, encoder.frames)
     report = measure.benchmark(
         model,

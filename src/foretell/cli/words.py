@@ -22,7 +22,7 @@ DATA = (
 
 
 MODEL = (
-    "name of a shipped model (see `foretell models`), a run's or a model's folder, official I-JEPA weights "
+    "name of a shipped model (see `foretell models`), a run's or a model's folder, official weights "
     "(file or folder), or a Hugging Face repository"
 )
 

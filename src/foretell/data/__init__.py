@@ -8,8 +8,11 @@ scenes with physics, decoded once into a cached array.
     videos = load_videos("path/to/videos", size=64, frames=16, fps=8)
     batch = videos.take([0, 1, 2])           # uint8 [3, 3, 16, 64, 64]
 
+    episodes = load_episodes("path/to/robot", size=64, frames=16, fps=4)
+    pixels, states, actions = episodes.batch([0, 1, 2])  # states [3, 15, S], actions [3, 15, A]
+
 Read on in this order: images, source, then a kind of source (folder, parquet, torchvision_sets, photographs,
-video_list, scenes), decode, video, cache.
+video_list, scenes, episodes, pusher), decode, video, cache.
 """
 
 import os
@@ -21,19 +24,35 @@ import torch
 from foretell.errors import ForetellError
 
 from . import cache, folder, parquet, photographs, torchvision_sets
-from .images import Images, Kind, Pictures, Skipped, Videos
+from .images import Episodes, Images, Kind, Moves, Pictures, Skipped, Videos
 from .source import Splits, file_at, files_below
 
 if TYPE_CHECKING:
     from .video import Cut
 
-__all__ = ["Images", "Pictures", "Skipped", "Videos", "load", "load_videos", "train_test", "train_test_videos"]
+__all__ = [
+    "Episodes",
+    "Images",
+    "Moves",
+    "Pictures",
+    "Skipped",
+    "Videos",
+    "load",
+    "load_episodes",
+    "load_videos",
+    "train_test",
+    "train_test_episodes",
+    "train_test_videos",
+]
 
 _EXPECTED = (
     "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
     "for the bundled ones"
 )
-_EXPECTED_VIDEOS = "expected a folder of videos, a list of them (.csv, 'path label' a line), a video file, or scenes"
+_EXPECTED_VIDEOS = (
+    "expected a folder of videos, a list of them (.csv, 'path label' a line), a video file, scenes, or pusher"
+)
+_EXPECTED_EPISODES = "expected a folder of videos, each with a table of its name (.csv or .parquet), or pusher"
 
 
 def load(
@@ -81,7 +100,8 @@ def load_videos(
     """One split of a set of videos as clips, decoded to `size` × `size`: the shorter side resized, the centre kept.
 
     spec: a folder of videos (class folders and splits as for `load`), a list of them (.csv, .tsv or .txt, a path and
-        perhaps a label a line), one video file, or `scenes` for clips made here (`scenes:20000` for so many).
+        perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many), or `pusher`
+        for those of `load_episodes`.
     frames: T, of a clip.
     fps: frames a second after resampling by time stamps; None takes the frames as they come.
     stride: of these, every so many make the clip: V-JEPA takes 16 frames with stride 4 of 30 a second.
@@ -98,6 +118,35 @@ def load_videos(
 
     form = video.videos(cut := video.Cut(size, frames, fps, stride, clips))
     return _load(spec, _find_videos(spec, cut, seed), form, split, cache_dir, progress)
+
+
+def load_episodes(
+    spec: str | Path,
+    size: int,
+    *,
+    frames: int = 16,
+    fps: float | None = None,
+    stride: int = 1,
+    clips: int = 1,
+    split: str | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Episodes:
+    """One split of a set of videos of someone who acts, as clips with a state and an action a step.
+
+    spec: a folder of videos, each with a table of its name (see `foretell.data.episodes`), or `pusher` for a world made
+        here (`pusher:20000` for so many episodes, see `foretell.data.pusher`).
+    Other arguments as for `load_videos`.
+
+    Videos that give no clip, or whose table is missing or wrong, are left out and listed in `skipped`.
+
+    Raises ForetellError: as `load_videos`; no table has a column of states or actions.
+    """
+    from . import episodes, video
+
+    form = episodes.episodes(cut := video.Cut(size, frames, fps, stride, clips))
+    return _load(spec, _find_episodes(spec, cut, seed), form, split, cache_dir, progress)
 
 
 def _load(
@@ -151,6 +200,24 @@ def train_test_videos(
     return _train_test(spec, _find_videos(spec, cut, seed), form, seed, cache_dir, progress)
 
 
+def train_test_episodes(
+    spec: str | Path,
+    size: int,
+    *,
+    frames: int = 16,
+    fps: float | None = None,
+    stride: int = 1,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> tuple[Episodes, Episodes]:
+    """The episodes to learn from and those to test on: `load_episodes` divided as by `train_test`, one clip a video."""
+    from . import episodes, video
+
+    form = episodes.episodes(cut := video.Cut(size, frames, fps, stride))
+    return _train_test(spec, _find_episodes(spec, cut, seed), form, seed, cache_dir, progress)
+
+
 def _train_test(
     spec: str | Path, splits: Splits, form: cache.Form[Kind], seed: int, cache_dir: Path | None, progress: bool
 ) -> tuple[Kind, Kind]:
@@ -202,6 +269,10 @@ def _find_videos(spec: str | Path, cut: "Cut", seed: int) -> Splits:
         from .scenes import source
 
         return source.find(str(spec), cut, seed)
+    if _is_pusher(spec):
+        from . import pusher
+
+        return pusher.find(str(spec), cut, seed, steps=False)
     from . import video, video_list
 
     root = Path(os.path.realpath(os.path.expanduser(spec)))
@@ -210,6 +281,22 @@ def _find_videos(spec: str | Path, cut: "Cut", seed: int) -> Splits:
     if str(spec) and os.path.isfile(root):
         return video_list.find(root) if root.suffix.lower() in video_list.LISTS else video.find(root)
     raise ForetellError(f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}; {_EXPECTED_VIDEOS}.")
+
+
+def _find_episodes(spec: str | Path, cut: "Cut", seed: int) -> Splits:
+    from . import episodes, pusher
+
+    if _is_pusher(spec):
+        return pusher.find(str(spec), cut, seed)
+    root = Path(os.path.realpath(os.path.expanduser(spec)))
+    if str(spec) and os.path.isdir(root):
+        return episodes.find(root, files_below(root))
+    found = "not a folder" if str(spec) and os.path.exists(root) else "not found"
+    raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED_EPISODES}.")
+
+
+def _is_pusher(spec: str | Path) -> bool:
+    return str(spec).split(":")[0] == "pusher" and not isinstance(spec, Path)
 
 
 def _cache_folder(folder: Path | None) -> Path:

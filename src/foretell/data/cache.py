@@ -27,7 +27,7 @@ from numpy.lib import format as npy
 
 from foretell.errors import ForetellError
 
-from .decode import Decoded, Item, decode_all
+from .decode import Decoded, Item, Label, decode_all
 from .images import Images, Kind, Skipped
 from .source import Contents, Source
 
@@ -45,7 +45,7 @@ class Form(Generic[Kind]):
     """What is kept of a source's items.
 
     what: "images", for messages.
-    kind: `Images` or `Videos`.
+    kind: `Images`, `Videos` or `Episodes`.
     shape: of one in the array.
     key: tells forms apart.
     decode: makes arrays of items.
@@ -53,7 +53,7 @@ class Form(Generic[Kind]):
     """
 
     what: str
-    kind: type[Kind]
+    kind: Callable[..., Kind]
     shape: tuple[int, ...]
     key: str
     decode: Callable[[Iterable[Item]], Generator[Decoded, None, None]]
@@ -94,7 +94,7 @@ def cached(source: Source, form: Form[Kind], folder: Path, progress: bool) -> Ki
 _ELSEWHERE = "Set FORETELL_CACHE to a folder on a disk that is writable and has room."
 
 
-def _open(home: Path, fingerprint: str, kind: type[Kind]) -> Kind | None:
+def _open(home: Path, fingerprint: str, kind: Callable[..., Kind]) -> Kind | None:
     """The cache in `home`, None where there is none or it is damaged."""
     try:
         about = json.loads((home / "about.json").read_text())
@@ -125,7 +125,7 @@ def _build(source: Source, form: Form[Kind], home: Path, progress: bool) -> None
 
 
 def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress: bool) -> None:
-    labels: list[int | None] = []
+    labels: list[Label] = []
     skipped: list[Skipped] = []
     # Written as a file, not through a map: on a full disk a write raises, a map kills the process.
     with (
@@ -149,7 +149,7 @@ def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress
     known = [label for label in labels if label is not None]
     labelled = len(known) == len(labels)
     if labelled:
-        np.save(part / "labels.npy", np.array(known, np.int64))
+        np.save(part / "labels.npy", np.array(known))
     classes = (contents.classes or tuple(map(str, range(max(known) + 1)))) if labelled else ()
     about = {"source": name, "size": form.shape[-1], "labels": labelled, "classes": classes, "skipped": skipped}
     (part / "about.json").write_text(json.dumps(about, indent=1))

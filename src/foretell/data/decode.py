@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -23,6 +23,8 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from .images import Skipped
 
 Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
+Label: TypeAlias = Any
+"""int: a class. None: not known. float32 [T − 1, columns]: an episode's track, see `foretell.data.episodes`."""
 
 MAX_PIXELS = 200_000_000
 # What lies behind transparent pixels is unknown. Black would swallow dark subjects and white bright ones;
@@ -44,14 +46,14 @@ class Item(NamedTuple):
     """
 
     name: str
-    read: Callable[[], tuple[Raw, int | None]]
+    read: Callable[[], tuple[Raw, Label]]
 
 
 class Decoded(NamedTuple):
     """A run of images or clips: pixels uint8 [n, ...], their n labels, and what was skipped among them."""
 
     pixels: np.ndarray
-    labels: list[int | None]
+    labels: list[Label]
     skipped: list[Skipped]
     items: int
     """How many items these came of."""

@@ -50,6 +50,10 @@ class Pictures:
         index = _positions(index, len(self))
         return torch.from_numpy(np.take(self.pixels, index if self.rows is None else self.rows[index], axis=0))
 
+    def batch(self, index: Index) -> "Tensor | Moves":
+        """What a method's `views` takes: what `take` gives, and of episodes what was done as well."""
+        return self.take(index)
+
     def subset(self: "Kind", index: Index) -> "Kind":
         """What is at `index` in that order, with labels. Shares the memory map; copies no pixel."""
         index = _positions(index, len(self))
@@ -79,6 +83,46 @@ class Videos(Pictures):
         As `Images.take`. The memory lies frame by frame: a view of it, not contiguous.
         """
         return super().take(index).transpose(1, 2)
+
+
+class Moves(NamedTuple):
+    """Clips, and what was done between their frames."""
+
+    pixels: Tensor
+    """uint8 [B, 3, T, size, size]."""
+    states: Tensor
+    """float32 [B, T − 1, S]: of the one who acts, before each action; S may be 0."""
+    actions: Tensor
+    """float32 [B, T − 1, A]: what led from a frame to the next."""
+
+    def to(self, device: torch.device | str) -> "Moves":
+        """The same on another device."""
+        return Moves(*(part.to(device) for part in self))
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes(Videos):
+    """Decoded clips with a state and an action a step; `take` gives the pictures, `batch` all of it.
+
+    states: names of their columns.
+    actions: names of theirs.
+    track: float32 [R, T − 1, S + A], row by row as `pixels`: the state before each step, and its action.
+    """
+
+    states: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    track: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+
+    def batch(self, index: Index) -> Moves:
+        """The clips at `index`, and what was done in them."""
+        return Moves(self.take(index), *self.steps(index))
+
+    def steps(self, index: Index) -> tuple[Tensor, Tensor]:
+        """What was done in the clips at `index`: states [B, T − 1, S] and actions [B, T − 1, A]."""
+        rows = _positions(index, len(self))
+        rows = torch.from_numpy(rows if self.rows is None else self.rows[rows])
+        states, actions = self.track[rows].split([len(self.states), len(self.actions)], -1)
+        return states, actions
 
 
 def _positions(index: Index, n: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -98,9 +98,26 @@ def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
     Raises:
         Unusable: no clip can be had; the message is the reason.
     """
-    import av
+    cuts = cut_video(path, cut)
+    return cuts.pixels, cuts.damage
 
-    try:
+
+class Cuts(NamedTuple):
+    """The clips of a video, and where they lie in it."""
+
+    pixels: np.ndarray
+    """uint8 [n, T, 3, size, size]."""
+    frames: np.ndarray
+    """int64 [n, T]: which frame of the video each is."""
+    length: int
+    """Frames of the whole video."""
+    damage: str | None
+    """What is wrong with it, if not all clips could be decoded."""
+
+
+def cut_video(path: Path, cut: Cut) -> Cuts:
+    """As `decode_video`, and where the clips lie."""
+    with _reasons():
         if not path.stat().st_size:
             raise Unusable("empty file")
         with _opened(path) as (container, stream):
@@ -116,14 +133,67 @@ def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
                 kept |= _decode(container, stream, wanted, starts, cut.size)
             if len(kept) == len(wanted):
                 break
-    except av.FFmpegError as error:
-        if isinstance(error, av.InvalidDataError | av.EOFError):
-            raise Unusable("not a video, or damaged at its beginning") from error
-        raise Unusable(reason(error) if isinstance(error, OSError) else f"damaged: {error.strerror}") from error
-    whole = [clip for clip in stamps[plan].tolist() if all(stamp in kept for stamp in clip)]
-    if not whole:
+    whole = plan[[all(stamp in kept for stamp in clip) for clip in stamps[plan].tolist()]]
+    if not len(whole):
         raise Unusable(DAMAGED)
-    return np.stack([[kept[stamp] for stamp in clip] for clip in whole]), None if len(whole) == len(plan) else DAMAGED
+    pixels = np.stack([[kept[stamp] for stamp in clip] for clip in stamps[whole].tolist()])
+    return Cuts(pixels, whole, len(stamps), None if len(whole) == len(plan) else DAMAGED)
+
+
+class Film:
+    """A video from end to end, as clips one after the other; the last one ends where the video ends.
+
+    Args:
+        path: of the file.
+        cut: how; `clips` says nothing here.
+
+    Raises:
+        Unusable: no clip can be had; the message is the reason.
+    """
+
+    def __init__(self, path: Path, cut: Cut) -> None:
+        self._path, self._cut = path, cut
+        with _reasons():
+            if not path.stat().st_size:
+                raise Unusable("empty file")
+            with _opened(path) as (container, stream):
+                self._stamps, _ = _stamps(container, stream)
+                unit = float(stream.time_base or 1)
+            if len(self._stamps) < 2:
+                raise Unusable("holds one frame, or none: a picture, not a video")
+            times, end = _times(self._stamps, unit)
+            moments = _moments(times, end, cut)
+            free = len(moments) - cut.span
+            starts = np.append(np.arange(0, free, cut.span), free)
+            self._plan = moments[starts[:, None] + np.arange(0, cut.span, cut.stride)]
+            edges, ticks = np.stack([starts, starts + cut.span], 1), np.append(times, end)
+            seconds = ticks[edges] if cut.fps is None else np.minimum(edges / cut.fps, end)
+        self.spans: list[tuple[float, float]] = [(start, stop) for start, stop in seconds.round(3).tolist()]
+        """Start and end of each clip, in seconds from the first frame."""
+
+    def clips(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Each clip's place in `spans` and its pixels, uint8 [T, 3, size, size], without the damaged ones.
+
+        The video is read once from its beginning; in memory are a clip's frames, and no others.
+        """
+        from av.video.reformatter import VideoReformatter
+
+        reformatter, kept, place = VideoReformatter(), dict[int, np.ndarray](), 0
+        plan = self._stamps[self._plan]
+        needed = set(np.unique(plan).tolist())
+        with _reasons(), _opened(self._path) as (container, stream):
+            for stamp, frame in _until(container, stream, int(plan[-1, -1])):
+                while place < len(plan) and plan[place, -1] < stamp:  # a frame of it was damaged
+                    place += 1
+                if stamp not in needed or frame.is_corrupt:
+                    continue
+                kept[stamp] = _square(frame, stream, reformatter, self._cut.size)
+                while place < len(plan) and plan[place, -1] == stamp:
+                    if all(each in kept for each in plan[place].tolist()):
+                        yield place, np.stack([kept[each] for each in plan[place].tolist()])
+                    place += 1
+                if place < len(plan):
+                    kept = {each: pixels for each, pixels in kept.items() if each >= plan[place, 0]}
 
 
 def read_video(path: str | Path, size: int, *, fps: float | None = None, stride: int = 1) -> np.ndarray:
@@ -161,6 +231,19 @@ def _decode_items(items: list[Item], cut: Cut) -> Decoded:
         if damage:
             skipped.append(Skipped(item.name, f"{damage}; kept {len(clips)} clips"))
     return Decoded(np.concatenate(pixels), labels, skipped, len(items))
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """What FFmpeg complains of, as the reason why a video is unusable."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        if isinstance(error, av.InvalidDataError | av.EOFError):
+            raise Unusable("not a video, or damaged at its beginning") from error
+        raise Unusable(reason(error) if isinstance(error, OSError) else f"damaged: {error.strerror}") from error
 
 
 @contextmanager
@@ -202,20 +285,29 @@ def _stamps(container: InputContainer, stream: VideoStream) -> tuple[np.ndarray,
 
 def _plan(stamps: np.ndarray, unit: float, cut: Cut) -> np.ndarray:
     """Which frames make which clip: int64 [n, T] positions in `stamps`."""
-    if cut.fps is None:
-        moments = np.arange(len(stamps))
-    else:
-        times = (stamps - stamps[0]) * unit
-        # the last frame stays as long as frames do
-        end = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else 0.0)
-        moments = np.searchsorted(times, np.arange(ceil(end * cut.fps - 1e-6)) / cut.fps + 1e-6, side="right") - 1
+    moments = _moments(*_times(stamps, unit), cut)
     free = len(moments) - cut.span
-    if free < 0:
-        rate = f" at {cut.fps:g} a second" if cut.fps else ""
-        raise Unusable(f"too short: {len(moments)} frames{rate}, and a clip spans {cut.span}")
     count = min(cut.clips, free + 1)
     starts = [free // 2] if count == 1 else [round(n * free / (count - 1)) for n in range(count)]
     return moments[np.array(starts)[:, None] + np.arange(0, cut.span, cut.stride)]
+
+
+def _times(stamps: np.ndarray, unit: float) -> tuple[np.ndarray, float]:
+    """When each frame comes, in seconds after the first, and when the last one goes: it stays as long as frames do."""
+    times = (stamps - stamps[0]) * unit
+    return times, times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else 0.0)
+
+
+def _moments(times: np.ndarray, end: float, cut: Cut) -> np.ndarray:
+    """The frames after resampling, as positions: at least a clip's. Raises Unusable where there are fewer."""
+    if cut.fps is None:
+        moments = np.arange(len(times))
+    else:
+        moments = np.searchsorted(times, np.arange(ceil(end * cut.fps - 1e-6)) / cut.fps + 1e-6, side="right") - 1
+    if len(moments) < cut.span:
+        rate = f" at {cut.fps:g} a second" if cut.fps else ""
+        raise Unusable(f"too short: {len(moments)} frames{rate}, and a clip spans {cut.span}")
+    return moments
 
 
 def _decode(

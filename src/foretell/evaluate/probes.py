@@ -178,8 +178,8 @@ def augmented(
     with evaluating(model, device) as device:
         generator = torch.Generator(device).manual_seed(seed)
         for chunk in watched(chosen.split(batch), progress):
-            pixels = images.take(chunk).to(device)
-            targets = (model.views(pixels, generator).target for _ in range(views))
+            some = images.batch(chunk).to(device)
+            targets = (model.views(some, generator).target for _ in range(views))
             made.append(torch.stack([model.features(y).float().cpu() for y in targets], 1))
     return torch.cat(made)
 

@@ -67,7 +67,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
 
     Args:
         name: a shipped model's name (`foretell.models()`), a folder written by `save` or by a training run (finished
-            or not: then its newest checkpoint), a .safetensors file inside one, official I-JEPA weights (see
+            or not: then its newest checkpoint), a .safetensors file inside one, official weights (see
             `foretell.hub.official`), or a Hugging Face repository `user/name`, which is downloaded.
         device: where to put it.
 
@@ -136,8 +136,9 @@ def _download(repository: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        files = ["config.json", "preprocessor_config.json", "model*.safetensors", "model.safetensors.index.json"]
-        return Path(snapshot_download(repository, allow_patterns=[*files, "README.md"]))
+        said = ["config.json", "preprocessor_config.json", "video_preprocessor_config.json", "README.md"]
+        weights = ["model*.safetensors", "model.safetensors.index.json"]
+        return Path(snapshot_download(repository, allow_patterns=said + weights))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ForetellError(

@@ -10,15 +10,23 @@ import torch
 
 from foretell import hub
 from foretell.errors import ForetellError
-from foretell.hub.official import huggingface
-from foretell.jepa import JEPA
+from foretell.hub.official import huggingface, huggingface_video
+from foretell.jepa import JEPA, as_jepa
+from foretell.nn.vit import VideoViTConfig
 
 Format = Literal["huggingface", "foretell"]
 Encoder = Literal["target", "context"]
 Precision = Literal["float32", "float16", "bfloat16"]
 
+
+def _huggingface(model: JEPA, out: Path, encoder: Encoder, dtype: torch.dtype) -> Path:
+    model = as_jepa(model, "transformers' form")
+    save = huggingface_video.save if isinstance(model.context_encoder.config, VideoViTConfig) else huggingface.save
+    return save(model, out, encoder, dtype)
+
+
 FORMATS: dict[str, Callable[[JEPA, Path, Encoder, torch.dtype], Path]] = {
-    "huggingface": huggingface.save,
+    "huggingface": _huggingface,
     "foretell": lambda model, out, _, dtype: hub.save(model, out, dtype=dtype),
 }
 """name -> what writes it, given the model, where to, which encoder (for forms that hold one) and the type of floats."""
@@ -32,8 +40,9 @@ def export(
     Args:
         model: any method.
         out: a folder, made if need be.
-        format: `huggingface` for transformers' I-JEPA, one encoder; `foretell` for this library's own, which turns a
-            training checkpoint of gigabytes into a folder that is safe to pass on.
+        format: `huggingface` for transformers' I-JEPA, one encoder, or of a V-JEPA with positions of kind
+            `rotary-vjepa2` for its V-JEPA 2, one encoder and the predictor; `foretell` for this library's own, which
+            turns a training checkpoint of gigabytes into a folder that is safe to pass on.
         encoder: which one, for forms that hold one.
         dtype: type to store floats in.
 

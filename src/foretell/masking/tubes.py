@@ -32,15 +32,16 @@ class TubeMasks:
     """Height over width of a block."""
     visible: float = 0.1
     """Share of the plane's places that the context sees."""
-    past: float = 1.0
-    """Share of the clip's time that the context sees, from its beginning; below 1 masks are causal."""
+    past: tuple[float, float] = (1.0, 1.0)
+    """Share of the clip's time that the context sees, from its beginning, drawn for each batch between these two; below
+    1 masks are causal."""
 
     def __post_init__(self) -> None:
         if not self.blocks:
             raise ForetellError("blocks is empty, expected the blocks of one mask or more")
-        for name in ("visible", "past"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ForetellError(f"{name} is {getattr(self, name):g}, expected more than 0 and at most 1")
+        for name, low, high in (("visible", self.visible, self.visible), ("past", *self.past)):
+            if not 0 < low <= high <= 1:
+                raise ForetellError(f"{name} is {low:g} to {high:g}, expected more than 0 and at most 1, in this order")
 
     def draw(
         self, generator: torch.Generator, grid: tuple[int, ...], batch: int
@@ -61,12 +62,13 @@ class TubeMasks:
         """
         (T, rows, columns), device = grid, generator.device
         places = rows * columns
-        seen, frames = round(self.visible * places), ceil(self.past * T)
-        if not 0 < seen * frames < T * places:
+        seen, (least, most) = round(self.visible * places), (ceil(share * T) for share in self.past)
+        if not 0 < seen * most < T * places:
             raise ForetellError(
-                f"visible {self.visible:g} and past {self.past:g} show {seen * frames} of the {T * places} patches "
+                f"visible {self.visible:g} and past {self.past[1]:g} show {seen * most} of the {T * places} patches "
                 f"of a {T}×{rows}×{columns} grid: expected some and not all"
             )
+        frames = int(torch.randint(least, most + 1, (), generator=generator, device=device))
         drawn = []
         for count, scale in self.blocks:
             score = torch.rand(batch, places, generator=generator, device=device)

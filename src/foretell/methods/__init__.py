@@ -11,6 +11,7 @@ from foretell.methods.pixels import Pixels, PixelsConfig, VideoPixels, VideoPixe
 from foretell.methods.simclr import SimCLR, SimCLRConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
+from foretell.methods.vjepa_ac import VJEPAAC, VJEPAACConfig
 
 METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "ijepa": (IJEPA, IJEPAConfig),
@@ -20,11 +21,18 @@ METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
     "vicreg": (VICReg, VICRegConfig),
     "byol": (BYOL, BYOLConfig),
     "vjepa": (VJEPA, VJEPAConfig),
+    "vjepa-ac": (VJEPAAC, VJEPAACConfig),
     "video-pixels": (VideoPixels, VideoPixelsConfig),
 }
 """name -> (model class, which is built from a configuration; configuration class).
 
 The name is what a saved model's config.json carries."""
+
+
+def build(config: Any) -> Method:
+    """A new model of a configuration, such as `IWMConfig`."""
+    return next(kind for kind, schema in METHODS.values() if type(config) is schema)(config)
+
 
 __all__ = [
     "BYOL",
@@ -32,6 +40,7 @@ __all__ = [
     "IWM",
     "METHODS",
     "VJEPA",
+    "VJEPAAC",
     "BYOLConfig",
     "IJEPAConfig",
     "IWMConfig",
@@ -41,7 +50,9 @@ __all__ = [
     "SimCLRConfig",
     "VICReg",
     "VICRegConfig",
+    "VJEPAACConfig",
     "VJEPAConfig",
     "VideoPixels",
     "VideoPixelsConfig",
+    "build",
 ]

@@ -71,6 +71,6 @@ class VideoPixels(PixelTargets, VJEPA):
 
 def _networks(config: PixelsConfig | VideoPixelsConfig) -> tuple[ViT, Predictor]:
     encoder = ViT(config.encoder)
-    queries = MaskTokens(config.predictor.width)
+    queries = config.queries() if isinstance(config, VideoPixelsConfig) else MaskTokens(config.predictor.width)
     answer = 3 * prod(encoder.patch)
     return encoder, Predictor(config.predictor, encoder.width, queries, config.encoder.grid, answer)

@@ -8,7 +8,7 @@ One clip, two masks (many small blocks, few large ones), both running through al
 Differs from the paper:
 - Targets are layer-normed, as in the released code.
 - A fixed budget of visible places (see `foretell.masking.tubes`), and all others are predicted.
-- One mask token; the released code has one for each of the two masks.
+- One mask token; the released code has one for each of the two masks (`token_per_mask`).
 - Its schedules end where they end; the released code stretches them by a quarter and cuts that off.
 
 B batch · T tubelets · P places of the plane · D width
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
 from foretell.jepa import JEPA
 from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
-from foretell.nn.queries import MaskTokens
+from foretell.nn.queries import MaskTokens, TokenPerMask
 from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
 from foretell.views import Views
 
@@ -55,6 +55,14 @@ class VJEPAConfig:
     centred: bool = False
     """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
     Not in the paper: against slow features (see `VJEPA.motion`)."""
+    token_per_mask: bool = False
+    """Whether the predictor has a mask token for each of `masks.blocks`, as in the released code, and not one for all.
+    Where it is not known which mask hides something, the second asks."""
+
+    def queries(self) -> nn.Module:
+        """What the predictor asks with."""
+        width = self.predictor.width
+        return TokenPerMask(width, len(self.masks.blocks)) if self.token_per_mask else MaskTokens(width)
 
 
 class VJEPA(JEPA):
@@ -65,8 +73,7 @@ class VJEPA(JEPA):
 
     def __init__(self, config: VJEPAConfig) -> None:
         encoder = ViT(config.encoder)
-        queries = MaskTokens(config.predictor.width)
-        predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
+        predictor = Predictor(config.predictor, encoder.width, config.queries(), config.encoder.grid)
         super().__init__(encoder, predictor, losses.l1, config)
 
     def load(self, spec: str | Path, **options: Any) -> Videos:
@@ -95,8 +102,10 @@ class VJEPA(JEPA):
         y = random_resized_crop(frames, c.encoder.image_size, generator, c.crop, flip=c.flip)
         y = y.unflatten(1, images.shape[1:3])
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
-        x = y.repeat(len(c.masks.blocks), 1, 1, 1, 1)
-        return Views(x, y, context_index, target_index, chance=generator)
+        kinds = len(c.masks.blocks)
+        x = y.repeat(kinds, 1, 1, 1, 1)
+        mask = torch.eye(kinds, device=y.device).repeat_interleave(len(y), 0) if c.token_per_mask else None
+        return Views(x, y, context_index, target_index, mask, generator)
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:

@@ -1,6 +1,6 @@
-"""Where a patch lies: a vector for every place of a grid of two or three axes.
+"""Where a patch lies: a vector for every place of a grid of two or three axes, or a turn of queries and keys.
 
-N patches · D width
+B batch · N patches · K kept patches · D width
 """
 
 from functools import lru_cache
@@ -8,11 +8,15 @@ from math import prod
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Kind = Literal["sincos", "resized", "learned"]
+from foretell.nn.rotary import pairs_an_axis, rotations
+
+Kind = Literal["sincos", "resized", "resized-vjepa", "learned", "rotary", "rotary-vjepa2"]
+ROTARY = ("rotary", "rotary-vjepa2")
+"""Kinds that turn queries and keys, and add nothing to tokens."""
 
 
 class Positions(nn.Module):
@@ -20,46 +24,75 @@ class Positions(nn.Module):
 
     Args:
         kind: `sincos` computes sine–cosine positions for the grid at hand. `resized` computes them for the
-            training grid and resizes the table to the grid at hand, as released I-JEPA encoders are used.
-            `learned` is a table of parameters for the training grid, resized likewise.
+            training grid and resizes the table to the grid at hand, as released I-JEPA encoders are used;
+            `resized-vjepa` does so with the axes in the order of released V-JEPA weights.
+            `learned` is a table of parameters for the training grid, resized likewise. `rotary` adds nothing and
+            turns queries and keys (see `foretell.nn.rotary`); `rotary-vjepa2` does so by the table of V-JEPA 2's
+            released weights.
         width: D.
         grid: the training grid; `sincos` does not need it.
+        heads: of the attention, among which rotary positions share out D.
+
+    Raises:
+        ForetellError: heads are too narrow for rotary positions.
     """
 
-    def __init__(self, kind: Kind, width: int, grid: tuple[int, ...] | None = None) -> None:
+    def __init__(self, kind: Kind, width: int, grid: tuple[int, ...] | None = None, heads: int = 1) -> None:
         super().__init__()
         if kind != "sincos" and grid is None:
             raise ValueError(f"{kind} positions need the training grid")
-        self.kind, self.width, self.trained = kind, width, grid
+        self.kind, self.width, self.trained, self.heads = kind, width, grid, heads
+        self.rotary = kind in ROTARY
+        if self.rotary:
+            pairs_an_axis(width // heads, grid or ())
         if kind == "learned":
             self.table = nn.Parameter(torch.empty(prod(grid or ()), width))
             nn.init.trunc_normal_(self.table, std=0.02)
 
     def forward(self, grid: tuple[int, ...]) -> Float[Tensor, "N D"]:
-        """Positions of a grid, in raster order."""
+        """What is added to the tokens of a grid, in raster order; zeros where positions are rotary."""
+        if self.rotary:
+            return torch.zeros(()).expand(prod(grid), self.width)
         if self.trained is None or self.kind == "sincos":
             return sincos(self.width, grid)
-        if self.kind == "resized":
-            return _resized(self.width, self.trained, grid)
-        return resize(self.table, self.trained, grid)
+        if self.kind == "learned":
+            return resize(self.table, self.trained, grid)
+        return _resized(self.width, self.trained, grid, self.kind == "resized-vjepa")
+
+    def rotation(
+        self, grid: tuple[int, ...], device: torch.device, index: Int[Tensor, "B K"] | None = None
+    ) -> Complex[Tensor, "R _ 1 _ P"] | None:
+        """How queries and keys are turned (see `foretell.nn.rotary.turn`); None where positions are not rotary.
+
+        Args:
+            grid: patches along each axis.
+            device: where to.
+            index: the places of each sample's tokens; None means every place, in raster order. Place 0 is turned by
+                nothing.
+        """
+        if not self.rotary:
+            return None
+        table = rotations(self.width // self.heads, grid, self.kind == "rotary-vjepa2").to(device)
+        return (table.unsqueeze(1) if index is None else table[:, index]).unsqueeze(2)
 
 
 @lru_cache(maxsize=64)
-def sincos(width: int, grid: tuple[int, ...]) -> Float[Tensor, "N {width}"]:
+def sincos(width: int, grid: tuple[int, ...], slowest_first: bool = False) -> Float[Tensor, "N {width}"]:
     """Sine–cosine positions (Vaswani et al. 2017, §3.5, one axis after the other as in MAE and I-JEPA).
 
     Args:
         width: D, any even number.
         grid: patches along each axis, slowest first: (rows, columns) or (tubelets, rows, columns).
+        slowest_first: the first channels hold the tubelets, as in V-JEPA's released weights (`uniform_power` there).
 
     Returns:
         Float32 on the CPU, N = prod(grid), in raster order. The first channels hold the columns, the next the
-        rows, as in the released weights. The tensor is shared: do not write to it.
+        rows, as in I-JEPA's released weights. The tensor is shared: do not write to it.
     """
     axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
     pairs = -(-width // (2 * len(grid)))  # sine–cosine pairs an axis, rounded up and cut to the width below
     frequency = 10000 ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
-    angles = [axis.reshape(prod(grid), 1) * frequency for axis in reversed(axes)]
+    angles = [axis.reshape(prod(grid), 1) * frequency for axis in (axes if slowest_first else reversed(axes))]
     return torch.cat([torch.cat([a.sin(), a.cos()], 1) for a in angles], 1)[:, :width].float()
 
 
@@ -81,5 +114,7 @@ def resize(table: Float[Tensor, "old D"], trained: tuple[int, ...], grid: tuple[
 
 
 @lru_cache(maxsize=64)
-def _resized(width: int, trained: tuple[int, ...], grid: tuple[int, ...]) -> Float[Tensor, "N {width}"]:
-    return resize(sincos(width, trained), trained, grid)
+def _resized(
+    width: int, trained: tuple[int, ...], grid: tuple[int, ...], slowest_first: bool
+) -> Float[Tensor, "N {width}"]:
+    return resize(sincos(width, trained, slowest_first), trained, grid)

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foretell.nn.positions import Kind, Positions
+from foretell.errors import ForetellError
+from foretell.nn.positions import ROTARY, Kind, Positions
 from foretell.nn.stochastic import PositionNoise, StochasticPositions
 from foretell.nn.vit import Block, initialise
 
@@ -27,6 +28,19 @@ class PredictorConfig:
     """As `ViTConfig.positions`."""
     noise: PositionNoise = field(default_factory=PositionNoise)
     """FlexPredict: with a sigma above 0, what is asked for is known to lie *about there*."""
+    mlp_ratio: float = 4.0
+    """Hidden width of a block's MLP over its width."""
+    eps: float = 1e-6
+    """Added to the variance in every layer norm."""
+    qkv_bias: bool = True
+    """Whether queries, keys and values have a bias."""
+
+    def __post_init__(self) -> None:
+        if self.noise.sigma and self.positions in ROTARY:
+            raise ForetellError(
+                f"noise.sigma is {self.noise.sigma:g} and positions are {self.positions}: uncertain places "
+                "are noise on positions that are added, and rotary ones are not; take sigma 0, or sincos positions"
+            )
 
 
 class Predictor(nn.Module):
@@ -52,9 +66,10 @@ class Predictor(nn.Module):
         self.config = config
         self.width = config.width
         self.embed = nn.Linear(encoder_width, config.width)
-        self.positions = Positions(config.positions, config.width, grid)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.positions = Positions(config.positions, config.width, grid, config.heads)
+        c = config
+        self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias) for _ in range(c.depth))
+        self.norm = nn.LayerNorm(config.width, eps=config.eps)
         self.project = nn.Linear(config.width, answer or encoder_width)
         initialise(self, self.blocks)
         self.queries = queries
@@ -93,9 +108,15 @@ class Predictor(nn.Module):
             action = None if action is None else action.repeat_interleave(M, 0)
         queries = self.queries(asked, action)
         h = torch.cat([queries, context], 1)
+        rotation = None
+        if self.positions.rotary:
+            inform = target_index.new_zeros(B * M, queries.shape[1] - L)  # these are nowhere: place 0 turns by nothing
+            seen = context_index.repeat_interleave(M, 0)
+            index = torch.cat([target_index.flatten(0, 1), inform, seen], 1)
+            rotation = self.positions.rotation(grid, h.device, index)
         for block in self.blocks[:-1]:
-            h = block(h)
-        h = self.blocks[-1](h, L)  # only the asked tokens are read, so only they need the last block
+            h = block(h, rotation=rotation)
+        h = self.blocks[-1](h, L, rotation)  # only the asked tokens are read, so only they need the last block
         return self.project(self.norm(h)).unflatten(0, (B, M))
 
     def measures(self) -> dict[str, float]:

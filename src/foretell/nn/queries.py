@@ -28,6 +28,25 @@ class MaskTokens(nn.Module):
         return self.token + position
 
 
+class TokenPerMask(nn.Module):
+    """V-JEPA's released code: a learned token for each kind of mask, zero at first, plus the position it asks for.
+
+    The action tells the kind of mask, as a row of 0s and a 1; told nothing, the second token asks, as in that code.
+    """
+
+    def __init__(self, width: int, kinds: int) -> None:
+        super().__init__()
+        self.tokens = nn.Parameter(torch.zeros(kinds, width))
+        self.usual = min(1, kinds - 1)
+
+    def forward(
+        self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
+    ) -> Float[Tensor, "B _ d"]:
+        """[B, L, d] -> [B, L, d]; an action without columns tells nothing."""
+        token = self.tokens[self.usual] if action is None or not action.shape[1] else action @ self.tokens
+        return token.unsqueeze(-2) + position
+
+
 class FeatureConditioned(MaskTokens):
     """IWM §4, "feature": the action joins every mask token's features, a three-layer MLP mixes them."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Complex, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,7 +41,7 @@ class ViTConfig:
     qkv_bias: bool = True
     """Whether queries, keys and values have a bias."""
     positions: Kind = "sincos"
-    """Fixed positions of any grid, fixed ones of the training grid resized, or learned ones resized (see
+    """Fixed positions of any grid, fixed ones of the training grid resized, learned ones resized, or rotary ones (see
     `foretell.nn.positions.Positions`)."""
     last_width: int | None = None
     """Width of what the last block gives, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
@@ -122,9 +122,17 @@ class Block(nn.Module):
         self.mlp.add_module("act", nn.GELU())
         self.mlp.add_module("fc2", nn.Linear(hidden, out))
 
-    def forward(self, x: Float[Tensor, "B N D"], n: int | None = None) -> Float[Tensor, "B _ _"]:
-        """[B, N, D] -> [B, n or N, out]."""
-        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n)
+    def forward(
+        self,
+        x: Float[Tensor, "B N D"],
+        n: int | None = None,
+        rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
+        mask: Bool[Tensor, "Q N"] | None = None,
+    ) -> Float[Tensor, "B _ _"]:
+        """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; with a mask
+        token i sees only those tokens j where mask[i, j].
+        """
+        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask)
         return x + self.mlp(self.norm2(x))
 
 
@@ -162,7 +170,7 @@ class ViT(nn.Module):
         self.register_buffer("std", torch.tensor(config.std).view(channels), persistent=False)
         c = config
         self.patch_embed = nn.Linear(3 * prod(self.patch), c.width)
-        self.positions = Positions(c.positions, c.width, c.grid)
+        self.positions = Positions(c.positions, c.width, c.grid, c.heads)
         outs = [None] * (c.depth - 1) + [c.last_width]
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
@@ -187,13 +195,14 @@ class ViT(nn.Module):
         Returns:
             [B, K or N, D]: a latent a kept patch, in the order of `index`.
         """
-        position = self.positions(self.grid(x)).to(x.device)
+        grid = self.grid(x)
+        position, rotation = self.positions(grid).to(x.device), self.positions.rotation(grid, x.device, index)
         patches = patchify((x - self.mean) / self.std, self.patch)
         if index is not None:  # embedding and encoding cost what is kept, not what there is
             patches, position = take(patches, index), position[index]
         h = self.patch_embed(patches) + position
         for block in self.blocks:
-            h = block(h)
+            h = block(h, rotation=rotation)
         return self.norm(h)
 
 

@@ -3,7 +3,19 @@
 from dataclasses import replace
 
 from foretell.augment import Photometric
-from foretell.methods import BYOLConfig, IJEPAConfig, IWMConfig, PixelsConfig, SimCLRConfig, VICRegConfig, VJEPAConfig
+from foretell.masking import TubeMasks
+from foretell.methods import (
+    BYOLConfig,
+    IJEPAConfig,
+    IWMConfig,
+    PixelsConfig,
+    SimCLRConfig,
+    VICRegConfig,
+    VideoPixelsConfig,
+    VJEPAACConfig,
+    VJEPAConfig,
+)
+from foretell.nn.causal import CausalConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -16,6 +28,12 @@ SMALL = ViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
 VIDEO = TrainConfig(momentum=0.998, warmup=0.13, clip=10.0)
 """V-JEPA's schedules (§3.4), where they differ from I-JEPA's."""
 MINI = ViTConfig(image_size=32, patch_size=4, width=192, depth=4, heads=3)
+CLIPS = VideoViTConfig(image_size=32, patch_size=8, width=128, depth=4, heads=4, positions="rotary")
+AHEAD = PredictorConfig(width=96, depth=4, heads=4, positions="rotary")
+FUTURE = TubeMasks(blocks=((0, 0.0),), visible=1.0, past=(0.125, 0.625))
+"""The whole picture for one to five eighths of a clip; what comes then is predicted."""
+SLOW = TrainConfig(steps=9000, batch=16, warmup=0.1, momentum=0.9998, clip=10.0)
+"""A target encoder that hardly moves: a faster one ends in slow features, see docs/surprise.md."""
 THIN = ResNetConfig(name="resnet18", image_size=32, base=16)
 JOINT = TrainConfig(steps=5000, weight_decay=1e-4, weight_decay_end=1e-4)
 """The decay is constant, as in the papers; they have 1e-6, times a LARS rate of about 1."""
@@ -36,6 +54,29 @@ def vjepa() -> Recipe:
     encoder = VideoViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
     predictor = PredictorConfig(width=96, depth=6, heads=3)
     return Recipe(VJEPAConfig(encoder=encoder, predictor=predictor), replace(VIDEO, batch=32))
+
+
+def vjepa_tiny() -> Recipe:
+    """A V-JEPA of 8 frames of 32 pixels, tubelets of 2 × 8 × 8: some 130 clips a second on one thread.
+
+    Neither mirrored nor much cropped, so that places keep their meaning: `vjepa-ac` stands on it in docs/planning.md.
+    """
+    encoder = VideoViTConfig(image_size=32, patch_size=8, width=96, depth=3, heads=3, frames=8)
+    predictor = PredictorConfig(width=48, depth=3, heads=3)
+    model = VJEPAConfig(encoder, predictor, TubeMasks(visible=0.25), crop=(0.8, 1.0), flip=0.0)
+    return Recipe(model, replace(VIDEO, steps=600, batch=32))
+
+
+def vjepa_ac() -> Recipe:
+    """A V-JEPA 2-AC of your own episodes: what a frozen encoder will see after an action. Eight frames a clip.
+
+    foretell train vjepa-tiny --data pusher --out runs/tiny
+    foretell train vjepa-ac --data pusher:8192 --encoder runs/tiny --out runs/ac
+    foretell plan runs/ac --benchmark reach
+    """
+    model = VJEPAACConfig(encoder=MINI, predictor=CausalConfig(width=96, depth=3, heads=3, residual=True), frames=8)
+    train = TrainConfig(steps=1000, batch=32, weight_decay_end=0.04, clip=1.0)
+    return Recipe(model, train, encoder="iwm-mini")
 
 
 def pixels() -> Recipe:
@@ -64,6 +105,19 @@ def iwm_mini() -> Recipe:
     augment = Photometric(brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
     model = IWMConfig(encoder=MINI, predictor=PredictorConfig(width=96, depth=6, heads=3), augment=augment)
     return Recipe(model, TrainConfig(steps=5000, batch=64))
+
+
+def vjepa_mini() -> Recipe:
+    """The video model that ships as `vjepa-mini`: 16 frames of 32 pixels, the future predicted from the past.
+
+    foretell train vjepa-mini --data scenes:30000 --out runs/vjepa-mini
+    """
+    return Recipe(VJEPAConfig(encoder=CLIPS, predictor=AHEAD, masks=FUTURE, crop=(1.0, 1.0)), SLOW)
+
+
+def vjepa_mini_pixels() -> Recipe:
+    """The control of `vjepa-mini`: the same in everything, but it predicts pixels and not latents."""
+    return Recipe(VideoPixelsConfig(encoder=CLIPS, predictor=AHEAD, masks=FUTURE, crop=(1.0, 1.0)), SLOW)
 
 
 def simclr() -> Recipe:

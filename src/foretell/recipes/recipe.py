@@ -15,3 +15,5 @@ class Recipe:
     model: Any
     """The configuration of a method, such as `foretell.methods.IWMConfig`."""
     train: TrainConfig
+    encoder: str | None = None
+    """For a method that stands on a frozen encoder: the trained model that it is taken from."""

@@ -7,27 +7,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["About", "Added", "Busy", "Draft", "Entry", "File", "Hit", "Knowledge", "Passage", "Step", "Store"]
+__all__ = [
+    "About",
+    "Added",
+    "Backend",
+    "Busy",
+    "Draft",
+    "Entry",
+    "File",
+    "Hit",
+    "Knowledge",
+    "Passage",
+    "Step",
+    "Store",
+    "open_backend",
+]
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
+    from foretell.search.backend import About, Backend, Busy, File, open_backend
     from foretell.search.entries import Draft, Entry, Hit
-    from foretell.search.knowledge import About, File, Knowledge
+    from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
-    from foretell.search.store import Busy, Store
+    from foretell.search.store import Store
 
 _HOMES = {
-    "About": "knowledge",
+    "About": "backend",
     "Added": "add",
-    "Busy": "store",
+    "Backend": "backend",
+    "Busy": "backend",
     "Draft": "entries",
     "Entry": "entries",
-    "File": "knowledge",
+    "File": "backend",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",
     "Step": "add",
     "Store": "store",
+    "open_backend": "backend",
 }
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,9 @@ from rich.progress import Progress
 
 from foretell.errors import ForetellError
 from foretell.search import entries, ingest
+from foretell.search.backend import Addition
 from foretell.search.entries import Draft
+from foretell.search.ingest.files import ending_in
 from foretell.search.passage import Passage
 from foretell.search.runtime import digest
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
 BATCH = 256  # entries of small files that are written in one transaction
 STEP = 16  # passages that are embedded between two steps
+DAMAGED = "damaged: some frames cannot be decoded"
 KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JPEG", ".htm": "HTML", ".tif": "TIFF"}
 
 
@@ -72,19 +77,8 @@ class _File:
     """A file to be added, and how to read it."""
 
     path: Path
-    read: Callable[[], tuple[Sequence[Passage], Sequence[Any]]]
-    """Its passages, and what the model is to see of each."""
-
-
-@dataclass
-class _Drafts:
-    """A file, read and embedded, to be written."""
-
-    path: Path
-    place: str
-    hash: str
-    drafts: list[Draft]  # new passages
-    kept: set[str]  # keys of passages that are there already
+    read: Callable[[], tuple[Sequence[Passage], Iterator[tuple[int, Any]]]]
+    """Its passages, and then, one at a time, the place of each and what the model is to see of it."""
 
 
 def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
@@ -125,40 +119,52 @@ def steps(
         if not path.exists():
             raise ForetellError(f"{path} does not exist")
     model, before = knowledge.model, len(done.skipped)
-    number, files = _photographs(model, paths) if model.kind == "image" else _documents(paths, text, password, done)
+    number, files = _pictures(model, paths, done) if model.kind != "text" else _documents(paths, text, password, done)
     if not number:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in done.skipped[before:])
         where = ", ".join(map(str, paths)) or "nothing"
         raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
-    waiting: list[_Drafts] = []
+    embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
+    waiting: list[Addition] = []
     with closing(files):
         for count, file in enumerate(files):
             step = Step(str(file.path), count, number, 0, 0)
             yield step
             hash = _hash(file.path, text)
             place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
-            if (there := _there(knowledge, place, hash)) is None:
+            if (there := knowledge.collection.file(place, hash)) is None:
                 done.unchanged += 1
                 continue
+            vectors: dict[int, np.ndarray] = {}
             try:
                 passages, things = file.read()
+                keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
+                new = {i for i, key in enumerate(keys) if key not in there}
+                wanted = (thing for thing in things if thing[0] in new)
+                more = bool(new)
+                while more:
+                    yield replace(step, embedded=len(vectors), passages=len(new))
+                    some = list(islice(wanted, STEP))
+                    if some:
+                        vectors |= zip([i for i, _ in some], embed([thing for _, thing in some]), strict=True)
+                    more = len(some) == STEP
             except ForetellError as error:
                 done.skipped.append((str(file.path), str(error).removeprefix(f"{file.path}: ")))
                 continue
+            if len(vectors) < len(new):
+                kept = f"; kept {len(vectors):,} of {len(new):,} clips"
+                done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else ''}"))
+                if not vectors:
+                    continue
             if not passages:
                 continue
-            keys = list(_keys(place, passages, hash if model.kind == "image" else ""))
-            new = [i for i, key in enumerate(keys) if key not in there]
-            embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
-            vectors: list[np.ndarray] = []
-            for start in range(0, len(new), STEP):
-                yield replace(step, embedded=start, passages=len(new))
-                vectors.extend(embed([things[i] for i in new[start : start + STEP]]))
             drafts = [
-                entries.checked(Draft(p.text, vector, p.page, p.time, p.metadata, key))
-                for vector, p, key in zip(vectors, [passages[i] for i in new], [keys[i] for i in new], strict=True)
+                entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
+                for i, p in enumerate(passages)
+                if i in vectors
             ]
-            waiting.append(_Drafts(file.path, place, hash, drafts, there & set(keys)))
+            kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
+            waiting.append(Addition(place, hash, kind, drafts, there & set(keys)))
             if sum(len(each.drafts) for each in waiting) >= BATCH:
                 _write(knowledge, model, waiting, done)
                 waiting.clear()
@@ -176,9 +182,9 @@ def _documents(
         for file, passages in reading.by_file():
             known = len(reading.skipped)
 
-            def read(passages: Iterator[Passage] = passages) -> tuple[Sequence[Passage], Sequence[str]]:
+            def read(passages: Iterator[Passage] = passages) -> tuple[Sequence[Passage], Iterator[tuple[int, str]]]:
                 read = list(passages)
-                return read, [passage.text for passage in read]
+                return read, enumerate(passage.text for passage in read)
 
             yield _File(file.path, read)
             done.skipped += [(str(file.path), reason) for _, reason in reading.skipped[known:]]
@@ -186,19 +192,19 @@ def _documents(
     return len(reading.files), files()
 
 
-def _photographs(model: ImageModel, paths: Sequence[Path]) -> tuple[int, Generator[_File, None, None]]:
-    """Photographs, and how many."""
+def _pictures(model: ImageModel, paths: Sequence[Path], done: Added) -> tuple[int, Generator[_File, None, None]]:
+    """Photographs and videos, and how many."""
     found: dict[Path, str] = {}
     for path in paths:
-        found |= {path: path.name} if path.is_file() else {each.path: each.name for each in ingest.images(path)}
+        if path.is_file() and path.suffix.lower() not in model.endings:
+            expected = ", ".join(sorted(model.endings))
+            done.skipped.append((str(path), f"not of a kind that {model.name} takes; expected {expected}"))
+        else:
+            found |= {each.path: each.name for each in ending_in(path, model.endings)}
 
     def files() -> Generator[_File, None, None]:
         for path, name in found.items():
-
-            def read(path: Path = path, name: str = name) -> tuple[Sequence[Passage], Sequence[np.ndarray]]:
-                return [Passage("", metadata={"source": name})], [model.read(path)]
-
-            yield _File(path, read)
+            yield _File(path, partial(model.entries, path, name))
 
     return len(found), files()
 
@@ -211,16 +217,6 @@ def _hash(path: Path, text: str | None) -> str:
         return ""  # its reader will say why
 
 
-def _there(knowledge: Knowledge, place: str, hash: str) -> set[str] | None:
-    """Keys of the entries of this file as it was; None where its content is there already."""
-    n = knowledge.number
-    with knowledge.store.read() as c:
-        if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, hash)).fetchone():
-            return None
-        own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
-        return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
-
-
 def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
     """A passage's key: of the file it is in, what it says and where, and which of several such it is."""
     seen = Counter[str]()
@@ -230,28 +226,12 @@ def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
         yield hashlib.blake2b(f"{what} {seen[what]}".encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[_Drafts], done: Added) -> None:
-    """Several files in one transaction: each as a whole."""
+def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[Addition], done: Added) -> None:
+    """Several files, each as a whole."""
     if not files:
         return
-    n = knowledge.number
-    added = removed = unchanged = 0
-    with knowledge.store.write() as c:
-        for file in files:
-            if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, file.hash)).fetchone():
-                unchanged += 1  # another process, or another file of this batch, brought the same
-                continue
-            kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
-            (source,) = c.execute(
-                "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (collection, path) DO UPDATE SET hash = excluded.hash RETURNING number",
-                (n, file.place, file.hash, kind),
-            ).fetchone()
-            keep = file.kept | {draft.key for draft in file.drafts}
-            old = c.execute(f"SELECT id, key FROM entry_{n} WHERE source = ?", (source,)).fetchall()
-            removed += entries.drop(c, n, [id for id, key in old if key not in keep])
-            added += len(entries.put(c, n, file.drafts, model.fingerprint, source))
-    done.files += len(files) - unchanged
-    done.unchanged += unchanged
-    done.entries += added
-    done.removed += removed
+    outcome = knowledge.collection.put_files(files, model.fingerprint)
+    done.files += len(files) - outcome.unchanged
+    done.unchanged += outcome.unchanged
+    done.entries += outcome.entries
+    done.removed += outcome.removed

@@ -9,8 +9,8 @@ from typing import Any
 from foretell.errors import ForetellError
 
 
-def needed(module: str) -> Any:
-    """A module of the extra `search`.
+def needed(module: str, extra: str = "search") -> Any:
+    """A module of an extra.
 
     Raises:
         ForetellError: it is not installed.
@@ -19,4 +19,4 @@ def needed(module: str) -> Any:
         return sys.modules.get(module) or importlib.import_module(module)  # every query asks
     except ImportError:
         name = module.split(".")[0]
-        raise ForetellError(f"search needs {name}, which is not installed: pip install 'foretell[search]'") from None
+        raise ForetellError(f"this needs {name}, which is not installed: pip install 'foretell[{extra}]'") from None

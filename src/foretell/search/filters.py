@@ -1,9 +1,9 @@
-"""Conditions on metadata, as SQL over the table of fields."""
+"""Conditions on metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from foretell.errors import ForetellError
 
@@ -21,8 +21,17 @@ def indexed(metadata: Mapping[str, Value], page: int | None) -> dict[str, Value]
     return fields | {key: v for key, v in metadata.items() if not isinstance(v, str) or len(v) <= LONGEST}
 
 
-def where(filter: Filter, number: int) -> tuple[str, list[Value]]:
-    """A query for the ids of a collection's entries that fulfil a filter, and its parameters.
+class Condition(NamedTuple):
+    """A field that must stand in some relation to a value; to any of several where the relation is equality."""
+
+    field: str
+    operator: str
+    values: Sequence[Value]
+    """At least one; all of one kind unless there are several."""
+
+
+def conditions(filter: Filter) -> list[Condition]:
+    """A filter's conditions, all of which must hold.
 
     Numbers are compared with numbers and texts with texts; true is 1. An entry without the field fulfils nothing,
     not even `!=`.
@@ -30,30 +39,29 @@ def where(filter: Filter, number: int) -> tuple[str, list[Value]]:
     Raises:
         ForetellError: the filter is empty, or of another form.
     """
-    queries: list[str] = []
-    parameters: list[Value] = []
+    found: list[Condition] = []
     for key, asked in filter.items():
         if not isinstance(key, str):
             raise ForetellError(f"filter: field {key!r} is not a name")
-        conditions: list[tuple[str, list[Any]]]
+        pairs: list[tuple[str, list[Any]]]
         if isinstance(asked, Mapping):
-            conditions = [(operator, [value]) for operator, value in asked.items()]
+            pairs = [(operator, [value]) for operator, value in asked.items()]
         elif isinstance(asked, str | int | float):
-            conditions = [("=", [asked])]
+            pairs = [("=", [asked])]
         else:
-            conditions = [("=", list(asked))] if isinstance(asked, (list, tuple, set, frozenset)) else []
-        for operator, values in conditions or [("", [])]:
+            pairs = [("=", list(asked))] if isinstance(asked, (list, tuple, set, frozenset)) else []
+        for operator, values in pairs or [("", [])]:
             if operator not in OPERATORS or not values:
                 raise ForetellError(
                     f"filter: {key} is {asked!r:.80}, expected a value, a list of them, "
                     f"or conditions by {' '.join(OPERATORS)}"
                 )
-            test = f"value {operator} ?" if len(values) == 1 else f"value IN ({', '.join('?' * len(values))})"
-            queries.append(f"SELECT id FROM field_{number} WHERE key = ? AND {test} AND {_type(key, values)}")
-            parameters += [key, *values]
-    if not queries:
+            for value in values:
+                _comparable(key, value)
+            found.append(Condition(key, operator, values))
+    if not found:
         raise ForetellError("filter is empty: leave it out, or name a field")
-    return " INTERSECT ".join(queries), parameters
+    return found
 
 
 def parse(texts: Sequence[str]) -> dict[str, dict[str, Value] | list[Value]]:
@@ -89,14 +97,10 @@ def _value(text: str) -> Value:
     return text
 
 
-def _type(key: str, values: Sequence[Any]) -> str:
-    for value in values:
-        if not isinstance(value, (str, int, float)) or value != value:
-            raise ForetellError(f"filter: {key} is asked to be {value!r}, expected text, a number or truth")
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ForetellError(f"filter: {key} is asked to be {value}, expected at most 64 bits")
-        if isinstance(value, str) and len(value) > LONGEST:
-            raise ForetellError(f"filter: the text for {key} has {len(value)} characters, expected at most {LONGEST}")
-    if len(values) > 1:  # `=` of another type is not equal anyway
-        return "1"
-    return "typeof(value) = 'text'" if isinstance(values[0], str) else "typeof(value) IN ('integer', 'real')"
+def _comparable(key: str, value: Any) -> None:
+    if not isinstance(value, (str, int, float)) or value != value:
+        raise ForetellError(f"filter: {key} is asked to be {value!r}, expected text, a number or truth")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ForetellError(f"filter: {key} is asked to be {value}, expected at most 64 bits")
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise ForetellError(f"filter: the text for {key} has {len(value)} characters, expected at most {LONGEST}")

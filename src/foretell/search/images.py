@@ -1,17 +1,18 @@
-"""Photographs as vectors, by a world model: as they are, or as it imagines them.
+"""Photographs and videos as vectors, by a world model: as they are, or as it imagines them.
 
 What is stored of a photograph y is target(y), pooled; a query is the same of another photograph, or predict(encode(x),
-a) pooled: "this one, but darker", without the darker picture ever being made.
+a) pooled: "this one, but darker", without the darker picture ever being made. A video is stored as its clips where the
+model is one of videos, and as a frame a second where it is one of images.
 
-n images · D width
+n images or clips · D width · T frames of a clip
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,17 +21,19 @@ from torch import Tensor
 
 from foretell import hub
 from foretell.augment import to_float
+from foretell.data import folder, video
 from foretell.data.decode import Unusable, decode
+from foretell.data.video import Cut, Film, decode_video
 from foretell.errors import ForetellError
-from foretell.jepa import as_jepa
+from foretell.jepa import JEPA, as_jepa
 from foretell.leverage.imagine import actions_of, split
+from foretell.methods import VJEPA
 from foretell.nn.vit import pool
+from foretell.search.passage import Passage
 
-BATCH = 64
 
-
-class ImageModel:
-    """A world model as an encoder of photographs.
+def load(name: str) -> ImageModel:
+    """A world model as an encoder of what it was trained on.
 
     Args:
         name: what `foretell.load` takes.
@@ -38,55 +41,147 @@ class ImageModel:
     Raises:
         ForetellError: there is no such model, or it predicts no patch latents.
     """
+    model = as_jepa(hub.load(name), "search by photographs and videos")
+    known = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
+    return VideoModel(known, model) if isinstance(model, VJEPA) else ImageModel(known, model)
 
-    kind: Literal["image"] = "image"
 
-    def __init__(self, name: str) -> None:
-        self._model = as_jepa(hub.load(name), "search by photographs")
-        self.name = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
+class ImageModel:
+    """A world model of images: an encoder of photographs, and of videos as a frame a second. Made by `load`."""
+
+    kind: Literal["image", "video"] = "image"
+    of = "photographs"
+    batch = 64
+    stills = folder.ENDINGS
+    """Endings of files that are photographs to it."""
+    films = video.ENDINGS - folder.ENDINGS
+    """Endings of files that are videos to it."""
+
+    def __init__(self, name: str, model: JEPA) -> None:
+        self.name = name
+        self._model = model
         digest = hashlib.sha256()
-        for key, tensor in sorted(self._model.state_dict().items()):
+        for key, tensor in sorted(model.state_dict().items()):
             digest.update(key.encode())
             digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().data)
         self.fingerprint = digest.hexdigest()
-        self.size = self._model.config.encoder.image_size
-        self.dimension = self._model.context_encoder.width
+        self.size = model.config.encoder.image_size
+        self.dimension = model.context_encoder.width
 
-    def read(self, image: Path | bytes) -> UInt8[np.ndarray, "3 S S"]:
-        """A photograph, a file or the bytes of one, as the model sees it. Raises ForetellError where it is not one."""
+    @property
+    def cut(self) -> Cut:
+        """What becomes an entry of a video."""
+        return Cut(self.size, frames=1, fps=1.0)
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Of files that it takes as entries."""
+        return self.stills | self.films
+
+    def entries(self, path: Path, source: str) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]]]:
+        """What a file gives: its entries, and then, while it is read, each one's place and pixels.
+
+        Raises:
+            ForetellError: it gives nothing; the message is the reason.
+        """
+        metadata: dict[str, Any] = {"source": source}
         try:
-            return decode(image, self.size)
-        except Unusable as reason:
-            raise ForetellError(f"{image if isinstance(image, Path) else 'the image'}: {reason}") from None
+            if path.suffix.lower() not in self.films:
+                return [Passage("", metadata=metadata)], iter([(0, self._still(path))])
+            film = Film(path, self.cut)
+        except (Unusable, OSError) as reason:
+            raise ForetellError(f"{path}: {reason}") from None
+        return [Passage("", time=span, metadata=metadata) for span in film.spans], self._clips(path, film)
+
+    def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
+        """A photograph, a file or the bytes of one, or a video's file, from its middle, as the model sees it.
+
+        Raises:
+            ForetellError: it is neither.
+        """
+        try:
+            if isinstance(file, Path) and file.suffix.lower() in self.films:
+                return self._shaped(decode_video(file, self.cut)[0][0])
+            return self._still(file)
+        except (Unusable, OSError) as reason:
+            raise ForetellError(f"{file if isinstance(file, Path) else 'the image'}: {reason}") from None
 
     @torch.no_grad()
     def passages(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "n D"]:
-        """Unit vectors of photographs to be found, each uint8 [3, S, S]."""
-        parts = [self._target(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
-        return np.concatenate(parts)
+        """Unit vectors of what is to be found, each as `read` gives it."""
+        turns = range(0, len(images), self.batch)
+        return np.concatenate([self._vectors(np.stack(images[i : i + self.batch])) for i in turns])
 
     @torch.no_grad()
     def query(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, " D"]:
-        """The unit vector of a photograph to search with.
+        """The unit vector of a photograph or a video to search with.
 
         Args:
-            image: a photograph, a file or the bytes of one.
+            image: a photograph, a file or the bytes of one, or a video's file.
             imagine: how it should be changed, as for `foretell.leverage.imagine`; None for as it is.
 
         Raises:
-            ForetellError: it is not a photograph, or the model knows no such change.
+            ForetellError: it is neither, or the model knows no such change.
         """
         pixels = self.read(image)
         if not imagine:
-            return self._target([pixels])[0]
+            return self._vectors(np.stack([pixels]))[0]
         actions = actions_of(self._model)
         source, target = split(actions, imagine)
         x = actions.apply(to_float(torch.tensor(pixels))[None], source)
-        return _unit(self._model.imagine(x, actions.action(source, target)))[0]
+        return _unit(pool(self._model.imagine(x, actions.action(source, target))))[0]
 
-    def _target(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        return _unit(self._model.target(to_float(torch.from_numpy(np.stack(images)))))
+    def _clips(self, path: Path, film: Film) -> Iterator[tuple[int, np.ndarray]]:
+        try:
+            for place, clip in film.clips():
+                yield place, self._shaped(clip)
+        except (Unusable, OSError) as reason:
+            raise ForetellError(f"{path}: {reason}") from None
+
+    def _still(self, image: Path | bytes) -> np.ndarray:
+        return decode(image, self.size)
+
+    def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "..."]:
+        """A clip as the model takes it."""
+        return clip[0]
+
+    def _vectors(self, pixels: UInt8[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n D"]:
+        return _unit(pool(self._model.target(to_float(torch.from_numpy(pixels)))))
 
 
-def _unit(latents: Tensor) -> np.ndarray:
-    return torch.nn.functional.normalize(pool(latents), dim=1).numpy()
+class VideoModel(ImageModel):
+    """A world model of videos: an encoder of clips. A photograph is to it a clip in which nothing moves."""
+
+    kind = "video"
+    of = "videos"
+    batch = 4
+    stills = folder.ENDINGS - video.ENDINGS
+    films = video.ENDINGS
+
+    def __init__(self, name: str, model: VJEPA) -> None:
+        super().__init__(name, model)
+        self._pace = model.pace
+
+    @property
+    def cut(self) -> Cut:
+        """As the model was trained."""
+        encoder = self._model.config.encoder
+        return Cut(self.size, frames=encoder.frames, **self._pace)
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Of videos: photographs are only asked with."""
+        return self.films
+
+    def _still(self, image: Path | bytes) -> np.ndarray:
+        return self._shaped(np.repeat(super()._still(image)[None], self.cut.frames, 0))
+
+    def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "3 T S S"]:
+        return np.ascontiguousarray(clip.swapaxes(0, 1))
+
+    def _vectors(self, pixels: UInt8[np.ndarray, "n 3 T S S"]) -> Float32[np.ndarray, "n D"]:
+        return _unit(self._model.features(to_float(torch.from_numpy(pixels))))
+
+
+def _unit(pooled: Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(pooled, dim=1).numpy()

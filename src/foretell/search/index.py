@@ -26,8 +26,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from foretell.errors import ForetellError
+from foretell.search.backend import Removed
+from foretell.search.database import Database, sync_folder
 from foretell.search.extra import needed
-from foretell.search.store import Removed, Store, sync_folder
 
 if TYPE_CHECKING:
     from numkong import PackedMatrix
@@ -190,7 +191,7 @@ class Index:
         number: of the collection.
     """
 
-    def __init__(self, store: Store, number: int) -> None:
+    def __init__(self, store: Database, number: int) -> None:
         self._store, self._number = store, number
         self._folder = store.folder / "index"
         self._lock = threading.Lock()

@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from foretell.errors import ForetellError
+from foretell.search.backend import SCOPES, Backend, Key
 from foretell.search.entries import text_of
-from foretell.search.store import Store
-
-SCOPES = ("read", "write", "admin")
-"""Each allows what those before it do. `read` and `write` reach the knowledges of the key's owner, `admin` all."""
 
 
-@dataclass(frozen=True)
-class Key:
-    """What is known of a key; not the key."""
-
-    name: str
-    owner: str
-    scope: str
-    created: str
-    """ISO 8601, in UTC."""
-    revoked: str | None
-
-    def allows(self, scope: str) -> bool:
-        """Whether it may do what this scope may."""
-        return SCOPES.index(self.scope) >= SCOPES.index(scope)
-
-
-def create(store: Store, name: str, owner: str = "", scope: str = "read") -> str:
+def create(store: Backend, name: str, owner: str = "", scope: str = "read") -> str:
     """Make a key and return it; it cannot be had again.
 
     Args:
@@ -52,40 +31,24 @@ def create(store: Store, name: str, owner: str = "", scope: str = "read") -> str
     if scope not in SCOPES:
         raise ForetellError(f"scope is {scope!r}, expected one of {', '.join(SCOPES)}")
     secret = f"fk-{secrets.token_urlsafe(32)}"
-    with store.write() as c:
-        try:
-            values = (_hash(secret), name, owner, scope, _now())
-            c.execute("INSERT INTO key (hash, name, owner, scopes, created) VALUES (?, ?, ?, ?, ?)", values)
-        except sqlite3.IntegrityError:
-            raise ForetellError(f"there is, or was, a key {name!r}; choose another name") from None
+    store.add_key(_hash(secret), Key(name, owner, scope, _now(), None))
     return secret
 
 
-def every(store: Store) -> list[Key]:
+def every(store: Backend) -> Sequence[Key]:
     """All keys, oldest first, the revoked ones too."""
-    with store.read() as c:
-        return [_key(row) for row in c.execute(f"{_KEY} ORDER BY created, name")]
+    return store.keys()
 
 
-def revoke(store: Store, name: str) -> None:
+def revoke(store: Backend, name: str) -> None:
     """Let a key open nothing from now on. Raises ForetellError where there is none of that name."""
-    with store.write() as c:
-        if not c.execute("UPDATE key SET revoked = coalesce(revoked, ?) WHERE name = ?", (_now(), name)).rowcount:
-            raise ForetellError(f"{store.folder} has no key {name!r:.80}")
+    if not store.revoke(name, _now()):
+        raise ForetellError(f"{store.where} has no key {name!r:.80}")
 
 
-def find(store: Store, secret: str) -> Key | None:
+def find(store: Backend, secret: str) -> Key | None:
     """The key of this secret; None where there is none, or it is revoked."""
-    with store.read() as c:
-        row = c.execute(f"{_KEY} WHERE hash = ? AND revoked IS NULL", (_hash(secret),)).fetchone()
-    return _key(row) if row else None
-
-
-_KEY = "SELECT name, owner, scopes, created, revoked FROM key"
-
-
-def _key(row: tuple[Any, ...]) -> Key:
-    return Key(*row)
+    return store.key(_hash(secret))
 
 
 def _hash(secret: str) -> str:

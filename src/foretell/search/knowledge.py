@@ -1,19 +1,12 @@
-"""A knowledge: a named collection of passages or photographs, found by what they mean.
+"""A knowledge: a named collection of passages, photographs or videos, found by what they mean.
 
 n entries · D width
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import math
-import secrets
-import sqlite3
-import threading
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,61 +15,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
-from foretell.search import embed, entries, filters
-from foretell.search.entries import Draft, Entry, Hit, Row
+from foretell.search import embed, entries
+from foretell.search.backend import About, Backend, Collection, File, Record, new_contract_id, open_backend
+from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.filters import Filter, Value
-from foretell.search.index import LEVELS, Index
+from foretell.search.index import LEVELS
 from foretell.search.models import canonical, load_model, load_reranker
 from foretell.search.runtime import texts_of
-from foretell.search.store import COLLECTION, DROP, Removed, Store, Taken, run
 from foretell.train.progress import watched
 
 if TYPE_CHECKING:
     from foretell.search.add import Added
     from foretell.search.images import ImageModel
 
-CONTEST = 50
-"""How many entries of each ranking are fused at least."""
 READ = 20
 """How many of the best a cross-encoder reads at least: each costs it as much as ten searches."""
 MOST = 10_000
 """How many results a search gives at most."""
-FUSION = 60  # k of reciprocal rank fusion; Cormack, Clarke & Büttcher 2009, SIGIR
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class About:
-    """What a knowledge says of itself."""
-
-    contract_id: str
-    """43 characters of base64url: what it is known by for ever."""
-    name: str
-    title: str
-    description: str
-    category: str
-    owner: str
-    created: str
-    """ISO 8601, in UTC."""
-    file_type: str
-    """Of the files that were added: `PDF`, `PDF, TXT`; empty for none."""
-    model: str
-    dimension: int | None
-    """D of the vectors; None before there is any."""
-    count: int
-    public: bool
-    index_type: str = "hnsw"
-
-
-@dataclass(frozen=True)
-class File:
-    """A file that was added."""
-
-    name: str
-    kind: str
-    """Such as `PDF`."""
-    entries: int
 
 
 class Knowledge:
@@ -94,20 +49,17 @@ class Knowledge:
     Made by `create` and `open`.
     """
 
-    def __init__(self, store: Store, number: int, *, close_store: bool = False) -> None:
+    def __init__(self, store: Backend, collection: Collection, *, close_store: bool = False) -> None:
         self.store = store
-        self.number = number
-        self._index = Index(store, number)
+        self.collection = collection
         self._close_store = close_store
-        self._builder: threading.Thread | None = None
-        self._stop = threading.Event()
 
     # --- the knowledges of a store
 
     @classmethod
     def create(
         cls,
-        store: Store | str | Path,
+        store: Backend | str | Path,
         name: str,
         *,
         title: str = "",
@@ -120,14 +72,15 @@ class Knowledge:
         """Make an empty knowledge.
 
         Args:
-            store: a folder, made if need be.
+            store: a folder, made if need be, or a Milvus server: `milvus://HOST:PORT/DATABASE`.
             name: what it is called in commands; one of its owner's knowledges.
             title: for people; the name where empty.
             description: for people.
             category: for people, such as `Artificial Intelligence`.
             owner: who made it.
             model: what embeds it: a text model (`foretell.search.embed.SPECS`, or a folder), or a world model
-                (`foretell.load`) for photographs. Any other name is kept as it is; then only vectors can be added.
+                (`foretell.load`) for photographs and videos. Any other name is kept as it is; then only vectors can be
+                added.
             public: whether the HTTP service lets everyone read it.
 
         Raises:
@@ -138,60 +91,51 @@ class Knowledge:
         for what, text in about.items():
             entries.text_of(what, text)
         _as_name(name)
-        contract_id = urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
-        values = about | {"contract_id": contract_id, "created": _now(), "public": public}
-        opened, own = _store(store, create=True)
+        values = about | {"contract_id": new_contract_id(), "created": _now(), "public": public}
+        opened, own = _backend(store, create=True)
         try:
-            with opened.write() as c:
-                number = enter(c, values)
+            return cls(opened, opened.create(values), close_store=own)
         except BaseException:
             if own:
                 opened.close()
             raise
-        return cls(opened, number, close_store=own)
 
     @classmethod
-    def open(cls, store: Store | str | Path, name: str, *, owner: str | None = None) -> Knowledge:
+    def open(cls, store: Backend | str | Path, name: str, *, owner: str | None = None) -> Knowledge:
         """Open a knowledge by its name or its contract id.
 
         Raises:
             ForetellError: there is none, or several owners have one of that name.
         """
-        opened, own = _store(store)
+        opened, own = _backend(store)
         try:
-            with opened.read() as c:
-                return cls(opened, _find(c, opened, name, owner), close_store=own)
+            found = _find(opened, name, owner)
+            return cls(opened, opened.collection(found.contract_id), close_store=own)
         except BaseException:
             if own:
                 opened.close()
             raise
 
     @classmethod
-    def list(cls, store: Store | str | Path) -> Sequence[About]:
+    def list(cls, store: Backend | str | Path) -> Sequence[About]:
         """All knowledges of a store, oldest first."""
-        opened, own = _store(store)
+        opened, own = _backend(store)
         try:
-            with opened.read() as c:
-                return [_about(row) for row in c.execute(f"{_ABOUT} ORDER BY number")]
+            return opened.abouts()
         finally:
             if own:
                 opened.close()
 
     @classmethod
-    def remove(cls, store: Store | str | Path, name: str, *, owner: str | None = None) -> None:
+    def remove(cls, store: Backend | str | Path, name: str, *, owner: str | None = None) -> None:
         """Delete a knowledge and all that is in it, for ever.
 
         Raises:
             ForetellError: there is none of that name or contract id.
         """
-        opened, own = _store(store)
+        opened, own = _backend(store)
         try:
-            with opened.write() as c:
-                number = _find(c, opened, name, owner)
-                c.execute("DELETE FROM collection WHERE number = ?", (number,))
-                run(c, DROP.format(n=number))
-            for path in (opened.folder / "index").glob(f"{number}[-.]*"):
-                path.unlink(missing_ok=True)
+            opened.remove(_find(opened, name, owner).contract_id)
         finally:
             if own:
                 opened.close()
@@ -201,11 +145,7 @@ class Knowledge:
     @property
     def about(self) -> About:
         """What it says of itself, as it is now. Raises ForetellError where it was removed."""
-        with self.store.read() as c:
-            row = c.execute(f"{_ABOUT} WHERE number = ?", (self.number,)).fetchone()
-        if row is None:
-            raise Removed
-        return _about(row)
+        return self.collection.about()
 
     def describe(
         self,
@@ -224,12 +164,7 @@ class Knowledge:
                 entries.text_of(what, text)
         if name is not None:
             _as_name(name)
-        with self.store.write() as c:
-            for column, value in changes.items():
-                try:
-                    c.execute(f"UPDATE collection SET {column} = ? WHERE number = ?", (value, self.number))
-                except sqlite3.IntegrityError:
-                    raise Taken(name) from None
+        self.collection.describe(changes)
         return self.about
 
     @property
@@ -242,8 +177,8 @@ class Knowledge:
         return self._model(None)
 
     def _model(self, name: str | None) -> embed.TextModel | ImageModel:
-        with self.store.read() as c:
-            stored, fingerprint = self._row(c, "model, fingerprint")
+        record = self.collection.record()
+        stored, fingerprint = record.model, record.fingerprint
         loaded = load_model(name or stored)
         if (name and not fingerprint and loaded.name != stored) or fingerprint not in (None, loaded.fingerprint):
             what = f"{name!r}" if name else f"what is now found as {stored!r}"
@@ -257,7 +192,7 @@ class Knowledge:
     def add(
         self, *paths: str | Path, text: str | None = None, password: str | None = None, progress: bool = False
     ) -> Added:
-        """Add files: documents, or photographs where the model is a world model. Folders are walked.
+        """Add files: documents, or photographs and videos where the model is a world model. Folders are walked.
 
         A file that was added before adds nothing, wherever it lies now. One that has changed replaces its own
         entries in one transaction; passages that are still in it keep their ids and are not embedded again. What is
@@ -281,7 +216,7 @@ class Knowledge:
         if progress:
             self.build(progress=True)
         else:
-            self.build_behind()
+            self.collection.build_behind()
         return added
 
     def insert(
@@ -305,7 +240,7 @@ class Knowledge:
         texts_of(texts, "text")
         model = self.model
         if model.kind != "text":
-            raise ForetellError(f"this knowledge is of photographs ({model.name}): it takes images, not texts")
+            raise ForetellError(f"this knowledge is of {model.of} ({model.name}): it takes files of them, not texts")
         vectors = _embedded(model.passages, texts, "embedding" if progress else None)
         drafts = [Draft(t, v, metadata=m) for t, v, m in zip(texts, vectors, fields, strict=True)]
         return self.write(drafts, model.fingerprint)
@@ -327,9 +262,8 @@ class Knowledge:
     def write(self, drafts: Sequence[Draft], fingerprint: str | None = None) -> Sequence[int]:
         """Add entries as they are; one with the key of another takes its place and id. Else as `insert`."""
         checked = [entries.checked(draft) for draft in drafts]
-        with self.store.write() as c:
-            ids = entries.put(c, self.number, checked, fingerprint)
-        self.build_behind()
+        ids = self.collection.put(checked, fingerprint)
+        self.collection.build_behind()
         return ids
 
     def update(
@@ -351,8 +285,8 @@ class Knowledge:
             new = entries.as_vectors([vector])[0]
         elif text is not None and text != old.text:
             model = self.model
-            if model.kind == "image":
-                raise ForetellError("this knowledge is of photographs: give the vector with the text")
+            if model.kind != "text":
+                raise ForetellError(f"this knowledge is of {model.of}: give the vector with the text")
             new, fingerprint = model.passages([text])[0], model.fingerprint
         self.write(
             [
@@ -370,8 +304,7 @@ class Knowledge:
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete entries; ids that are not there are passed over. Returns how many were."""
-        with self.store.write() as c:
-            return entries.drop(c, self.number, list(ids))
+        return self.collection.delete(list(ids))
 
     def remove_file(self, file: str | Path) -> int:
         """Delete a file's entries; added again, it is new.
@@ -385,31 +318,20 @@ class Knowledge:
         Raises:
             ForetellError: no file of that name was added, or several were.
         """
-        with self.store.write() as c:
-            places = c.execute("SELECT path, number FROM source WHERE collection = ?", (self.number,)).fetchall()
-            own = [number for path, number in places if path == str(Path(file).resolve())]
-            found = own or [number for path, number in places if _file_name(path) == str(file)]
-            if not found:
-                raise ForetellError(f"no file {str(file)!r:.200} was added here")
-            if len(found) > 1:
-                raise ForetellError(
-                    f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one"
-                )
-            ids = [id for (id,) in c.execute(f"SELECT id FROM entry_{self.number} WHERE source = ?", found)]
-            entries.drop(c, self.number, ids)
-            c.execute("DELETE FROM source WHERE number = ?", found)
-        return len(ids)
+        files = self.collection.files()
+        own = str(Path(file).resolve())
+        found = [own] if own in files else [place for place, each in files.items() if each.name == str(file)]
+        if not found:
+            raise ForetellError(f"no file {str(file)!r:.200} was added here")
+        if len(found) > 1:
+            raise ForetellError(f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one")
+        return self.collection.remove_file(found[0])
 
     # --- reading
 
     def files(self) -> Sequence[File]:
         """The files that were added, by name."""
-        with self.store.read() as c:
-            held = f"SELECT count(*) FROM entry_{self.number} WHERE source = number"
-            rows = c.execute(
-                f"SELECT path, kind, ({held}) FROM source WHERE collection = ? ORDER BY path", (self.number,)
-            )
-            return sorted((File(_file_name(path), *rest) for path, *rest in rows), key=lambda file: file.name)
+        return sorted(self.collection.files().values(), key=lambda file: file.name)
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """Entries by their ids, in that order.
@@ -417,21 +339,15 @@ class Knowledge:
         Raises:
             ForetellError: one is not there.
         """
-        with self.store.read() as c:
-            rows = {row[0]: row for row in entries.read(c, self.number, ids)}
-        missing = [id for id in ids if id not in rows]
+        found = {entry.id: entry for entry in self.collection.fetch(ids)}
+        missing = [id for id in ids if id not in found]
         if missing:
             raise ForetellError(f"there is no entry {missing[0]!r}")
-        return [entries.entry(rows[id]) for id in ids]
+        return [found[id] for id in ids]
 
     def entries(self, start: int = 0, limit: int = 100) -> Sequence[Entry]:
         """Up to `limit` entries from id `start` on, by id."""
-        with self.store.read() as c:
-            rows = c.execute(
-                f"SELECT {entries.COLUMNS} FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?",
-                (start, limit),
-            )
-            return [entries.entry(row) for row in rows]
+        return self.collection.page(start, limit)
 
     def search(
         self,
@@ -448,8 +364,8 @@ class Knowledge:
         """Find the entries nearest in meaning.
 
         Args:
-            query: a text; a photograph, its path or the bytes of the file, where the knowledge is of
-                photographs.
+            query: a text; a photograph (its path, or the bytes of the file) or the path of a video, where the knowledge
+                is of photographs or videos. Of a video that is longer than a clip, the middle is asked for.
             top: how many, at most 10,000. Fewer come where fewer are there.
             level: how hard to look, 0 to 4: larger is slower and misses less. It matters above some 25,000 entries;
                 below, all are compared.
@@ -467,9 +383,9 @@ class Knowledge:
         """
         self._asked(top, level)
         embedder = self._model(model)
-        if embedder.kind == "image":
+        if embedder.kind != "text":
             if hybrid or rerank:
-                raise ForetellError("this knowledge is of photographs, without words to rerank or to look for")
+                raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
             return self.query(
                 embedder.query(query if isinstance(query, bytes) else Path(query), imagine),
                 top,
@@ -482,7 +398,7 @@ class Knowledge:
             raise ForetellError(f"this knowledge is of texts ({embedder.name}): it is asked with a text")
         vector = embedder.query(query)
         wanted = max(top, READ) if rerank else top
-        hits = self._search(vector, wanted, level, filter, query if hybrid else None)
+        hits = self.collection.search(vector, wanted, level, filter, query if hybrid else None)
         if not rerank or not hits:
             return hits[:top]
         reader = load_reranker(rerank) if isinstance(rerank, str) else load_reranker()
@@ -500,7 +416,7 @@ class Knowledge:
     ) -> Sequence[Hit]:
         """Find the entries nearest to a vector [D], by cosine similarity. Else as `search`."""
         self._asked(top, level)
-        return self._search(entries.as_vectors([vector])[0], top, level, filter, None)
+        return self.collection.search(entries.as_vectors([vector])[0], top, level, filter, None)
 
     # --- housekeeping
 
@@ -515,11 +431,11 @@ class Knowledge:
         return export(self, Path(path))
 
     @classmethod
-    def import_(cls, store: Store | str | Path, path: str | Path, name: str | None = None) -> Knowledge:
+    def import_(cls, store: Backend | str | Path, path: str | Path, name: str | None = None) -> Knowledge:
         """Make a knowledge of what `export` wrote, in one transaction; nothing is embedded.
 
         Args:
-            store: a folder, made if need be.
+            store: a folder, made if need be, or a Milvus server: `milvus://HOST:PORT/DATABASE`.
             path: of the Parquet file.
             name: what to call it; None for what it was called.
 
@@ -528,7 +444,7 @@ class Knowledge:
         """
         from foretell.search.parquet import import_
 
-        opened, own = _store(store, create=True)
+        opened, own = _backend(store, create=True)
         try:
             return cls(opened, import_(opened, Path(path), name), close_store=own)
         except BaseException:
@@ -545,30 +461,13 @@ class Knowledge:
         Raises:
             ForetellError: the disk is full or not writable; entries and searches stay as they are.
         """
-        if self._builder:
-            self._builder.join()
-        if not self._due():
-            return False
-        if not progress:
-            return self._index.build(stop=self._stop)
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(
-            console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal
-        ) as bar:
-            task = bar.add_task("indexing", total=self.about.count)
-            return self._index.build(lambda n: bar.advance(task, n), self._stop)
+        return self.collection.build(progress=progress)
 
     def close(self) -> None:
         """Wait for what runs behind, and close the store where this knowledge opened it."""
         try:
-            if self._builder:
-                self._builder.join()
-        finally:  # who interrupts the waiting gives the graph up; nothing but speed is lost
-            self._stop.set()
-            if self._builder:
-                self._builder.join()
+            self.collection.close()
+        finally:
             if self._close_store:
                 self.store.close()
 
@@ -578,115 +477,16 @@ class Knowledge:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def build_behind(self) -> None:
-        """Build the graph in a thread of its own where it is due; what writes here does so itself."""
-        if self._builder and self._builder.is_alive():
-            return
-        if self._due():
-            self._builder = threading.Thread(target=self._build_behind, name="foretell-index")
-            self._builder.start()
-
-    def _due(self) -> bool:
-        with self.store.read() as c:
-            return self._index.due(c)
-
-    def _build_behind(self) -> None:
-        try:
-            while self._due() and self._index.build(stop=self._stop):
-                pass  # what came meanwhile may be enough for another
-        except ForetellError as error:
-            log.warning("%s", error)
-
-    def _row(self, c: sqlite3.Connection, columns: str) -> tuple[Any, ...]:
-        row = c.execute(f"SELECT {columns} FROM collection WHERE number = ?", (self.number,)).fetchone()
-        if row is None:
-            raise Removed
-        return row
-
     def _asked(self, top: int, level: int) -> None:
         if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MOST:
             raise ForetellError(f"top is {top!r}, expected 1 to {MOST:,}")
         if isinstance(level, bool) or level not in LEVELS:
             raise ForetellError(f"level is {level!r}, expected 0 to {LEVELS[-1]}")
 
-    def _search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
-    ) -> Sequence[Hit]:
-        with self.store.read() as c:
-            dimension = self._index.refresh(c)
-            if dimension is None:
-                return []
-            if len(vector) != dimension:
-                raise ForetellError(f"the vector has {len(vector)} numbers, but this knowledge has {dimension}")
-            allowed = None
-            if filter is not None:
-                condition, parameters = filters.where(filter, self.number)
-                allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
-            wanted = max(CONTEST, 2 * top) if words is not None else top
-            near = self._nearest(c, vector, wanted, level, allowed)
-            rows = {row[0]: row for row, _ in near}
-            ranked = {row[0]: {"vector": score} for row, score in near}
-            order = list(ranked)
-            if words is not None:
-                said = self._saying(c, words, wanted, allowed)
-                for id, score in said:
-                    ranked.setdefault(id, {})["words"] = score
-                fused = _fuse([order, [id for id, _ in said]])
-                for id, score in fused.items():
-                    ranked[id]["fused"] = score
-                order = sorted(fused, key=lambda id: -fused[id])[:top]
-                rows |= {row[0]: row for row in entries.read(c, self.number, [id for id in order if id not in rows])}
-        return [entries.hit(rows[id], ranked[id]) for id in order[:top]]
-
-    def _nearest(
-        self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[Row, float]]:
-        """The nearest entries and their cosine similarity, nearest first."""
-        k, more = top, True
-        near: Sequence[tuple[Row, float]] = []
-        while more and len(near) < top:
-            proposed, more = self._index.propose(query, k, level, allowed)
-            near, k = self._scored(c, query, proposed.tolist(), top), 4 * k
-        return near
-
-    def _scored(
-        self, c: sqlite3.Connection, query: np.ndarray, ids: Sequence[int], top: int
-    ) -> Sequence[tuple[Row, float]]:
-        rows = entries.read(c, self.number, ids)
-        if not rows:
-            return []
-        x = np.frombuffer(b"".join([row[-1] for row in rows]), "<f4").reshape(len(rows), -1)
-        scores = (x @ query) / (np.sqrt(np.einsum("nd,nd->n", x, x)) * math.sqrt(query @ query))
-        best = np.lexsort(([row[0] for row in rows], -scores))[:top]  # ties by id: the same query gives the same order
-        return [(rows[place], score) for place, score in zip(best.tolist(), scores[best].tolist(), strict=True)]
-
-    def _saying(
-        self, c: sqlite3.Connection, words: str, top: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[int, float]]:
-        """The entries that say any of the words, and their BM25, best first."""
-        terms = {word for word in "".join(ch if ch.isalnum() else " " for ch in words).split()}
-        if not terms:
-            return []
-        among, parameters = "", ()
-        if allowed is not None:
-            among, parameters = "AND rowid IN (SELECT value FROM json_each(?))", (json.dumps(allowed.tolist()),)
-        asked = " OR ".join(f'"{term}"' for term in sorted(terms))
-        rows = c.execute(
-            f"SELECT rowid, -rank FROM text_{self.number} "
-            f"WHERE text_{self.number} MATCH ? {among} ORDER BY rank LIMIT ?",
-            (asked, *parameters, top),
-        )
-        return rows.fetchall()
-
 
 def _as_name(name: str) -> None:
     if not name.strip() or len(name) > 200:
         raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
-
-
-def _file_name(place: str) -> str:
-    """What a file is called: where it lay is nobody's business who asks over HTTP."""
-    return Path(place.removeprefix("upload:")).name
 
 
 def _as_many(
@@ -708,56 +508,20 @@ def _embedded(passages: Callable[[Sequence[Any]], np.ndarray], things: Sequence[
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
-def _fuse(rankings: Sequence[Sequence[int]]) -> dict[int, float]:
-    """Reciprocal rank fusion: Σ over rankings of 1 / (60 + rank)."""
-    fused: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, id in enumerate(ranking, 1):
-            fused[id] = fused.get(id, 0.0) + 1 / (FUSION + rank)
-    return fused
-
-
-def _store(store: Store | str | Path, create: bool = False) -> tuple[Store, bool]:
-    """An open store, and whether it was opened here."""
-    return (store, False) if isinstance(store, Store) else (Store(store, create=create), True)
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-_ABOUT = """
-SELECT contract_id, name, title, description, category, owner, created,
-  coalesce((SELECT group_concat(kind, ', ') FROM
-    (SELECT DISTINCT kind FROM source WHERE source.collection = collection.number ORDER BY kind)), ''),
-  model, dimension, count, public FROM collection
-"""
+def _backend(store: Backend | str | Path, create: bool = False) -> tuple[Backend, bool]:
+    """An open store, and whether it was opened here."""
+    return (open_backend(store, create=create), True) if isinstance(store, str | Path) else (store, False)
 
 
-def _about(row: tuple[Any, ...]) -> About:
-    return About(*row[:-1], public=bool(row[-1]))
-
-
-def enter(c: sqlite3.Connection, values: Mapping[str, Any]) -> int:
-    """Enter a collection and lay its tables; returns its number."""
-    columns = ", ".join(values)
-    try:
-        insert = f"INSERT INTO collection ({columns}) VALUES ({', '.join('?' * len(values))}) RETURNING number"
-        (number,) = c.execute(insert, tuple(values.values())).fetchone()
-    except sqlite3.IntegrityError:
-        raise Taken(values["name"]) from None
-    run(c, COLLECTION.format(n=number))
-    return number
-
-
-def _find(c: sqlite3.Connection, store: Store, name: str, owner: str | None) -> int:
-    rows = c.execute(
-        "SELECT number FROM collection WHERE contract_id = ?1 OR name = ?1 AND owner = coalesce(?2, owner)",
-        (name, owner),
-    ).fetchall()
-    if len(rows) == 1:
-        return rows[0][0]
-    if rows:
-        raise ForetellError(f"{len(rows)} knowledges are called {name!r}: open one by its contract id")
-    there = ", ".join(repr(n) for (n,) in c.execute("SELECT name FROM collection ORDER BY number LIMIT 10"))
-    raise ForetellError(f"{store.folder} holds no knowledge {name!r:.80}; there are {there or 'none'}")
+def _find(backend: Backend, name: str, owner: str | None) -> Record:
+    found = backend.find(name, owner)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ForetellError(f"{len(found)} knowledges are called {name!r}: open one by its contract id")
+    there = ", ".join(repr(about.name) for about in backend.abouts()[:10])
+    raise ForetellError(f"{backend.where} holds no knowledge {name!r:.80}; there are {there or 'none'}")

@@ -1,4 +1,4 @@
-"""Models by name: text models, world models for photographs, and rerankers, each loaded once a process."""
+"""Models by name: text models, world models for photographs and videos, and rerankers, each loaded once a process."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def _load_model(name: str) -> embed.TextModel | ImageModel:
     from foretell import hub
 
     if folder.exists() or name in hub.models():
-        from foretell.search.images import ImageModel
+        from foretell.search import images
 
-        return ImageModel(name)
+        return images.load(name)
     raise ForetellError(
         f"there is no model {name!r}: expected {', '.join(embed.SPECS)}, {', '.join(hub.models())}, "
         "or the folder of a text model or a world model"

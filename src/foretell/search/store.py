@@ -1,284 +1,144 @@
-"""One folder, one SQLite file: the only truth about every knowledge in it.
-
-Entries, vectors, full text, filters and API keys are written in one transaction, and what was committed survives
-kill -9 and a power cut (write-ahead log, synchronous=FULL). Everything else in the folder can be made again. One
-transaction writes at a time, over all processes; the others wait for it. Readers wait for nobody.
-"""
+"""A store in a folder: which knowledges there are, and whose keys reach them, in one SQLite file."""
 
 from __future__ import annotations
 
-import os
-import queue
 import sqlite3
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from foretell.errors import ForetellError
-
-VERSION = 1  # of the layout: raise it when the tables change
-FILE = "knowledge.db"
-MAPPED = 2**31 - 2**16  # bytes of the file, SQLite's most; what lies behind is read as usual
-APPLICATION = 0x464F5245  # "FORE": what a store's file says it is
-
-LAYOUT = f"""
-CREATE TABLE collection (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  contract_id TEXT NOT NULL UNIQUE,
-  name TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, category TEXT NOT NULL, owner TEXT NOT NULL,
-  created TEXT NOT NULL,
-  public INTEGER NOT NULL DEFAULT 0,
-  model TEXT NOT NULL, fingerprint TEXT, dimension INTEGER,
-  count INTEGER NOT NULL DEFAULT 0,
-  next_id INTEGER NOT NULL DEFAULT 0,
-  seq INTEGER NOT NULL DEFAULT 0,     -- grows with every change; rows carry the one they were last written at
-  pruned INTEGER NOT NULL DEFAULT 0,  -- deletions up to here are forgotten
-  graph TEXT, graph_seq INTEGER NOT NULL DEFAULT 0, graph_bytes INTEGER, graph_crc INTEGER,
-  UNIQUE (owner, name)
-);
-CREATE TABLE source (
-  number INTEGER PRIMARY KEY,
-  collection INTEGER NOT NULL REFERENCES collection ON DELETE CASCADE,
-  path TEXT NOT NULL, hash TEXT NOT NULL, kind TEXT NOT NULL,
-  UNIQUE (collection, path)
-);
-CREATE INDEX source_hash ON source (collection, hash);
-CREATE TABLE key (  -- of the HTTP service
-  hash TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, scopes TEXT NOT NULL,
-  created TEXT NOT NULL, revoked TEXT
-);
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
-"""
-
-COLLECTION = """
-CREATE TABLE entry_{n} (
-  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, source INTEGER,
-  page INTEGER, start REAL, stop REAL, text TEXT NOT NULL, metadata TEXT NOT NULL, vector BLOB NOT NULL
-);
-CREATE INDEX entry_{n}_seq ON entry_{n} (seq);
-CREATE INDEX entry_{n}_source ON entry_{n} (source) WHERE source IS NOT NULL;
-CREATE TABLE field_{n} (key TEXT, value, id INTEGER, PRIMARY KEY (key, value, id)) WITHOUT ROWID;
-CREATE TABLE deleted_{n} (seq INTEGER, id INTEGER, PRIMARY KEY (seq, id)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE text_{n} USING fts5 (text, content='', tokenize='porter unicode61 remove_diacritics 2');
-"""
-"""Tables of a collection: its own, so that removing it drops them and word statistics are its own."""
-
-DROP = "DROP TABLE entry_{n};\nDROP TABLE field_{n};\nDROP TABLE deleted_{n};\nDROP TABLE text_{n};\n"
+from foretell.search import rows as sql
+from foretell.search.backend import About, Key, Record, Removed, Stored, Taken
+from foretell.search.collection import ABOUT, RECORD, FolderCollection, about_of, record_of
+from foretell.search.database import COLLECTION, DROP, Database, run
+from foretell.search.entries import Draft, checked
 
 
-class Busy(ForetellError):
-    """Another writer held the store for too long."""
+class Store(Database):
+    """A folder of knowledges: a `foretell.search.backend.Backend` with nothing to install or start.
 
-
-class Removed(ForetellError):
-    """A knowledge is no longer there."""
-
-    def __init__(self) -> None:
-        super().__init__("this knowledge was removed")
-
-
-class Taken(ForetellError):
-    """The owner has a knowledge of that name."""
-
-    def __init__(self, name: object) -> None:
-        super().__init__(f"there is a knowledge {name!r} already; choose another name")
-
-
-class Store:
-    """A folder of knowledges.
-
-    Args:
-        folder: holds knowledge.db, and index/ with what can be made again.
-        create: make it where there is none; otherwise its absence is an error.
-        wait: seconds that a writer waits for another.
-
-    Raises:
-        ForetellError: there is no store, it is damaged or foreign, or the folder cannot be written to.
+    Args, errors, and what is safe: as of `foretell.search.database.Database`.
     """
 
     def __init__(self, folder: str | Path, *, create: bool = True, wait: float = 60.0) -> None:
-        self.folder = Path(folder)
-        self.wait = wait
-        self.file = self.folder / FILE
-        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
-        self._turn = threading.Lock()
-        self._watching = threading.Lock()
-        if not create and not self.file.is_file():
-            raise ForetellError(f"{self.folder} holds no knowledge: expected a folder with {FILE} in it")
-        with self._plainly():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect()
+        super().__init__(folder, create=create, wait=wait)
+        self._found: dict[tuple[str, str | None], Sequence[Record]] = {}  # as of a version of the database
+        self._version = -1
+        self._remembering = threading.Lock()
+
+    @property
+    def where(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    @property
+    def incoming(self) -> Path:
+        """Beside the file, so that uploads fill no other disk."""
+        return self.folder / "incoming"
+
+    def abouts(self) -> Sequence[About]:
+        """As `Backend.abouts`."""
+        with self.read() as c:
+            return [about_of(row) for row in c.execute(f"{ABOUT} ORDER BY number")]
+
+    def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
+        """As `Backend.find`; the store is asked again once anything was written."""
+        version = self.version()  # before reading: what is remembered is at least as new
+        with self._remembering:
+            if version != self._version:
+                self._version = version
+                self._found.clear()
+            found = self._found.get((name, owner))
+        if found is None:
+            named, asked = ("name = ?1", (name,)) if owner is None else ("name = ?1 AND owner = ?2", (name, owner))
+            with self.read() as c:
+                rows = c.execute(f"{RECORD} WHERE contract_id = ?1 OR {named} ORDER BY number", asked)
+                found = [record_of(row) for row in rows]
+            with self._remembering:
+                if found and version == self._version:
+                    self._found[name, owner] = found
+        return found
+
+    def create(self, values: Mapping[str, Any]) -> FolderCollection:
+        """As `Backend.create`."""
+        with self.write() as c:
+            number = _enter(c, values)
+        return FolderCollection(self, number, values["contract_id"])
+
+    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[Stored]]) -> FolderCollection:
+        """As `Backend.restore`, in one transaction."""
+        with self.write() as c:
+            number = _enter(c, values)
+            sources: dict[str, int] = {}
+            for some in rows:
+                for entry, file in some:
+                    c.execute("UPDATE collection SET next_id = ? WHERE number = ?", (entry.id, number))
+                    if file is not None and file[0] not in sources:
+                        (sources[file[0]],) = c.execute(
+                            "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) RETURNING number",
+                            (number, *file),
+                        ).fetchone()
+                    draft = Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+                    sql.put(c, number, [checked(draft)], source=sources[file[0]] if file else None)
+        return FolderCollection(self, number, values["contract_id"])
+
+    def collection(self, contract_id: str) -> FolderCollection:
+        """As `Backend.collection`."""
+        with self.read() as c:
+            row = c.execute("SELECT number FROM collection WHERE contract_id = ?", (contract_id,)).fetchone()
+        if row is None:
+            raise Removed
+        return FolderCollection(self, row[0], contract_id)
+
+    def remove(self, contract_id: str) -> None:
+        """As `Backend.remove`."""
+        with self.write() as c:
+            row = c.execute("DELETE FROM collection WHERE contract_id = ? RETURNING number", (contract_id,)).fetchone()
+            if row is None:
+                raise Removed
+            run(c, DROP.format(n=row[0]))
+        for path in (self.folder / "index").glob(f"{row[0]}[-.]*"):
+            path.unlink(missing_ok=True)
+
+    def add_key(self, hash: str, key: Key) -> None:
+        """As `Backend.add_key`."""
+        with self.write() as c:
             try:
-                self._lay()
-                self._watcher = self._connect()
-            except BaseException:
-                self._writer.close()
-                raise
+                values = (hash, key.name, key.owner, key.scope, key.created)
+                c.execute("INSERT INTO key (hash, name, owner, scopes, created) VALUES (?, ?, ?, ?, ?)", values)
+            except sqlite3.IntegrityError:
+                raise ForetellError(f"there is, or was, a key {key.name!r}; choose another name") from None
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees the store as it is now, whatever is written meanwhile."""
-        with self._plainly():
-            try:
-                connection = self._idle.get_nowait()
-            except queue.Empty:
-                connection = self._connect()
-            try:
-                connection.execute("BEGIN")
-                yield connection
-            finally:
-                connection.rollback()
-                self._idle.put(connection)
+    def keys(self) -> Sequence[Key]:
+        """As `Backend.keys`."""
+        with self.read() as c:
+            return [Key(*row) for row in c.execute(f"{_KEY} ORDER BY created, name")]
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: everything done with the connection is on the disk afterwards, or nothing where it raises.
+    def key(self, hash: str) -> Key | None:
+        """As `Backend.key`."""
+        with self.read() as c:
+            row = c.execute(f"{_KEY} WHERE hash = ? AND revoked IS NULL", (hash,)).fetchone()
+        return Key(*row) if row else None
 
-        Raises:
-            Busy: another writer was at it for longer than `wait`.
-            ForetellError: the disk is full or not writable; what was there before stays.
-        """
-        if not self._turn.acquire(timeout=self.wait):
-            raise self._busy()
-        try:
-            with self._plainly():
-                connection = self._writer
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                finally:
-                    if connection.in_transaction:  # a full disk may have undone it already
-                        connection.rollback()
-        finally:
-            self._turn.release()
-
-    def version(self) -> int:
-        """A number that stays as long as nobody writes to the store, in this process or another."""
-        with self._plainly(), self._watching:
-            return self._watcher.execute("PRAGMA data_version").fetchone()[0]
-
-    def backup(self, folder: str | Path) -> Path:
-        """Copy the whole store as it is now into another folder, which is then a store; writers may go on meanwhile.
-
-        Raises:
-            ForetellError: the folder holds a store already, or cannot be written to.
-        """
-        target = Path(folder) / FILE
-        if target.exists():
-            raise ForetellError(f"{target} exists already: choose another folder for the backup")
-        part = target.with_name(f".{FILE}.{os.getpid()}")
-        with self._plainly():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                connection = sqlite3.connect(part)
-                try:
-                    with self.read() as here:
-                        here.rollback()  # a snapshot is taken by the copy itself
-                        here.backup(connection)
-                finally:
-                    connection.close()
-                with part.open("rb+") as file:
-                    os.fsync(file.fileno())
-                part.replace(target)
-                sync_folder(target.parent)
-            finally:
-                part.unlink(missing_ok=True)
-        return target.parent
-
-    def close(self) -> None:
-        """Close the files; a store that is closed cannot be used again."""
-        with suppress(queue.Empty):
-            while True:
-                self._idle.get_nowait().close()
-        self._watcher.close()
-        self._writer.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.file, timeout=self.wait, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA mmap_size = {MAPPED}")  # reads are copies from memory, not calls of the system
-        return connection
-
-    def _lay(self) -> None:
-        """Make the tables, or see that they are ours."""
-        c = self._writer
-        if (
-            c.execute("PRAGMA user_version").fetchone() == (0,)
-            and not c.execute("SELECT 1 FROM sqlite_master").fetchone()
-        ):
-            c.execute("PRAGMA page_size = 8192")  # an entry with its vector takes 3 KB: two fit
-            self._write_ahead()
-            with self.write():
-                if not c.execute("SELECT 1 FROM sqlite_master").fetchone():  # else another process was faster
-                    run(c, LAYOUT)
-            sync_folder(self.folder)
-        (application,), (version,) = (
-            c.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
-        )
-        if application != APPLICATION:
-            raise ForetellError(f"{self.file} is a SQLite file of another program, not a store of foretell")
-        if version > VERSION:
-            raise ForetellError(f"{self.file} was written by a newer foretell (layout {version}, known is {VERSION})")
-
-    def _write_ahead(self) -> None:
-        end = time.monotonic() + self.wait
-        while True:
-            try:
-                self._writer.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:  # no waiting is done for this one
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
-
-    def _busy(self) -> Busy:
-        return Busy(f"{self.folder}: another writer is at work, and did not finish within {self.wait:g} s; try again")
-
-    @contextmanager
-    def _plainly(self) -> Iterator[None]:
-        """What SQLite complains of, in one sentence."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code == sqlite3.SQLITE_BUSY:
-                raise self._busy() from None
-            reasons = {
-                sqlite3.SQLITE_FULL: "the disk is full; nothing of this was written, and what was there is kept",
-                sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a backup or an export",
-                sqlite3.SQLITE_NOTADB: "the file is not a store of foretell, or is damaged at its beginning",
-                sqlite3.SQLITE_READONLY: "the file cannot be written to; look at its permissions",
-                sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; look at the folder's permissions",
-                sqlite3.SQLITE_IOERR: "the disk failed to read or write; nothing of this was written",
-            }
-            if code not in reasons:
-                raise
-            raise ForetellError(f"{self.file}: {reasons[code]} ({error})") from error
-        except OSError as error:
-            raise ForetellError(f"{error.filename or self.folder}: {error.strerror or error}") from error
+    def revoke(self, name: str, when: str) -> bool:
+        """As `Backend.revoke`."""
+        with self.write() as c:
+            revoked = c.execute("UPDATE key SET revoked = coalesce(revoked, ?) WHERE name = ?", (when, name))
+            return revoked.rowcount > 0
 
 
-def run(connection: sqlite3.Connection, script: str) -> None:
-    """Run several statements inside the open transaction (`executescript` would end it)."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            connection.execute(statement)
-            statement = ""
+_KEY = "SELECT name, owner, scopes, created, revoked FROM key"
 
 
-def sync_folder(folder: Path) -> None:
-    """Let a file's name reach the disk, not only its bytes."""
-    handle = os.open(folder, os.O_RDONLY)
+def _enter(c: sqlite3.Connection, values: Mapping[str, Any]) -> int:
+    """Enter a collection and lay its tables; returns its number."""
+    columns = ", ".join(values)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        insert = f"INSERT INTO collection ({columns}) VALUES ({', '.join('?' * len(values))}) RETURNING number"
+        (number,) = c.execute(insert, tuple(values.values())).fetchone()
+    except sqlite3.IntegrityError:
+        raise Taken(values["name"]) from None
+    run(c, COLLECTION.format(n=number))
+    return number

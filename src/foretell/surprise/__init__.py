@@ -1,14 +1,15 @@
 """Surprise: how far what happens in a video is from what a model predicted."""
 
-from foretell.surprise.benchmark import Pairs, benchmark, scenes
+from foretell.surprise.benchmark import Pairs, benchmark, scenes, validation_pairs
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
-from foretell.surprise.measure import Surprise, as_video, copied, predicted, shuffled, surprise
-from foretell.surprise.report import table, told
+from foretell.surprise.measure import Surprise, as_video, copied, predicted, surprise
+from foretell.surprise.report import TITLES, table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
 __all__ = [
     "LAYOUTS",
+    "TITLES",
     "Pairs",
     "Surprise",
     "accuracy",
@@ -20,8 +21,8 @@ __all__ = [
     "pairwise",
     "predicted",
     "scenes",
-    "shuffled",
     "surprise",
     "table",
     "told",
+    "validation_pairs",
 ]

@@ -21,7 +21,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
-from foretell.surprise.measure import Surprise, copied, shuffled, surprise
+from foretell.surprise.measure import Predict, Surprise, copied, surprise
 from foretell.surprise.score import accuracy, auroc, pairwise
 from foretell.train.progress import watched
 
@@ -37,11 +37,14 @@ class Pairs:
     """Whether the violation happens out of sight; None where that is not known."""
     direction: tuple[str, ...] = ()
     """What happens in each pair, where it is known: a vanishing is found where an appearance is not."""
+    also: tuple[str, ...] = ()
+    """Other properties that these pairs test as well."""
 
     @property
-    def name(self) -> str:
-        """The property, and whether it is in view."""
-        return self.property + {True: ", hidden", False: ", visible", None: ""}[self.hidden]
+    def names(self) -> tuple[str, ...]:
+        """The properties, and whether they are in view."""
+        where = {True: ", hidden", False: ", visible", None: ""}[self.hidden]
+        return tuple(name + where for name in (self.property, *self.also))
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,35 @@ class Contestant:
     """What is asked about clips: a model, or something simpler that uses its latents."""
 
     model: JEPA
-    predict: Any = None
+    predict: Predict | None = None
     """As `surprise` takes it; None for the model's own prediction."""
+    shuffled: bool = False
+    """Whether it is shown the next pair's past instead."""
 
     def of(self, pairs: Pairs, device: Device, contexts: Sequence[int] | None) -> tuple[Surprise, Surprise]:
         """Its surprise at the possible and at the impossible clips."""
         possible, impossible = (
-            surprise(self.model, clips, contexts=contexts, device=device, predict=self.predict)
+            surprise(
+                self.model,
+                clips,
+                contexts=contexts,
+                device=device,
+                predict=self.predict,
+                pasts=clips.roll(1, 0) if self.shuffled else None,
+            )
             for clips in (pairs.possible, pairs.impossible)
         )
         return possible, impossible
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a contestant said to pairs: which it told apart, and its scores of the single clips."""
+
+    pairs: Pairs
+    right: Float[Tensor, " n"]
+    possible: Float[Tensor, " n"]
+    impossible: Float[Tensor, " n"]
 
 
 def contestants(model: JEPA, pixels: JEPA | None, seed: int) -> dict[str, Contestant]:
@@ -67,7 +89,7 @@ def contestants(model: JEPA, pixels: JEPA | None, seed: int) -> dict[str, Contes
         "model": Contestant(model),
         "untrained": Contestant(fresh(model, seed).to(next(model.parameters()).device).eval()),
         "copy": Contestant(model, copied),
-        "shuffled_context": Contestant(model, shuffled),
+        "shuffled_context": Contestant(model, shuffled=True),
     }
     return found | ({"pixels": Contestant(pixels)} if pixels else {})
 
@@ -97,10 +119,11 @@ def benchmark(
         progress: what to call the work on a progress bar.
 
     Returns:
-        JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `per_property`} over all pairs; `per_property` has the
-        same for each property, hidden and visible apart, with `auroc` and `directions`. `auroc`: of single clips, by
-        their largest surprise. `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: `value`, `low`,
-        `high`, `pairs`, `per_property`. `contexts`: what was chosen for each; None is the mean of all.
+        JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `auroc`, `directions`, `per_property`} over all pairs;
+        `per_property` has the same for each property, hidden and visible apart. `auroc`: of single clips, by their
+        largest surprise. `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair
+        that comes alone has no other's past to show: the control leaves it out, and is None where nothing is left.
+        `contexts`: what was chosen for each; None is the mean of all.
 
     Raises:
         ForetellError: there are no pairs, or as `surprise`.
@@ -108,27 +131,23 @@ def benchmark(
     asked = contestants(model, pixels, seed)
     others = list(validation)  # every contestant chooses on all of them
     chosen = {name: _choose(one, others, device, contexts) for name, one in asked.items()}
-    rows: dict[str, dict[str, Any]] = {name: {} for name in asked}
-    correct: dict[str, list[Tensor]] = {name: [] for name in asked}
-    singles: list[tuple[Tensor, Tensor]] = []
-    for pairs in watched(list(test), progress):
+    answers: dict[str, list[Answers]] = {name: [] for name in asked}
+    for pairs in watched(test, progress):
         for name, one in asked.items():
+            if one.shuffled and len(pairs.possible) == 1:
+                continue
             possible, impossible = one.of(pairs, device, contexts)
-            right = pairwise(possible.relative(chosen[name]), impossible.relative(chosen[name]))
-            single = possible.absolute(chosen[name]), impossible.absolute(chosen[name])
-            rows[name][pairs.name] = accuracy(right) | {"auroc": auroc(*single), "directions": _apart(right, pairs)}
-            correct[name].append(right)
-            if name == "model":
-                singles.append(single)
-    if not singles:
+            context = chosen[name]
+            right = pairwise(possible.relative(context), impossible.relative(context))
+            answers[name].append(Answers(pairs, right, possible.absolute(context), impossible.absolute(context)))
+    if not answers["model"]:
         raise ForetellError("there are no pairs of clips to score")
-    scored = {name: accuracy(torch.cat(correct[name])) | {"per_property": rows[name]} for name in asked}
-    control = scored.pop("shuffled_context")
+    found, control = _scored(answers.pop("model")), answers.pop("shuffled_context")
     return {
-        "accuracy": scored.pop("model"),
-        "auroc": auroc(*(torch.cat(side) for side in zip(*singles, strict=True))),
-        "baselines": scored,
-        "shuffled_context": control,
+        "accuracy": found,
+        "auroc": found["auroc"],
+        "baselines": {name: _scored(told) for name, told in answers.items()},
+        "shuffled_context": _scored(control) if control else None,
         "contexts": chosen,
     }
 
@@ -144,11 +163,25 @@ def _choose(one: Contestant, validation: Sequence[Pairs], device: Device, contex
     return max(right, key=lambda context: torch.cat(right[context]).mean().item(), default=None)
 
 
-def _apart(right: Float[Tensor, " n"], pairs: Pairs) -> dict[str, float]:
-    """The accuracy of each direction of a violation."""
-    names = dict.fromkeys(pairs.direction)
-    where = {name: [i for i, found in enumerate(pairs.direction) if found == name] for name in names}
-    return {name: right[places].mean().item() for name, places in where.items()}
+def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
+    """All answers of a contestant together, and those to each property."""
+    by_property: dict[str, list[Answers]] = {}
+    for one in answers:
+        for name in one.pairs.names:
+            by_property.setdefault(name, []).append(one)
+    return _row(answers) | {"per_property": {name: _row(some) for name, some in by_property.items()}}
+
+
+def _row(answers: Sequence[Answers]) -> dict[str, Any]:
+    """The accuracy of answers, also of each direction of a violation, and how well single clips were told apart."""
+    right = torch.cat([one.right for one in answers])
+    single = (torch.cat([getattr(one, side) for one in answers]) for side in ("possible", "impossible"))
+    directions: dict[str, list[float]] = {}
+    for one in answers:
+        for name, found in zip(one.pairs.direction, one.right.tolist(), strict=False):
+            directions.setdefault(name, []).append(found)
+    apart = {name: sum(found) / len(found) for name, found in directions.items()}
+    return accuracy(right) | {"auroc": auroc(*single), "directions": apart}
 
 
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
@@ -162,3 +195,8 @@ def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
             made = make(name, pairs, hidden=hidden)
             every = range(len(made))
             yield Pairs(name, made.possible.take(every), made.impossible.take(every), hidden, made.direction)
+
+
+def validation_pairs(pairs: int) -> int:
+    """How many pairs of each property choose the contexts for so many that are scored: a fifth, an even number."""
+    return max(pairs // 10 * 2, 2)

@@ -86,6 +86,7 @@ def surprise(
     batch: int = 32,
     device: Device = None,
     predict: Predict | None = None,
+    pasts: UInt8[Tensor, "V 3 F H W_"] | None = None,
 ) -> Surprise:
     """Measure surprise over whole videos.
 
@@ -98,6 +99,8 @@ def surprise(
         batch: windows at a time. It bounds the memory and changes nothing else: no window is padded.
         device: where to compute; None for where the model is.
         predict: what predicts; None for the model.
+        pasts: clips whose first frames are shown in place of the clips' own: the control with a shuffled context, for
+            what still scores when a past is another clip's is not knowledge of what came before.
 
     Raises:
         ForetellError: the model is not of video, the clips are shorter than its window, or a context is not a number of
@@ -120,11 +123,14 @@ def surprise(
     with evaluating(model, device) as device:
         for i in range(0, len(windows), batch):
             some = windows[i : i + batch]
-            x = to_float(torch.stack([clips[v, :, s : s + W] for v, s in some]).to(device))
+            x, shown = (
+                to_float(torch.stack([videos[v, :, s : s + W] for v, s in some]).to(device))
+                for videos in (clips, clips if pasts is None else pasts)
+            )
             s_y = model.target(x)
             for row, context in enumerate(chosen):
                 seen = context // tubelet
-                wrong_by = (say(model, x, seen) - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
+                wrong_by = (say(model, shown, seen) - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
                 for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
                     errors[v, row, s // stride, seen:] = error
     return Surprise(errors, chosen, starts, tubelet)
@@ -161,8 +167,3 @@ def copied(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tens
     grid = model.context_encoder.grid(x)
     past = model.target(x[:, :, : seen * model.context_encoder.patch[0]])
     return past.unflatten(1, (seen, -1))[:, -1].repeat(1, grid[0] - seen, 1)
-
-
-def shuffled(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
-    """The control that sees another window's past: what still scores is not knowledge of what came before."""
-    return predicted(model, x.roll(1, 0), seen)

@@ -33,7 +33,8 @@ def told(found: Surprise) -> dict[str, Any]:
 def table(report: dict[str, Any]) -> Table:
     """Accuracy of pairs by property, beside the baselines' and the control's."""
     others = {TITLES[name]: row for name, row in report["baselines"].items()}
-    others["shuffled context"] = report["shuffled_context"]
+    if report["shuffled_context"]:
+        others["shuffled context"] = report["shuffled_context"]
     made = Table(
         title=f"Pairs told apart: AUROC of single clips {report['auroc']:.2f}",
         caption="Contexts were chosen on other pairs. What a shuffled context leaves is not knowledge of the past.",
@@ -42,12 +43,18 @@ def table(report: dict[str, Any]) -> Table:
     for heading in ("pairs", "model", "95 % interval", *others):
         made.add_column(heading, justify="right")
 
-    def add(name: str, row: dict[str, Any], rest: list[dict[str, Any]]) -> None:
+    def add(name: str, row: dict[str, Any], rest: list[dict[str, Any] | None]) -> None:
         ends = f"{row['low']:.0%} – {row['high']:.0%}"
-        made.add_row(name, str(row["pairs"]), f"{row['value']:.1%}", ends, *(f"{one['value']:.1%}" for one in rest))
+        made.add_row(
+            name,
+            str(row["pairs"]),
+            f"{row['value']:.1%}",
+            ends,
+            *(f"{one['value']:.1%}" if one else "–" for one in rest),
+        )
 
     for name, row in report["accuracy"]["per_property"].items():
-        add(name, row, [one["per_property"][name] for one in others.values()])
+        add(name, row, [one["per_property"].get(name) for one in others.values()])
     made.add_section()
     add("all", report["accuracy"], list(others.values()))
     return made

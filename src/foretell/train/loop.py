@@ -103,6 +103,7 @@ class Trainer:
             raise ForetellError(
                 f"batch {config.batch} cannot be shared by {world.size} processes × {config.accumulate} parts"
             )
+        model.prepare(images)
         self.model, self.images, self.config, self.out, self.world, self.show = model, images, config, out, world, show
         self.called = distribute(model, world, config.shard)
         self.optimizer = adamw([(module, 1.0) for module in model.trained().values()], config.lr, config.weight_decay)
@@ -118,8 +119,8 @@ class Trainer:
         total = torch.zeros((), device=world.device)
         for part in range(config.accumulate):
             place = part * world.size + world.rank
-            pixels = self.images.take(index[place :: world.size * config.accumulate]).to(world.device)
-            views = self.model.views(pixels, generator(config.seed, step, place, world.device))
+            batch = self.images.batch(index[place :: world.size * config.accumulate]).to(world.device)
+            views = self.model.views(batch, generator(config.seed, step, place, world.device))
             with accumulating(self.called, last=part == config.accumulate - 1):
                 with torch.autocast(world.device.type, self.dtype, enabled=self.dtype != torch.float32):
                     loss = self.called(views) / config.accumulate

@@ -41,7 +41,9 @@ class Monitors:
         picked = evenly(len(images), samples)
         self.pixels = images.take(picked)
         self.labels = None if images.labels is None else images.labels[picked]
-        self.problems = self.pixels[evenly(len(picked), problems)]  # data is often sorted by class: take of all
+        self.problems = images.batch(
+            picked[evenly(len(picked), problems)]
+        )  # data is often sorted by class: take of all
         self.seed = seed
         self.alarms = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.progress import track
 T = TypeVar("T")
 
 
-def watched(items: Sequence[T], text: str | None) -> Iterable[T]:
+def watched(items: Iterable[T], text: str | None) -> Iterable[T]:
     """The items, under a bar that says `text`; None for no bar.
 
     It goes to standard error, where a terminal shows it: standard output is for the report.

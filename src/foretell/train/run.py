@@ -15,7 +15,9 @@ from foretell import __version__, hub
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
-from foretell.methods import METHODS
+from foretell.method import Method
+from foretell.methods import METHODS, VJEPAACConfig, build
+from foretell.methods.vjepa_ac import stand_on
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
@@ -26,7 +28,14 @@ steps stretches the schedules from there on.)"""
 
 
 def run(
-    model: Any, config: TrainConfig, data: str, out: Path, *, resume: bool = False, images: Pictures | None = None
+    model: Any,
+    config: TrainConfig,
+    data: str,
+    out: Path,
+    *,
+    encoder: str | None = None,
+    resume: bool = False,
+    images: Pictures | None = None,
 ) -> None:
     """Train a model in a folder of its own, which `foretell.load` then takes.
 
@@ -35,6 +44,8 @@ def run(
         config: how to train.
         data: what the method's `load` takes.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
+        encoder: for a method that stands on a frozen encoder (V-JEPA 2-AC) the trained model it is taken from, as
+            `foretell.load` takes it. The finished run holds a copy.
         resume: go on with the run in `out`; starts it if it has not begun.
         images: the photographs or clips, if already loaded.
 
@@ -48,11 +59,12 @@ def run(
         if not resume and (out / "config.json").exists():
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
         torch.manual_seed(config.seed)
-        built = next(kind for kind, schema in METHODS.values() if type(model) is schema)(model)
+        built = _build(model, encoder)
         if images is None:
             images = built.load(data, progress=world.first)
         source = {"spec": str(data), "fingerprint": images.fingerprint}
-        _record(out, to_config(built) | {"train": asdict(config), "data": source}, world)
+        given = {"encoder": encoder} if encoder else {}
+        _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)
         with Show(config.steps, quiet=not world.first) as show:
             if images.skipped:
                 show.say(f"{len(images.skipped)} of {len(images) + len(images.skipped)} images could not be used")
@@ -63,6 +75,17 @@ def run(
             show.say(f"{out} holds the model: foretell evaluate {out} --data {data}")
     finally:
         leave()
+
+
+def _build(model: Any, encoder: str | None) -> Method:
+    """The method of a configuration, freshly initialised, on another model's encoder where it needs one."""
+    if isinstance(model, VJEPAACConfig):
+        if encoder is None:
+            raise ForetellError("V-JEPA 2-AC stands on a trained encoder: --encoder MODEL names the model it is of")
+        return stand_on(model, hub.load(encoder))
+    if encoder is not None:
+        raise ForetellError(f"{type(model).__name__} learns an encoder of its own, so --encoder has no use")
+    return build(model)
 
 
 def _record(out: Path, settings: dict[str, Any], world: World) -> None:

@@ -94,6 +94,47 @@ def transformer(x, tensors, prefix, heads, eps=1e-6):
     return x
 
 
+def clip_positions(width, grid):
+    """A third of the channels, rounded up to pairs, for each of tubelets, rows and columns; the last ones are cut."""
+    pairs = -(-width // 6)
+    frequency = 1 / 10000 ** (torch.arange(pairs, dtype=torch.float64) / pairs)
+    table = torch.zeros(*grid, 6 * pairs, dtype=torch.float64)
+    for axis, places in enumerate(grid):
+        angles = torch.outer(torch.arange(places, dtype=torch.float64), frequency)
+        shape = [places if n == axis else 1 for n in range(3)]
+        part = slice(2 * pairs * axis, 2 * pairs * (axis + 1))
+        table[..., part] = torch.cat([angles.sin(), angles.cos()], 1).view(*shape, -1)
+    return table.flatten(0, 2)[:, :width].float().unsqueeze(0)
+
+
+def clip_checkpoint(seed=0, width=192, inner=96, depth=2, patch=8, tubelet=2, grid=(4, 3, 3)):
+    """A training checkpoint of V-JEPA."""
+    g = torch.Generator().manual_seed(seed)
+    parts = {}
+    for part in ("encoder", "target_encoder"):
+        parts[part] = encoder(g, width, depth, patch) | {"pos_embed": clip_positions(width, grid)}
+        shape = (width, 3, tubelet, patch, patch)
+        parts[part]["patch_embed.proj.weight"] = torch.randn(shape, generator=g) * (3 * tubelet * patch**2) ** -0.5
+    parts["predictor"] = predictor(g, width, inner) | {"predictor_pos_embed": clip_positions(inner, grid)}
+    token = parts["predictor"].pop("mask_token")
+    parts["predictor"] |= {"mask_tokens.0": token, "mask_tokens.1": 2 * token + 1}
+    wrapped = {part: {f"module.backbone.{name}": t for name, t in tensors.items()} for part, tensors in parts.items()}
+    return wrapped | {"opt": {"state": {}}, "scaler": None, "epoch": 300, "loss": 0.4, "batch_size": 24, "lr": 1e-6}
+
+
+def encode_clip(clips, tensors, heads, index=None):
+    """As `encode`, of clips [B, 3, frames, H, W]."""
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (clips - mean.view(3, 1, 1, 1)) / std.view(3, 1, 1, 1)
+    weight = tensors["patch_embed.proj.weight"]
+    x = F.conv3d(x, weight, tensors["patch_embed.proj.bias"], stride=weight.shape[2:]).flatten(2).transpose(1, 2)
+    x = x + tensors["pos_embed"]
+    if index is not None:
+        x = torch.stack([one[kept] for one, kept in zip(x, index, strict=True)])
+    x = transformer(x, tensors, "blocks.", heads)
+    return F.layer_norm(x, x.shape[-1:], tensors["norm.weight"], tensors["norm.bias"], 1e-6)
+
+
 def encode(images, tensors, heads, index=None):
     """Images normalised by ImageNet's statistics to latents; `index` keeps patches."""
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])

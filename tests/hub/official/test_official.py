@@ -101,7 +101,8 @@ def test_a_repository_is_downloaded_with_all_that_its_family_needs(layouts, tmp_
         loaded = foretell.load("facebook/ijepa_vith14_1k")
     images = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(loaded.encode(images), model.target_encoder(images))
-    assert {"config.json", "preprocessor_config.json"} <= set(asked["facebook/ijepa_vith14_1k"])
+    said = {"config.json", "preprocessor_config.json", "video_preprocessor_config.json"}
+    assert said <= set(asked["facebook/ijepa_vith14_1k"])
 
 
 def test_an_untrained_predictor_is_never_put_to_work(bare, tmp_path):

@@ -17,8 +17,8 @@ from PIL import Image
 from foretell import ForetellError
 from foretell.cli import main
 from foretell.search import Knowledge, Store, keys
+from foretell.search.database import FILE
 from foretell.search.serve.gate import Rate
-from foretell.search.store import FILE
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"

@@ -36,13 +36,7 @@ def simulate(scene: Scene, frames: int) -> np.ndarray:
             space.add(shape)
     bodies = []
     for each in scene.bodies:
-        area = each.size**2  # bodies are equally dense; only ratios of mass matter
-        moment = area * _moment(each.shape) * each.size**2 if each.turns else inf
-        body = pymunk.Body(area, moment)
-        body.position, body.velocity = each.position, each.velocity
-        body.angle, body.angular_velocity = each.angle, each.spin
-        shape = _shape(body, each)
-        shape.friction, shape.elasticity = each.friction, each.bounce
+        body, shape = made(each)
         space.add(body, shape)
         bodies.append(body)
     seconds = scene.seconds / frames
@@ -56,13 +50,19 @@ def simulate(scene: Scene, frames: int) -> np.ndarray:
     return path
 
 
-def _shape(body: "pymunk.Body", each: Body) -> "pymunk.Circle | pymunk.Poly":
+def made(each: Body) -> tuple[pymunk.Body, pymunk.Shape]:
+    """A body and its shape, for a space."""
     import pymunk
 
-    corners = SHAPES[each.shape]
-    if not corners:
-        return pymunk.Circle(body, each.size)
-    return pymunk.Poly(body, [(x * each.size, y * each.size) for x, y in corners])
+    area = each.size**2  # bodies are equally dense; only ratios of mass matter
+    moment = area * _moment(each.shape) * each.size**2 if each.turns else inf
+    body = pymunk.Body(area, moment)
+    body.position, body.velocity = each.position, each.velocity
+    body.angle, body.angular_velocity = each.angle, each.spin
+    corners = [(x * each.size, y * each.size) for x, y in SHAPES[each.shape]]
+    shape = pymunk.Poly(body, corners) if corners else pymunk.Circle(body, each.size)
+    shape.friction, shape.elasticity = each.friction, each.bounce
+    return body, shape
 
 
 @cache

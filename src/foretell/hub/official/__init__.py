@@ -11,12 +11,18 @@ from pathlib import Path
 
 from foretell.errors import ForetellError, ForetellWarning
 from foretell.hub.files import brief
-from foretell.hub.official import facebook, huggingface, timm
+from foretell.hub.official import facebook, facebook_video, huggingface, huggingface_video, timm
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import read
 from foretell.jepa import JEPA
 
-FAMILIES: tuple[Family, ...] = (facebook.FAMILY, huggingface.FAMILY, timm.FAMILY)
+FAMILIES: tuple[Family, ...] = (
+    facebook_video.FAMILY,
+    huggingface_video.FAMILY,
+    facebook.FAMILY,
+    huggingface.FAMILY,
+    timm.FAMILY,
+)
 """Asked in this order."""
 
 
@@ -46,5 +52,5 @@ def load(path: Path) -> JEPA:
     held = f"it holds {names if len(names) < 200 else names[:200] + ' …'}"
     raise ForetellError(
         f"{path} is of no known kind ({'; '.join(filter(None, (kind, held)))}): expected a model of foretell, or "
-        f"I-JEPA weights of {', '.join(family.name for family in FAMILIES)}"
+        f"weights of {', '.join(family.name for family in FAMILIES)}"
     )

@@ -6,17 +6,19 @@ D width · N patches · P pixels a patch · p pixels a side of a patch
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isqrt
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError, ForetellWarning
+from foretell.jepa import JEPA
 from foretell.method import seeded
 from foretell.methods import IJEPA, IJEPAConfig
-from foretell.nn.positions import Kind, sincos
+from foretell.nn.positions import Kind, Positions
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViT, ViTConfig
 
@@ -25,27 +27,34 @@ HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16}
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Channel means and deviations that I-JEPA was trained with."""
 Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
+J = TypeVar("J", bound=JEPA)
 
 
 def tensors_of(encoder: ViT) -> dict[str, Tensor]:
-    """An encoder's tensors under Meta's names, in Meta's shapes; the table of positions is always among them."""
+    """An encoder's tensors under Meta's names, in Meta's shapes; with the table of positions, where there is one."""
     tensors = encoder.state_dict()
     tensors.pop("positions.table", None)
     patches = tensors.pop("patch_embed.weight")
+    if not encoder.positions.rotary:
+        tensors["pos_embed"] = table_of(encoder.positions, encoder.config.grid)
     return tensors | {
         "patch_embed.proj.weight": patches.unflatten(1, (3, *encoder.patch)),  # [D, P] -> [D, 3, p, p]
         "patch_embed.proj.bias": tensors.pop("patch_embed.bias"),
-        "pos_embed": encoder.positions(encoder.config.grid).detach().unsqueeze(0),
     }
+
+
+def table_of(positions: Positions, grid: tuple[int, ...]) -> Tensor:
+    """The positions of a grid as files hold them: [1, N, D]."""
+    return positions(grid).detach().unsqueeze(0)
 
 
 def fill(encoder: ViT, tensors: Mapping[str, Tensor]) -> None:
     """Load tensors under Meta's names; they must be those of `tensors_of`, by name and shape."""
     own = dict(tensors)
-    positions = own.pop("pos_embed")
+    positions = own.pop("pos_embed", None)
     own["patch_embed.weight"] = own.pop("patch_embed.proj.weight").flatten(1)
     own["patch_embed.bias"] = own.pop("patch_embed.proj.bias")
-    if encoder.config.positions == "learned":
+    if positions is not None and encoder.config.positions == "learned":
         own["positions.table"] = positions[0]
     encoder.load_state_dict(own)
 
@@ -65,9 +74,7 @@ def config_of(
         ForetellError: a tensor is missing that tells a size, or a size is one that this ViT cannot have.
     """
     telling = ("patch_embed.proj.weight", "pos_embed", "blocks.0.mlp.fc1.weight")
-    if lacking := [name for name in telling if name not in tensors]:
-        raise ForetellError(f"{source} lacks {' and '.join(lacking)}, which would tell the encoder's size")
-    patches, positions, hidden = (tensors[name] for name in telling)
+    patches, positions, hidden = tell(tensors, telling, source, "the encoder's size")
     if patches.ndim != 4 or patches.shape[1] != 3 or patches.shape[2] != patches.shape[3]:
         raise ForetellError(f"{source}: {telling[0]} is {tuple(patches.shape)}, expected (width, 3, side, side)")
     width, side = patches.shape[0], patches.shape[-1]
@@ -75,17 +82,12 @@ def config_of(
     if rows == 0 or positions.shape != (1, rows * rows, width):
         shape = tuple(positions.shape)
         raise ForetellError(f"{source}: pos_embed is {shape}, expected (1, patches of a square image, {width})")
-    if heads is None and width not in HEADS:
-        raise ForetellError(
-            f"{source}: nothing says how many attention heads width {width} has; known widths are "
-            f"{', '.join(map(str, HEADS))}"
-        )
     return ViTConfig(
         image_size=rows * side,
         patch_size=side,
         width=width,
         depth=depth_of(tensors, "blocks."),
-        heads=heads or HEADS[width],
+        heads=heads or heads_of(width, source),
         mean=normalisation[0],
         std=normalisation[1],
         mlp_ratio=hidden.shape[0] / width,
@@ -94,21 +96,38 @@ def config_of(
     )
 
 
+def tell(tensors: Mapping[str, Tensor], names: Iterable[str], source: Path, what: str) -> list[Tensor]:
+    """The tensors of these names; raises ForetellError where one is missing that would tell something."""
+    if lacking := [name for name in names if name not in tensors]:
+        raise ForetellError(f"{source} lacks {' and '.join(lacking)}, which would tell {what}")
+    return [tensors[name] for name in names]
+
+
+def heads_of(width: int, source: Path, table: Mapping[int, int] = HEADS) -> int:
+    """Attention heads by width; raises ForetellError where nobody knows."""
+    if width not in table:
+        raise ForetellError(
+            f"{source}: nothing says how many attention heads width {width} has; known widths are "
+            f"{', '.join(map(str, table))}"
+        )
+    return table[width]
+
+
 def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
     """How many blocks there are under a prefix."""
     return len({name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)})
 
 
-def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...]) -> Kind:
+def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...], fixed: Kind = "resized") -> Kind:
     """Whether a stored table of positions, [1, N, D], is the fixed one, up to its own precision, or a learned one.
 
     A table that is missing or of another shape says nothing: `check` will give an account of it.
     """
-    fixed = sincos(width, grid)
-    if table is None or table.shape != (1, *fixed.shape):
-        return "resized"
+    expected = table_of(Positions(fixed, width, grid), grid)
+    if table is None or table.shape != expected.shape:
+        return fixed
     precision = max(1e-5, torch.finfo(table.dtype).eps)
-    return "resized" if torch.allclose(table[0].float(), fixed, rtol=0, atol=precision) else "learned"
+    return fixed if torch.allclose(table.float(), expected, rtol=0, atol=precision) else "learned"
 
 
 def encoder_only(config: ViTConfig) -> IJEPA:
@@ -119,8 +138,13 @@ def encoder_only(config: ViTConfig) -> IJEPA:
     depth = {1280: 12, 1408: 16}.get(config.width, max(config.depth // 2, 1))
     width = min(384, config.width // 2) // config.heads * config.heads
     predictor = PredictorConfig(width, depth, config.heads, "resized")
+    return predictorless(lambda: IJEPA(IJEPAConfig(config, predictor)))
+
+
+def predictorless(build: Callable[[], J]) -> J:
+    """A model for weights that hold no predictor: it has a fresh one, the same each time, and says so."""
     with seeded(0):
-        model = IJEPA(IJEPAConfig(config, predictor))
+        model = build()
     model.untrained = "predictor"
     return model
 

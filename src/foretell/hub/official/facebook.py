@@ -8,18 +8,34 @@ d predictor width · D encoder width
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError
 from foretell.hub.files import check
-from foretell.hub.official.encoder import config_of, depth_of, encoder_only, fill, kind_of, tensors_of
+from foretell.hub.official.encoder import (
+    J,
+    config_of,
+    depth_of,
+    encoder_only,
+    fill,
+    kind_of,
+    table_of,
+    tell,
+    tensors_of,
+)
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import Found, tensors_in
 from foretell.methods import IJEPA, IJEPAConfig
+from foretell.nn.positions import ROTARY, Kind
 from foretell.nn.predictor import Predictor, PredictorConfig
+from foretell.nn.vit import ViTConfig
+
+C = TypeVar("C", bound=ViTConfig)
 
 PREDICTOR = {
     "embed": "predictor_embed",
@@ -31,28 +47,45 @@ PREDICTOR = {
 
 
 def recognise(found: Found) -> bool:
-    """Whether this is a dictionary with an `encoder` or a `target_encoder` for images."""
-    return any("patch_embed.proj.weight" in part for part in _parts(found).values())
+    """Whether this is a dictionary with an `encoder` or a `target_encoder`; those of clips are asked for first."""
+    return any("patch_embed.proj.weight" in part for part in parts_of(found).values())
 
 
 def load(found: Found) -> IJEPA:
     """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
-    parts = _parts(found)
-    given = {"encoder", "target_encoder"} & parts.keys()
-    configs = {name: config_of(parts[name], found.source) for name in sorted(given)}
-    if len(set(configs.values())) > 1:
-        raise ForetellError(f"{found.source}: encoder and target_encoder differ in size")
-    encoder = next(iter(configs.values()))
-    if "predictor" in parts:
-        predictor = _predictor_config(parts["predictor"], encoder.heads, encoder.grid, found)
-        model = IJEPA(IJEPAConfig(encoder, predictor))
-    else:
-        model = encoder_only(encoder)
+    parts = parts_of(found)
+    encoder = same(parts, lambda part: config_of(part, found.source), found.source)
+    if "predictor" not in parts:
+        return filled(encoder_only(encoder), parts, found.source)
+    predictor = predictor_config(parts["predictor"], found.source, encoder.grid, "resized", encoder.heads)
+    return filled(IJEPA(IJEPAConfig(encoder, predictor)), parts, found.source)
 
+
+FAMILY = Family("facebookresearch/ijepa", recognise, load)
+
+
+def parts_of(found: Found) -> dict[str, dict[str, Tensor]]:
+    """The networks of a training checkpoint."""
+    names = ("encoder", "predictor", "target_encoder")
+    return {name: tensors_in(part) for name in names if isinstance(part := found.content.get(name), dict)}
+
+
+def same(parts: Mapping[str, Mapping[str, Tensor]], read: Callable[[Mapping[str, Tensor]], C], source: Path) -> C:
+    """The configuration that the encoders of a checkpoint share; raises ForetellError where they differ."""
+    configs = {read(parts[name]) for name in ("encoder", "target_encoder") if name in parts}
+    if len(configs) > 1:
+        raise ForetellError(f"{source}: encoder and target_encoder differ in size")
+    return configs.pop()
+
+
+def filled(model: J, parts: Mapping[str, Mapping[str, Tensor]], source: Path) -> J:
+    """A model with a checkpoint's tensors in it, of which there must be all and no other."""
+    given = {"encoder", "target_encoder"} & parts.keys()
+    grid = model.context_encoder.config.grid
     expected = {name: tensors_of(model.context_encoder) for name in given}
     if "predictor" in parts:
-        expected["predictor"] = predictor_tensors(model.predictor, encoder.grid)
-    check(_flat(expected), _flat(parts), found.source)
+        expected["predictor"] = predictor_tensors(model.predictor, grid)
+    check(_flat(expected), _flat(parts), source)
     for home, names in (
         (model.context_encoder, ("encoder", "target_encoder")),
         (model.target_encoder, ("target_encoder", "encoder")),
@@ -63,48 +96,65 @@ def load(found: Found) -> IJEPA:
     return model
 
 
-FAMILY = Family("facebookresearch/ijepa", recognise, load)
-
-
 def predictor_tensors(predictor: Predictor, grid: tuple[int, ...]) -> dict[str, Tensor]:
-    """A predictor's tensors under Meta's names, in Meta's shapes; the table of positions is always among them."""
+    """A predictor's tensors under Meta's names, in Meta's shapes; with the table of positions, where there is one."""
     tensors = predictor.state_dict()
     tensors.pop("positions.table", None)
-    token = tensors.pop("queries.token")
-    return {".".join((PREDICTOR[first], *rest)): t for (first, *rest), t in _split(tensors)} | {
-        "mask_token": token.view(1, 1, -1),
-        "predictor_pos_embed": predictor.positions(grid).detach().unsqueeze(0),
-    }
+    body = {".".join((PREDICTOR[first], *rest)): t for (first, *rest), t in _split(tensors) if first != "queries"}
+    if not predictor.positions.rotary:
+        body["predictor_pos_embed"] = table_of(predictor.positions, grid)
+    if "queries.token" in tensors:
+        return body | {"mask_token": tensors["queries.token"].view(1, 1, -1)}
+    return body | {f"mask_tokens.{n}": token.view(1, 1, -1) for n, token in enumerate(tensors["queries.tokens"])}
 
 
 def fill_predictor(predictor: Predictor, tensors: Mapping[str, Tensor]) -> None:
     """Load tensors under Meta's names; they must be those of `predictor_tensors`, by name and shape."""
     rest = dict(tensors)
-    token, positions = rest.pop("mask_token"), rest.pop("predictor_pos_embed")
+    positions = rest.pop("predictor_pos_embed", None)
+    if "mask_token" in rest:
+        tokens = {"queries.token": rest.pop("mask_token").flatten()}
+    else:
+        several = [name for name in rest if name.startswith("mask_tokens.")]
+        numbered = [rest.pop(f"mask_tokens.{n}").flatten() for n in range(len(several))]
+        tokens = {"queries.tokens": torch.stack(numbered)}
     ours = {theirs: name for name, theirs in PREDICTOR.items()}
-    own = {".".join((ours[first], *tail)): t for (first, *tail), t in _split(rest)} | {"queries.token": token.flatten()}
-    if predictor.positions.kind == "learned":
+    own = {".".join((ours[first], *tail)): t for (first, *tail), t in _split(rest)} | tokens
+    if positions is not None and predictor.positions.kind == "learned":
         own["positions.table"] = positions[0]
     predictor.load_state_dict(own)
 
 
-def _parts(found: Found) -> dict[str, dict[str, Tensor]]:
-    names = ("encoder", "predictor", "target_encoder")
-    return {name: tensors_in(part) for name in names if isinstance(part := found.content.get(name), dict)}
-
-
-def _predictor_config(
-    tensors: Mapping[str, Tensor], heads: int, grid: tuple[int, ...], found: Found
+def predictor_config(
+    tensors: Mapping[str, Tensor], source: Path, grid: tuple[int, ...], fixed: Kind, heads: int | None
 ) -> PredictorConfig:
-    """[d, D] tells the width, the names tell the depth; heads are the encoder's, as in Meta's `init_model`."""
-    telling = ("predictor_embed.weight", "predictor_pos_embed")
-    if lacking := [name for name in telling if name not in tensors]:
-        raise ForetellError(f"{found.source} lacks {' and '.join(lacking)}, which would tell the predictor's size")
-    embed, positions = (tensors[name] for name in telling)
+    """Read a predictor's configuration off its tensors, under Meta's names.
+
+    Args:
+        tensors: a predictor's.
+        source: what to call them in errors.
+        grid: patches along each axis of the training image.
+        fixed: the kind of its positions, unless a table is found that is not of this kind.
+        heads: attention heads; None gives each 32 channels.
+
+    Raises:
+        ForetellError: a tensor is missing that tells a size, or heads do not divide the width.
+    """
+    telling = ["predictor_embed.weight", "predictor_blocks.0.mlp.fc1.weight"]
+    telling += [] if fixed in ROTARY else ["predictor_pos_embed"]
+    embed, hidden, *table = tell(tensors, telling, source, "the predictor's size")
     width = embed.shape[0]
+    heads = heads or max(width // 32, 1)
     if width % heads:
-        raise ForetellError(f"{found.source}: predictor width {width} is not a multiple of the encoder's {heads} heads")
-    return PredictorConfig(width, depth_of(tensors, "predictor_blocks."), heads, kind_of(positions, width, grid))
+        raise ForetellError(f"{source}: predictor width {width} is not a multiple of {heads} heads")
+    return PredictorConfig(
+        width=width,
+        depth=depth_of(tensors, "predictor_blocks."),
+        heads=heads,
+        positions=kind_of(table[0], width, grid, fixed) if table else fixed,
+        mlp_ratio=hidden.shape[0] / width,
+        qkv_bias="predictor_blocks.0.attn.qkv.bias" in tensors,
+    )
 
 
 def _flat(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ class Found:
     config: dict[str, Any]
     """config.json beside the weights; empty where there is none."""
     preprocessor: dict[str, Any]
-    """preprocessor_config.json beside the weights; empty where there is none."""
+    """preprocessor_config.json beside the weights, or video_preprocessor_config.json; empty where there is none."""
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -39,8 +39,12 @@ class Found:
 
 
 def tensors_in(content: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors among a dictionary's values, without the prefix that distributed training leaves on their names."""
-    return {name.removeprefix("module."): t for name, t in content.items() if isinstance(t, Tensor)}
+    """The tensors among a dictionary's values, without what distributed training and V-JEPA put before their names."""
+    return {
+        name.removeprefix("module.").removeprefix("backbone."): t
+        for name, t in content.items()
+        if isinstance(t, Tensor)
+    }
 
 
 def read(path: Path) -> Found:
@@ -50,11 +54,11 @@ def read(path: Path) -> Found:
         ForetellError: there are no weights, they are truncated, or they hold more than tensors and plain values.
     """
     folder = path if path.is_dir() else path.parent
-    config, preprocessor = (
+    config, preprocessor, video = (
         read_json(file) if (file := folder / name).is_file() else {}
-        for name in ("config.json", "preprocessor_config.json")
+        for name in ("config.json", "preprocessor_config.json", "video_preprocessor_config.json")
     )
-    return Found(path, _folder(path) if path.is_dir() else _file(path), config, preprocessor)
+    return Found(path, _folder(path) if path.is_dir() else _file(path), config, preprocessor or video)
 
 
 def _folder(folder: Path) -> dict[str, Any]:

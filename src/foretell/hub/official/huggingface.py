@@ -78,9 +78,9 @@ def load(found: Found) -> IJEPA:
     tensors = headless(named, HEADS, found.source)
     model = encoder_only(_encoder_config(found, tensors))
     modern = any(name.startswith("layers.") for name in tensors)
-    own = _apart(tensors_of(model.context_encoder))
+    own = apart(tensors_of(model.context_encoder))
     check({_theirs(name, modern): t for name, t in own.items()}, tensors, found.source)
-    whole = _joined({name: tensors[_theirs(name, modern)] for name in own})
+    whole = joined({name: tensors[_theirs(name, modern)] for name in own})
     fill(model.context_encoder, whole)
     fill(model.target_encoder, whole)
     return model
@@ -114,7 +114,9 @@ def save(
         ForetellError: the encoder has something that transformers' I-JEPA has no place for, or the disk is full.
     """
     chosen = model.target_encoder if encoder == "target" else model.context_encoder
-    tensors = {_theirs(name): t.to(dtype or t.dtype) for name, t in _apart(tensors_of(chosen)).items()}
+    if chosen.positions.rotary:
+        raise ForetellError(f"positions are {chosen.config.positions}, and transformers' I-JEPA adds a table of them")
+    tensors = {_theirs(name): t.to(dtype or t.dtype) for name, t in apart(tensors_of(chosen)).items()}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder / "model.safetensors", tensors, {"format": "pt"})
@@ -134,23 +136,28 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
         raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
     table = tensors.get("embeddings.position_embeddings")
     side = image[0] // patch[0]
-    normalisation = IMAGENET
-    if found.preprocessor.get("do_normalize", True):
-        mean, std = (found.preprocessor.get(f"image_{name}", IMAGENET[i]) for i, name in enumerate(("mean", "std")))
-        normalisation = parse(Normalisation, (mean, std), found.source, "image_mean and image_std")
+    mean, std = normalisation_of(found)
     return ViTConfig(
         image_size=image[0],
         patch_size=patch[0],
         width=c.hidden_size,
         depth=c.num_hidden_layers,
         heads=c.num_attention_heads,
-        mean=normalisation[0],
-        std=normalisation[1],
+        mean=mean,
+        std=std,
         mlp_ratio=c.intermediate_size / c.hidden_size,
         eps=c.layer_norm_eps,
         qkv_bias=c.qkv_bias,
         positions=kind_of(table, c.hidden_size, (side, side)),
     )
+
+
+def normalisation_of(found: Found) -> Normalisation:
+    """Channel means and deviations, as the processor's configuration says; ImageNet's where it does not."""
+    if not found.preprocessor.get("do_normalize", True):
+        return IMAGENET
+    given = [found.preprocessor.get(f"image_{name}", IMAGENET[i]) for i, name in enumerate(("mean", "std"))]
+    return parse(Normalisation, tuple(given), found.source, "image_mean and image_std")
 
 
 def _theirs(name: str, modern: bool = False) -> str:
@@ -167,7 +174,7 @@ def _theirs(name: str, modern: bool = False) -> str:
     return stem + dot + last
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Queries, keys and values as three tensors."""
     split: dict[str, Tensor] = {}
     for name, t in tensors.items():
@@ -177,8 +184,8 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return split
 
 
-def _joined(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The reverse of `_apart`."""
+def joined(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The reverse of `apart`."""
     whole = {name: t for name, t in tensors.items() if not re.search(r"attn\.(query|key|value)", name)}
     for name in tensors:
         if ".query." in name:

@@ -92,9 +92,13 @@ def images(path: Path | str) -> Iterator[ImageEntry]:
     """The photographs at and below a path, by name. Raises ForetellError where there is nothing at the path."""
     from foretell.data.folder import ENDINGS
 
-    for file in _below(Path(path)):
-        if _ending(file.name) in ENDINGS:
-            yield ImageEntry(file.path, file.name)
+    for file in ending_in(Path(path), ENDINGS):
+        yield ImageEntry(file.path, file.name)
+
+
+def ending_in(path: Path, endings: frozenset[str]) -> list[File]:
+    """The files at and below a path with one of the endings. Raises ForetellError where there is nothing there."""
+    return [file for file in _below(path) if _ending(file.name) in endings]
 
 
 def _below(root: Path) -> list[File]:

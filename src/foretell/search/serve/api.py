@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -23,10 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from foretell.errors import ForetellError
 from foretell.search import embed, ingest
 from foretell.search.add import Added, Step, steps
+from foretell.search.backend import About, File, Key
 from foretell.search.entries import Entry, Hit
 from foretell.search.filters import Value
-from foretell.search.keys import Key
-from foretell.search.knowledge import About, File, Knowledge
+from foretell.search.knowledge import Knowledge
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, dumps, refused
 from foretell.search.serve.route import Route
@@ -82,10 +83,11 @@ class Asked(Body):
 
 
 class Search(Asked):
-    """A search by a text or by a photograph."""
+    """A search by a text, by a photograph or by a video."""
 
     query: Annotated[str | None, Field(max_length=10_000)] = None
     image: Annotated[str | None, Field(description="the file of a photograph, in base64")] = None
+    video: Annotated[str | None, Field(description="the file of a video, in base64")] = None
     imagine: Annotated[
         dict[str, float] | None, Field(description='look for it as a world model imagines it: {"brightness": 0.6}')
     ] = None
@@ -200,20 +202,21 @@ def router(library: Library, work: Work) -> APIRouter:
 
     @routes.post("/knowledge/{name}/search", response_model=Results)
     async def search(request: Request, name: Named, body: Search) -> Json:
-        """Find entries by what they mean: by a text, or by a photograph in a knowledge of photographs."""
+        """Find entries by what they mean: by a text; in a knowledge of photographs or videos by one of these."""
         caller = _caller(request)
 
         def run() -> Any:
             knowledge = library.find(caller, name)
-            hits = knowledge.search(
-                _query(knowledge, body),
-                body.top,
-                level=body.level,
-                filter=body.filter,
-                rerank=body.rerank,
-                hybrid=body.hybrid,
-                imagine=body.imagine,
-            )
+            with _asked(knowledge, body) as query:
+                hits = knowledge.search(
+                    query,
+                    body.top,
+                    level=body.level,
+                    filter=body.filter,
+                    rerank=body.rerank,
+                    hybrid=body.hybrid,
+                    imagine=body.imagine,
+                )
             return [_plain(hit) for hit in hits]
 
         return Json({"results": await work.search(run)})
@@ -373,7 +376,7 @@ def router(library: Library, work: Work) -> APIRouter:
         caller = _caller(request)
         knowledge = await work.search(lambda: library.find(caller, name, write=True))
         await work.search(lambda: _taken(knowledge, file))
-        upload = await _received(request, library.store.folder, file)
+        upload = await _received(request, library.store.incoming, file)
         done = Added()
         told = work.steps(lambda: _adding(knowledge, upload, done, text))
         if "application/x-ndjson" in request.headers.get("accept", ""):
@@ -403,18 +406,32 @@ def _caller(request: Request) -> Key | None:
     return request.state.caller
 
 
-def _query(knowledge: Knowledge, body: Search) -> str | bytes:
-    """What is asked. A text to a knowledge of photographs would be the path of a file of this machine."""
-    if (body.query is None) == (body.image is None):
-        raise Refused(400, "expected either query, a text, or image, a photograph in base64")
+@contextmanager
+def _asked(knowledge: Knowledge, body: Search) -> Iterator[str | bytes | Path]:
+    """What is asked. A text to a knowledge of pictures would be the path of a file of this machine."""
+    given = [each for each in (body.query, body.image, body.video) if each is not None]
+    if len(given) != 1:
+        raise Refused(400, "expected one of query, a text, image, a photograph in base64, or video, a film in base64")
     if body.query is not None:
-        if knowledge.model.kind == "image":
-            raise Refused(400, "this knowledge is of photographs: it is asked with image, a photograph in base64")
-        return body.query
+        if knowledge.model.kind != "text":
+            raise Refused(400, f"this knowledge is of {knowledge.model.of}: it is asked with image or video, in base64")
+        yield body.query
+        return
+    what = "image" if body.video is None else "video"
     try:
-        return b64decode(body.image or "", validate=True)
+        file = b64decode(given[0], validate=True)
     except (binascii.Error, ValueError):
-        raise Refused(400, "image is not base64") from None
+        raise Refused(400, f"{what} is not base64") from None
+    if what == "image":
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "the video.mp4"  # what is in it decides, not its ending
+        path.write_bytes(file)
+        try:
+            yield path
+        except ForetellError as error:
+            raise Refused(400, str(error).replace(str(path), "the video")) from None
 
 
 def _fetch(knowledge: Knowledge, id: int) -> Entry:
@@ -434,20 +451,16 @@ def _entry(entry: Entry, vector: bool) -> Mapping[str, Any]:
 
 def _taken(knowledge: Knowledge, file: str) -> None:
     """See that a file is of a kind that is taken, before all of it has come."""
-    taken = ingest.ENDINGS
-    if knowledge.model.kind == "image":
-        from foretell.data import folder  # brings torch, which texts do not need
-
-        taken = folder.ENDINGS
+    model = knowledge.model
+    taken = ingest.ENDINGS if model.kind == "text" else model.endings
     if Path(file).suffix.lower() not in taken:
         raise Refused(400, f"the file is called {file!r:.80}, expected a name that ends in {', '.join(sorted(taken))}")
     if file != Path(file).name or file.startswith(".") or "\\" in file or not file.isprintable():
         raise Refused(400, f"the file is called {file!r:.80}, expected a plain name")
 
 
-async def _received(request: Request, folder: Path, file: str) -> Upload:
+async def _received(request: Request, incoming: Path, file: str) -> Upload:
     """The request's body as a file, in a folder that nothing else is in."""
-    incoming = folder / "incoming"
     incoming.mkdir(exist_ok=True)
     own = Path(tempfile.mkdtemp(dir=incoming))
     try:
@@ -467,7 +480,7 @@ def _adding(knowledge: Knowledge, upload: Upload, done: Added, text: str | None)
     folder = upload.path.parent
     try:
         yield from steps(knowledge, [upload.path], done, text, base=folder)
-        knowledge.build_behind()
+        knowledge.collection.build_behind()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,25 +18,25 @@ from starlette.exceptions import HTTPException
 
 from foretell import __version__
 from foretell.errors import ForetellError
+from foretell.search.backend import Backend
 from foretell.search.serve import api, dria
 from foretell.search.serve.gate import Gate, Metrics
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, answer, refused
 from foretell.search.serve.settings import Settings
 from foretell.search.serve.work import Work
-from foretell.search.store import Store
 
 PATIENCE = 30  # seconds that requests have to end when the service is stopped
 
 
-def build(store: Store, settings: Settings | None = None) -> FastAPI:
+def build(store: Backend, settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application. It leaves the store open."""
     settings = settings or Settings()
     work, library, metrics = Work(settings.waiting), Library(store), Metrics()
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        _sweep(store.folder / "incoming")
+        _sweep(store.incoming)
         yield
         work.close()
         library.close()
@@ -57,12 +57,7 @@ def build(store: Store, settings: Settings | None = None) -> FastAPI:
     @app.get("/health", tags=["Service"])
     async def health() -> Response:
         """Whether the store can be read."""
-
-        def run() -> None:
-            with store.read() as c:
-                c.execute("SELECT count(*) FROM collection").fetchone()
-
-        await work.search(run)
+        await work.search(lambda: store.find(""))
         return Json({"status": "ok", "version": __version__})
 
     @app.get("/metrics", tags=["Service"], response_class=PlainTextResponse)
@@ -95,7 +90,7 @@ def build(store: Store, settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def serve(store: Store, host: str, port: int, settings: Settings | None = None) -> None:
+def serve(store: Backend, host: str, port: int, settings: Settings | None = None) -> None:
     """Serve until interrupted (SIGINT or SIGTERM); requests that are at work are finished.
 
     Raises:
@@ -107,7 +102,7 @@ def serve(store: Store, host: str, port: int, settings: Settings | None = None) 
     )
     with _bound(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host
-        print(f"serving {store.folder} at http://{shown}:{listening.getsockname()[1]}", flush=True)
+        print(f"serving {store.where} at http://{shown}:{listening.getsockname()[1]}", flush=True)
         with suppress(KeyboardInterrupt):  # uvicorn has ended everything by then, and raises it again
             uvicorn.Server(config).run([listening])
 

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foretell.errors import ForetellError
 from foretell.search import embed
+from foretell.search.backend import Key
 from foretell.search.entries import Entry, Hit
-from foretell.search.keys import Key
 from foretell.search.knowledge import Knowledge
 from foretell.search.runtime import plain
 from foretell.search.serve.batches import decode
@@ -286,7 +286,7 @@ def _same(knowledge: Knowledge, model: str | None) -> None:
 def _of_texts(knowledge: Knowledge) -> Knowledge:
     """See that it is asked with texts; a text to photographs would be the path of a file."""
     if knowledge.model.kind != "text":
-        raise Refused(400, "this knowledge is of photographs: it is asked over /api/v1")
+        raise Refused(400, f"this knowledge is of {knowledge.model.of}: it is asked over /api/v1")
     return knowledge
 
 

@@ -14,11 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foretell.errors import ForetellError
 from foretell.search import keys
-from foretell.search.keys import Key
+from foretell.search.backend import Backend, Key
 from foretell.search.serve.refusal import Refused, answer, refused
 from foretell.search.serve.settings import Settings
 from foretell.search.serve.work import Work
-from foretell.search.store import Store
 
 FRESH = 1.0  # seconds after which a revoked key opens nothing
 REMEMBERED = 4096  # keys and addresses
@@ -27,7 +26,7 @@ REMEMBERED = 4096  # keys and addresses
 class Gate:
     """Middleware that lets requests through to the app, with the caller in `request.state.caller`."""
 
-    def __init__(self, app: ASGIApp, store: Store, settings: Settings, work: Work, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, store: Backend, settings: Settings, work: Work, metrics: Metrics) -> None:
         self._app, self._store, self._settings, self._work, self._metrics = app, store, settings, work, metrics
         self._known: OrderedDict[str, tuple[Key | None, float]] = OrderedDict()
         self._rate = Rate(settings.rate)

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foretell.search import embed
-from foretell.search.keys import Key
-from foretell.search.knowledge import About, Knowledge
+from foretell.search.backend import About, Backend, Key
+from foretell.search.knowledge import Knowledge
 from foretell.search.serve.refusal import Refused, keyless
-from foretell.search.store import Store
 
 OPEN = 256  # knowledges whose indexes are kept in memory
 FOREIGN = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -26,11 +25,9 @@ class Library:
     change it where they may write; keys of scope admin may do so with everyone's. To all others it does not exist.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Backend) -> None:
         self.store = store
-        self._open: OrderedDict[int, Knowledge] = OrderedDict()
-        self._names: dict[tuple[str, str | None], Sequence[tuple[int, str, int]]] = {}  # as of a version of the store
-        self._version = -1
+        self._open: OrderedDict[str, Knowledge] = OrderedDict()
         self._lock = threading.Lock()
 
     def find(self, caller: Key | None, name: str, *, write: bool = False) -> Knowledge:
@@ -39,15 +36,17 @@ class Library:
         Raises:
             Refused: 401 without a key, 404 where there is none that the caller may read, 403 where it may only read.
         """
-        for number, owner, public in self._called(name, caller.owner if caller else None):
-            own = caller is not None and (caller.owner == owner or caller.allows("admin"))
-            if not (own or public):
+        owner = caller.owner if caller else None
+        found = [each for each in self.store.find(name, owner) if each.contract_id == name or each.owner == owner]
+        for each in sorted(found, key=lambda each: each.contract_id != name):
+            own = caller is not None and (caller.owner == each.owner or caller.allows("admin"))
+            if not (own or each.public):
                 continue
             if write and caller is None:
                 break
             if write and not (own and caller is not None and caller.allows("write")):
                 raise Refused(403, "this key may read this knowledge, but not change it")
-            return self._knowledge(number)
+            return self._knowledge(each.contract_id)
         if caller is None:
             raise keyless()
         raise Refused(404, f"there is no knowledge {name!r:.80}")
@@ -88,45 +87,27 @@ class Library:
             raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
         about = {"title": title, "description": description, "category": category}
         made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
-        return self._knowledge(made.number)
+        return self._knowledge(made.collection.contract_id)
 
     def remove(self, caller: Key | None, name: str) -> None:
         """Delete a knowledge for ever. Raises Refused as `find`."""
         knowledge = self.find(caller, name, write=True)
-        Knowledge.remove(self.store, knowledge.about.contract_id)
+        self.store.remove(knowledge.collection.contract_id)
         with self._lock:
-            self._open.pop(knowledge.number, None)
+            self._open.pop(knowledge.collection.contract_id, None)
 
     def close(self) -> None:
         """Wait for the indexes that are built."""
         for knowledge in self._open.values():
             knowledge.close()
 
-    def _called(self, name: str, owner: str | None) -> Sequence[tuple[int, str, int]]:
-        """Number, owner and publicity of who may be meant; asked again once anything was written."""
-        version = self.store.version()  # before reading: what is remembered is at least as new
+    def _knowledge(self, contract_id: str) -> Knowledge:
         with self._lock:
-            if version != self._version:
-                self._version = version
-                self._names.clear()
-            rows = self._names.get((name, owner))
-        if rows is None:
-            with self.store.read() as c:
-                rows = c.execute(
-                    "SELECT number, owner, public FROM collection WHERE contract_id = ?1 OR name = ?1 AND owner = ?2 "
-                    "ORDER BY contract_id = ?1 DESC",
-                    (name, owner),
-                ).fetchall()
-            with self._lock:
-                if rows and version == self._version:
-                    self._names[name, owner] = rows
-        return rows
-
-    def _knowledge(self, number: int) -> Knowledge:
-        with self._lock:
-            knowledge = self._open.get(number) or Knowledge(self.store, number)
-            self._open[number] = knowledge
-            self._open.move_to_end(number)
+            knowledge = self._open.get(contract_id)
+            if knowledge is None:
+                knowledge = Knowledge(self.store, self.store.collection(contract_id))
+            self._open[contract_id] = knowledge
+            self._open.move_to_end(contract_id)
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         return knowledge

@@ -1,0 +1,122 @@
+"""What makes a video model expect physics (arXiv:2404.08471 and 2502.11831), at the scale of `vjepa-mini`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from foretell.claims.claim import Arm, Claim, Expect
+from foretell.claims.measures import surprised
+from foretell.masking.tubes import TubeMasks
+from foretell.recipes import RECIPES, Recipe
+
+PAPER = "Garrido et al. 2025, arXiv:2502.11831"
+SCENES = "scenes:30000"
+STEPS = 2000
+TEXT = (
+    f"`vjepa-mini`, {STEPS:,} steps of 16 clips out of 30,000; 60 pairs of each of nine properties, visible and "
+    "hidden, contexts chosen on 20 others"
+)
+
+
+def vjepa(steps: int = STEPS, momentum: float | None = None, **changes: Any) -> Recipe:
+    """`vjepa-mini` with fewer steps; `changes` are of its model."""
+    mini = RECIPES["vjepa-mini"]()
+    train = replace(mini.train, steps=steps, momentum=momentum or mini.train.momentum, monitor_every=0)
+    return Recipe(replace(mini.model, **changes), replace(train, checkpoint_every=500))
+
+
+def pixels() -> Recipe:
+    """The control at the same scale."""
+    return Recipe(RECIPES["vjepa-mini-pixels"]().model, vjepa().train)
+
+
+def sincos() -> Recipe:
+    """With positions that are added."""
+    model = vjepa().model
+    parts = {name: replace(getattr(model, name), positions="sincos") for name in ("encoder", "predictor")}
+    return vjepa(**parts)
+
+
+LATENT = Claim(
+    name="vjepa-latent",
+    finding="What predicts latents is surprised by impossible clips; what predicts pixels, or was never trained, is "
+    "not.",
+    source=f"{PAPER}, figure 1",
+    paper="IntPhys, pairs told apart: V-JEPA 98 %, pixels (VideoMAEv2) about 60 %, untrained about 52 %",
+    scale=TEXT,
+    arms={
+        "latents": Arm(vjepa(), surprised),
+        "pixels": Arm(pixels(), surprised),
+        "untrained": Arm(vjepa(), partial(surprised, trained=False)),
+    },
+    expects=tuple(
+        Expect(where, "latents", other) for where in ("visible", "hidden") for other in ("pixels", "untrained")
+    ),
+    data=SCENES,
+)
+
+AMOUNT = Claim(
+    name="vjepa-amount",
+    finding="A week of video is enough for much of it, and more is better.",
+    source=f"{PAPER}, §3.3",
+    paper="IntPhys permanence, continuity, shape: 128 h 70, 78, 78 %; 1,289 h 93, 92, 98 %; 10 times as much 93, "
+    "95, 97 %",
+    scale=f"{TEXT}; here what is seen is cut, not how many clips there are",
+    arms={f"{steps * 16:,} clips": Arm(vjepa(steps), surprised) for steps in (500, 1000, STEPS)},
+    expects=(
+        Expect("visible", "32,000 clips", "8,000 clips"),
+        Expect("moving", "8,000 clips", "32,000 clips"),
+    ),
+    data=SCENES,
+)
+
+MASKS = Claim(
+    name="vjepa-masks",
+    finding="Blocks hidden through all of time teach more than blocks and the past alone, or places at random.",
+    source=f"{PAPER}, ablations",
+    paper="IntPhys permanence, continuity, shape: blocks 93, 97, 95 %; with the past alone 73, 77, 85 %; random 85, "
+    "93, 92 %",
+    scale=f"{TEXT}; blocks leave a quarter of the places to see; `future` is `vjepa-mini`'s own: all of the past, "
+    "and the future predicted",
+    arms={
+        "blocks": Arm(vjepa(masks=TubeMasks(visible=0.25)), surprised),
+        "blocks and past": Arm(vjepa(masks=TubeMasks(visible=0.25, past=(0.25, 0.25))), surprised),
+        "random": Arm(vjepa(masks=TubeMasks(((0, 0.0),), visible=0.25)), surprised),
+        "future": Arm(vjepa(), surprised),
+    },
+    expects=(
+        Expect("visible", "blocks", "blocks and past"),
+        Expect("visible", "blocks", "random"),
+        Expect("visible", "blocks", "future"),
+    ),
+    data=SCENES,
+)
+
+SLOW = Claim(
+    name="vjepa-momentum",
+    finding="A target encoder that follows fast ends in slow features: the loss falls, and motion is not predicted.",
+    source="ours; V-JEPA's momentum goes from 0.998 to 1 over 90,000 steps",
+    paper="none",
+    scale=TEXT,
+    arms={
+        "0.9998": Arm(vjepa(), surprised),
+        "0.998": Arm(vjepa(momentum=0.998), surprised),
+    },
+    expects=(Expect("moving", "0.998", "0.9998"), Expect("static", "0.998", "0.9998")),
+    data=SCENES,
+)
+
+POSITIONS = Claim(
+    name="vjepa-positions",
+    finding="Rotary positions learn motion sooner than added ones.",
+    source="ours; V-JEPA 2 (arXiv:2506.09985) and the models of arXiv:2502.11831 have rotary positions",
+    paper="none",
+    scale=TEXT,
+    arms={"rotary": Arm(vjepa(), surprised), "sincos": Arm(sincos(), surprised)},
+    expects=(Expect("moving", "sincos", "rotary"),),
+    data=SCENES,
+)
+
+CLAIMS = (LATENT, AMOUNT, MASKS, SLOW, POSITIONS)

@@ -1,0 +1,201 @@
+"""Clips of someone who acts: a folder of videos, each with a table of the same name (`cup-3.mp4`, `cup-3.csv` or
+`cup-3.parquet`), or a world made here (`pusher`, see `foretell.data.pusher`).
+
+A table has columns `state_*` and `action_*`, all numbers, and a row a frame: the state at that frame, and the action
+that was done then. The last row may be missing, because nothing follows. Without `action_*` the actions are the changes
+of the state from frame to frame, as in V-JEPA 2-AC (arXiv:2506.09985, §3.1); without `state_*` there are no states.
+Where frames are skipped (`fps`, `stride`) the actions of skipped frames are added up, as changes are.
+
+F frames of a video · T of a clip · S state columns · A action columns
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from foretell.errors import ForetellError
+
+from .cache import Form
+from .decode import Decoded, Item, Raw, Unusable, in_threads, reason
+from .folder import find as find_videos
+from .images import Episodes, Skipped
+from .source import Contents, File, Source, Splits, identity
+from .video import ENDINGS, Cut, cut_video
+from .video import videos as form_of_videos
+
+TABLES = (".csv", ".parquet")
+
+
+class Table(NamedTuple):
+    """What a table says of a video's frames."""
+
+    states: np.ndarray
+    """float64 [rows, S]."""
+    actions: np.ndarray | None
+    """float64 [rows, A]; None: the changes of the states."""
+
+    def track(self, frames: np.ndarray, length: int) -> np.ndarray:
+        """The steps of clips: float32 [n, T − 1, S + A] for the frames [n, T] of a video of `length` frames."""
+        rows = len(self.states)
+        expected = (length,) if self.actions is None else (length - 1, length)
+        if rows not in expected:
+            raise Unusable(f"its table has {rows} rows, and the video has {length} frames: expected a row a frame")
+        if self.actions is None:
+            actions = np.diff(self.states[frames], axis=1)
+        else:
+            done = np.concatenate([np.zeros_like(self.actions[:1]), self.actions.cumsum(0)])
+            actions = np.diff(done[frames], axis=1)
+        return np.concatenate([self.states[frames[:, :-1]], actions], axis=-1).astype(np.float32)
+
+
+def episodes(cut: Cut) -> Form[Episodes]:
+    """Clips with their steps, for the cache."""
+    videos = form_of_videos(cut)
+    return Form(
+        "episodes",
+        _episodes,
+        videos.shape,
+        f"episodes {videos.key}",
+        lambda items: in_threads(items, lambda chunk: _decode_items(chunk, cut), 1),
+        cut.clips,
+    )
+
+
+def find(root: Path, files: list[File]) -> Splits:
+    """The splits of a folder of videos with tables. Raises ForetellError where there is no video, or no table."""
+    tables = [file for file in files if file.path.lower().endswith(TABLES)]
+    beside = {file.path.rpartition(".")[0]: root / file.path for file in tables}
+    splits = find_videos(root, files, ENDINGS)
+    if not tables:
+        raise ForetellError(
+            f"{root}: no table beside the videos; expected NAME.csv or NAME.parquet beside NAME.mp4, with columns "
+            "state_* and action_*, a row a frame."
+        )
+    columns = _columns([root / file.path for file in tables])
+    return {
+        split: Source(
+            source.name, identity(source.identity, tables), partial(_read, source.read, root, beside, columns)
+        )
+        for split, source in splits.items()
+    }
+
+
+def _episodes(
+    pixels: np.ndarray, track: Tensor, columns: tuple[str, ...], skipped: tuple[Skipped, ...], fingerprint: str
+) -> Episodes:
+    """What the cache holds, as episodes: there the columns' names are in the place of classes."""
+    states, actions = (tuple(c for c in columns if c.startswith(kind)) for kind in ("state_", "action_"))
+    return Episodes(pixels, None, (), skipped, fingerprint, None, states, actions, track)
+
+
+def _read(
+    read: Callable[[], Contents], root: Path, beside: dict[str, Path], columns: tuple[tuple[str, ...], tuple[str, ...]]
+) -> Contents:
+    states, actions = columns
+    known = (*states, *(actions or tuple(f"action_{name.removeprefix('state_')}" for name in states)))
+
+    def with_table(item: Item) -> Item:
+        def both() -> tuple[Raw, Table]:
+            video, _ = item.read()
+            if (table := beside.get(item.name.rpartition(".")[0])) is None:
+                raise Unusable("no table of its name beside it")
+            return video, _table(table, columns)
+
+        return Item(item.name, both)
+
+    contents = read()
+    return Contents(contents.count, known, map(with_table, contents.items))
+
+
+def _columns(tables: list[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The state columns and the action columns of the first table that can be read, in its order."""
+    why = ""
+    for path in tables:
+        try:
+            names = list(_values(path))
+        except Unusable as error:
+            why = why or f"{path.parent}: {error}."
+            continue
+        states, actions = (tuple(name for name in names if name.startswith(kind)) for kind in ("state_", "action_"))
+        if states or actions:
+            return states, actions
+        why = why or (
+            f"{path}: none of its columns {', '.join(names) or '(it has none)'} is state_* or action_*; expected "
+            "numbers a frame, such as state_x, state_y, action_x, action_y."
+        )
+    raise ForetellError(why)
+
+
+def _table(path: Path, columns: tuple[tuple[str, ...], tuple[str, ...]]) -> Table:
+    values = _values(path)
+    if missing := [name for name in (*columns[0], *columns[1]) if name not in values]:
+        raise Unusable(f"{path.name}: no column {missing[0]!r}, which the other tables have")
+    rows = len(next(iter(values.values())))
+    states, actions = (
+        np.array([_numbers(path, name, values[name]) for name in names]).reshape(len(names), rows).T
+        for names in columns
+    )
+    return Table(states, actions if columns[1] else None)
+
+
+def _values(path: Path) -> dict[str, Sequence[Any]]:
+    """The columns of a table by name."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq
+
+            return pq.ParquetFile(path).read().to_pydict()
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            heading, *rows = [row for row in csv.reader(file) if row] or [[]]
+        for number, row in enumerate(rows, 1):
+            if len(row) != len(heading):
+                raise Unusable(f"{path.name}: row {number} has {len(row)} fields, expected {len(heading)}")
+        return {name.strip(): [row[place] for row in rows] for place, name in enumerate(heading)}
+    except Unusable:
+        raise
+    except Exception as error:  # pyarrow raises whatever its parsing stumbles over
+        raise Unusable(f"{path.name}: cannot be read as a table ({reason(error)})") from error
+
+
+def _numbers(path: Path, name: str, values: Sequence[Any]) -> list[float]:
+    found = []
+    for row, value in enumerate(values, 1):
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise Unusable(f"{path.name}: column {name}, row {row} is {value!r}, expected a number")
+        found.append(number)
+    return found
+
+
+def _decode_items(items: list[Item], cut: Cut) -> Decoded:
+    """The clips of each item with their steps."""
+    pixels, tracks, skipped = [np.empty((0, cut.frames, 3, cut.size, cut.size), np.uint8)], [], []
+    for item in items:
+        try:
+            raw, known = item.read()
+            if isinstance(raw, Path) and isinstance(known, Table):
+                cuts = cut_video(raw, cut)
+                clips, track, damage = cuts.pixels, known.track(cuts.frames, cuts.length), cuts.damage
+            elif isinstance(raw, np.ndarray):  # made, not decoded
+                clips, track, damage = raw[None], known[None], None
+            else:
+                raise Unusable("not a video")
+        except Exception as error:  # one bad episode never stops the others
+            skipped.append(Skipped(item.name, reason(error)))
+            continue
+        pixels.append(clips)
+        tracks += list(track)
+        if damage:
+            skipped.append(Skipped(item.name, f"{damage}; kept {len(clips)} clips"))
+    return Decoded(np.concatenate(pixels), tracks, skipped, len(items))

@@ -1,0 +1,158 @@
+"""Checkpoints of facebookresearch/jepa (V-JEPA, .pth.tar) and facebookresearch/vjepa2 (V-JEPA 2, .pt).
+
+Laid out as I-JEPA's, with patches of several frames, names that begin with `module.backbone.`, and several mask tokens:
+V-JEPA has one for each of its two masks, V-JEPA 2 has ten (see `asked_with`). V-JEPA adds fixed positions, whose tables
+are in the file; V-JEPA 2 turns queries and keys, and a table that a file of it still holds is of no use and not read.
+
+D width · N patches · T tubelets · t frames a tubelet · p pixels a side of a patch · d predictor width
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from math import isqrt
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from foretell.errors import ForetellError, ForetellWarning
+from foretell.hub.official.encoder import HEADS, depth_of, heads_of, kind_of, predictorless, tell
+from foretell.hub.official.facebook import filled, parts_of, predictor_config, same
+from foretell.hub.official.family import Family
+from foretell.hub.official.found import Found
+from foretell.methods import VJEPA, VJEPAConfig
+from foretell.nn.positions import Kind
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import VideoViTConfig
+
+PATCHES = "patch_embed.proj.weight"
+VJEPA2_HEADS = HEADS | {1408: 22}
+"""Attention heads by width: V-JEPA 2's ViT-g has heads 64 wide, unlike I-JEPA's."""
+VJEPA2_FRAMES, VJEPA2_SIDE, VJEPA2_FPS = 64, 256, 4.0
+"""Clips that V-JEPA 2 was trained on at the end, which no tensor tells: frames, pixels a side, frames a second."""
+
+
+def recognise(found: Found) -> bool:
+    """Whether there are encoders for clips: patches with an axis of time."""
+    encoders = [part for name, part in _parts(found).items() if name != "predictor" and PATCHES in part]
+    return bool(encoders) and all(part[PATCHES].ndim == 5 for part in encoders)
+
+
+def load(found: Found) -> VJEPA:
+    """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
+    parts = _parts(found)
+    predictor = parts.get("predictor", {})
+    if any(name.startswith(("action_encoder.", "state_encoder.")) for name in predictor):
+        raise ForetellError(
+            f"{found.source} has a predictor that is told a robot's actions (V-JEPA 2-AC), which V-JEPA has no place "
+            "for: load the weights without it (vitg.pt)"
+        )
+    tokens = {int(name.rpartition(".")[2]): t for name, t in predictor.items() if name.startswith("mask_tokens.")}
+    encoders = [part for name, part in parts.items() if name != "predictor"]
+    if len(tokens) > 2 or not any("pos_embed" in part for part in encoders):
+        parts = {name: _without_tables(part) for name, part in parts.items()}
+        if tokens:
+            token = asked_with(torch.stack([tokens[n] for n in sorted(tokens)]), found.source)
+            rest = {name: t for name, t in predictor.items() if not name.startswith("mask_tokens.")}
+            parts["predictor"] = _without_tables(rest) | {"mask_token": token}
+        return _build(parts, found.source, "rotary-vjepa2")
+    return _build(parts, found.source, "resized-vjepa")
+
+
+FAMILY = Family("facebookresearch/jepa and vjepa2", recognise, load)
+
+
+def asked_with(tokens: Tensor, source: Path) -> Tensor:
+    """The mask token [1, 1, d] of several [n, 1, 1, d] that V-JEPA 2 predicts with.
+
+    Its code learns a token for each length of clip in a batch, so where clips were equally long the first alone was
+    learned, while its hub and transformers ask with the second. That one is taken where it was learned, and otherwise
+    the first that was: what was never learned is still zero.
+
+    Warns:
+        ForetellWarning: several were learned, and the others are left out.
+    """
+    learned = [n for n, token in enumerate(tokens) if token.any()]
+    usual = min(1, len(tokens) - 1)
+    chosen = usual if usual in learned or not learned else learned[0]
+    if len(learned) > 1:
+        warnings.warn(
+            f"{source} has {len(learned)} mask tokens that were learned; number {chosen} is taken, with which "
+            "transformers and Meta's hub predict too, and the others are left out",
+            ForetellWarning,
+            stacklevel=2,
+        )
+    return tokens[chosen]
+
+
+def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: Kind) -> VJEPA:
+    encoder = same(parts, lambda part: _encoder_config(part, source, positions), source)
+    rotary = positions == "rotary-vjepa2"
+    heads = None if rotary else encoder.heads
+    if "predictor" in parts:
+        predictor = predictor_config(parts["predictor"], source, encoder.grid, positions, heads)
+    else:
+        predictor = PredictorConfig(384, 12, heads or 12, positions)  # as the papers have it
+    if rotary:
+        config = VJEPAConfig(encoder, predictor, fps=VJEPA2_FPS)
+    else:
+        config = VJEPAConfig(encoder, predictor, stride=4, token_per_mask=True)
+    model = VJEPA(config) if "predictor" in parts else predictorless(lambda: VJEPA(config))
+    return filled(model, parts, source)
+
+
+def _encoder_config(tensors: Mapping[str, Tensor], source: Path, positions: Kind) -> VideoViTConfig:
+    telling = [PATCHES, "blocks.0.mlp.fc1.weight", *(["pos_embed"] if positions == "resized-vjepa" else [])]
+    patches, hidden, *table = tell(tensors, telling, source, "the encoder's size")
+    if patches.ndim != 5 or patches.shape[1] != 3 or patches.shape[3] != patches.shape[4]:
+        shape = tuple(patches.shape)
+        raise ForetellError(f"{source}: {PATCHES} is {shape}, expected (width, 3, frames, side, side)")
+    width, _, tubelet, side, _ = patches.shape
+    if table:
+        grid, kind = _grid(table[0], width, source), positions
+        kind = kind_of(table[0], width, grid, positions)
+        heads = heads_of(width, source)
+    else:
+        pixels = 384 if "384" in source.stem else VJEPA2_SIDE  # as Meta names its files: nothing inside tells
+        grid, kind = (VJEPA2_FRAMES // tubelet, pixels // side, pixels // side), positions
+        heads = heads_of(width, source, VJEPA2_HEADS)
+    return VideoViTConfig(
+        image_size=grid[1] * side,
+        patch_size=side,
+        width=width,
+        depth=depth_of(tensors, "blocks."),
+        heads=heads,
+        mlp_ratio=hidden.shape[0] / width,
+        qkv_bias="blocks.0.attn.qkv.bias" in tensors,
+        positions=kind,
+        frames=grid[0] * tubelet,
+        tubelet=tubelet,
+    )
+
+
+def _grid(table: Tensor, width: int, source: Path) -> tuple[int, int, int]:
+    """The grid whose fixed positions a table [1, N, D] holds; of a learned one, the only grid that fits."""
+    N = table.shape[1] if table.ndim == 3 else 0
+    depths = [T for T in range(1, N + 1) if N % T == 0 and isqrt(N // T) ** 2 == N // T]
+    grids = [(T, isqrt(N // T), isqrt(N // T)) for T in sorted(depths, key=lambda T: abs(T - 8))]  # most have 8
+    if table.shape == (1, N, width):
+        for grid in grids:
+            if kind_of(table, width, grid, "resized-vjepa") == "resized-vjepa":
+                return grid
+        if len(grids) == 1:
+            return grids[0]
+    raise ForetellError(
+        f"{source}: pos_embed, {tuple(table.shape)}, is not V-JEPA's table of positions (those of uniform_power: true, "
+        f"as released weights have them, {width} wide) of any clip of square frames"
+    )
+
+
+def _without_tables(part: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: t for name, t in part.items() if name not in ("pos_embed", "predictor_pos_embed")}
+
+
+def _parts(found: Found) -> dict[str, dict[str, Tensor]]:
+    """The networks; a bare dictionary of tensors is one encoder."""
+    return parts_of(found) or {"target_encoder": found.tensors}

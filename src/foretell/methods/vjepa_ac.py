@@ -1,0 +1,287 @@
+"""V-JEPA 2-AC: Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Prediction and Planning",
+2025, arXiv:2506.09985, §3.1.
+
+    z_k = LN(E(x_k))                                a frozen encoder, each frame by itself
+    ẑ_{k+1} = P_φ((a_t, s_t, z_t)_{t ≤ k})          causal in time
+    L(φ) = 1/K Σ_k ‖ẑ_{k+1} − z_{k+1}‖₁             teacher forcing (eq. 2)
+           + ‖P_φ(a_{1:R}; s_1, z_1) − z_{R+1}‖₁    rollout (eq. 3), R = 2
+
+The encoder comes from a trained model and stays as it is; what learns is a predictor that is told what is done: the
+world model that `foretell.plan` plans with.
+
+Differs from the paper:
+- Sine–cosine positions in the place of rotary ones; actions and states have a time only, as in the paper.
+- Predictions are layer-normed like what they are held against, as in the released code.
+- A predictor may be asked for changes (`predictor.residual`); by default it is the paper's.
+- States and actions are scaled by their deviation in the data, so that any unit will do.
+
+B batch · T frames · K = T − 1 steps · N patches of a frame · D width · A actions · S states · H steps ahead
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foretell import losses
+from foretell.augment import to_float
+from foretell.errors import ForetellError
+from foretell.method import Method
+from foretell.nn.causal import CausalConfig, CausalPredictor
+from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig, layer_norm
+
+if TYPE_CHECKING:
+    from foretell.data import Episodes, Pictures
+
+
+class _Framed:
+    """Tells files' encoders apart: of clips or of images. Only an encoder of clips has `frames`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic import Discriminator, Tag  # only files need it: `foretell.methods` does without
+
+        def kind(config: Any) -> str:
+            framed = "frames" in config if isinstance(config, dict) else isinstance(config, VideoViTConfig)
+            return "clips" if framed else "images"
+
+        images, clips = Annotated[ViTConfig, Tag("images")], Annotated[VideoViTConfig, Tag("clips")]
+        return handler.generate_schema(Annotated[images | clips, Discriminator(kind)])
+
+
+@dataclass(frozen=True)
+class VJEPAACConfig:
+    """What a V-JEPA 2-AC is built from."""
+
+    encoder: Annotated[ViTConfig | VideoViTConfig, _Framed()] = field(default_factory=ViTConfig)
+    """Size of the frozen encoder: that of the model it comes from."""
+    predictor: CausalConfig = field(default_factory=CausalConfig)
+    actions: int = 2
+    """Numbers that say what was done in a step."""
+    states: int = 2
+    """Numbers that say how the one who acts is: as many as actions, because actions are changes of the state; or 0."""
+    frames: int = 16
+    """Frames of a training clip: one more than steps."""
+    rollout: int = 2
+    """Steps ahead of the loss that feeds predictions back; 1 leaves it out."""
+    fps: float | None = None
+    """Frames a second that videos are resampled to: the paper's robots, 4. None takes their frames as they come."""
+    stride: int = 1
+    """Of these frames every so many make the clip."""
+    clips: int = 1
+    """Clips of a video at most, from its beginning to its end."""
+
+    def __post_init__(self) -> None:
+        if self.actions < 1:
+            raise ForetellError(f"actions is {self.actions}, expected at least 1: without actions train a V-JEPA")
+        if self.states not in (0, self.actions):
+            raise ForetellError(
+                f"states is {self.states} and actions is {self.actions}: expected as many of both, because a rollout "
+                "adds actions to the state; leave the states out (0), or let actions be changes of the state"
+            )
+        if not 1 <= self.rollout < self.frames:
+            raise ForetellError(f"rollout is {self.rollout}, expected 1 to {self.frames - 1}, a step less than frames")
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What was seen, and what was done."""
+
+    target: Float[Tensor, "B 3 T H W"]
+    """The clip, in [0, 1]."""
+    states: Float[Tensor, "B K S"]
+    actions: Float[Tensor, "B K A"]
+
+
+class VJEPAAC(Method):
+    """Predict what a frozen encoder will see after an action."""
+
+    config: VJEPAACConfig
+    action_scale: Tensor
+    state_mean: Tensor
+    state_scale: Tensor
+    action_limit: Tensor
+    """[A]: the largest change along each axis that was seen: a planner asks for no more."""
+    entrances = ("features", "target", "predict")
+
+    def __init__(self, config: VJEPAACConfig) -> None:
+        super().__init__(config)
+        self.encoder = ViT(config.encoder).requires_grad_(False)
+        self.predictor = CausalPredictor(config.predictor, self.encoder.width, config.actions, config.states)
+        for name, size in (
+            ("action_limit", config.actions),
+            ("action_scale", config.actions),
+            ("state_scale", config.states),
+        ):
+            self.register_buffer(name, torch.ones(size))
+        self.register_buffer("state_mean", torch.zeros(config.states))
+
+    def load(self, spec: Any, **options: Any) -> Episodes:
+        """Clips with their steps; `options` are those of `foretell.data.load_episodes`."""
+        from foretell.data import load_episodes
+
+        c = self.config
+        return load_episodes(spec, c.encoder.image_size, frames=c.frames, clips=c.clips, **self.pace, **options)
+
+    def train_test(self, spec: Any, **options: Any) -> tuple[Episodes, Episodes]:
+        """Episodes to learn from and to test on; `options` are those of `foretell.data.train_test_episodes`."""
+        from foretell.data import train_test_episodes
+
+        c = self.config
+        return train_test_episodes(spec, c.encoder.image_size, frames=c.frames, **self.pace, **options)
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """How fast videos run: the `fps` and `stride` that its clips were read with."""
+        return {"fps": self.config.fps, "stride": self.config.stride}
+
+    def prepare(self, data: Pictures) -> None:
+        """Learn the scale of states and actions.
+
+        Raises:
+            ForetellError: the data has no actions, or other numbers of columns than the model.
+        """
+        from foretell.data import Episodes
+
+        c = self.config
+        if not isinstance(data, Episodes):
+            raise ForetellError("V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.episodes)")
+        if (len(data.states), len(data.actions)) != (c.states, c.actions):
+            raise ForetellError(
+                f"the data has {len(data.states)} columns of states and {len(data.actions)} of actions "
+                f"({', '.join((*data.states, *data.actions))}), and the model expects {c.states} and {c.actions}: "
+                f"--model.states {len(data.states)} --model.actions {len(data.actions)}"
+            )
+        states, actions = (values.flatten(0, 1).to(self.action_limit) for values in data.steps(range(len(data))))
+        self.state_mean.copy_(states.mean(0))
+        self.state_scale.copy_((states - self.state_mean).square().mean(0).sqrt().clamp_min(1e-6))
+        # only scaled: 0 remains "nothing is done"
+        self.action_scale.copy_(actions.square().mean(0).sqrt().clamp_min(1e-6))
+        self.action_limit.copy_(actions.abs().amax(0))
+
+    def views(self, images: Any, generator: torch.Generator) -> Trajectory:
+        """A clip as it is: neither cropped nor mirrored, which would change what an action does.
+
+        Args:
+            images: `foretell.data.Moves`, what `Episodes.batch` gives.
+            generator: not asked for anything.
+        """
+        return Trajectory(to_float(images.pixels), images.states, images.actions)
+
+    @torch.no_grad()
+    def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
+        """z: the frozen encoder's latents of each frame in [0, 1] by itself, layer-normed."""
+        return layer_norm(self._encode(frames))
+
+    def predict(
+        self,
+        latents: Float[Tensor, "B K N D"],
+        states: Float[Tensor, "B K S"],
+        actions: Float[Tensor, "B K A"],
+    ) -> Float[Tensor, "B K N D"]:
+        """ẑ_{k+1} for each of K steps, from all that was until then: comparable with `target`."""
+        rows, columns = self.config.encoder.grid[-2:]
+        actions, states = actions / self.action_scale, (states - self.state_mean) / self.state_scale
+        return layer_norm(self.predictor(latents, actions, states, (rows, columns)))
+
+    def rollout(
+        self, latents: Float[Tensor, "B N D"], state: Float[Tensor, "B S"], actions: Float[Tensor, "B H A"]
+    ) -> Float[Tensor, "B H N D"]:
+        """P(a_{1:H}; s, z): the latents after each of H actions, each predicted from those predicted before.
+
+        Args:
+            latents: of what is seen now, from `target`.
+            state: of the one who acts, now.
+            actions: what is to be done; the state is carried on by adding them.
+        """
+        seen, states = latents.unsqueeze(1), state.unsqueeze(1)
+        for k in range(1, actions.shape[1] + 1):
+            seen = torch.cat([seen, self.predict(seen, states, actions[:, :k])[:, -1:]], 1)
+            moved = states[:, -1:] + actions[:, k - 1 : k] if self.config.states else states[:, -1:]
+            states = torch.cat([states, moved], 1)
+        return seen[:, 1:]
+
+    def forward(self, views: Trajectory) -> Float[Tensor, ""]:
+        """The loss: one step ahead from what really was, and some steps ahead from predictions (eq. 4)."""
+        z = self.target(views.target)
+        teacher = losses.l1(self.predict(z[:, :-1], views.states, views.actions), z[:, 1:])
+        R = self.config.rollout
+        if R == 1:
+            return teacher
+        ahead = self.rollout(z[:, 0], views.states[:, 0], views.actions[:, :R])
+        return teacher + losses.l1(ahead[:, -1], z[:, R])
+
+    def trained(self) -> dict[str, nn.Module]:
+        """The encoder, which is frozen, and the predictor."""
+        return {"encoder": self.encoder, "predictor": self.predictor}
+
+    def features(self, x: Float[Tensor, "B 3 ..."]) -> Float[Tensor, "B D"]:
+        """The frozen encoder's latents of an image or of a clip's frames in [0, 1], averaged."""
+        return self._encode(x if x.ndim == 5 else x.unsqueeze(2)).mean((1, 2))
+
+    def latents(self, x: Float[Tensor, "B 3 ..."]) -> Float[Tensor, "B N D"]:
+        """z of an image, or of the middle frame of a clip: the encoder is frozen, so it cannot collapse."""
+        x = x.unsqueeze(2) if x.ndim == 4 else x
+        middle = x.shape[2] // 2
+        return self.target(x[:, :, middle : middle + 1])[:, 0]
+
+    @torch.no_grad()
+    def measures(self, views: Trajectory) -> dict[str, float]:
+        """The loss, its two parts, and what they are to be held against.
+
+        - `teacher`: error one step ahead; `copy`: of saying that nothing changes.
+        - `rollout`: error as many steps ahead as the loss looks; `copy_rollout`: of saying that nothing changes.
+        - `shuffled`: as `teacher`, told of another clip's actions: as low as `teacher` when actions are not understood.
+        """
+        z, R = self.target(views.target), self.config.rollout
+        others = views.actions.roll(1, 0)
+        told = {"teacher": views.actions, "shuffled": others}
+        errors = {n: losses.l1(self.predict(z[:, :-1], views.states, a), z[:, 1:]).item() for n, a in told.items()}
+        ahead = self.rollout(z[:, 0], views.states[:, 0], views.actions[:, :R])
+        errors["rollout"] = losses.l1(ahead[:, -1], z[:, R]).item()
+        copies = {
+            "copy": losses.l1(z[:, :-1], z[:, 1:]).item(),
+            "copy_rollout": losses.l1(z[:, 0], z[:, R]).item(),
+        }
+        return {"loss": errors["teacher"] + (errors["rollout"] if R > 1 else 0.0), **errors, **copies}
+
+    def _encode(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
+        """Each frame by itself; for an encoder of clips it is repeated to fill a tubelet (§3.1)."""
+        x = frames.transpose(1, 2).flatten(0, 1)
+        if isinstance(self.encoder.config, VideoViTConfig):
+            x = x.unsqueeze(2).expand(-1, -1, self.encoder.config.tubelet, -1, -1)
+        return self.encoder(x).unflatten(0, (len(frames), -1))
+
+
+def encoder_of(model: Method) -> ViT:
+    """The encoder of a trained model that others can stand on: of a JEPA the target encoder, as the paper.
+
+    Raises:
+        ForetellError: it has none that gives latents patch by patch.
+    """
+    found = getattr(model, "target_encoder", None) or getattr(model, "encoder", None)
+    if isinstance(found, ViT):
+        return found
+    raise ForetellError(
+        f"{type(model).__name__} has no encoder of patches to stand on: give a model with a vision transformer, such "
+        "as an I-JEPA, an image world model or a V-JEPA"
+    )
+
+
+def stand_on(config: VJEPAACConfig, model: Method) -> VJEPAAC:
+    """A V-JEPA 2-AC that is yet to be trained, on the encoder of a trained model.
+
+    Args:
+        config: its `encoder` is replaced by that model's.
+        model: any method with a vision transformer. Its encoder is copied.
+
+    Raises:
+        ForetellError: as `encoder_of`.
+    """
+    encoder = encoder_of(model)
+    built = VJEPAAC(replace(config, encoder=encoder.config))
+    built.encoder.load_state_dict(encoder.state_dict())
+    return built

@@ -1,0 +1,96 @@
+"""The transformer that says what comes next, step by step, of someone who acts (V-JEPA 2-AC, arXiv:2506.09985, §3.1).
+
+A step is a short sequence of tokens, [action, state, patch 1 … patch N]; steps follow one another, and a token sees its
+own step and all before it.
+
+B batch · K steps · N patches · n tokens a step · D encoder width · d predictor width · A actions · S states
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from foretell.errors import ForetellError
+from foretell.nn.positions import sincos
+from foretell.nn.vit import Block, initialise
+
+
+@dataclass(frozen=True)
+class CausalConfig:
+    """Size of a predictor that is causal in time. The paper's: width 1024, depth 24, 16 heads."""
+
+    width: int = 192
+    depth: int = 4
+    heads: int = 3
+    residual: bool = False
+    """Predict how the latents change, not what they become: a small predictor then need not learn to repeat what stays.
+    Not in the paper."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ForetellError(f"predictor width {self.width} is not a multiple of heads {self.heads}")
+
+
+class CausalPredictor(nn.Module):
+    """Latents, states and actions of some steps to the latents after each.
+
+    Args:
+        config: its size.
+        encoder_width: D.
+        actions: A.
+        states: S; 0 for steps without a state.
+    """
+
+    def __init__(self, config: CausalConfig, encoder_width: int, actions: int, states: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Linear(encoder_width, config.width)
+        self.embed_action = nn.Linear(actions, config.width)
+        self.embed_state = nn.Linear(states, config.width) if states else None
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.project = nn.Linear(config.width, encoder_width)
+        initialise(self, self.blocks)
+        for told in (self.embed, self.embed_action, self.embed_state):
+            if told is not None:  # σ = 0.02 would drown what is told in when and where: positions are of size 0.7
+                nn.init.normal_(told.weight, std=told.in_features**-0.5)
+
+    def forward(
+        self,
+        latents: Float[Tensor, "B K N D"],
+        actions: Float[Tensor, "B K A"],
+        states: Float[Tensor, "B K S"],
+        grid: tuple[int, int],
+    ) -> Float[Tensor, "B K N D"]:
+        """Predict the latents after each step.
+
+        Args:
+            latents: of K frames.
+            actions: what was done at each.
+            states: of the one who acts, at each; not read where S is 0.
+            grid: rows and columns of patches.
+        """
+        K = latents.shape[1]
+        place = sincos(self.config.width, (K, *grid)).to(latents.device).unflatten(0, (K, -1))
+        told = [self.embed_action(actions)]
+        if self.embed_state is not None:
+            told.append(self.embed_state(states))
+        when = place.mean(1)  # actions and states have a time, and no place in the plane
+        h = torch.cat([*((token + when).unsqueeze(2) for token in told), self.embed(latents) + place], 2)
+        n = h.shape[2]
+        mask = block_causal(K, n, h.device) if K > 1 else None
+        h = h.flatten(1, 2)
+        for block in self.blocks:
+            h = block(h, mask=mask)
+        found = self.project(self.norm(h.unflatten(1, (K, n))[:, :, len(told) :]))
+        return latents + found if self.config.residual else found
+
+
+def block_causal(steps: int, tokens: int, device: torch.device | str = "cpu") -> Bool[Tensor, "Kn Kn"]:
+    """Which token sees which: those of its own step and of all before, [i, j] true where i sees j."""
+    step = torch.arange(steps, device=device).repeat_interleave(tokens)
+    return step.unsqueeze(1) >= step

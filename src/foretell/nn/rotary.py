@@ -1,0 +1,74 @@
+"""Rotary positions: queries and keys are turned by where their patches lie, so that a product of the two depends on how
+far apart they are (Su et al. 2021, RoFormer, arXiv:2104.09864, §3.2.2).
+
+A head's channels are shared out among the axes, as V-JEPA 2 does it (arXiv:2506.09985, §2.1): pairs of channels are
+complex numbers, and a place p along an axis multiplies its k-th pair of n by exp(i·p·ωₖ), ωₖ = 10000^(−k/n).
+
+V-JEPA 2's released weights were trained with another table: the two channels of pair k take the frequencies ω₂ₖ and
+ω₂ₖ₊₁, counted modulo n, where both should take ωₖ. That is no turn, but still a linear map of a complex number,
+z ↦ α z + β z̄, and so its table has two rows, α and β, where the right one has α alone.
+
+B batch · h heads · N patches · d width of a head · R rows of the table, 1 or 2 · P pairs, d/2
+"""
+
+from functools import lru_cache
+from math import prod
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from foretell.errors import ForetellError
+
+
+@lru_cache(maxsize=64)
+def rotations(width: int, grid: tuple[int, ...], vjepa2: bool = False) -> Complex[Tensor, "R N P"]:
+    """By what the places of a grid multiply queries and keys.
+
+    Args:
+        width: d, even. Each axis, slowest first, has 2·⌊d/(2·axes)⌋ channels; what is left over is not turned.
+        grid: patches along each axis: (rows, columns) or (tubelets, rows, columns).
+        vjepa2: the table of V-JEPA 2's released weights.
+
+    Returns:
+        α, and with `vjepa2` also β: complex64 on the CPU, N = prod(grid), in raster order. The tensor is shared: do
+        not write to it.
+    """
+    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
+    pairs = pairs_an_axis(width, grid)
+    frequency = 10000 ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
+    channels = frequency.repeat(2) if vjepa2 else frequency.repeat_interleave(2)
+    angles = torch.zeros(prod(grid), width, dtype=torch.float64)
+    angles[:, : 2 * pairs * len(grid)] = torch.cat([axis.reshape(-1, 1) * channels for axis in axes], 1)
+    first, second = torch.polar(torch.ones_like(angles), angles).unflatten(1, (-1, 2)).unbind(-1)
+    if not vjepa2:
+        return first.unsqueeze(0).to(torch.complex64)
+    return torch.stack([(first + second) / 2, ((first - second) / 2).conj()]).to(torch.complex64)
+
+
+def pairs_an_axis(width: int, grid: tuple[int, ...]) -> int:
+    """How many pairs of a head's channels each axis has.
+
+    Raises:
+        ForetellError: the head is too narrow for so many axes, or its width is odd.
+    """
+    if width % 2 or width < 2 * len(grid):
+        raise ForetellError(
+            f"rotary positions turn pairs of a head's channels, at least one for each of {len(grid)} axes: a head is "
+            f"{width} wide, expected an even width of {2 * len(grid)} or more; take fewer heads or a larger width"
+        )
+    return width // (2 * len(grid))
+
+
+def turn(x: Float[Tensor, "*some h N d"], rotation: Complex[Tensor, "R _ 1 N P"]) -> Float[Tensor, "*some h N d"]:
+    """Turn queries or keys by where they are: α z + β z̄ for each pair z of channels, in float32.
+
+    Args:
+        x: queries, or keys, or both.
+        rotation: α and perhaps β, from `Positions.rotation`; one for all samples, or one each.
+    """
+    z = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    turned = z * rotation[0]
+    if len(rotation) > 1:
+        turned = torch.addcmul(turned, z.conj(), rotation[1])
+    return torch.view_as_real(turned).flatten(-2).to(x.dtype)

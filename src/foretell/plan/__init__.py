@@ -1,0 +1,20 @@
+"""Planning: which actions bring about what a picture shows, by a world model's predictions alone."""
+
+from foretell.plan.benchmark import benchmark, table
+from foretell.plan.cem import CEM, minimise
+from foretell.plan.draw import draw
+from foretell.plan.planner import Landscape, Plan, as_planner, copied, landscape, plan
+
+__all__ = [
+    "CEM",
+    "Landscape",
+    "Plan",
+    "as_planner",
+    "benchmark",
+    "copied",
+    "draw",
+    "landscape",
+    "minimise",
+    "plan",
+    "table",
+]

@@ -1,0 +1,201 @@
+"""Planning by an action-conditioned world model (V-JEPA 2-AC, Assran et al. 2025, arXiv:2506.09985, §3.2).
+
+    a*_{1:H} = argmin_a ‖P_φ(a_{1:H}; s, z) − z_goal‖₁
+
+What is seen now and what should be seen are encoded; actions are sought whose predicted latents come nearest to the
+goal's. Of a plan the first action is done; then what is seen is encoded again, and planned anew.
+
+B problems · n samples · H steps ahead · N patches · D width · A actions · S states
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from foretell.augment import to_float
+from foretell.errors import ForetellError
+from foretell.evaluate.probes import evaluating
+from foretell.method import Method
+from foretell.methods import VJEPAAC
+from foretell.plan.cem import CEM, minimise
+
+Rollout: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(latents [B, N, D], state [B, S], actions [B, H, A]) -> latents [B, H, N, D]: `VJEPAAC.rollout`, or a baseline."""
+CHUNK = 512
+"""Rollouts computed at once."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, for each problem."""
+
+    actions: Float[Tensor, "B H A"]
+    energy: Float[Tensor, " B"]
+    """How far the foreseen end is from the goal: mean absolute difference of latents."""
+    now: Float[Tensor, " B"]
+    """How far what is seen now is from the goal."""
+    trace: Float[Tensor, "B iterations"]
+    """The elites' mean energy, iteration by iteration."""
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The energy of doing one action, over a grid of two of its numbers."""
+
+    x: Float[Tensor, " P"]
+    y: Float[Tensor, " P"]
+    energy: Float[Tensor, "P P"]
+    """[row, column]: of y[row] and x[column]."""
+    axes: tuple[int, int]
+    """Which numbers of the action x and y are; the others are 0."""
+
+    @property
+    def lowest(self) -> tuple[float, float]:
+        """(x, y) of the lowest energy."""
+        row, column = divmod(int(self.energy.argmin()), len(self.x))
+        return self.x[column].item(), self.y[row].item()
+
+
+def plan(
+    model: VJEPAAC,
+    image: Tensor,
+    goal: Tensor,
+    state: Tensor | None = None,
+    search: CEM | None = None,
+    *,
+    seed: int = 0,
+    rollout: Rollout | None = None,
+) -> Plan:
+    """Find actions that lead from what is seen to what should be seen.
+
+    Args:
+        model: a V-JEPA 2-AC.
+        image: what is seen now: [B, 3, S, S] or [3, S, S], uint8 or in [0, 1], at the model's image size.
+        goal: what should be seen, likewise.
+        state: of the one who acts, [B, S] or [S]; None for a model without states.
+        search: how; None for the paper's settings.
+        seed: draws the samples: the same seed gives the same plan.
+        rollout: foresees in the model's place.
+
+    Raises:
+        ForetellError: sizes do not fit the model, or it cannot look so many steps ahead.
+    """
+    search = search or CEM()
+    now, there, states = _problem(model, image, goal, state)
+    c = model.config
+    if search.horizon >= c.frames:
+        raise ForetellError(f"horizon is {search.horizon}, but this model learned {c.frames - 1} steps: look less far")
+    foresee = rollout or model.rollout
+    with evaluating(model) as device:
+        z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
+
+        def energy(actions: Float[Tensor, "B n H A"]) -> Float[Tensor, "B n"]:
+            B, n = actions.shape[:2]
+            which = torch.arange(B, device=device).repeat_interleave(n)
+            flat = actions.flatten(0, 1)
+            found = [
+                distance(foresee(z[some], states[some], flat[part])[:, -1], z_goal[some])
+                for part in torch.arange(B * n, device=device).split(CHUNK)
+                for some in [which[part]]
+            ]
+            return torch.cat(found).unflatten(0, (B, n))
+
+        generator = torch.Generator().manual_seed(seed)
+        actions, trace = minimise(energy, len(z), search.limits(model.action_limit), search, generator)
+        ends = energy(actions.unsqueeze(1))[:, 0]
+    return Plan(actions.cpu(), ends.cpu(), distance(z, z_goal).cpu(), trace.cpu())
+
+
+def landscape(
+    model: VJEPAAC,
+    image: Tensor,
+    goal: Tensor,
+    state: Tensor | None = None,
+    *,
+    axes: tuple[int, int] = (0, 1),
+    points: int = 21,
+    limit: tuple[float, ...] = (),
+) -> Landscape:
+    """The energy of one step over a grid of two-dimensional actions (the paper's figure 9).
+
+    Args:
+        model: a V-JEPA 2-AC.
+        image: what is seen now, one picture as of `plan`.
+        goal: what should be seen.
+        state: as of `plan`.
+        axes: which two numbers of the action; the others stay 0.
+        points: P, along each axis, from minus to plus the limit.
+        limit: as of `CEM.limit`.
+
+    Raises:
+        ForetellError: as `plan`; no such axes, or more than one picture.
+    """
+    now, there, states = _problem(model, image, goal, state)
+    A = model.config.actions
+    if len(set(axes)) != 2 or not all(0 <= axis < A for axis in axes):
+        raise ForetellError(f"axes are {axes[0]} and {axes[1]}, expected two different ones of 0 to {A - 1}")
+    if len(now) != 1:
+        raise ForetellError(f"a landscape is of one picture, found {len(now)}")
+    limits = CEM(limit=limit).limits(model.action_limit.cpu())
+    x, y = (torch.linspace(-1, 1, points) * limits[axis] for axis in axes)
+    actions = torch.zeros(points, points, A)
+    actions[..., axes[0]], actions[..., axes[1]] = x, y.unsqueeze(1)
+    with evaluating(model) as device:
+        z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
+        parts = actions.to(device).flatten(0, 1).unsqueeze(1).split(CHUNK)
+        ends = [model.rollout(z.expand(len(p), -1, -1), states.expand(len(p), -1), p)[:, -1] for p in parts]
+        found = torch.cat([distance(end, z_goal) for end in ends])
+    return Landscape(x, y, found.unflatten(0, (points, points)).cpu(), axes)
+
+
+def copied(latents: Tensor, state: Tensor, actions: Tensor) -> Tensor:
+    """The baseline that knows nothing of actions: whatever is done, all stays as it is."""
+    return latents.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
+
+
+def distance(a: Float[Tensor, "B N D"], b: Float[Tensor, "_ N D"]) -> Float[Tensor, " B"]:
+    """Mean absolute difference of latents."""
+    return (a - b).abs().mean((1, 2))
+
+
+def as_planner(model: Method) -> VJEPAAC:
+    """The model, if it can plan.
+
+    Raises:
+        ForetellError: it was not told of actions over time.
+    """
+    if isinstance(model, VJEPAAC):
+        return model
+    raise ForetellError(
+        f"planning needs a model that foresees what actions do, and {type(model).__name__} does not: train one with "
+        "`foretell train vjepa-ac`"
+    )
+
+
+def _problem(model: VJEPAAC, image: Tensor, goal: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures as clips of one frame, and the state, all with a batch."""
+    side, S = model.config.encoder.image_size, model.config.states
+    clips = []
+    for name, picture in (("image", image), ("goal", goal)):
+        some = picture if picture.ndim == 4 else picture.unsqueeze(0)
+        if some.shape[1:] != (3, side, side):
+            raise ForetellError(f"the {name} is {tuple(picture.shape)}, but this model looks at (3, {side}, {side})")
+        clips.append((some if some.is_floating_point() else to_float(some)).unsqueeze(2))
+    now, there = clips
+    if state is None:
+        if S:
+            raise ForetellError(f"this model is told the state of the one who acts, {S} numbers, and none is given")
+        state = torch.empty(len(now), 0)
+    states = (state if state.ndim == 2 else state.unsqueeze(0)).float()
+    if len(now) != len(there) or states.shape != (len(now), S):
+        raise ForetellError(
+            f"found {len(now)} images, {len(there)} goals and a state of {tuple(states.shape)}; expected as many of "
+            f"each, and {S} numbers a state"
+        )
+    return now, there, states
