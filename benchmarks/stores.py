@@ -222,11 +222,11 @@ def one(n: int) -> None:
             graph = time.process_time() - whole - own
         disk = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
         del x
-        before = anonymous()
+        asking = [sys.executable, "-m", "benchmarks.stores", "memory", folder]
+        memory = int(subprocess.run(asking, stdout=subprocess.PIPE, check=True).stdout)
         with Knowledge.open(folder, "k") as knowledge:
             for q in queries[:50]:
                 knowledge.query(q, TOP)
-            memory = anonymous() - before + sum(f.stat().st_size for f in Path(folder).glob("index/*.usearch"))
             wall, cpu = [], time.process_time()
             for q in queries:
                 began = time.perf_counter()
@@ -259,6 +259,19 @@ def one(n: int) -> None:
     )
 
 
+def memory(folder: str) -> None:
+    """Bytes that a process needs to search a store, in all: its own, and the graph, which is a mapped file."""
+    queries = np.random.default_rng(0).standard_normal((QUERIES, D), np.float32)
+    with tempfile.TemporaryDirectory() as other, Knowledge.create(other, "k", model="vectors") as small:
+        small.insert_vectors(queries)
+        small.query(queries[0])  # what a store of any size needs
+        before = anonymous()
+        with Knowledge.open(folder, "k") as knowledge:
+            for q in queries:
+                knowledge.query(q, TOP)
+            print(anonymous() - before + sum(f.stat().st_size for f in Path(folder).glob("index/*.usearch")))
+
+
 def anonymous() -> int:
     """Bytes of memory that are this process's own (Linux); the graph and the store are mapped files beside it."""
     with open("/proc/self/status") as status:
@@ -267,8 +280,10 @@ def anonymous() -> int:
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:] or ["peers"]
-    given = [int(size.replace("_", "")) for size in rest]
-    if what == "one":
-        one(*given)
+    if what == "memory":
+        memory(*rest)
+    elif what == "one":
+        one(int(*rest))
     else:
-        {"peers": peers, "growth": growth}[what](given or [1000, 10_000, 100_000])
+        sizes = [int(size.replace("_", "")) for size in rest] or [1000, 10_000, 100_000]
+        {"peers": peers, "growth": growth}[what](sizes)

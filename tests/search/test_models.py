@@ -155,5 +155,5 @@ def test_a_reranker_prefers_what_answers():
 
 def test_photographs_need_a_model_that_predicts(tmp_path):
     saved = hub.save(SimCLR(SimCLRConfig()), tmp_path / "simclr")
-    with pytest.raises(ForetellError, match=r"search by photographs needs a model .* SimCLR does not"):
+    with pytest.raises(ForetellError, match=r"search by photographs and videos needs a model .* SimCLR does not"):
         load_model(str(saved))
