@@ -159,7 +159,8 @@ def video_card(
     others = {title: row for title, row in others.items() if row} | {"shuffled context": report["shuffled_context"]}
 
     def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:
-        directions = ", ".join(f"{way} {share:.0%}" for way, share in found["directions"].items())
+        apart = found["directions"]
+        directions = ", ".join(f"{way} {share:.0%}" for way, share in apart.items()) if len(apart) <= 4 else ""
         cells = [
             f"{found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%})",
             *(f"{r['value']:.0%}" for r in rest),
