@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foretell.errors import ForetellError
 from foretell.nn.vit import layer_norm
 
 if TYPE_CHECKING:
@@ -41,6 +42,21 @@ class Method(nn.Module, ABC):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
+
+    @classmethod
+    def begin(cls: type[M], config: Any, encoder: Method | None = None) -> M:
+        """A model that is yet to be trained.
+
+        Args:
+            config: the dataclass it is built from.
+            encoder: a trained model, for a method that stands on the encoder of another.
+
+        Raises:
+            ForetellError: the method needs such a model, or has no use for one.
+        """
+        if encoder is not None:
+            raise ForetellError(f"{cls.__name__} learns an encoder of its own, so --encoder has no use")
+        return cls(config)
 
     def load(self, spec: str | Path, **options: Any) -> Pictures:
         """Data as this method takes it; `options` are those of `foretell.data.load`."""

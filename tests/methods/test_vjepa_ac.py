@@ -21,7 +21,7 @@ from foretell.methods import (
     VJEPAACConfig,
     VJEPAConfig,
 )
-from foretell.methods.vjepa_ac import encoder_of, stand_on
+from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.causal import CausalConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -156,7 +156,7 @@ def test_any_vision_transformer_can_be_stood_on():
         SimCLR(SimCLRConfig(encoder=IMAGE)),
         model(),
     ):
-        m = stand_on(CONFIG, other)
+        m = VJEPAAC.begin(CONFIG, other)
         assert m.config.encoder == other.config.encoder
         own, theirs = m.encoder.state_dict(), encoder_of(other).state_dict()
         assert all(torch.equal(t, theirs[name]) for name, t in own.items())

@@ -159,7 +159,7 @@ def claims(args: list[str]) -> None:
     from rich.markdown import Markdown
 
     from foretell.claims import CLAIMS, Claim, Data, details, overview, recorded, run
-    from foretell.methods import build
+    from foretell.methods import begin
 
     def find(name: str) -> Claim:
         if name not in CLAIMS:
@@ -181,7 +181,7 @@ def claims(args: list[str]) -> None:
 
     @lru_cache
     def data(model: Any, spec: str | None) -> Data[Any]:
-        load = build(model).train_test
+        load = begin(model).train_test
         other = Data(*load(flags.other)) if flags.other and not spec else None
         return Data(*load(spec or flags.data or ""), other)
 

@@ -1,6 +1,5 @@
 """The methods by name: each a configuration dataclass and the `Method` built from it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from foretell.method import Method
@@ -13,7 +12,7 @@ from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.methods.vjepa_ac import VJEPAAC, VJEPAACConfig
 
-METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
+METHODS: dict[str, tuple[type[Method], type]] = {
     "ijepa": (IJEPA, IJEPAConfig),
     "iwm": (IWM, IWMConfig),
     "pixels": (Pixels, PixelsConfig),
@@ -29,9 +28,9 @@ METHODS: dict[str, tuple[Callable[[Any], Method], type]] = {
 The name is what a saved model's config.json carries."""
 
 
-def build(config: Any) -> Method:
-    """A new model of a configuration, such as `IWMConfig`."""
-    return next(kind for kind, schema in METHODS.values() if type(config) is schema)(config)
+def begin(config: Any, encoder: Method | None = None) -> Method:
+    """A model of a configuration, such as `IWMConfig`, that is yet to be trained; `encoder` as of `Method.begin`."""
+    return next(kind for kind, schema in METHODS.values() if type(config) is schema).begin(config, encoder)
 
 
 __all__ = [
@@ -54,5 +53,5 @@ __all__ = [
     "VJEPAConfig",
     "VideoPixels",
     "VideoPixelsConfig",
-    "build",
+    "begin",
 ]

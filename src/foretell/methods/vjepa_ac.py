@@ -119,6 +119,24 @@ class VJEPAAC(Method):
             self.register_buffer(name, torch.ones(size))
         self.register_buffer("state_mean", torch.zeros(config.states))
 
+    @classmethod
+    def begin(cls, config: VJEPAACConfig, encoder: Method | None = None) -> VJEPAAC:
+        """A V-JEPA 2-AC that is yet to be trained, on the encoder of a trained model.
+
+        Args:
+            config: its `encoder` is replaced by that model's.
+            encoder: any method with a vision transformer, which is copied.
+
+        Raises:
+            ForetellError: there is none, or as `encoder_of`.
+        """
+        if encoder is None:
+            raise ForetellError("V-JEPA 2-AC stands on a trained encoder: --encoder MODEL names the model it is of")
+        found = encoder_of(encoder)
+        built = cls(replace(config, encoder=found.config))
+        built.encoder.load_state_dict(found.state_dict())
+        return built
+
     def load(self, spec: Any, **options: Any) -> Episodes:
         """Clips with their steps; `options` are those of `foretell.data.load_episodes`."""
         from foretell.data import load_episodes
@@ -269,19 +287,3 @@ def encoder_of(model: Method) -> ViT:
         f"{type(model).__name__} has no encoder of patches to stand on: give a model with a vision transformer, such "
         "as an I-JEPA, an image world model or a V-JEPA"
     )
-
-
-def stand_on(config: VJEPAACConfig, model: Method) -> VJEPAAC:
-    """A V-JEPA 2-AC that is yet to be trained, on the encoder of a trained model.
-
-    Args:
-        config: its `encoder` is replaced by that model's.
-        model: any method with a vision transformer. Its encoder is copied.
-
-    Raises:
-        ForetellError: as `encoder_of`.
-    """
-    encoder = encoder_of(model)
-    built = VJEPAAC(replace(config, encoder=encoder.config))
-    built.encoder.load_state_dict(encoder.state_dict())
-    return built

@@ -15,9 +15,7 @@ from foretell import __version__, hub
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
-from foretell.method import Method
-from foretell.methods import METHODS, VJEPAACConfig, build
-from foretell.methods.vjepa_ac import stand_on
+from foretell.methods import METHODS, begin
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
@@ -59,7 +57,7 @@ def run(
         if not resume and (out / "config.json").exists():
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
         torch.manual_seed(config.seed)
-        built = _build(model, encoder)
+        built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
             images = built.load(data, progress=world.first)
         source = {"spec": str(data), "fingerprint": images.fingerprint}
@@ -75,17 +73,6 @@ def run(
             show.say(f"{out} holds the model: foretell evaluate {out} --data {data}")
     finally:
         leave()
-
-
-def _build(model: Any, encoder: str | None) -> Method:
-    """The method of a configuration, freshly initialised, on another model's encoder where it needs one."""
-    if isinstance(model, VJEPAACConfig):
-        if encoder is None:
-            raise ForetellError("V-JEPA 2-AC stands on a trained encoder: --encoder MODEL names the model it is of")
-        return stand_on(model, hub.load(encoder))
-    if encoder is not None:
-        raise ForetellError(f"{type(model).__name__} learns an encoder of its own, so --encoder has no use")
-    return build(model)
 
 
 def _record(out: Path, settings: dict[str, Any], world: World) -> None:
