@@ -11,7 +11,7 @@ from foretell.views import Views
 TINY = Problem(image_size=32, batch=2, width=12, depth=2, heads=3, predictor_width=6, predictor_depth=2)
 
 
-def written_out(q, k, v):
+def written_out(q, k, v, mask=None):
     return (q @ k.transpose(-2, -1)).softmax(-1) @ v  # products that torch counts
 
 
