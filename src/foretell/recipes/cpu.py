@@ -64,18 +64,19 @@ def vjepa_tiny() -> Recipe:
     encoder = VideoViTConfig(image_size=32, patch_size=8, width=96, depth=3, heads=3, frames=8)
     predictor = PredictorConfig(width=48, depth=3, heads=3)
     model = VJEPAConfig(encoder, predictor, TubeMasks(visible=0.25), crop=(0.8, 1.0), flip=0.0)
-    return Recipe(model, replace(VIDEO, steps=600, batch=32))
+    return Recipe(model, replace(VIDEO, steps=300, batch=32))
 
 
 def vjepa_ac() -> Recipe:
-    """A V-JEPA 2-AC of your own episodes: what a frozen encoder will see after an action. Eight frames a clip.
+    """A V-JEPA 2-AC of your own episodes: what a frozen encoder will see after an action. Four frames a clip.
 
     foretell train vjepa-tiny --data pusher --out runs/tiny
     foretell train vjepa-ac --data pusher:8192 --encoder runs/tiny --out runs/ac
     foretell plan runs/ac --benchmark reach
     """
-    model = VJEPAACConfig(encoder=MINI, predictor=CausalConfig(width=96, depth=3, heads=3, residual=True), frames=8)
-    train = TrainConfig(steps=1000, batch=32, weight_decay_end=0.04, clip=1.0)
+    predictor = CausalConfig(width=48, depth=2, heads=3, residual=True)
+    model = VJEPAACConfig(encoder=MINI, predictor=predictor, frames=4)
+    train = TrainConfig(steps=4000, batch=16, lr=4e-3, lr_start=4e-4, weight_decay_end=0.04, clip=1.0)
     return Recipe(model, train, encoder="iwm-mini")
 
 
