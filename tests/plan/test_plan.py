@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,15 @@ def test_the_energy_is_the_mean_absolute_difference_at_the_end():
     torch.testing.assert_close(found.now, (z - z_goal).abs().mean((1, 2)))
     assert found.actions.shape == (2, 2, 2)
     assert found.trace.shape == (2, 2)
+
+
+@torch.no_grad()
+def test_every_step_on_the_way_can_count():
+    m, (now, goal), state = model(), pictures(), torch.randn(2, 2)
+    found = plan(m, now, goal, state, replace(FEW, along=True))
+    z, z_goal = (m.target((x.float() / 255).unsqueeze(2))[:, 0] for x in (now, goal))
+    steps = m.rollout(z, state, found.actions)
+    torch.testing.assert_close(found.energy, (steps - z_goal.unsqueeze(1)).abs().mean((1, 2, 3)))
 
 
 def test_actions_are_found_that_lead_to_the_goal():

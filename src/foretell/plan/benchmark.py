@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from foretell.data.pusher import Task
 
-SEARCH = CEM(samples=128, iterations=4, horizon=2, bound="box")
+SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
 """Less thorough than the paper's, and farther: goals are farther than a step, and latents tell little of how far the
 pusher is from its goal when the two do not touch."""
 PLANNED = 16

@@ -27,6 +27,9 @@ class CEM:
     iterations: int = 10
     horizon: int = 1
     """Steps looked ahead."""
+    along: bool = False
+    """Whether every foreseen step counts, or the last alone, as in the paper. With the last alone a plan of several
+    steps may spend the first anywhere: whoever plans anew after each keeps hovering near the goal."""
     momentum: float = 0.15
     """Share of the mean and the deviation that is kept from iteration to iteration. The paper is silent; its released
     example has 0.15 for the mean."""

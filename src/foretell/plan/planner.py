@@ -37,7 +37,7 @@ class Plan:
 
     actions: Float[Tensor, "B H A"]
     energy: Float[Tensor, " B"]
-    """How far the foreseen end is from the goal: mean absolute difference of latents."""
+    """How far what is foreseen is from the goal, at the end or along the way: mean absolute difference of latents."""
     now: Float[Tensor, " B"]
     """How far what is seen now is from the goal."""
     trace: Float[Tensor, "B iterations"]
@@ -99,17 +99,18 @@ def plan(
             B, n = actions.shape[:2]
             which = torch.arange(B, device=device).repeat_interleave(n)
             flat = actions.flatten(0, 1)
-            found = [
-                distance(foresee(z[some], states[some], flat[part])[:, -1], z_goal[some])
-                for part in torch.arange(B * n, device=device).split(CHUNK)
-                for some in [which[part]]
-            ]
+            found = []
+            for part in torch.arange(B * n, device=device).split(CHUNK):
+                some = which[part]
+                ahead = foresee(z[some], states[some], flat[part])
+                found.append(distance(ahead if search.along else ahead[:, -1:], z_goal[some].unsqueeze(1)))
             return torch.cat(found).unflatten(0, (B, n))
 
         generator = torch.Generator().manual_seed(seed)
         actions, trace = minimise(energy, len(z), search.limits(model.action_limit), search, generator)
         ends = energy(actions.unsqueeze(1))[:, 0]
-    return Plan(actions.cpu(), ends.cpu(), distance(z, z_goal).cpu(), trace.cpu())
+        seen = distance(z.unsqueeze(1), z_goal.unsqueeze(1))
+    return Plan(actions.cpu(), ends.cpu(), seen.cpu(), trace.cpu())
 
 
 def landscape(
@@ -149,8 +150,8 @@ def landscape(
     with evaluating(model) as device:
         z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
         parts = actions.to(device).flatten(0, 1).unsqueeze(1).split(CHUNK)
-        ends = [model.rollout(z.expand(len(p), -1, -1), states.expand(len(p), -1), p)[:, -1] for p in parts]
-        found = torch.cat([distance(end, z_goal) for end in ends])
+        ends = [model.rollout(z.expand(len(p), -1, -1), states.expand(len(p), -1), p) for p in parts]
+        found = torch.cat([distance(end, z_goal.unsqueeze(1)) for end in ends])
     return Landscape(x, y, found.unflatten(0, (points, points)).cpu(), axes)
 
 
@@ -159,9 +160,9 @@ def copied(latents: Tensor, state: Tensor, actions: Tensor) -> Tensor:
     return latents.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
 
 
-def distance(a: Float[Tensor, "B N D"], b: Float[Tensor, "_ N D"]) -> Float[Tensor, " B"]:
-    """Mean absolute difference of latents."""
-    return (a - b).abs().mean((1, 2))
+def distance(a: Float[Tensor, "B H N D"], b: Float[Tensor, "_ 1 N D"]) -> Float[Tensor, " B"]:
+    """Mean absolute difference of the latents of some steps from those of one picture."""
+    return (a - b).abs().mean((1, 2, 3))
 
 
 def as_planner(model: Method) -> VJEPAAC:
