@@ -17,7 +17,6 @@ import torch
 from foretell import evaluate, hub, surprise
 from foretell.data import train_test
 from foretell.hub.files import read_json, write_json
-from foretell.method import Method
 from foretell.methods import VJEPA
 from foretell.train.loop import read
 
@@ -41,24 +40,14 @@ def main() -> None:
 
     model, metrics = hub.load(given.name), read(given.run / "metrics.jsonl")
     if isinstance(model, VJEPA):
-        report = measured(model, hub.load(given.pixels) if given.pixels else None, given.pairs)
+        pixels = surprise.as_video(hub.load(given.pixels)) if given.pixels else None
+        report = surprise.on_scenes(model, given.pairs, pixels=pixels, progress="Measuring surprise")
         text = video_card(given.name, settings, report, metrics, model)
     else:
         report = evaluate.evaluate(model, *train_test(given.data, model.config.encoder.image_size))
         text = card(given.name, settings, report, Path(given.data).name, metrics)
     write_json(folder / "evaluation.json", report)
     (folder / "README.md").write_text(text, encoding="utf-8")
-
-
-def measured(model: VJEPA, pixels: Method | None, pairs: int) -> dict[str, Any]:
-    """As `foretell surprise --benchmark scenes --pairs PAIRS`."""
-    e = model.config.encoder
-    test, validation = (
-        surprise.scenes(n, seed, e.image_size, e.frames)
-        for n, seed in ((pairs, 1), (surprise.validation_pairs(pairs), 0))
-    )
-    control = surprise.as_video(pixels) if pixels else None
-    return surprise.benchmark(model, test, validation, pixels=control, progress="Measuring surprise")
 
 
 def seconds(settings: dict[str, Any], metrics: list[dict[str, Any]]) -> int:

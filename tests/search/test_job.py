@@ -84,14 +84,13 @@ def test_what_the_store_refuses_of_one_row_stops_no_other(store, table, monkeypa
         Embedder(str(store), knowledge.about.contract_id, "text")(table)
 
 
-def test_columns_are_found_by_their_names_or_asked_for(store):
-    with Knowledge.create(store, "k") as texts, Knowledge.create(store, "p", model="iwm-mini") as pictures:
-        assert job._column_of(texts, ["id", "Text", "title"], None) == "Text"
-        assert job._column_of(texts, ["id", "said"], "said") == "said"
-        assert job._column_of(pictures, ["label", "img"], None) == "img"
-        for names, asked in ((["id", "said"], None), (["id", "said"], "text")):
-            with pytest.raises(ForetellError, match="found id, said: choose one with --column"):
-                job._column_of(texts, names, asked)
+def test_columns_are_found_by_their_names_or_asked_for():
+    assert job._column_of(job.NAMES, ["id", "Text", "title"], None) == "Text"
+    assert job._column_of(job.NAMES, ["id", "said"], "said") == "said"
+    assert job._column_of(job.IMAGES, ["label", "img"], None) == "img"
+    for names, asked in ((["id", "said"], None), (["id", "said"], "text")):
+        with pytest.raises(ForetellError, match="found id, said: choose one with --column"):
+            job._column_of(job.NAMES, names, asked)
 
 
 TWICE = """

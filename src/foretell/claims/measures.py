@@ -17,7 +17,7 @@ from foretell.evaluate.probes import evaluating
 from foretell.jepa import JEPA
 from foretell.leverage.finetune import FinetuneConfig, Mode
 from foretell.method import Method, fresh
-from foretell.surprise import as_video, benchmark, scenes
+from foretell.surprise import as_video, on_scenes
 from foretell.train.monitors import evenly
 
 LEARN, ASK = 10_000, 5_000
@@ -78,9 +78,7 @@ def surprised(model: JEPA, data: Data[Videos], seed: int, *, trained: bool = Tru
     `trained=False` measures a model of the same kind before training.
     """
     video = as_video(model if trained else fresh(model, seed).eval())
-    e = video.config.encoder
-    test, validation = (scenes(n, 2 * seed + side, e.image_size, e.frames) for n, side in ((60, 1), (20, 0)))
-    report = benchmark(video, test, validation, seed=seed)
+    report = on_scenes(video, 60, seed, others=20)
 
     def mean(rows: dict[str, Any], where: str) -> float:
         found = [row["value"] for name, row in rows["per_property"].items() if name.endswith(where)]

@@ -23,8 +23,9 @@ TEXT = (
 def vjepa(steps: int = STEPS, momentum: float | None = None, **changes: Any) -> Recipe:
     """`vjepa-mini` with fewer steps; `changes` are of its model."""
     mini = RECIPES["vjepa-mini"]()
-    train = replace(mini.train, steps=steps, momentum=momentum or mini.train.momentum, monitor_every=0)
-    return Recipe(replace(mini.model, **changes), replace(train, checkpoint_every=500))
+    momentum = momentum or mini.train.momentum
+    train = replace(mini.train, steps=steps, momentum=momentum, monitor_every=0, checkpoint_every=500)
+    return Recipe(replace(mini.model, **changes), train)
 
 
 def pixels() -> Recipe:

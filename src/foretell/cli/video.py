@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -96,28 +96,22 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     model = measure.as_video(hub.load(flags.model, device))
     control = flags.pixels or (f"{flags.model}-pixels" if f"{flags.model}-pixels" in hub.models() else None)
     pixels = measure.as_video(hub.load(control, device)) if control else None
-    encoder = model.config.encoder
+    options: dict[str, Any] = {
+        "pixels": pixels,
+        "contexts": flags.context or None,
+        "seed": flags.seed,
+        "progress": "Measuring surprise",
+    }
     if name == "scenes":
-        # seeds of validation pairs are never those of test pairs, nor of training clips
-        test, validation = (
-            measure.scenes(n, 2 * flags.seed + side, encoder.image_size, encoder.frames)
-            for n, side in ((flags.pairs, 1), (measure.validation_pairs(flags.pairs), 0))
-        )
+        report = measure.on_scenes(model, flags.pairs, **options)
     else:
         if flags.data is None:
             raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
         pace = model.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
-        test = measure.LAYOUTS[name](flags.data, encoder.image_size, **pace)
-        validation = measure.scenes(20, 2 * flags.seed, encoder.image_size, encoder.frames)
-    report = measure.benchmark(
-        model,
-        test,
-        validation,
-        pixels=pixels,
-        contexts=flags.context or None,
-        seed=flags.seed,
-        progress="Measuring surprise",
-    )
+        e = model.config.encoder
+        test = measure.LAYOUTS[name](flags.data, e.image_size, **pace)
+        validation = measure.scenes(20, 2 * flags.seed, e.image_size, e.frames)
+        report = measure.benchmark(model, test, validation, **options)
     if flags.json:
         print(json.dumps(report, indent=2))
     else:

@@ -12,7 +12,7 @@ scenes with physics, decoded once into a cached array.
     pixels, states, actions = episodes.batch([0, 1, 2])  # states [3, 15, S], actions [3, 15, A]
 
 Read on in this order: images, source, then a kind of source (folder, parquet, torchvision_sets, photographs,
-video_list, scenes, episodes, pusher), decode, video, cache.
+video_list, episodes; made: scenes, pusher), decode, video, cache.
 """
 
 import os

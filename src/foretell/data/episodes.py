@@ -24,11 +24,11 @@ from torch import Tensor
 from foretell.errors import ForetellError
 
 from .cache import Form
-from .decode import Decoded, Item, Raw, Unusable, in_threads, reason
+from .decode import Item, Label, Raw, Unusable, in_threads, reason
 from .folder import find as find_videos
 from .images import Episodes, Skipped
 from .source import Contents, File, Source, Splits, identity
-from .video import ENDINGS, Cut, cut_video
+from .video import ENDINGS, Cut, cut_video, decode_items
 from .video import videos as form_of_videos
 
 TABLES = (".csv", ".parquet")
@@ -64,7 +64,7 @@ def episodes(cut: Cut) -> Form[Episodes]:
         _episodes,
         videos.shape,
         f"episodes {videos.key}",
-        lambda items: in_threads(items, lambda chunk: _decode_items(chunk, cut), 1),
+        lambda items: in_threads(items, lambda some: decode_items(some, cut, partial(_clips, cut=cut)), 1),
         cut.clips,
     )
 
@@ -178,24 +178,11 @@ def _numbers(path: Path, name: str, values: Sequence[Any]) -> list[float]:
     return found
 
 
-def _decode_items(items: list[Item], cut: Cut) -> Decoded:
-    """The clips of each item with their steps."""
-    pixels, tracks, skipped = [np.empty((0, cut.frames, 3, cut.size, cut.size), np.uint8)], [], []
-    for item in items:
-        try:
-            raw, known = item.read()
-            if isinstance(raw, Path) and isinstance(known, Table):
-                cuts = cut_video(raw, cut)
-                clips, track, damage = cuts.pixels, known.track(cuts.frames, cuts.length), cuts.damage
-            elif isinstance(raw, np.ndarray):  # made, not decoded
-                clips, track, damage = raw[None], known[None], None
-            else:
-                raise Unusable("not a video")
-        except Exception as error:  # one bad episode never stops the others
-            skipped.append(Skipped(item.name, reason(error)))
-            continue
-        pixels.append(clips)
-        tracks += list(track)
-        if damage:
-            skipped.append(Skipped(item.name, f"{damage}; kept {len(clips)} clips"))
-    return Decoded(np.concatenate(pixels), tracks, skipped, len(items))
+def _clips(raw: Raw, known: Label, cut: Cut) -> tuple[np.ndarray, Sequence[Label], str | None]:
+    """A video's clips with their steps; of one that was made, itself."""
+    if isinstance(raw, Path) and isinstance(known, Table):
+        cuts = cut_video(raw, cut)
+        return cuts.pixels, list(known.track(cuts.frames, cuts.length)), cuts.damage
+    if isinstance(raw, np.ndarray):  # made, not decoded
+        return raw[None], [known], None
+    raise Unusable("not a video")

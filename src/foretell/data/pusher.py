@@ -17,18 +17,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretell.data.decode import Item
+from foretell.data.made import asked, splits
 from foretell.data.scenes.physics import SLOP, made
 from foretell.data.scenes.render import render
 from foretell.data.scenes.stage import Stage, Variety
 from foretell.data.scenes.world import Body, Scene, Vector, box
-from foretell.data.source import Contents, Source, Splits, identity
+from foretell.data.source import Contents, Splits
 from foretell.data.video import Cut
 from foretell.errors import ForetellError
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 VERSION = 1  # raise it when the same seed gives other pixels
 COLUMNS = ("state_x", "state_y", "action_x", "action_y")
-COUNT = 4096
-HELD_OUT = 10**9  # number of the first test episode
 LIMIT = 0.15
 """How far the pusher goes in a step along each axis, at most."""
 SECONDS = 0.25
@@ -237,9 +235,7 @@ def find(spec: str, cut: Cut, seed: int, steps: bool = True) -> Splits:
 
     Raises ForetellError for what is no number.
     """
-    _, colon, number = spec.partition(":")
-    if colon and not (number.isdecimal() and int(number) >= 8):
-        raise ForetellError(f"{spec}: expected pusher, or pusher:N with a whole number of episodes, 8 or more.")
+    train = asked(spec, "episodes")
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
         raise ForetellError(
             f"{spec}: these episodes are made as long as they are asked for, four frames a second: "
@@ -247,19 +243,10 @@ def find(spec: str, cut: Cut, seed: int, steps: bool = True) -> Splits:
         )
     if cut.frames < 2 or cut.size < 8:
         raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 2 or more, at 8 or more.")
-    train = int(number or COUNT)
-    splits = {"train": (0, train), "test": (HELD_OUT, train // 8)}
-    return {
-        split: Source(
-            name=f"pusher ({split})",
-            identity=identity("pusher", VERSION, version("pymunk"), split, count, seed),
-            read=partial(_read, first, count, seed, cut, steps),
-        )
-        for split, (first, count) in splits.items()
-    }
+    return splits("pusher", train, VERSION, seed, partial(_read, seed, cut, steps))
 
 
-def _read(first: int, count: int, seed: int, cut: Cut, steps: bool) -> Contents:
+def _read(seed: int, cut: Cut, steps: bool, first: int, count: int) -> Contents:
     def reader(index: int) -> Callable[[], tuple[np.ndarray, np.ndarray | None]]:
         def read() -> tuple[np.ndarray, np.ndarray | None]:
             pixels, states, actions = episode(seed, index, cut.frames, cut.size)

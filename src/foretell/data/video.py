@@ -7,9 +7,10 @@ the frames that are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +20,7 @@ import numpy as np
 from foretell.errors import ForetellError
 
 from .cache import Form
-from .decode import MAX_PIXELS, Decoded, Item, Unusable, in_threads, reason
+from .decode import MAX_PIXELS, Decoded, Item, Label, Raw, Unusable, in_threads, reason
 from .images import Skipped, Videos
 from .source import Contents, Source, Splits, file_at, identity
 
@@ -76,7 +77,7 @@ def videos(cut: Cut) -> Form[Videos]:
         Videos,
         (cut.frames, 3, cut.size, cut.size),
         f"video {VERSION} {astuple(cut)}",
-        lambda items: in_threads(items, lambda chunk: _decode_items(chunk, cut), 1),
+        lambda items: in_threads(items, lambda some: decode_items(some, cut, partial(_clips, cut=cut)), 1),
         cut.clips,
     )
 
@@ -118,11 +119,7 @@ class Cuts(NamedTuple):
 def cut_video(path: Path, cut: Cut) -> Cuts:
     """As `decode_video`, and where the clips lie."""
     with _reasons():
-        if not path.stat().st_size:
-            raise Unusable("empty file")
-        with _opened(path) as (container, stream):
-            stamps, keys = _stamps(container, stream)
-            unit = float(stream.time_base or 1)
+        stamps, keys, unit = _told(path)
         if not len(stamps):
             raise Unusable("holds no frame")
         plan = _plan(stamps, unit, cut)
@@ -154,11 +151,7 @@ class Film:
     def __init__(self, path: Path, cut: Cut) -> None:
         self._path, self._cut = path, cut
         with _reasons():
-            if not path.stat().st_size:
-                raise Unusable("empty file")
-            with _opened(path) as (container, stream):
-                self._stamps, _ = _stamps(container, stream)
-                unit = float(stream.time_base or 1)
+            self._stamps, _, unit = _told(path)
             if len(self._stamps) < 2:
                 raise Unusable("holds one frame, or none: a picture, not a video")
             times, end = _times(self._stamps, unit)
@@ -211,26 +204,34 @@ def read_video(path: str | Path, size: int, *, fps: float | None = None, stride:
     return every[::stride, 0]
 
 
-def _decode_items(items: list[Item], cut: Cut) -> Decoded:
-    """The clips of each item; of one that is decoded already, itself."""
+Clips = Callable[[Raw, Label], tuple[np.ndarray, Sequence[Label], str | None]]
+"""What an item gives: its clips, a label each, and what is wrong with it if not all of them could be had."""
+
+
+def decode_items(items: list[Item], cut: Cut, clips_of: Clips) -> Decoded:
+    """The clips of each item."""
     pixels, labels, skipped = [np.empty((0, cut.frames, 3, cut.size, cut.size), np.uint8)], [], []
     for item in items:
         try:
-            raw, label = item.read()
-            if isinstance(raw, Path):
-                clips, damage = decode_video(raw, cut)
-            elif isinstance(raw, np.ndarray):
-                clips, damage = raw[None], None
-            else:
-                raise Unusable("not a video")
+            clips, known, damage = clips_of(*item.read())
         except Exception as error:  # one bad video never stops the others
             skipped.append(Skipped(item.name, reason(error)))
             continue
         pixels.append(clips)
-        labels += [label] * len(clips)
+        labels += known
         if damage:
             skipped.append(Skipped(item.name, f"{damage}; kept {len(clips)} clips"))
     return Decoded(np.concatenate(pixels), labels, skipped, len(items))
+
+
+def _clips(raw: Raw, label: Label, cut: Cut) -> tuple[np.ndarray, Sequence[Label], str | None]:
+    """A video's clips; of one that is decoded already, itself."""
+    if isinstance(raw, Path):
+        clips, damage = decode_video(raw, cut)
+        return clips, [label] * len(clips), damage
+    if isinstance(raw, np.ndarray):
+        return raw[None], [label], None
+    raise Unusable("not a video")
 
 
 @contextmanager
@@ -265,6 +266,14 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
             raise Unusable(f"frames of more than {MAX_PIXELS // 10**6} megapixels")
         yield container, stream
+
+
+def _told(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """What the packets tell of a video: the time stamps of its frames and of its key frames, and seconds a unit."""
+    if not path.stat().st_size:
+        raise Unusable("empty file")
+    with _opened(path) as (container, stream):
+        return *_stamps(container, stream), float(stream.time_base or 1)
 
 
 def _stamps(container: InputContainer, stream: VideoStream) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,8 @@ from foretell.plan.cem import CEM, minimise
 
 Rollout: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(latents [B, N, D], state [B, S], actions [B, H, A]) -> latents [B, H, N, D]: `VJEPAAC.rollout`, or a baseline."""
+Energy: TypeAlias = Callable[[Tensor], Tensor]
+"""actions [B, n, H, A] -> [B, n]."""
 CHUNK = 512
 """Rollouts computed at once."""
 
@@ -88,28 +90,13 @@ def plan(
     """
     search = search or CEM()
     now, there, states = _problem(model, image, goal, state)
-    c = model.config
-    if search.horizon >= c.frames:
-        raise ForetellError(f"horizon is {search.horizon}, but this model learned {c.frames - 1} steps: look less far")
-    foresee = rollout or model.rollout
-    with evaluating(model) as device:
-        z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
-
-        def energy(actions: Float[Tensor, "B n H A"]) -> Float[Tensor, "B n"]:
-            B, n = actions.shape[:2]
-            which = torch.arange(B, device=device).repeat_interleave(n)
-            flat = actions.flatten(0, 1)
-            found = []
-            for part in torch.arange(B * n, device=device).split(CHUNK):
-                some = which[part]
-                ahead = foresee(z[some], states[some], flat[part])
-                found.append(distance(ahead if search.along else ahead[:, -1:], z_goal[some].unsqueeze(1)))
-            return torch.cat(found).unflatten(0, (B, n))
-
+    if search.horizon >= (frames := model.config.frames):
+        raise ForetellError(f"horizon is {search.horizon}, but this model learned {frames - 1} steps: look less far")
+    with evaluating(model):
+        energy, seen = _energy(model, now, there, states, rollout or model.rollout, search.along)
         generator = torch.Generator().manual_seed(seed)
-        actions, trace = minimise(energy, len(z), search.limits(model.action_limit), search, generator)
+        actions, trace = minimise(energy, len(now), search.limits(model.action_limit), search, generator)
         ends = energy(actions.unsqueeze(1))[:, 0]
-        seen = distance(z.unsqueeze(1), z_goal.unsqueeze(1))
     return Plan(actions.cpu(), ends.cpu(), seen.cpu(), trace.cpu())
 
 
@@ -148,11 +135,30 @@ def landscape(
     actions = torch.zeros(points, points, A)
     actions[..., axes[0]], actions[..., axes[1]] = x, y.unsqueeze(1)
     with evaluating(model) as device:
-        z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
-        parts = actions.to(device).flatten(0, 1).unsqueeze(1).split(CHUNK)
-        ends = [model.rollout(z.expand(len(p), -1, -1), states.expand(len(p), -1), p) for p in parts]
-        found = torch.cat([distance(end, z_goal.unsqueeze(1)) for end in ends])
-    return Landscape(x, y, found.unflatten(0, (points, points)).cpu(), axes)
+        energy, _ = _energy(model, now, there, states, model.rollout, along=False)
+        found = energy(actions.to(device).flatten(0, 1).unsqueeze(1).unsqueeze(0))
+    return Landscape(x, y, found.view(points, points).cpu(), axes)
+
+
+def _energy(
+    model: VJEPAAC, now: Tensor, there: Tensor, states: Tensor, foresee: Rollout, along: bool
+) -> tuple[Energy, Float[Tensor, " B"]]:
+    """What `n` sequences of actions for each problem cost, and how far what is seen now is from the goal."""
+    device = next(model.parameters()).device
+    z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
+
+    def energy(actions: Float[Tensor, "B n H A"]) -> Float[Tensor, "B n"]:
+        B, n = actions.shape[:2]
+        which = torch.arange(B, device=device).repeat_interleave(n)
+        flat = actions.flatten(0, 1)
+        found = []
+        for part in torch.arange(B * n, device=device).split(CHUNK):
+            some = which[part]
+            ahead = foresee(z[some], states[some], flat[part])
+            found.append(distance(ahead if along else ahead[:, -1:], z_goal[some].unsqueeze(1)))
+        return torch.cat(found).unflatten(0, (B, n))
+
+    return energy, distance(z.unsqueeze(1), z_goal.unsqueeze(1))
 
 
 def copied(latents: Tensor, state: Tensor, actions: Tensor) -> Tensor:

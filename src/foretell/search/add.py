@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 BATCH = 256  # entries of small files that are written in one transaction
 STEP = 16  # passages that are embedded between two steps
-DAMAGED = "damaged: some frames cannot be decoded"
 KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JPEG", ".htm": "HTML", ".tif": "TIFF"}
 
 
@@ -124,51 +123,61 @@ def steps(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in done.skipped[before:])
         where = ", ".join(map(str, paths)) or "nothing"
         raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
-    embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
     waiting: list[Addition] = []
     with closing(files):
         for count, file in enumerate(files):
-            step = Step(str(file.path), count, number, 0, 0)
-            yield step
+            yield (step := Step(str(file.path), count, number, 0, 0))
             hash = _hash(file.path, text)
             place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
             if (there := knowledge.collection.file(place, hash)) is None:
                 done.unchanged += 1
                 continue
-            vectors: dict[int, np.ndarray] = {}
-            try:
-                passages, things = file.read()
-                keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
-                new = {i for i, key in enumerate(keys) if key not in there}
-                wanted = (thing for thing in things if thing[0] in new)
-                more = bool(new)
-                while more:
-                    yield replace(step, embedded=len(vectors), passages=len(new))
-                    some = list(islice(wanted, STEP))
-                    if some:
-                        vectors |= zip([i for i, _ in some], embed([thing for _, thing in some]), strict=True)
-                    more = len(some) == STEP
-            except ForetellError as error:
-                done.skipped.append((str(file.path), str(error).removeprefix(f"{file.path}: ")))
-                continue
-            if len(vectors) < len(new):
-                kept = f"; kept {len(vectors):,} of {len(new):,} clips"
-                done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else ''}"))
-                if not vectors:
-                    continue
-            if not passages:
-                continue
-            drafts = [
-                entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
-                for i, p in enumerate(passages)
-                if i in vectors
-            ]
-            kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
-            waiting.append(Addition(place, hash, kind, drafts, there & set(keys)))
+            found = yield from _embedded(model, file, place, hash, there, step, done)
+            if found:
+                waiting.append(found)
             if sum(len(each.drafts) for each in waiting) >= BATCH:
                 _write(knowledge, model, waiting, done)
                 waiting.clear()
         _write(knowledge, model, waiting, done)
+
+
+def _embedded(
+    model: TextModel | ImageModel, file: _File, place: str, hash: str, there: set[str], step: Step, done: Added
+) -> Generator[Step, None, Addition | None]:
+    """A file read and embedded, without its entries that are `there`; None, and why in `done`, where it cannot be."""
+    embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
+    vectors: dict[int, np.ndarray] = {}
+    try:
+        passages, things = file.read()
+        keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
+        new = {i for i, key in enumerate(keys) if key not in there}
+        wanted = (thing for thing in things if thing[0] in new)
+        more = bool(new)
+        while more:
+            yield replace(step, embedded=len(vectors), passages=len(new))
+            some = list(islice(wanted, STEP))
+            if some:
+                vectors |= zip([i for i, _ in some], embed([thing for _, thing in some]), strict=True)
+            more = len(some) == STEP
+    except ForetellError as error:
+        done.skipped.append((str(file.path), str(error).removeprefix(f"{file.path}: ")))
+        return None
+    if len(vectors) < len(new):
+        from foretell.data.video import DAMAGED  # brings torch, which texts do not need
+
+        kept = f"; kept {len(vectors):,} of {len(new):,} clips"
+        done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else ''}"))
+        if not vectors:
+            return None
+    if not passages:
+        return None
+    drafts = [
+        entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
+        for i, p in enumerate(passages)
+        if i in vectors
+    ]
+    kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
+    return Addition(place, hash, kind, drafts, there & set(keys))
 
 
 def _documents(

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,16 @@ def embed(
         raise ForetellError(f"{data} does not exist")
     knowledge = Knowledge.open(store, name)
     with knowledge:
-        _column_of(knowledge, None, column)  # so is the model
+        kind = knowledge.model.kind  # so is the model
+        if kind == "video":
+            raise ForetellError("this knowledge is of videos: add their files with `foretell knowledge add`")
         here = "://" not in str(store)
         where = str(Path(store).resolve()) if here else str(store)
         contract_id = knowledge.collection.contract_id
         try:
             _start(ray, address)
             rows = _read(str(data))
-            chosen = _column_of(knowledge, rows.schema().names, column)
+            chosen = _column_of(NAMES if kind == "text" else IMAGES, rows.schema().names, column)
             counted = _counted(ray, rows, (where, contract_id, chosen), workers, here)
             done = _gather(counted, rows.count(), progress)
         except (ray.exceptions.RayError, OSError, ValueError, ConnectionError, RuntimeError) as error:
@@ -130,10 +132,8 @@ class Embedder:
         written = 0
         for start in range(0, len(new), STEP):
             some = new[start : start + STEP]
-            vectors = self._vectors([thing for _, thing in some])
-            drafts = [
-                Draft(d.text, v, d.page, d.time, d.metadata, d.key) for (d, _), v in zip(some, vectors, strict=True)
-            ]
+            vectors = self._model.passages([thing for _, thing in some])
+            drafts = [replace(draft, vector=v) for (draft, _), v in zip(some, vectors, strict=True)]
             written += self._write(drafts, skipped)
         unchanged = every - len(new)
         return {
@@ -177,9 +177,6 @@ class Embedder:
         draft = Draft(text, np.ones(1, np.float32), metadata=metadata, key=key)  # its vector comes later
         return key, checked(draft), thing
 
-    def _vectors(self, things: Sequence[Any]) -> np.ndarray:
-        return self._model.passages(things)
-
     def _write(self, drafts: Sequence[Draft], skipped: list[tuple[str, str]]) -> int:
         """Write entries: all at once, or one by one where the store takes some of them and others not."""
         collection, fingerprint = self._knowledge.collection, self._model.fingerprint
@@ -217,14 +214,8 @@ def _read(data: str) -> Any:
     return read.read_parquet(data)
 
 
-def _column_of(knowledge: Knowledge, names: Sequence[str] | None, asked: str | None) -> str:
-    """The column to embed."""
-    kind = knowledge.model.kind
-    if kind == "video":
-        raise ForetellError("this knowledge is of videos: add their files with `foretell knowledge add`")
-    if names is None:
-        return ""
-    usual = NAMES if kind == "text" else IMAGES
+def _column_of(usual: Sequence[str], names: Sequence[str], asked: str | None) -> str:
+    """The column to embed: the one asked for, or one of a usual name."""
     chosen = asked or next((name for each in usual for name in names if name.lower() == each), None)
     if chosen is None or chosen not in names:
         said = f"no column {asked!r}" if asked else f"no column of a usual name ({', '.join(usual)})"

@@ -5,7 +5,8 @@ n entries · D width
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,13 +93,8 @@ class Knowledge:
             entries.text_of(what, text)
         _as_name(name)
         values = about | {"contract_id": new_contract_id(), "created": _now(), "public": public}
-        opened, own = _backend(store, create=True)
-        try:
+        with _opened(store, create=True, keep=True) as (opened, own):
             return cls(opened, opened.create(values), close_store=own)
-        except BaseException:
-            if own:
-                opened.close()
-            raise
 
     @classmethod
     def open(cls, store: Backend | str | Path, name: str, *, owner: str | None = None) -> Knowledge:
@@ -107,24 +103,15 @@ class Knowledge:
         Raises:
             ForetellError: there is none, or several owners have one of that name.
         """
-        opened, own = _backend(store)
-        try:
+        with _opened(store, keep=True) as (opened, own):
             found = _find(opened, name, owner)
             return cls(opened, opened.collection(found.contract_id), close_store=own)
-        except BaseException:
-            if own:
-                opened.close()
-            raise
 
     @classmethod
     def list(cls, store: Backend | str | Path) -> Sequence[About]:
         """All knowledges of a store, oldest first."""
-        opened, own = _backend(store)
-        try:
+        with _opened(store) as (opened, _):
             return opened.abouts()
-        finally:
-            if own:
-                opened.close()
 
     @classmethod
     def remove(cls, store: Backend | str | Path, name: str, *, owner: str | None = None) -> None:
@@ -133,12 +120,8 @@ class Knowledge:
         Raises:
             ForetellError: there is none of that name or contract id.
         """
-        opened, own = _backend(store)
-        try:
+        with _opened(store) as (opened, _):
             opened.remove(_find(opened, name, owner).contract_id)
-        finally:
-            if own:
-                opened.close()
 
     # --- what it is
 
@@ -444,13 +427,8 @@ class Knowledge:
         """
         from foretell.search.parquet import import_
 
-        opened, own = _backend(store, create=True)
-        try:
+        with _opened(store, create=True, keep=True) as (opened, own):
             return cls(opened, import_(opened, Path(path), name), close_store=own)
-        except BaseException:
-            if own:
-                opened.close()
-            raise
 
     def build(self, *, progress: bool = False) -> bool:
         """Build the graph now, if enough is new for one. A search never needs it; a large knowledge is faster with it.
@@ -512,9 +490,17 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _backend(store: Backend | str | Path, create: bool = False) -> tuple[Backend, bool]:
-    """An open store, and whether it was opened here."""
-    return (open_backend(store, create=create), True) if isinstance(store, str | Path) else (store, False)
+@contextmanager
+def _opened(store: Backend | str | Path, *, create: bool = False, keep: bool = False) -> Iterator[tuple[Backend, bool]]:
+    """An open store, and whether it was opened here: then it is closed again, with `keep` only if something fails."""
+    if not isinstance(store, str | Path):
+        yield store, False
+        return
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(open_backend(store, create=create)))
+        yield opened, True
+        if keep:
+            stack.pop_all()
 
 
 def _find(backend: Backend, name: str, owner: str | None) -> Record:

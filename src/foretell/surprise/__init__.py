@@ -1,6 +1,6 @@
 """Surprise: how far what happens in a video is from what a model predicted."""
 
-from foretell.surprise.benchmark import Pairs, benchmark, scenes, validation_pairs
+from foretell.surprise.benchmark import Pairs, benchmark, on_scenes, scenes
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
 from foretell.surprise.measure import Surprise, as_video, copied, predicted, surprise
@@ -18,11 +18,11 @@ __all__ = [
     "benchmark",
     "copied",
     "draw",
+    "on_scenes",
     "pairwise",
     "predicted",
     "scenes",
     "surprise",
     "table",
     "told",
-    "validation_pairs",
 ]

@@ -75,9 +75,10 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a contestant said to pairs: which it told apart, and its scores of the single clips."""
+    """What a contestant said to pairs: which it told apart, and its scores of the single clips. The clips can go."""
 
-    pairs: Pairs
+    names: tuple[str, ...]
+    direction: tuple[str, ...]
     right: Float[Tensor, " n"]
     possible: Float[Tensor, " n"]
     impossible: Float[Tensor, " n"]
@@ -139,7 +140,8 @@ def benchmark(
             possible, impossible = one.of(pairs, device, contexts)
             context = chosen[name]
             right = pairwise(possible.relative(context), impossible.relative(context))
-            answers[name].append(Answers(pairs, right, possible.absolute(context), impossible.absolute(context)))
+            single = possible.absolute(context), impossible.absolute(context)
+            answers[name].append(Answers(pairs.names, pairs.direction, right, *single))
     if not answers["model"]:
         raise ForetellError("there are no pairs of clips to score")
     found, control = _scored(answers.pop("model")), answers.pop("shuffled_context")
@@ -167,7 +169,7 @@ def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
     """All answers of a contestant together, and those to each property."""
     by_property: dict[str, list[Answers]] = {}
     for one in answers:
-        for name in one.pairs.names:
+        for name in one.names:
             by_property.setdefault(name, []).append(one)
     return _row(answers) | {"per_property": {name: _row(some) for name, some in by_property.items()}}
 
@@ -178,10 +180,28 @@ def _row(answers: Sequence[Answers]) -> dict[str, Any]:
     single = (torch.cat([getattr(one, side) for one in answers]) for side in ("possible", "impossible"))
     directions: dict[str, list[float]] = {}
     for one in answers:
-        for name, found in zip(one.pairs.direction, one.right.tolist(), strict=False):
+        for name, found in zip(one.direction, one.right.tolist(), strict=False):
             directions.setdefault(name, []).append(found)
     apart = {name: sum(found) / len(found) for name, found in directions.items()}
     return accuracy(right) | {"auroc": auroc(*single), "directions": apart}
+
+
+def on_scenes(
+    model: JEPA, pairs: int = 100, seed: int = 0, *, others: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """`benchmark` at pairs made here, of which no training clip and no pair that chooses a context is one.
+
+    Args:
+        model: a video model.
+        pairs: of each property, hidden and visible; an even number.
+        seed: draws them.
+        others: pairs of each that choose contexts; None for a fifth as many.
+        options: of `benchmark`.
+    """
+    e = model.config.encoder
+    others = max(pairs // 10 * 2, 2) if others is None else others
+    test, validation = (scenes(n, 2 * seed + side, e.image_size, e.frames) for n, side in ((pairs, 1), (others, 0)))
+    return benchmark(model, test, validation, seed=seed, **options)
 
 
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
@@ -195,8 +215,3 @@ def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
             made = make(name, pairs, hidden=hidden)
             every = range(len(made))
             yield Pairs(name, made.possible.take(every), made.impossible.take(every), hidden, made.direction)
-
-
-def validation_pairs(pairs: int) -> int:
-    """How many pairs of each property choose the contexts for so many that are scored: a fifth, an even number."""
-    return max(pairs // 10 * 2, 2)

@@ -41,9 +41,8 @@ class Monitors:
         picked = evenly(len(images), samples)
         self.pixels = images.take(picked)
         self.labels = None if images.labels is None else images.labels[picked]
-        self.problems = images.batch(
-            picked[evenly(len(picked), problems)]
-        )  # data is often sorted by class: take of all
+        # data is often sorted by class: take of all
+        self.problems = images.batch(picked[evenly(len(picked), problems)])
         self.seed = seed
         self.alarms = 0
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
 
 from foretell.data.decode import Item
-from foretell.data.source import Contents, Source, Splits, identity
+from foretell.data.made import asked, splits
+from foretell.data.source import Contents, Splits
 from foretell.data.video import Cut
 from foretell.errors import ForetellError
 
-from . import HELD_OUT, KINDS, VERSION, film, scene
-
-COUNT = 4096
+from . import KINDS, VERSION, film, scene
 
 
 def find(spec: str, cut: Cut, seed: int) -> Splits:
     """Train and test clips, drawn by `seed`. Raises ForetellError for what is no number, or a frame rate."""
-    _, colon, number = spec.partition(":")
-    if colon and not (number.isdecimal() and int(number) >= 8):
-        raise ForetellError(f"{spec}: expected scenes, or scenes:N with a whole number of clips, 8 or more.")
+    train = asked(spec, "clips")
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
         raise ForetellError(
             f"{spec}: scenes last two seconds and are made with any number of frames: leave fps, "
@@ -30,19 +26,10 @@ def find(spec: str, cut: Cut, seed: int) -> Splits:
         )
     if cut.frames < 8 or cut.size < 8:
         raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 8 or more of both.")
-    train = int(number or COUNT)
-    splits = {"train": (0, train), "test": (HELD_OUT, train // 8)}
-    return {
-        split: Source(
-            name=f"scenes ({split})",
-            identity=identity("scenes", VERSION, version("pymunk"), split, count, seed),
-            read=partial(_read, start, count, seed, cut),
-        )
-        for split, (start, count) in splits.items()
-    }
+    return splits("scenes", train, VERSION, seed, partial(_read, seed, cut))
 
 
-def _read(start: int, count: int, seed: int, cut: Cut) -> Contents:
+def _read(seed: int, cut: Cut, start: int, count: int) -> Contents:
     return Contents(count, tuple(KINDS), _items(start, count, seed, cut))
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ from foretell.jepa import JEPA
 from foretell.methods import IJEPA
 from foretell.nn.vit import ViTConfig
 
+C = TypeVar("C")
 KEYS = {
     r"patch_embed\.proj": "embeddings.patch_embeddings.projection",
     r"pos_embed": "embeddings.position_embeddings",
@@ -116,21 +117,40 @@ def save(
     chosen = model.target_encoder if encoder == "target" else model.context_encoder
     if chosen.positions.rotary:
         raise ForetellError(f"positions are {chosen.config.positions}, and transformers' I-JEPA adds a table of them")
-    tensors = {_theirs(name): t.to(dtype or t.dtype) for name, t in apart(tensors_of(chosen)).items()}
-    folder = Path(folder)
+    tensors = {_theirs(name): t for name, t in apart(tensors_of(chosen)).items()}
+    c, folder = chosen.config, Path(folder)
+    files = {"config.json": _config_json(c), "preprocessor_config.json": _preprocessor_json(c)}
+    return write_folder(folder, tensors, dtype, files, _card(folder.name, encoder, type(model).__name__))
+
+
+def write_folder(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None,
+    files: Mapping[str, dict[str, object]],
+    card: str,
+) -> Path:
+    """Write what transformers loads: model.safetensors, JSON files (config.json also says the type) and README.md."""
+    stored = {name: t.to(dtype or t.dtype) for name, t in tensors.items()}
+    said = {"dtype": str(next(iter(stored.values())).dtype).removeprefix("torch.")}
     folder.mkdir(parents=True, exist_ok=True)
-    write_weights(folder / "model.safetensors", tensors, {"format": "pt"})
-    c, stored = chosen.config, str(next(iter(tensors.values())).dtype).removeprefix("torch.")
-    write_json(folder / "config.json", _config_json(c, stored))
-    write_json(folder / "preprocessor_config.json", _preprocessor_json(c))
-    write_atomically(folder / "README.md", _card(folder.name, encoder, type(model).__name__))
+    write_weights(folder / "model.safetensors", stored, {"format": "pt"})
+    for name, content in files.items():
+        write_json(folder / name, content | said if name == "config.json" else content)
+    write_atomically(folder / "README.md", card)
     return folder
 
 
-def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
-    names = {field.name for field in fields(_Config)}
+def deciding(schema: type[C], found: Found) -> C:
+    """What of config.json decides on the networks: the fields of `schema`. Raises ForetellError for a wrong value."""
+    kind: Any = schema
+    names = {field.name for field in fields(kind)}
     given = {name: value for name, value in found.config.items() if name in names}
-    c: _Config = parse(_Config, given, found.source, "config.json")
+    return parse(schema, given, found.source, "config.json")
+
+
+def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
+    c = deciding(_Config, found)
     image, patch = (n if isinstance(n, tuple) else (n, n) for n in (c.image_size, c.patch_size))
     if image[0] != image[1] or patch[0] != patch[1]:
         raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
@@ -194,7 +214,7 @@ def joined(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return whole
 
 
-def _config_json(c: ViTConfig, dtype: str) -> dict[str, object]:
+def _config_json(c: ViTConfig) -> dict[str, object]:
     return {
         "architectures": ["IJepaModel"],
         "model_type": "ijepa",
@@ -211,15 +231,21 @@ def _config_json(c: ViTConfig, dtype: str) -> dict[str, object]:
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
         "initializer_range": 0.02,
-        "dtype": dtype,
     }
 
 
 def _preprocessor_json(c: ViTConfig) -> dict[str, object]:
     return {
         "image_processor_type": "ViTImageProcessor",
-        "do_resize": True,
         "size": {"height": c.image_size, "width": c.image_size},
+        **scaling_json(c),
+    }
+
+
+def scaling_json(c: ViTConfig) -> dict[str, object]:
+    """What every processor does with the pixels."""
+    return {
+        "do_resize": True,
         "resample": 2,  # bilinear
         "do_rescale": True,
         "rescale_factor": 1 / 255,

@@ -7,7 +7,7 @@ finetuned `VJEPA2ForVideoClassification` loads too; its head is left out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import nextafter
 from pathlib import Path
 from typing import Literal
@@ -16,13 +16,21 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError
-from foretell.hub.files import check, parse, write_atomically, write_json, write_weights
+from foretell.hub.files import check
 from foretell.hub.official.encoder import fill, headless, predictorless, tensors_of
 from foretell.hub.official.facebook import fill_predictor, predictor_tensors
 from foretell.hub.official.facebook_video import VJEPA2_FPS, asked_with
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import Found
-from foretell.hub.official.huggingface import apart, joined, normalisation_of
+from foretell.hub.official.huggingface import (
+    HEADS,
+    apart,
+    deciding,
+    joined,
+    normalisation_of,
+    scaling_json,
+    write_folder,
+)
 from foretell.jepa import JEPA
 from foretell.methods import VJEPA, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
@@ -42,8 +50,6 @@ KEYS = {
 }
 """Names without `.weight` or `.bias`: Meta's, with queries, keys and values apart -> transformers'."""
 TOKENS = KEYS["mask_tokens?"]
-HEADS = ("pooler.", "classifier.")
-"""What stands on top of the encoder in files of finetuned models."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,7 @@ def load(found: Found) -> VJEPA:
     """The encoder, twice, and the predictor; a fresh one where the file has none."""
     named = {name.removeprefix("vjepa2."): t for name, t in found.tensors.items()}
     tensors = headless(named, HEADS, found.source)
-    names = {field.name for field in fields(_Config)}
-    given = {name: value for name, value in found.config.items() if name in names}
-    config = _ours(parse(_Config, given, found.source, "config.json"), found)
+    config = _ours(deciding(_Config, found), found)
     whole = any(name.startswith("predictor.") for name in tensors)
     model = VJEPA(config) if whole else predictorless(lambda: VJEPA(config))
     if (tokens := tensors.get(TOKENS)) is not None and tokens.ndim == 4 and len(tokens):
@@ -129,15 +133,13 @@ def save(
         raise ForetellError(f"transformers' V-JEPA 2 has no place for this model: {refused}")
     chosen = model.target_encoder if encoder == "target" else model.context_encoder
     own = _tensors(model, chosen, True)
-    tensors = {_theirs(name): t.to(dtype or t.dtype) for name, t in own.items()}
+    tensors = {_theirs(name): t for name, t in own.items()}
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_weights(folder / "model.safetensors", tensors, {"format": "pt"})
-    stored = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
-    write_json(folder / "config.json", _config_json(model, len(own["mask_tokens"]), stored))
-    write_json(folder / "video_preprocessor_config.json", _preprocessor_json(chosen.config))
-    write_atomically(folder / "README.md", _card(folder.name, encoder, model))
-    return folder
+    files = {
+        "config.json": _config_json(model, len(own["mask_tokens"])),
+        "video_preprocessor_config.json": _preprocessor_json(chosen.config),
+    }
+    return write_folder(folder, tensors, dtype, files, _card(folder.name, encoder, model))
 
 
 def _refusal(model: JEPA) -> str | None:
@@ -213,7 +215,7 @@ def _ratio(hidden: int, width: int) -> float:
     return ratio if int(width * ratio) == hidden else nextafter(ratio, ratio + 1)
 
 
-def _config_json(model: JEPA, tokens: int, dtype: str) -> dict[str, object]:
+def _config_json(model: JEPA, tokens: int) -> dict[str, object]:
     c, p = model.context_encoder.config, model.predictor.config
     assert isinstance(c, VideoViTConfig)
     return {
@@ -241,23 +243,16 @@ def _config_json(model: JEPA, tokens: int, dtype: str) -> dict[str, object]:
         "pred_num_mask_tokens": tokens,
         "pred_zero_init_mask_tokens": True,
         "pred_mlp_ratio": _ratio(round(p.width * p.mlp_ratio), p.width),
-        "dtype": dtype,
     }
 
 
 def _preprocessor_json(c: ViTConfig) -> dict[str, object]:
     return {
         "video_processor_type": "VJEPA2VideoProcessor",
-        "do_resize": True,
         "size": {"shortest_edge": c.image_size * 256 // 224},
-        "resample": 2,  # bilinear
         "do_center_crop": True,
         "crop_size": {"height": c.image_size, "width": c.image_size},
-        "do_rescale": True,
-        "rescale_factor": 1 / 255,
-        "do_normalize": True,
-        "image_mean": list(c.mean),
-        "image_std": list(c.std),
+        **scaling_json(c),
     }
 
 

@@ -205,6 +205,11 @@ def plain(text: str) -> str:
     return text.encode().hex()
 
 
+def original(digits: str) -> str:
+    """The text of which `plain` made these digits."""
+    return bytes.fromhex(digits).decode()
+
+
 def _parsed(url: str) -> tuple[str, int, str, dict[str, str]]:
     """Host, port, database and login."""
     try:

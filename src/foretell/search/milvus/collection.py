@@ -34,7 +34,7 @@ from foretell.search.backend import (
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.filters import Filter, Value
 from foretell.search.index import EF_CONSTRUCTION, M, ef
-from foretell.search.milvus.client import Client, Row, plain, quoted
+from foretell.search.milvus.client import AT_ONCE, Client, Row, original, plain, quoted
 from foretell.search.milvus.records import LARGEST, Records, record_of
 
 TEXT = 65_535  # bytes
@@ -118,8 +118,8 @@ class MilvusCollection:
     def delete(self, ids: Sequence[int]) -> int:
         """As `Collection.delete`."""
         there = [row["id"] for row in self._with("id", _numbers(ids), ["id"], now=True)]
-        for start in range(0, len(there), 1000):
-            self._client.delete(self.name, f"id in {quoted(there[start : start + 1000])}")
+        for start in range(0, len(there), AT_ONCE):
+            self._client.delete(self.name, f"id in {quoted(there[start : start + AT_ONCE])}")
         return len(there)
 
     def restore(self, rows: Iterator[Stored] | Sequence[Stored]) -> list[tuple[str, str, str]]:
@@ -179,7 +179,7 @@ class MilvusCollection:
     def _places(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """The ids that keys have or are to have, and which file has them."""
         found = self._with("key", sorted({plain(key) for key in keys}), ["id", "key", "file"], now=True)
-        there = {bytes.fromhex(row["key"]).decode(): (row["id"], row["file"]) for row in found}
+        there = {original(row["key"]): (row["id"], row["file"]) for row in found}
         left, turn, taken = [key for key in dict.fromkeys(keys) if key not in there], 0, set[int]()
         while left:
             asked = {key: _hashed(key, turn) for key in left}
@@ -196,7 +196,7 @@ class MilvusCollection:
     def known(self, keys: Sequence[str]) -> set[str]:
         """As `Collection.known`."""
         found = self._with("key", [plain(key) for key in keys], ["key"], now=True)
-        return {bytes.fromhex(row["key"]).decode() for row in found}
+        return {original(row["key"]) for row in found}
 
     def file(self, place: str, hash: str) -> set[str] | None:
         """As `Collection.file`."""
@@ -212,7 +212,7 @@ class MilvusCollection:
         """As `Collection.page`."""
         if not self._laid():
             return []
-        found = self._client.every(self.name, f"id >= {start}", WHOLE, min(limit, 1000), limit)
+        found = self._client.every(self.name, f"id >= {start}", WHOLE, min(limit, AT_ONCE), limit)
         return [_entry(row) for rows in found for row in rows]
 
     def rows(self, count: int) -> Iterator[Sequence[Stored]]:
@@ -265,7 +265,7 @@ class MilvusCollection:
 
     def _of_files(self, places: Sequence[str]) -> list[Row]:
         found = self._with("file", [_file(place) for place in places], ["id", "key"], now=True)
-        return [{"id": row["id"], "key": bytes.fromhex(row["key"]).decode()} for row in found]
+        return [{"id": row["id"], "key": original(row["key"])} for row in found]
 
 
 def collection_of(contract_id: str) -> str:
@@ -341,12 +341,12 @@ def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> R
 def _entry(row: Row) -> Entry:
     page, time, metadata = _parts(row["entry"])
     vector = np.asarray(row["vector"], np.float32)
-    return Entry(row["id"], bytes.fromhex(row["key"]).decode(), row["text"], page, time, metadata, vector)
+    return Entry(row["id"], original(row["key"]), row["text"], page, time, metadata, vector)
 
 
 def _hit(id: int, row: Row, score: float) -> Hit:
     page, time, metadata = _parts(row["entry"])
-    key = bytes.fromhex(row["key"]).decode()
+    key = original(row["key"])
     return Hit(id, key, score, row["text"], page, time, metadata, {"vector": score})
 
 
