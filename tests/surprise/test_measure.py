@@ -108,6 +108,23 @@ def test_the_control_is_shown_anothers_past_at_the_same_time():
     assert control.values[1, 0, 1].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_twins_share_their_past_which_is_predicted_once():
+    """The third clip is the second until frame 6; alone, each is as surprising as it is beside the others."""
+    twin = CLIPS[1:2, :, :16].clone()
+    twin[:, :, 6:] = 0
+    clips, asked = torch.cat([CLIPS[:2, :, :16], twin]), []
+
+    def say(model, x, seen):
+        asked.append(len(x))
+        return predicted(model, x, seen)
+
+    found = surprise(MODEL, clips, contexts=(6, 8), predict=say)
+    assert asked == [2, 3]
+    for n, clip in enumerate(clips.split(1)):
+        alone = surprise(MODEL, clip, contexts=(6, 8))
+        assert torch.allclose(found.errors[n], alone.errors[0], atol=1e-5, equal_nan=True)
+
+
 def test_a_tie_is_wrong_and_so_is_nearly_one():
     possible = torch.tensor([1.0, 1.0, 1.0, 1.0])
     assert pairwise(possible, torch.tensor([1.1, 1.0, 1.0 + 1e-7, 0.9])).tolist() == [1, 0, 0, 0]

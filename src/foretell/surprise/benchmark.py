@@ -9,7 +9,7 @@ each of them on other pairs, never on those that are scored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -59,18 +59,10 @@ class Contestant:
 
     def of(self, pairs: Pairs, device: Device, contexts: Sequence[int] | None) -> tuple[Surprise, Surprise]:
         """Its surprise at the possible and at the impossible clips."""
-        possible, impossible = (
-            surprise(
-                self.model,
-                clips,
-                contexts=contexts,
-                device=device,
-                predict=self.predict,
-                pasts=clips.roll(1, 0) if self.shuffled else None,
-            )
-            for clips in (pairs.possible, pairs.impossible)
-        )
-        return possible, impossible
+        clips = torch.stack([pairs.possible, pairs.impossible], 1).flatten(0, 1)  # twins side by side
+        pasts = clips.roll(2, 0) if self.shuffled else None
+        both = surprise(self.model, clips, contexts=contexts, device=device, predict=self.predict, pasts=pasts)
+        return replace(both, errors=both.errors[::2]), replace(both, errors=both.errors[1::2])
 
 
 @dataclass(frozen=True)

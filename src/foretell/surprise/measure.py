@@ -116,7 +116,7 @@ def surprise(
     if F < W:
         raise ForetellError(f"the video has {F} frames and the model's window is {W}: it is too short to surprise")
     starts = tuple(range(0, F - W + 1, stride))
-    windows = [(v, s) for v in range(len(clips)) for s in starts]
+    windows = [(v, s) for s in starts for v in range(len(clips))]
     P = (config.image_size // config.patch_size) ** 2
     say = predict or predicted
     errors = torch.full((len(clips), len(chosen), len(starts), W // tubelet), float("nan"))
@@ -130,10 +130,19 @@ def surprise(
             s_y = model.target(x)
             for row, context in enumerate(chosen):
                 seen = context // tubelet
-                wrong_by = (say(model, shown, seen) - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
+                first, same = _distinct(shown[:, :, :context])
+                s_hat = say(model, shown[first], seen)[same]
+                wrong_by = (s_hat - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
                 for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
                     errors[v, row, s // stride, seen:] = error
     return Surprise(errors, chosen, starts, tubelet)
+
+
+def _distinct(pasts: Float[Tensor, "V 3 C H W_"]) -> tuple[list[int], list[int]]:
+    """The first of each past, and for every past which of these it is: matched clips share theirs, predicted once."""
+    known: dict[bytes, int] = {}
+    same = [known.setdefault(past.numpy().tobytes(), len(known)) for past in pasts.cpu()]
+    return [same.index(one) for one in range(len(known))], same
 
 
 def as_video(model: Method) -> VJEPA:
