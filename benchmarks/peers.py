@@ -30,15 +30,13 @@ def autocast(dtype: torch.dtype) -> torch.autocast:
 def foretell(problem: Problem, dtype: torch.dtype) -> Step:
     """As `foretell.train.loop.Trainer.step` does."""
     from foretell.train.optimizer import adamw
-    from foretell.views import Views
 
     model = deepcopy(problem.reference)
     optimizer = adamw([(module, 1.0) for module in model.trained().values()], LR, WEIGHT_DECAY)
-    views = Views(problem.pixels, problem.pixels, *problem.masks)
 
     def step() -> Tensor:
         with autocast(dtype):
-            loss = model(views)
+            loss = model(problem.views)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -1,4 +1,6 @@
-"""One exact I-JEPA training step: same masks, sizes, batch and weights; forward, backward, AdamW, moving average."""
+"""One exact I-JEPA training step, or with `--frames` one of V-JEPA: same masks, sizes, batch and weights; forward,
+backward, AdamW, moving average.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import tyro
 from benchmarks.measure import SIDE, available, interleaved, one_thread, product, table
 from benchmarks.peers import PEERS
 from benchmarks.problem import Problem
+from benchmarks.video_peers import PEERS as VIDEO_PEERS
 
 
 def main(
@@ -27,13 +30,15 @@ def main(
     """
     one_thread()
     dtype = torch.float32 if precision == "fp32" else torch.bfloat16
-    K, (M, L) = problem.masks[0].shape[1], problem.masks[1].shape[1:]
+    (contexts, K), (M, L) = problem.masks[0].shape, problem.masks[1].shape[1:]
+    what, peers = ("images", PEERS) if problem.frames is None else ("clips", VIDEO_PEERS)
+    size, patch = (" × ".join(map(str, n)) for n in (problem.pixels.shape[2:], problem.config.encoder.patch))
     print(
-        f"ViT {problem.depth}×{problem.width}, {problem.image_size} pixels in patches of {problem.patch_size}, batch "
-        f"{problem.batch}, {K} context patches, {M} blocks of {L}; predictor "
+        f"ViT {problem.depth}×{problem.width}, {what} of {size} in patches of {patch}, batch {problem.batch}, "
+        f"{contexts // problem.batch} × {K} context patches, {M} blocks of {L}; predictor "
         f"{problem.predictor_depth}×{problem.predictor_width}; {precision}, medians of {rounds} rounds\n"
     )
-    steps = available({name: partial(build, problem, dtype) for name, build in PEERS.items()})
+    steps = available({name: partial(build, problem, dtype) for name, build in peers.items()})
     losses = {name: float(step()) for name, step in steps.items()}  # equal weights, so one problem has one loss
     seconds = interleaved({**steps, "": product(dtype)}, rounds)
     rate = 2 * SIDE**3 / seconds.pop("")
@@ -48,7 +53,7 @@ def main(
         ]
         for name, s in seconds.items()
     ]
-    table(["library", "ms a step", "images/s", "of the limit", "× foretell's time", "first loss"], rows)
+    table(["library", "ms a step", f"{what}/s", "of the limit", "× foretell's time", "first loss"], rows)
     print(
         f"limit: {problem.flops / 1e9:.1f} GFLOP of matrix products at {rate / 1e9:.0f} GFLOP/s, "
         f"which is what a product of {SIDE} × {SIDE} reaches"

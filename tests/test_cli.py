@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -12,9 +13,10 @@ from PIL import Image
 
 from foretell import hub
 from foretell.cli import COMMANDS, main
-from foretell.methods import IJEPA, IWM, IJEPAConfig, IWMConfig
+from foretell.masking import TubeMasks
+from foretell.methods import IJEPA, IWM, VJEPA, IJEPAConfig, IWMConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
-from foretell.nn.vit import ViTConfig
+from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.recipes import RECIPES
 
 TINY = (
@@ -80,6 +82,33 @@ def test_train_evaluate_finetune_and_imagine_follow_each_other(photos, tmp_path,
     runs(capsys, "imagine", run, photos / "dark" / "1.png", "--out", picture, "--hue", 0.05, "--blur", 1, "--bank", 8)
     with Image.open(picture) as grid:
         assert grid.width > 500
+
+
+def test_video_models_are_probed_on_folders_and_scenes(tmp_path, capsys):
+    encoder = VideoViTConfig(image_size=16, patch_size=8, width=24, depth=1, heads=2, frames=8)
+    model = hub.save(VJEPA(VJEPAConfig(encoder, PredictorConfig(12, 1, 2), TubeMasks(visible=0.5))), tmp_path / "model")
+    rows = ["path"]
+    for n in range(20):
+        kind = "bright" if n % 2 else "dark"
+        path = tmp_path / "videos" / kind / f"{n}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w") as film:
+            stream = film.add_stream("libx264", rate=8)
+            stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+            for t in range(8):
+                picture = np.full((16, 16, 3), 150 * (n % 2) + 4 * n + t, np.uint8)
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            film.mux(stream.encode())
+        rows.append(f"videos/{kind}/{n}.mp4")
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(rows))
+    for data, classes in ((tmp_path / "videos", 2), ("scenes:16", 7)):
+        report = json.loads(runs(capsys, "evaluate", model, "--data", data, "--json").out)
+        assert report["data"]["classes"] == classes
+        for probe in ("linear", "attentive", "knn"):
+            assert 0 <= report[probe]["low"] <= report[probe]["value"] <= report[probe]["high"] <= 1
+        assert classes == 7 or report["attentive"]["value"] == 1
+    assert "No labels, no probes" in runs(capsys, "evaluate", model, "--data", bare).out
 
 
 def test_several_data_sets_tune_one_predictor(photos, model, tmp_path, capsys):

@@ -10,6 +10,13 @@ def test_wilson_by_hand():
     assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
 
 
+def test_wilson_holds_the_share_whatever_rounding_does():
+    for n in range(1, 60):
+        for correct in (0, n // 2, n):
+            low, high = wilson(correct, n)
+            assert 0 <= low <= correct / n <= high <= 1
+
+
 @pytest.mark.parametrize("share", [0.03, 0.3, 0.9])
 def test_wilson_covers_the_truth_nineteen_times_in_twenty(share):
     generator = torch.Generator().manual_seed(0)

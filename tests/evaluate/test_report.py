@@ -1,14 +1,19 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
-from foretell.data import Images
+from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import evaluate, report, table
+from foretell.evaluate.probes import encode
+from foretell.masking import TubeMasks
+from foretell.methods import VJEPA, VJEPAConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
-from foretell.nn.vit import ViTConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import VideoViTConfig, ViTConfig
 
 PROBES = ("linear", "mlp", "attentive", "knn")
 FAST = {"images": 4, "bank": 8, "queries": 2, "progress": False}
@@ -84,7 +89,8 @@ def test_table_says_every_number(full):
         assert words in shown
     assert f"{full['mrr']['value']:.3f}" in shown
     assert f"{full['mrr']['untrained']['value']:.3f}" in shown
-    assert "60 training and 31 test images" in shown
+    assert "60 to learn from and 31 to test on" in shown
+    assert "No labels" not in shown
 
 
 def test_without_labels_or_actions(train, test_set):
@@ -95,6 +101,27 @@ def test_without_labels_or_actions(train, test_set):
     assert [found[name] for name in (*PROBES, "mrr")] == [None] * 5
     assert found["rankme"]["value"] > 1
     assert "LiDAR" in text(found)
+    assert "No labels, no probes" in text(found)
+
+
+def flashes(n: int) -> Videos:
+    """Clips that are dark but for a bright frame: the class is when, which no mean over time tells."""
+    labels = torch.arange(n) % 2
+    chance = np.random.default_rng(n)
+    pixels = chance.integers(0, 20, (n, 4, 3, 8, 8), dtype=np.uint8)
+    pixels[np.arange(n), 3 * labels] += 200
+    return Videos(pixels, labels, ("early", "late"), (), f"flashes {n}")
+
+
+def test_the_attentive_probe_attends_over_all_of_a_clip():
+    encoder = VideoViTConfig(image_size=8, patch_size=4, width=24, depth=1, heads=2, frames=4, tubelet=1)
+    model = VJEPA(VJEPAConfig(encoder, PredictorConfig(12, 1, 2), TubeMasks(visible=0.5)))
+    assert encode(model, flashes(6)).latents.shape == (6, 4 * 2 * 2, 24)
+    found = evaluate(model, flashes(80), flashes(40), progress=False)
+    assert found["attentive"]["value"] > 0.9
+    assert found["attentive"]["chance"] == 0.5
+    assert found["mrr"] is None
+    assert "40 to test on" in text(found)
 
 
 def test_latents_that_do_not_fit_are_sampled(full, train, test_set, monkeypatch, world_model):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import DATA, MODEL, Usage, empty, first, parse, summary
+from foretell.cli.words import ANY_DATA, DATA, MODEL, Usage, empty, first, parse, summary
 from foretell.leverage import FinetuneConfig
 from foretell.recipes import RECIPES
 from foretell.train.loop import TrainConfig
@@ -29,7 +29,7 @@ def train(args: list[str]) -> None:
     schema = make_dataclass(
         "Train",
         [
-            ("data", Annotated[str, arg(help=DATA)]),
+            ("data", Annotated[str, arg(help=ANY_DATA)]),
             ("out", Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]),
             ("model", type(recipe.model), field(default=recipe.model)),
             ("train", Annotated[TrainConfig, arg(name="")], field(default=recipe.train)),
@@ -49,7 +49,7 @@ class Evaluate:
     """Measure a model: probes, collapse, and how well it knows what a change does (MRR)."""
 
     model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
-    data: Annotated[str, arg(help=DATA)]
+    data: Annotated[str, arg(help=ANY_DATA)]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
     out: Annotated[Path | None, arg(help="also write the JSON here")] = None
     bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256

@@ -19,6 +19,7 @@ DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
     "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
 )
+ANY_DATA = f"{DATA}; of a model of videos: a folder of them, a list (.csv, 'path label' a line), or `scenes`"
 
 
 MODEL = (

@@ -21,10 +21,12 @@ HEADINGS = {"path", "video", "file", "filename", "video_path", "filepath", "name
 def find(path: Path) -> Splits:
     """The one split of a list. Raises ForetellError if it cannot be read, or is no list."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ForetellError(f"{path}: cannot read this list ({error}); expected text, 'path label' a line.") from error
-    rows = [_fields(line) for line in lines if line]
+    if lines and lines[0].lower() in HEADINGS:  # of a single column
+        lines = lines[1:]
+    rows = [_fields(line) for line in lines]
     if rows and rows[0][0].lower() in HEADINGS:
         rows = rows[1:]
     if not rows:

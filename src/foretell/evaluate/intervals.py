@@ -20,12 +20,13 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
         n: at least 1.
 
     Returns:
-        Its low and high end, within [0, 1].
+        Its low and high end, within [0, 1]; the share itself lies between them.
     """
     share = correct / n
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    # where all or none succeeded the end is the share, but for rounding
+    return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
 
 
 def accuracy_of(correct: int, labels: Int[Tensor, " n"]) -> dict[str, float]:

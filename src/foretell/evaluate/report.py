@@ -1,4 +1,4 @@
-"""All measures of a model in one report: plain numbers for JSON, and a table for people."""
+"""All measures of a model in one report: plain numbers for JSON, and a table for people. Images here may be clips."""
 
 from __future__ import annotations
 
@@ -177,7 +177,11 @@ def table(report: dict[str, Any]) -> Table:
     data, model, rank = report["data"], report["model"], report["mrr"]
     counts = {name: count for name, count in model.items() if name not in ("method", "width")}
     sizes = ", ".join(f"{name} {count / 1e6:.1f} M" for name, count in counts.items()) + " parameters"
-    caption = f"{data['train']:,} training and {data['test']:,} test images, {data['skipped']:,} skipped"
+    caption = f"{data['train']:,} to learn from and {data['test']:,} to test on, {data['skipped']:,} skipped"
+    if report["linear"] is None:
+        caption += (
+            "\nNo labels, no probes: put the files of each class into a folder of its name, or list 'path label'."
+        )
     made = Table(title=f"{model['method']}: {sizes}", caption=caption)
     made.add_column("measure")
     for heading in ("value", "95 % interval", "chance", "untrained"):
