@@ -1,7 +1,7 @@
 """What a search costs over HTTP, and how well each kind of search finds.
 
-python -m benchmarks.search http [ENTRIES]               # against the bare web framework
-python -m benchmarks.search quality [PASSAGES [QUERIES]]  # on documentation that Python packages bring
+python -m benchmarks.search http [ENTRIES]                           # against the bare web framework
+python -m benchmarks.search quality [PASSAGES [QUERIES [RERANKER]]]  # on documentation that Python packages bring
 
 A known item is searched for: the first sentence of a function's documentation is the query, and the rest of it the one
 passage that is right, among all others of its kind.
@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.measure import table
 from benchmarks.stores import asked, chunks, vectors
-from foretell.search import Knowledge, Store
+from foretell.search import Knowledge, Store, rerank
 from foretell.search.models import load_reranker
 from foretell.train.progress import watched
 
@@ -158,14 +158,14 @@ def cpu_of(pid: int) -> float:
 # --- how well
 
 
-def quality(passages: int, queries: int = 100, deep: int = 20) -> None:
-    """Known items, found by vectors, words, both, and a cross-encoder over more and fewer of what these find."""
+def quality(passages: int, queries: int = 100, reranker: str = rerank.DEFAULT, deep: int = 20) -> None:
+    """Known items, found by vectors, words, both, and a reranker over more and fewer of what these find."""
     pairs = documented()[:passages]
     with tempfile.TemporaryDirectory() as folder, Knowledge.create(Store(folder), "k") as knowledge:
         ids = knowledge.insert([rest for _, rest in pairs], progress=True)
         rng = np.random.default_rng(0)
         asked = [(pairs[i][0], ids[i]) for i in rng.permutation(len(pairs))[:queries].tolist()]
-        reader = load_reranker()
+        reader = load_reranker(reranker)
 
         def words(query: str) -> list[int]:
             with knowledge.store.read() as c:
@@ -228,4 +228,8 @@ def documented() -> list[tuple[str, str]]:
 
 if __name__ == "__main__":
     what, *size = sys.argv[1:] or ["http"]
-    {"http": lambda n=10_000: http_(n), "quality": lambda n=800, m=100: quality(n, m)}[what](*map(int, size))
+    commands: dict[str, Callable[..., None]] = {
+        "http": lambda n=10_000: http_(int(n)),
+        "quality": lambda n=800, m=100, *reranker: quality(int(n), int(m), *reranker),
+    }
+    commands[what](*size)

@@ -92,7 +92,11 @@ class KnowledgeSearch(InStore):
     filter: Annotated[
         tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; one field = twice: any of them")
     ] = ()
-    rerank: Annotated[bool, arg(help="let a cross-encoder read the best and sort them")] = False
+    rerank: Annotated[bool, arg(help="let a reranker read the best and sort them")] = False
+    reranker: Annotated[
+        str | None,
+        arg(help="which one, instead of ms-marco-MiniLM-L-12-v2: a cross-encoder or a ColBERT, name or folder"),
+    ] = None
     hybrid: Annotated[bool, arg(help="also look for the query's words (BM25), and fuse the two rankings")] = False
     imagine: Annotated[
         tuple[str, ...], arg(help="photographs: look for the query as a world model imagines it: brightness=0.6")
@@ -214,7 +218,7 @@ def knowledge(args: list[str]) -> None:
                     f.top,
                     level=f.level,
                     filter=filters.parse(f.filter) if f.filter else None,
-                    rerank=f.rerank,
+                    rerank=f.reranker or f.rerank,
                     hybrid=f.hybrid,
                     imagine=changes,
                 )
@@ -261,6 +265,9 @@ class Serve:
     body: Annotated[int, arg(help="megabytes of a request at most")] = 32
     upload: Annotated[int, arg(help="megabytes of an uploaded file at most")] = 256
     cors: Annotated[tuple[str, ...], arg(help="origins whose pages may call it from a browser")] = ()
+    reranker: Annotated[str, arg(help="what reads the best where a search asks for it: a name or a folder")] = (
+        "ms-marco-MiniLM-L-12-v2"
+    )
 
 
 def serve(args: list[str]) -> None:
@@ -273,11 +280,14 @@ def serve(args: list[str]) -> None:
 
     for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
         needed(module)
-    from foretell.search import keys, open_backend
+    from foretell.search import keys, open_backend, rerank
+    from foretell.search.models import load_reranker
     from foretell.search.serve.app import serve as run
     from foretell.search.serve.settings import Settings
 
-    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
+    if flags.reranker != rerank.DEFAULT:
+        load_reranker(flags.reranker)  # a misspelt name is noticed now, not when somebody asks
+    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors, reranker=flags.reranker)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.every(store)):
             print(

@@ -30,7 +30,8 @@ class Hit:
     time: tuple[float, float] | None
     metadata: dict[str, Value]
     scores: dict[str, float] = field(default_factory=dict)
-    """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: 0 to 1."""
+    """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: of a
+    cross-encoder 0 to 1, of a ColBERT −1 to 1."""
 
 
 @dataclass(frozen=True)

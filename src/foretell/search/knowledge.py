@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from foretell.search.images import ImageModel
 
 READ = 20
-"""How many of the best a cross-encoder reads at least: each costs it as much as ten searches."""
+"""How many of the best a reranker reads at least: each costs it as much as ten searches."""
 MOST = 10_000
 """How many results a search gives at most."""
 
@@ -353,8 +353,9 @@ class Knowledge:
             level: how hard to look, 0 to 4: larger is slower and misses less. It matters above some 25,000 entries;
                 below, all are compared.
             filter: conditions on metadata, see `foretell.search.filters.Filter`.
-            rerank: let a cross-encoder read the best, at least 20 of them, and sort them; a name chooses another than
-                `foretell.search.rerank.DEFAULT`.
+            rerank: let a reranker read the best, at least 20 of them, and sort them; a name or a folder chooses another
+                than `foretell.search.rerank.DEFAULT`: a cross-encoder (`foretell.search.rerank.SPECS`) or a ColBERT
+                (`foretell.search.late.SPECS`).
             hybrid: also look for the query's words (BM25), and fuse the two rankings.
             imagine: for photographs: search for the query as a world model imagines it changed, such as
                 `{"brightness": 0.6}`.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.errors import ForetellError
-from foretell.search import embed, rerank
+from foretell.search import embed, late, rerank
 from foretell.search.runtime import plain
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ def load_model(name: str) -> embed.TextModel | ImageModel:
         return _load_model(name)
 
 
-def load_reranker(name: str = rerank.DEFAULT) -> rerank.Reranker:
-    """A reranker by its name or folder; loaded once."""
+def load_reranker(name: str = rerank.DEFAULT) -> rerank.Reranker | late.LateInteraction:
+    """A reranker by its name or folder, a cross-encoder or a ColBERT; loaded once.
+
+    Raises:
+        ForetellError: there is no such reranker, or it cannot be loaded.
+    """
     with _loading:
         return _load_reranker(name)
 
@@ -51,7 +55,16 @@ def _load_model(name: str) -> embed.TextModel | ImageModel:
     )
 
 
-_load_reranker = lru_cache(maxsize=2)(rerank.Reranker)
+@lru_cache(maxsize=2)
+def _load_reranker(name: str) -> rerank.Reranker | late.LateInteraction:
+    folder = Path(name).expanduser()
+    if late.known(name) or late.described(folder):
+        return late.LateInteraction(name)
+    if rerank.known(name) or folder.is_dir():
+        return rerank.Reranker(name)
+    raise ForetellError(
+        f"there is no reranker {name!r}: expected a folder, or one of {', '.join((*rerank.SPECS, *late.SPECS))}"
+    )
 
 
 def canonical(model: str) -> str:

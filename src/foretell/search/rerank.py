@@ -7,7 +7,7 @@ n passages
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class Reranker:
     """
 
     def __init__(self, name: str = DEFAULT) -> None:
-        spec = next((spec for each, spec in SPECS.items() if plain(each) == plain(name)), None)
+        spec = known(name)
         path = Path(name).expanduser()
         if path.is_dir():
             self._run = Runtime(path, spec.tokens if spec else 512)
@@ -66,14 +66,26 @@ class Reranker:
         else:
             raise ForetellError(f"there is no reranker {name!r}: expected a folder, or one of {', '.join(SPECS)}")
         self.name = name
-        good, bad = self.score(
-            "How tall is Mount Everest?", ["Its peak is 8,849 metres high.", "Rice is boiled in water."]
-        )
-        if not good > bad:
-            raise ForetellError(f"{name} prefers what does not answer: its weights are damaged or untrained")
+        check(self.score, name)
 
     def score(self, query: str, passages: Sequence[str]) -> Float32[np.ndarray, " n"]:
         """How well each passage answers: 0 (not at all) to 1."""
         texts_of([query], "query")
         logits = np.array([float(np.ravel(self._run(query, passage))[-1]) for passage in passages], np.float32)
         return 1 / (1 + np.exp(-logits))
+
+
+def known(name: str) -> RerankSpec | None:
+    """Where the cross-encoder of that name is; None for a name that is not known."""
+    return next((spec for each, spec in SPECS.items() if plain(each) == plain(name)), None)
+
+
+def check(score: Callable[[str, Sequence[str]], np.ndarray], name: str) -> None:
+    """See that a reranker tells an answer from something else.
+
+    Raises:
+        ForetellError: it prefers what does not answer.
+    """
+    good, bad = score("How tall is Mount Everest?", ["Its peak is 8,849 metres high.", "Rice is boiled in water."])
+    if not good > bad:
+        raise ForetellError(f"{name} prefers what does not answer: its weights are damaged or untrained")

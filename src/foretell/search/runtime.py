@@ -46,12 +46,14 @@ class Runtime:
         ForetellError: a file is missing, damaged, or not a text model.
     """
 
-    def __init__(self, folder: Path, tokens: int, shipped: Shipped | None = None) -> None:
+    def __init__(
+        self, folder: Path, tokens: int, shipped: Shipped | None = None, graphs: Sequence[str] = GRAPHS
+    ) -> None:
         self.folder = folder
-        graph = next((folder / name for name in GRAPHS if (folder / name).is_file()), None)
+        graph = next((folder / name for name in graphs if (folder / name).is_file()), None)
         if graph is None:
             raise ForetellError(
-                f"{folder} holds no ONNX graph (looked for {', '.join(GRAPHS)}): export the model to ONNX"
+                f"{folder} holds no ONNX graph (looked for {', '.join(graphs)}): export the model to ONNX"
             )
         tokenizer = next((p for p in (folder / "tokenizer.json", graph.parent / "tokenizer.json") if p.is_file()), None)
         if tokenizer is None:
@@ -64,24 +66,32 @@ class Runtime:
         options.log_severity_level = 3
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))  # 0: as many as there are cores
         try:
-            self._tokenizer = needed("tokenizers").Tokenizer.from_file(str(tokenizer))
+            self.tokenizer = needed("tokenizers").Tokenizer.from_file(str(tokenizer))
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # both raise bare exceptions of their own
             raise ForetellError(f"{folder} cannot be loaded ({str(error).splitlines()[0]})") from None
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(tokens)
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(tokens)
         self._inputs = {each.name for each in self._session.get_inputs()}
 
     def __call__(self, *text: str) -> np.ndarray:
         """The graph's first output, without the batch: of a text, or of a pair of texts."""
-        encoding = self._tokenizer.encode(*text)
-        given = {
-            "input_ids": encoding.ids,
-            "attention_mask": encoding.attention_mask,
-            "token_type_ids": encoding.type_ids,
-        }
+        encoding = self.tokenizer.encode(*text)
+        return self.latents(encoding.ids, encoding.attention_mask, encoding.type_ids)
+
+    def latents(self, ids: list[int], mask: list[int], types: list[int] | None = None) -> np.ndarray:
+        """The graph's first output, without the batch, of T tokens; the mask is 1 where they are attended to.
+
+        Raises:
+            ForetellError: the graph does not run on them.
+        """
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types or [0] * len(ids)}
         feed = {name: np.array([values], np.int64) for name, values in given.items() if name in self._inputs}
-        return self._session.run(None, feed)[0][0]
+        try:
+            return self._session.run(None, feed)[0][0]
+        except Exception as error:  # as above
+            reason = str(error).splitlines()[0]
+            raise ForetellError(f"{self.folder}: its graph does not run on {len(ids)} tokens ({reason})") from None
 
 
 def digest(path: Path) -> str:
@@ -90,8 +100,8 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def locate(name: str, repository: str, shipped: Shipped | None) -> Path:
-    """The folder of a known model.
+def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: Sequence[str] = GRAPHS) -> Path:
+    """The folder of a known model; of what is downloaded, the first two graphs are asked for.
 
     Raises:
         ForetellError: its package is not installed, or it is neither in the cache nor to be had.
@@ -106,10 +116,10 @@ def locate(name: str, repository: str, shipped: Shipped | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted: dict[str, Any] = {"allow_patterns": ["tokenizer.json", "config.json", "1_Pooling/*", *GRAPHS[:2]]}
+    wanted: dict[str, Any] = {"allow_patterns": ["tokenizer.json", "config.json", "1_Pooling/*", *graphs[:2]]}
     try:
         folder = Path(snapshot_download(repository, local_files_only=True, **wanted))
-        if any((folder / graph).is_file() for graph in GRAPHS):
+        if any((folder / graph).is_file() for graph in graphs):
             return folder
     except LocalEntryNotFoundError:
         pass

@@ -18,6 +18,7 @@ from foretell import ForetellError
 from foretell.cli import main
 from foretell.search import Knowledge, Store, keys
 from foretell.search.database import FILE
+from foretell.search.models import load_reranker
 from foretell.search.serve.gate import Rate
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
@@ -298,6 +299,27 @@ def test_it_tells_its_numbers_and_its_pages(served):
 
 
 # --- the command
+
+
+def test_the_service_chooses_what_reranks(serve, colbert, tmp_path, capsys):
+    folder = str(colbert(dim=4)[0])
+    served = serve(reranker=folder)
+    with Knowledge.create(served.store, "peaks", owner="me") as made:
+        made.insert(["The soup is boiled in water.", "Its peak is ice."])
+        contract = made.about.contract_id
+    asked = {"query": "how high is mount everest", "rerank": True}
+    hits = served.call("POST", f"{V1}/peaks/search", asked)[1]["results"]
+    scores = load_reranker(folder).score(asked["query"], [hit["text"] for hit in hits]).tolist()
+    assert [hit["scores"]["rerank"] for hit in hits] == scores
+    assert hits[0]["text"] == "Its peak is ice."
+    assert (
+        "rerank" not in served.call("POST", f"{V1}/peaks/search", asked | {"rerank": False})[1]["results"][0]["scores"]
+    )
+    found = served.call("POST", "/hnsw/search", {"query": asked["query"], "contract_id": contract})[1]["data"]
+    assert [hit["score"] for hit in found] == scores
+    with pytest.raises(SystemExit):
+        main(["serve", "--data", str(tmp_path / "d"), "--reranker", "none"])
+    assert "no reranker 'none'" in capsys.readouterr().err
 
 
 def test_the_command_serves_and_stops_when_told(tmp_path):

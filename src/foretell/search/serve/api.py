@@ -91,7 +91,7 @@ class Search(Asked):
     imagine: Annotated[
         dict[str, float] | None, Field(description='look for it as a world model imagines it: {"brightness": 0.6}')
     ] = None
-    rerank: Annotated[bool, Field(description="let a cross-encoder read the best and sort them")] = False
+    rerank: Annotated[bool, Field(description="let the reranker of this service read the best and sort them")] = False
     hybrid: Annotated[bool, Field(description="also look for the query's words")] = False
 
 
@@ -213,7 +213,7 @@ def router(library: Library, work: Work) -> APIRouter:
                     body.top,
                     level=body.level,
                     filter=body.filter,
-                    rerank=body.rerank,
+                    rerank=library.reranker if body.rerank else False,
                     hybrid=body.hybrid,
                     imagine=body.imagine,
                 )

@@ -32,7 +32,7 @@ PATIENCE = 30  # seconds that requests have to end when the service is stopped
 def build(store: Backend, settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application. It leaves the store open."""
     settings = settings or Settings()
-    work, library, metrics = Work(settings.waiting), Library(store), Metrics()
+    work, library, metrics = Work(settings.waiting), Library(store, settings.reranker), Metrics()
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:

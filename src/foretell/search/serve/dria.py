@@ -127,7 +127,9 @@ def router(library: Library, work: Work) -> APIRouter:
                 raise Refused(
                     400, f"field is {body.field!r:.80}: a column is chosen when its file is added; leave it out"
                 )
-            hits = _of_texts(knowledge).search(body.query, top, level=level, rerank=rerank)
+            hits = _of_texts(knowledge).search(
+                body.query, top, level=level, rerank=library.reranker if rerank else False
+            )
             return [
                 {"id": hit.id, "metadata": hit.text if rerank else _metadata(hit), "score": hit.score} for hit in hits
             ]

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from foretell.search import embed
+from foretell.search import embed, rerank
 from foretell.search.backend import About, Backend, Key
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.refusal import Refused, keyless
@@ -23,10 +23,15 @@ class Library:
 
     A caller is a key, or None for everyone. All may read what is public; the keys of its owner may read the rest, and
     change it where they may write; keys of scope admin may do so with everyone's. To all others it does not exist.
+
+    Args:
+        store: where they are.
+        reranker: what reads the best where a search asks for it: the service's choice, never a caller's.
     """
 
-    def __init__(self, store: Backend) -> None:
+    def __init__(self, store: Backend, reranker: str = rerank.DEFAULT) -> None:
         self.store = store
+        self.reranker = reranker
         self._open: OrderedDict[str, Knowledge] = OrderedDict()
         self._lock = threading.Lock()
 

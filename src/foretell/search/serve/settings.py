@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foretell.search import rerank
+
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits of a service."""
+    """Limits of a service, and its reranker."""
 
     rate: float = 50.0
     """Requests a second of one key, or of one address without a key; twice as many at once. 0 for no limit."""
@@ -17,5 +19,7 @@ class Settings:
     """Bytes of a file that is added."""
     cors: tuple[str, ...] = ()
     """Origins whose pages may call the service from a browser; none by default."""
+    reranker: str = rerank.DEFAULT
+    """What reads the best where a search asks for it, by name or folder."""
     waiting: int = 128
     """Requests that wait for a thread; more are told to come back."""
