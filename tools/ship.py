@@ -17,7 +17,7 @@ import torch
 from foretell import evaluate, hub, surprise
 from foretell.data import train_test
 from foretell.hub.files import read_json, write_json
-from foretell.methods import VJEPA
+from foretell.methods import VJEPA, VideoPixels
 from foretell.train.loop import read
 
 
@@ -172,7 +172,7 @@ license: apache-2.0
 
 # {name}
 
-A small model of video: {parts["encoder"]:,} parameters in the encoder, {parts["predictor"]:,} in the predictor, clips of
+A small model of video that predicts {"pixels" if isinstance(model, VideoPixels) else "latents"}: {parts["encoder"]:,} parameters in the encoder, {parts["predictor"]:,} in the predictor, clips of
 {encoder["frames"]} frames of {encoder["image_size"]} × {encoder["image_size"]} pixels in patches of {encoder["tubelet"]} × {encoder["patch_size"]} × {encoder["patch_size"]}. It knows simple scenes made here, in which things fall,
 roll, bounce, collide, rest and pass behind screens, and nothing else.
 

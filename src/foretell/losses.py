@@ -28,6 +28,10 @@ def smooth_l1(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape
     return F.smooth_l1_loss(prediction, target)
 
 
+DISTANCES = {distance.__name__: distance for distance in (l1, l2, smooth_l1)}
+"""By the names that configurations have for them."""
+
+
 def nt_xent(z: Float[Tensor, "n K"], other: Float[Tensor, "n K"], temperature: float) -> Float[Tensor, ""]:
     """Name each view's partner among all others (SimCLR, eq. 1): normalised, temperature-scaled cross-entropy.
 

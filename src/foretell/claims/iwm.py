@@ -57,6 +57,8 @@ FINETUNING = Claim(
         Expect("accuracy", "predictor", "encoder"),
         Expect("accuracy", "end-to-end", "predictor"),
     ),
+    remark="A linear probe of the same features, which sees all labelled photographs and converges, is at 0.39 (see "
+    "iwm-conditioning): after 200 steps no mode has got that far, so this compares how fast they learn.",
 )
 
 DEPTH = Claim(

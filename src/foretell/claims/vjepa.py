@@ -28,9 +28,9 @@ def vjepa(steps: int = STEPS, momentum: float | None = None, **changes: Any) -> 
     return Recipe(replace(mini.model, **changes), train)
 
 
-def pixels() -> Recipe:
+def pixels(**changes: Any) -> Recipe:
     """The control at the same scale."""
-    return Recipe(RECIPES["vjepa-mini-pixels"]().model, vjepa().train)
+    return Recipe(replace(RECIPES["vjepa-mini-pixels"]().model, **changes), vjepa().train)
 
 
 def sincos() -> Recipe:
@@ -120,4 +120,25 @@ POSITIONS = Claim(
     data=SCENES,
 )
 
-CLAIMS = (LATENT, AMOUNT, MASKS, SLOW, POSITIONS)
+LOSS = Claim(
+    name="vjepa-loss",
+    finding="Squared error, which learns the mean of what may come, expects more physics than absolute error, which "
+    "learns the median.",
+    source="ours; V-JEPA's error is absolute, MAE's is squared",
+    paper="none",
+    scale=TEXT,
+    arms={
+        "latents, squared": Arm(vjepa(loss="l2"), surprised),
+        "latents, absolute": Arm(vjepa(loss="l1"), surprised),
+        "pixels, squared": Arm(pixels(loss="l2"), surprised),
+        "pixels, absolute": Arm(pixels(loss="l1"), surprised),
+    },
+    expects=tuple(
+        Expect(where, f"{what}, squared", f"{what}, absolute")
+        for what in ("latents", "pixels")
+        for where in ("visible", "hidden")
+    ),
+    data=SCENES,
+)
+
+CLAIMS = (LATENT, AMOUNT, MASKS, SLOW, POSITIONS, LOSS)

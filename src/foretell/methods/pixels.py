@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -61,12 +62,15 @@ class Pixels(PixelTargets, IJEPA):
 class VideoPixelsConfig(VJEPAConfig):
     """What a pixel predictor of clips is built from."""
 
+    loss: Literal["l1", "l2"] = "l2"
+    """Distance to the pixels: MAE's is `l2`."""
+
 
 class VideoPixels(PixelTargets, VJEPA):
     """Predict hidden parts of a clip from the others, in pixels (VideoMAE, arXiv:2203.12602, by V-JEPA's masks)."""
 
     def __init__(self, config: VideoPixelsConfig) -> None:
-        JEPA.__init__(self, *_networks(config), losses.l2, config)
+        JEPA.__init__(self, *_networks(config), losses.DISTANCES[config.loss], config)
 
 
 def _networks(config: PixelsConfig | VideoPixelsConfig) -> tuple[ViT, Predictor]:

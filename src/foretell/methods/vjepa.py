@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float, UInt8
@@ -55,6 +55,8 @@ class VJEPAConfig:
     centred: bool = False
     """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
     Not in the paper: against slow features (see `VJEPA.motion`)."""
+    loss: Literal["l1", "l2"] = "l1"
+    """Distance to the targets. `l2`, not in the paper, learns the mean of what may come; `l1` learns the median."""
     token_per_mask: bool = False
     """Whether the predictor has a mask token for each of `masks.blocks`, as in the released code, and not one for all.
     Where it is not known which mask hides something, the second asks."""
@@ -74,7 +76,7 @@ class VJEPA(JEPA):
     def __init__(self, config: VJEPAConfig) -> None:
         encoder = ViT(config.encoder)
         predictor = Predictor(config.predictor, encoder.width, config.queries(), config.encoder.grid)
-        super().__init__(encoder, predictor, losses.l1, config)
+        super().__init__(encoder, predictor, losses.DISTANCES[config.loss], config)
 
     def load(self, spec: str | Path, **options: Any) -> Videos:
         """Clips; `options` are those of `foretell.data.load_videos`."""
