@@ -113,7 +113,7 @@ def vjepa_mini() -> Recipe:
 
     foretell train vjepa-mini --data scenes:30000 --out runs/vjepa-mini
     """
-    return Recipe(VJEPAConfig(encoder=CLIPS, predictor=AHEAD, masks=FUTURE, crop=(1.0, 1.0)), SLOW)
+    return Recipe(VJEPAConfig(encoder=CLIPS, predictor=AHEAD, masks=FUTURE, crop=(1.0, 1.0), loss="l2"), SLOW)
 
 
 def vjepa_mini_pixels() -> Recipe:
