@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from foretell.surprise.measure import Surprise
 
 TITLES = {"pixels": "pixels", "untrained": "untrained", "copy": "copy last"}
+"""Of the baselines."""
 
 
 def told(found: Surprise) -> dict[str, Any]:
@@ -34,24 +36,21 @@ def table(report: dict[str, Any]) -> Table:
     """Accuracy of pairs by property, beside the baselines' and the control's."""
     others = {TITLES[name]: row for name, row in report["baselines"].items()}
     if report["shuffled_context"]:
-        others["shuffled context"] = report["shuffled_context"]
+        others["shuffled"] = report["shuffled_context"]
     made = Table(
-        title=f"Pairs told apart: AUROC of single clips {report['auroc']:.2f}",
-        caption="Contexts were chosen on other pairs. What a shuffled context leaves is not knowledge of the past.",
+        title=f"Pairs told apart, in %: AUROC of single clips {report['auroc']:.2f}",
+        caption="Contexts were chosen on other pairs. Shuffled: shown another pair's past; what is left is not physics.",
+        box=box.SIMPLE_HEAD,
+        padding=0,
     )
-    made.add_column("property")
-    for heading in ("pairs", "model", "95 % interval", *others):
-        made.add_column(heading, justify="right")
+    made.add_column("property", no_wrap=True)
+    for heading in ("pairs", "model", "95 %", *others):
+        made.add_column(heading, justify="right", no_wrap=True)
 
     def add(name: str, row: dict[str, Any], rest: list[dict[str, Any] | None]) -> None:
-        ends = f"{row['low']:.0%} – {row['high']:.0%}"
-        made.add_row(
-            name,
-            str(row["pairs"]),
-            f"{row['value']:.1%}",
-            ends,
-            *(f"{one['value']:.1%}" if one else "–" for one in rest),
-        )
+        ends = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
+        shares = [f"{100 * one['value']:.0f}" if one else "–" for one in (row, *rest)]
+        made.add_row(name, str(row["pairs"]), shares[0], ends, *shares[1:])
 
     for name, row in report["accuracy"]["per_property"].items():
         add(name, row, [one["per_property"].get(name) for one in others.values()])
