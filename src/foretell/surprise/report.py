@@ -39,7 +39,7 @@ def table(report: dict[str, Any]) -> Table:
         others["shuffled"] = report["shuffled_context"]
     made = Table(
         title=f"Pairs told apart, in %: AUROC of single clips {report['auroc']:.2f}",
-        caption="Contexts were chosen on other pairs. Shuffled: shown another pair's past; what is left is not physics.",
+        caption="Contexts were chosen on other pairs. Shuffled: shown another pair's past.",
         box=box.SIMPLE_HEAD,
         padding=0,
     )
