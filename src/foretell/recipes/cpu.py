@@ -111,6 +111,8 @@ def iwm_mini() -> Recipe:
 def vjepa_mini() -> Recipe:
     """The video model that ships as `vjepa-mini`: 16 frames of 32 pixels, the future predicted from the past.
 
+    By squared error, where the paper's is absolute: docs/surprise.md says what that changed.
+
     foretell train vjepa-mini --data scenes:30000 --out runs/vjepa-mini
     """
     return Recipe(VJEPAConfig(encoder=CLIPS, predictor=AHEAD, masks=FUTURE, crop=(1.0, 1.0), loss="l2"), SLOW)

@@ -40,7 +40,8 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise]]) -> Fig
         plot.stairs(curve[0].numpy(), [*moments.tolist(), int(moments[-1]) + found.tubelet], color="#00966e")
         peak = int(curve[0].argmax())
         plot.axvspan(int(moments[peak]), int(moments[peak]) + found.tubelet, color="#d1495b", alpha=0.25, linewidth=0)
-        plot.annotate(f"frame {int(moments[peak])}", (int(moments[peak]), float(curve[0, peak])), fontsize=8)
-        plot.set(xlim=(0, frames), ylim=(0, 1.15 * top), ylabel="surprise")
+        place = int(moments[peak]), float(curve[0, peak])
+        plot.annotate(f"frame {place[0]}", place, (2, 3), textcoords="offset points", fontsize=8)
+        plot.set(xlim=(0, frames), ylim=(0, 1.2 * top), ylabel="surprise")
     rows[-1].set_xlabel("frame")
     return figure
