@@ -135,10 +135,7 @@ def simulusion(problem: Problem, dtype: torch.dtype) -> Step:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        with torch.no_grad():
-            slow, fast = list(target.parameters()), [q.detach() for q in encoder.parameters()]
-            torch._foreach_mul_(slow, MOMENTUM)
-            torch._foreach_add_(slow, fast, alpha=1.0 - MOMENTUM)
+        average(target, encoder)
         return loss.detach()
 
     return step
@@ -234,6 +231,14 @@ PEERS = {
 
 
 @torch.no_grad()
+@torch.no_grad()
+def average(target_encoder: nn.Module, encoder: nn.Module) -> None:
+    """The moving average, as Meta's trainers make it."""
+    slow, fast = list(target_encoder.parameters()), list(encoder.parameters())
+    torch._foreach_mul_(slow, MOMENTUM)
+    torch._foreach_add_(slow, fast, alpha=1 - MOMENTUM)
+
+
 def load_encoder(problem: Problem, vit: nn.Module) -> None:
     """The reference's weights into a ViT with timm's names."""
     ours = problem.reference.context_encoder

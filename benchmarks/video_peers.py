@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from benchmarks.peers import (
     LR,
-    MOMENTUM,
     WEIGHT_DECAY,
     Step,
     autocast,
+    average,
     foretell,
     load_encoder,
     load_predictor,
@@ -124,11 +124,3 @@ def meta(problem: Problem, dtype: torch.dtype) -> Step:
 
 
 PEERS = {"foretell": foretell, "transformers": transformers, "cc-vjepa2": meta}
-
-
-@torch.no_grad()
-def average(target_encoder: nn.Module, encoder: nn.Module) -> None:
-    """The moving average, as Meta's trainer makes it."""
-    slow, fast = list(target_encoder.parameters()), list(encoder.parameters())
-    torch._foreach_mul_(slow, MOMENTUM)
-    torch._foreach_add_(slow, fast, alpha=1 - MOMENTUM)

@@ -7,6 +7,8 @@ what predicting zero costs.
 n photographs · K embedding width
 """
 
+from typing import Literal, TypeAlias
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -28,8 +30,9 @@ def smooth_l1(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape
     return F.smooth_l1_loss(prediction, target)
 
 
-DISTANCES = {distance.__name__: distance for distance in (l1, l2, smooth_l1)}
-"""By the names that configurations have for them."""
+Distance: TypeAlias = Literal["l1", "l2"]
+"""What configurations may choose."""
+DISTANCES = {"l1": l1, "l2": l2}
 
 
 def nt_xent(z: Float[Tensor, "n K"], other: Float[Tensor, "n K"], temperature: float) -> Float[Tensor, ""]:

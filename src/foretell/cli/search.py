@@ -17,6 +17,7 @@ from foretell.cli.words import Usage, first, parse, summary, table
 from foretell.errors import ForetellError
 
 STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
+RERANKER = arg(help="what reranks, instead of ms-marco-MiniLM-L-12-v2: a cross-encoder or a ColBERT, name or folder")
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,7 @@ class KnowledgeSearch(InStore):
         tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; one field = twice: any of them")
     ] = ()
     rerank: Annotated[bool, arg(help="let a reranker read the best and sort them")] = False
-    reranker: Annotated[
-        str | None,
-        arg(help="which one, instead of ms-marco-MiniLM-L-12-v2: a cross-encoder or a ColBERT, name or folder"),
-    ] = None
+    reranker: Annotated[str | None, RERANKER] = None
     hybrid: Annotated[bool, arg(help="also look for the query's words (BM25), and fuse the two rankings")] = False
     imagine: Annotated[
         tuple[str, ...], arg(help="photographs: look for the query as a world model imagines it: brightness=0.6")
@@ -265,9 +263,7 @@ class Serve:
     body: Annotated[int, arg(help="megabytes of a request at most")] = 32
     upload: Annotated[int, arg(help="megabytes of an uploaded file at most")] = 256
     cors: Annotated[tuple[str, ...], arg(help="origins whose pages may call it from a browser")] = ()
-    reranker: Annotated[str, arg(help="what reads the best where a search asks for it: a name or a folder")] = (
-        "ms-marco-MiniLM-L-12-v2"
-    )
+    reranker: Annotated[str | None, RERANKER] = None
 
 
 def serve(args: list[str]) -> None:
@@ -285,9 +281,10 @@ def serve(args: list[str]) -> None:
     from foretell.search.serve.app import serve as run
     from foretell.search.serve.settings import Settings
 
-    if flags.reranker != rerank.DEFAULT:
+    if flags.reranker:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not when somebody asks
-    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors, reranker=flags.reranker)
+    reranker = flags.reranker or rerank.DEFAULT
+    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors, reranker=reranker)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.every(store)):
             print(

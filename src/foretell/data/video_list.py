@@ -24,11 +24,9 @@ def find(path: Path) -> Splits:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ForetellError(f"{path}: cannot read this list ({error}); expected text, 'path label' a line.") from error
-    if lines and lines[0].lower() in HEADINGS:  # of a single column
+    if lines and (lines[0].lower() in HEADINGS or _fields(lines[0])[0].lower() in HEADINGS):  # of one column, or of two
         lines = lines[1:]
     rows = [_fields(line) for line in lines]
-    if rows and rows[0][0].lower() in HEADINGS:
-        rows = rows[1:]
     if not rows:
         raise ForetellError(f"{path}: the list is empty; expected 'path label' a line.")
     labelled = [label is not None for _, label in rows]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -62,7 +61,7 @@ class Pixels(PixelTargets, IJEPA):
 class VideoPixelsConfig(VJEPAConfig):
     """What a pixel predictor of clips is built from."""
 
-    loss: Literal["l1", "l2"] = "l2"
+    loss: losses.Distance = "l2"
     """Distance to the pixels: MAE's is `l2`."""
 
 

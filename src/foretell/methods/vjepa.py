@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -55,7 +55,7 @@ class VJEPAConfig:
     centred: bool = False
     """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
     Not in the paper: against slow features (see `VJEPA.motion`)."""
-    loss: Literal["l1", "l2"] = "l1"
+    loss: losses.Distance = "l1"
     """Distance to the targets. `l2`, not in the paper, learns the mean of what may come; `l1` learns the median."""
     token_per_mask: bool = False
     """Whether the predictor has a mask token for each of `masks.blocks`, as in the released code, and not one for all.

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from foretell.errors import ForetellError
-from foretell.search.runtime import Runtime, Shipped, locate, plain, texts_of
+from foretell.search.runtime import Runtime, Shipped, locate, named, texts_of
 
 DEFAULT = "bge-small-en-v1.5"
 """The text model that comes with `foretell[search]`: nothing is downloaded for it."""
@@ -120,7 +120,7 @@ class TextModel:
 
 def known(name: str) -> TextSpec | None:
     """How the model of that name is to be used; None for a name that is not known."""
-    return next((spec for each, spec in SPECS.items() if plain(each) == plain(name)), None)
+    return named(SPECS, name)
 
 
 def check(embed: Callable[[Sequence[str]], np.ndarray], name: str) -> None:

@@ -28,7 +28,7 @@ from pydantic import BaseModel, Field, PositiveInt
 
 from foretell.errors import ForetellError
 from foretell.search import rerank, runtime
-from foretell.search.runtime import Runtime, locate, plain, texts_of
+from foretell.search.runtime import Runtime, locate, named, texts_of
 
 KEPT = 500
 """Passages whose latents stay in memory, the latest read: of 300 tokens and 128 numbers, 77 MB."""
@@ -86,7 +86,7 @@ class LateInteraction:
 
     def __init__(self, name: str) -> None:
         path = Path(name).expanduser()
-        spec = described(path) or known(name)
+        spec = spec_of(name)
         if spec is None:
             raise ForetellError(f"there is no ColBERT {name!r}: expected a folder of one, or {', '.join(SPECS)}")
         graphs = GRAPHS if path.is_dir() else (spec.graph,)
@@ -135,7 +135,7 @@ class LateInteraction:
     def _latents(self, ids: list[int], mask: list[int]) -> np.ndarray:
         latents = self._run.latents(ids, mask)
         width = self.spec.width
-        if latents.ndim != 2 or len(latents) != len(ids) or latents.shape[1] != (width or latents.shape[1]):
+        if latents.ndim != 2 or len(latents) != len(ids) or width not in (None, latents.shape[1]):
             raise ForetellError(
                 f"{self.name} gives {latents.shape} for {len(ids)} tokens, expected {width or 'some'} numbers for each "
                 "of them: export the graph with ColBERT's projection"
@@ -143,9 +143,18 @@ class LateInteraction:
         return (latents / np.maximum(np.linalg.norm(latents, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
+def spec_of(name: str) -> LateSpec | None:
+    """How a ColBERT is to be used: as its folder says, or else as its name is known for; None where it is none.
+
+    Raises:
+        ForetellError: what its folder says cannot be read.
+    """
+    return described(Path(name).expanduser()) or known(name)
+
+
 def known(name: str) -> LateSpec | None:
     """How the ColBERT of that name is to be used; None for a name that is not known."""
-    return next((spec for each, spec in SPECS.items() if plain(each) == plain(name)), None)
+    return named(SPECS, name)
 
 
 class _ColBERT(BaseModel):

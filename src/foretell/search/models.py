@@ -57,10 +57,9 @@ def _load_model(name: str) -> embed.TextModel | ImageModel:
 
 @lru_cache(maxsize=2)
 def _load_reranker(name: str) -> rerank.Reranker | late.LateInteraction:
-    folder = Path(name).expanduser()
-    if late.known(name) or late.described(folder):
+    if late.spec_of(name):
         return late.LateInteraction(name)
-    if rerank.known(name) or folder.is_dir():
+    if rerank.known(name) or Path(name).expanduser().is_dir():
         return rerank.Reranker(name)
     raise ForetellError(
         f"there is no reranker {name!r}: expected a folder, or one of {', '.join((*rerank.SPECS, *late.SPECS))}"

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from foretell.errors import ForetellError
-from foretell.search.runtime import Runtime, Shipped, locate, plain, texts_of
+from foretell.search.runtime import Runtime, Shipped, locate, named, texts_of
 
 DEFAULT = "ms-marco-MiniLM-L-12-v2"
 """The reranker that comes with `foretell[search]`."""
@@ -77,7 +77,7 @@ class Reranker:
 
 def known(name: str) -> RerankSpec | None:
     """Where the cross-encoder of that name is; None for a name that is not known."""
-    return next((spec for each, spec in SPECS.items() if plain(each) == plain(name)), None)
+    return named(SPECS, name)
 
 
 def check(score: Callable[[str, Sequence[str]], np.ndarray], name: str) -> None:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search.extra import needed
 
+S = TypeVar("S")
 GRAPHS = ("model.onnx", "onnx/model.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx", "onnx/model_int8.onnx")
 
 
@@ -131,6 +132,11 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
             f"{name} is not in the Hugging Face cache, and the hub did not give {repository} ({reason}); "
             "give the path of a folder that holds it instead"
         ) from None
+
+
+def named(specs: Mapping[str, S], name: str) -> S | None:
+    """What is known of the model of that name, with or without its owner; None for a name that is not known."""
+    return next((spec for each, spec in specs.items() if plain(each) == plain(name)), None)
 
 
 def plain(name: str) -> str:

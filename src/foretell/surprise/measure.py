@@ -124,21 +124,21 @@ def surprise(
         for i in range(0, len(windows), batch):
             some = windows[i : i + batch]
             x, shown = (
-                to_float(torch.stack([videos[v, :, s : s + W] for v, s in some]).to(device))
+                torch.stack([videos[v, :, s : s + W] for v, s in some])
                 for videos in (clips, clips if pasts is None else pasts)
             )
-            s_y = model.target(x)
+            s_y, past = model.target(to_float(x.to(device))), to_float(shown.to(device))
             for row, context in enumerate(chosen):
                 seen = context // tubelet
                 first, same = _distinct(shown[:, :, :context])
-                s_hat = say(model, shown[first], seen)[same]
+                s_hat = say(model, past[first], seen)[same]
                 wrong_by = (s_hat - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
                 for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
                     errors[v, row, s // stride, seen:] = error
     return Surprise(errors, chosen, starts, tubelet)
 
 
-def _distinct(pasts: Float[Tensor, "V 3 C H W_"]) -> tuple[list[int], list[int]]:
+def _distinct(pasts: UInt8[Tensor, "V 3 C H W_"]) -> tuple[list[int], list[int]]:
     """The first of each past, and for every past which of these it is: matched clips share theirs, predicted once."""
     known: dict[bytes, int] = {}
     same = [known.setdefault(past.numpy().tobytes(), len(known)) for past in pasts.cpu()]

@@ -213,7 +213,7 @@ def router(library: Library, work: Work) -> APIRouter:
                     body.top,
                     level=body.level,
                     filter=body.filter,
-                    rerank=library.reranker if body.rerank else False,
+                    rerank=body.rerank and library.reranker,
                     hybrid=body.hybrid,
                     imagine=body.imagine,
                 )

@@ -127,9 +127,7 @@ def router(library: Library, work: Work) -> APIRouter:
                 raise Refused(
                     400, f"field is {body.field!r:.80}: a column is chosen when its file is added; leave it out"
                 )
-            hits = _of_texts(knowledge).search(
-                body.query, top, level=level, rerank=library.reranker if rerank else False
-            )
+            hits = _of_texts(knowledge).search(body.query, top, level=level, rerank=rerank and library.reranker)
             return [
                 {"id": hit.id, "metadata": hit.text if rerank else _metadata(hit), "score": hit.score} for hit in hits
             ]

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from foretell.search import embed, rerank
+from foretell.search import embed
 from foretell.search.backend import About, Backend, Key
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.refusal import Refused, keyless
@@ -29,7 +29,7 @@ class Library:
         reranker: what reads the best where a search asks for it: the service's choice, never a caller's.
     """
 
-    def __init__(self, store: Backend, reranker: str = rerank.DEFAULT) -> None:
+    def __init__(self, store: Backend, reranker: str) -> None:
         self.store = store
         self.reranker = reranker
         self._open: OrderedDict[str, Knowledge] = OrderedDict()
