@@ -152,6 +152,11 @@ class Collection(Protocol):
 
     contract_id: str
 
+    @property
+    def quick(self) -> bool:
+        """Whether a search for a vector, without conditions, would be over before a thread had begun it."""
+        ...
+
     def record(self) -> Record:
         """As it is now."""
         ...

@@ -53,6 +53,12 @@ class FolderCollection:
         self._database = database
         self._builder: threading.Thread | None = None
         self._stop = threading.Event()
+        self._known = -1  # the version of the database that was searched last
+
+    @property
+    def quick(self) -> bool:
+        """As `Collection.quick`: few entries, and nothing was written since the last search."""
+        return self.index.small and self._known == self._database.version()
 
     def record(self) -> Record:
         """As `Collection.record`."""
@@ -171,8 +177,10 @@ class FolderCollection:
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """As `Collection.search`."""
+        version = self._database.version()  # before reading: what is then known is at least as new
         with self._database.read() as c:
             dimension = self.index.refresh(c)
+            self._known = version
             if dimension is None:
                 return []
             fitting(vector, dimension)

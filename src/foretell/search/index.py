@@ -200,6 +200,11 @@ class Index:
         self._torn: str | None = None  # a graph that could not be read
         self._parts: tuple[Graph | None, Exact] | None = None
 
+    @property
+    def small(self) -> bool:
+        """Whether all is scanned, and that takes no longer than a search of a graph would."""
+        return self._parts is not None and self._parts[0] is None and len(self._parts[1]) <= EXACT
+
     def refresh(self, c: sqlite3.Connection) -> int | None:
         """Take in what the connection sees and this index does not yet know.
 

@@ -20,6 +20,7 @@ from foretell.search import Knowledge, Store, keys
 from foretell.search.database import FILE
 from foretell.search.models import load_reranker
 from foretell.search.serve.gate import Rate
+from foretell.search.serve.work import _Pool
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"
@@ -349,3 +350,34 @@ def test_an_address_that_is_taken_is_said(served, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["serve", "--data", str(tmp_path / "d"), "--port", str(served.port)])
     assert f"cannot serve at 127.0.0.1:{served.port}" in capsys.readouterr().err
+
+
+def test_a_small_knowledge_that_is_known_is_searched_without_a_thread(serve, monkeypatch):
+    threads = []
+    run = _Pool.run
+
+    async def counted(pool, call):
+        threads.append(call)
+        return await run(pool, call)
+
+    monkeypatch.setattr(_Pool, "run", counted)
+    served = serve()
+    contract = served.make("small", ROWS, public=True)
+
+    def ask(path=f"{V1}/{contract}/query", key=None, **more):
+        threads.clear()
+        status, answer = served.call("POST", path, {"vector": [1.0, 0.1], **more}, key)
+        assert status == 200
+        return [hit["id"] for hit in answer.get("results", answer.get("data"))], len(threads)
+
+    assert ask() == ([0, 1, 2], 1)  # it has to be read
+    assert ask() == ([0, 1, 2], 0)
+    assert ask(filter={"lang": "en"}) == ([0, 2], 1)  # who knows how long this takes
+    assert ask("/hnsw/query", contract_id=contract) == ([0, 1, 2], 0)
+    with Knowledge.open(served.store, contract) as same:
+        same.delete([0])
+    assert ask() == ([1, 2], 1)
+    assert ask() == ([1, 2], 0)
+    served.store.remove(contract)
+    threads.clear()
+    assert served.call("POST", f"{V1}/{contract}/query", {"vector": [1.0, 0.1]}, None)[0] == 401

@@ -48,6 +48,7 @@ class MilvusCollection:
     def __init__(self, records: Records, contract_id: str) -> None:
         self.contract_id = contract_id
         self.name = collection_of(contract_id)
+        self.quick = False  # the server is elsewhere
         self._records = records
         self._client: Client = records.client
 

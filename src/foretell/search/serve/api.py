@@ -34,6 +34,7 @@ from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
 
 TOP = 1000
+FEW = 100  # results, which are read in no time
 BATCH = 1000
 NUMBERS = 65_536  # of a vector
 ID = 2**63 - 1
@@ -230,7 +231,8 @@ def router(library: Library, work: Work) -> APIRouter:
             knowledge = library.find(caller, name)
             return [_plain(h) for h in knowledge.query(body.vector, body.top, level=body.level, filter=body.filter)]
 
-        return Json({"results": await work.search(run)})
+        quick = body.top <= FEW and not body.filter and library.quick(name)
+        return Json({"results": await work.search(run, quick=quick)})
 
     @routes.get("/knowledge", response_model=Every)
     async def every(request: Request) -> Json:

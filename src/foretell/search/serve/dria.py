@@ -144,7 +144,7 @@ def router(library: Library, work: Work) -> APIRouter:
             hits = library.find(caller, body.contract_id).query(body.vector, top, level=level)
             return [{"id": hit.id, "metadata": _metadata(hit), "score": hit.score} for hit in hits]
 
-        return Json(envelope(await work.search(run)))
+        return Json(envelope(await work.search(run, quick=library.quick(body.contract_id))))
 
     @routes.post("/hnsw/fetch", **said)
     async def fetch(request: Request, body: Fetch) -> Json:

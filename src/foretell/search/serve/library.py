@@ -56,6 +56,11 @@ class Library:
             raise keyless()
         raise Refused(404, f"there is no knowledge {name!r:.80}")
 
+    def quick(self, contract_id: str) -> bool:
+        """Whether this knowledge is open, and a search for a vector would be over before a thread had begun it."""
+        knowledge = self._open.get(contract_id)
+        return knowledge is not None and knowledge.collection.quick
+
     def every(self, caller: Key | None, *, own: bool = False) -> Sequence[About]:
         """What the caller may read, oldest first. own: only the caller's, of scope admin everyone's."""
         return [
