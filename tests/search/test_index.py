@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.search import Knowledge, Store, index
-from foretell.search.index import Exact, ef
+from foretell.search.exact import Exact
+from foretell.search.index import ef
 
 
 def test_levels_are_drias():
@@ -95,7 +96,7 @@ def test_a_graph_is_built_behind_and_followed_by_its_successors(store, made, clo
         settle(made)
         assert recall(made, x[: start + 250], range(start + 250), nearest) > 0.99
     assert len(graphs(store)) == 1
-    graph, exact = made.collection.index._parts
+    (graph,), exact = made.collection.index._parts
     assert len(graph) + len(exact) == 2000
     assert len(graph) > 1500
 
@@ -158,7 +159,7 @@ def test_a_torn_graph_is_noticed_done_without_and_built_again(tear, store, made,
         assert "missing or damaged" in caplog.text
         assert again.build()
         assert recall(again, x, range(800), nearest) > 0.99
-        assert len(again.collection.index._parts[0]) == 800
+        assert [len(graph) for graph in again.collection.index._parts[0]] == [800]
     assert len(graphs(store)) == 1
     assert graphs(store)[0] != path
 
@@ -231,3 +232,76 @@ def test_many_threads_search_while_one_writes(made, cloud):
         thread.join()
     assert not wrong
     assert made.about.count == 900
+
+
+def sizes(knowledge):
+    """Entries of its graphs, in the order in which they were written, and of those that are scanned."""
+    knowledge.query(np.ones(16, np.float32))
+    graphs, exact = knowledge.collection.index._parts
+    return [len(graph) for graph in graphs], len(exact)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_large_graph_is_left_alone_and_another_begun(store, made, cloud, nearest, monkeypatch):
+    monkeypatch.setattr(index, "LARGE", 800)
+    x = cloud(2600)
+    for start in range(0, 1600, 100):
+        made.insert_vectors(x[start : start + 100])
+        settle(made)
+    large = graphs(store)
+    assert sizes(made) == ([800, 800], 0)
+    for start in range(1600, 2600, 100):
+        made.insert_vectors(x[start : start + 100])
+        settle(made)
+    assert sizes(made) == ([800, 800, 800], 200)
+    assert set(large) < set(graphs(store))
+    assert recall(made, x, range(2600), nearest) > 0.99
+    assert recall(made, x, range(2600), nearest, level=0) > 0.95
+    with Knowledge.open(store, "made") as other:
+        assert sizes(other) == ([800, 800, 800], 200)
+        found = [hit.id for hit in other.query(x[0], 2600)]
+        assert sorted(found) == list(range(2600))
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_left_of_worn_graphs_is_joined(store, made, cloud, nearest, monkeypatch):
+    monkeypatch.setattr(index, "LARGE", 800)
+    x = cloud(2800)
+    for start in range(0, 2400, 100):
+        made.insert_vectors(x[start : start + 100])
+        settle(made)
+    assert sizes(made) == ([800, 800, 800], 0)
+    made.delete([*range(100, 800), *range(900, 1600)])  # a hundred are left of the first and of the second
+    made.insert_vectors(x[2400:])
+    settle(made)
+    left = np.array([*range(100), *range(800, 900), *range(1600, 2800)])
+    assert sizes(made) == ([200, 800, 400], 0)
+    assert recall(made, x[left], left, nearest) > 0.99
+    made.delete(left[200:].tolist())
+    made.insert_vectors(x[:301])
+    settle(made)
+    assert sizes(made) == ([501], 0)
+    assert len(graphs(store)) == 1
+
+
+@pytest.mark.usefixtures("small")
+def test_one_torn_graph_of_several_is_scanned_and_built_again(store, made, cloud, nearest, monkeypatch):
+    monkeypatch.setattr(index, "LARGE", 400)
+    x = cloud(1200)
+    for start in range(0, 1200, 200):
+        made.insert_vectors(x[start : start + 200])
+        settle(made)
+    assert sizes(made) == ([400, 400, 400], 0)
+    with made.store.read() as c:
+        names = [file.name for file in made.collection.index._listed(c)]
+    made.close()
+    torn = store / "index" / names[1]
+    torn.write_bytes(torn.read_bytes()[:-1] + b"?")
+    with Knowledge.open(store, "made") as again:
+        assert sizes(again) == ([400, 400], 400)
+        assert recall(again, x, range(1200), nearest) > 0.99
+        again.delete([450])
+        assert again.build()
+        assert sizes(again) == ([400, 399, 400], 0)
+        assert not again.build()
+        assert {path.name for path in graphs(store)} > {names[0], names[2]}

@@ -32,10 +32,11 @@ def test_foreign_and_damaged_files_are_named(tmp_path):
         Store(tmp_path)
 
 
-def test_a_newer_layout_is_refused(made):
+@pytest.mark.parametrize(("layout", "writer"), [(99, "a newer foretell"), (1, "an unreleased foretell")])
+def test_another_layout_is_refused(made, layout, writer):
     with made.store.write() as c:
-        c.execute("PRAGMA user_version = 99")
-    with pytest.raises(ForetellError, match="newer foretell"):
+        c.execute(f"PRAGMA user_version = {layout}")
+    with pytest.raises(ForetellError, match=f"written by {writer}"):
         Store(made.store.folder)
 
 

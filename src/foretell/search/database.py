@@ -19,7 +19,7 @@ from pathlib import Path
 from foretell.errors import ForetellError
 from foretell.search.backend import Busy
 
-VERSION = 1  # of the layout: raise it when the tables change
+VERSION = 2  # of the layout: raise it when the tables change
 FILE = "knowledge.db"
 MAPPED = 2**31 - 2**16  # bytes of the file, SQLite's most; what lies behind is read as usual
 APPLICATION = 0x464F5245  # "FORE": what a store's file says it is
@@ -36,8 +36,12 @@ CREATE TABLE collection (
   next_id INTEGER NOT NULL DEFAULT 0,
   seq INTEGER NOT NULL DEFAULT 0,     -- grows with every change; rows carry the one they were last written at
   pruned INTEGER NOT NULL DEFAULT 0,  -- deletions up to here are forgotten
-  graph TEXT, graph_seq INTEGER NOT NULL DEFAULT 0, graph_bytes INTEGER, graph_crc INTEGER,
   UNIQUE (owner, name)
+);
+CREATE TABLE graph (  -- files of HNSW: what was last written after the graph before it, up to seq
+  collection INTEGER NOT NULL REFERENCES collection ON DELETE CASCADE,
+  seq INTEGER NOT NULL, name TEXT NOT NULL, entries INTEGER NOT NULL, bytes INTEGER NOT NULL, crc INTEGER NOT NULL,
+  PRIMARY KEY (collection, seq)
 );
 CREATE TABLE source (
   number INTEGER PRIMARY KEY,
@@ -207,8 +211,9 @@ class Database:
         )
         if application != APPLICATION:
             raise ForetellError(f"{self.file} is a SQLite file of another program, not a store of foretell")
-        if version > VERSION:
-            raise ForetellError(f"{self.file} was written by a newer foretell (layout {version}, known is {VERSION})")
+        if version != VERSION:
+            other = "a newer foretell" if version > VERSION else "an unreleased foretell"
+            raise ForetellError(f"{self.file} was written by {other} (layout {version}, known is {VERSION})")
 
     def _write_ahead(self) -> None:
         end = time.monotonic() + self.wait
