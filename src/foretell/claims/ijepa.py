@@ -1,11 +1,15 @@
 """What makes I-JEPA's latents useful (arXiv:2301.08243), and what the field's mask bug costs, at a small scale."""
 
+from functools import partial
+
 from foretell.claims.claim import Arm, Claim, Expect
 from foretell.claims.measures import probes
-from foretell.claims.scale import TEXT, ijepa, pixels
+from foretell.claims.scale import ACCURACY, ijepa, pixels
 from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks
 
 PAPER = "Assran et al. 2023, arXiv:2301.08243"
+UNTRAINED = {"untrained": Arm(ijepa(), partial(probes, trained=False))}
+"""What random weights know: arms that are no better have learned nothing, and cannot be compared."""
 
 TRUNCATION = Claim(
     name="ijepa-truncation",
@@ -13,12 +17,13 @@ TRUNCATION = Claim(
     "accuracy against a fixed budget at random.",
     source="ours: nobody measured it",
     paper="none; at 224/16 and batch 128 the cut keeps 63 % of the free context and never shows the bottom row",
-    scale=TEXT,
+    scale=ACCURACY,
     arms={
         "random budget": Arm(ijepa(), probes),
         "raster cut": Arm(ijepa(masks=BlockMasks(keep="raster")), probes),
+        **UNTRAINED,
     },
-    expects=(Expect("linear", "random budget", "raster cut"),),
+    expects=(Expect("linear", "random budget", "raster cut"), Expect("linear", "raster cut", "untrained")),
 )
 
 TARGETS = Claim(
@@ -26,9 +31,9 @@ TARGETS = Claim(
     finding="Four target blocks teach more than one.",
     source=f"{PAPER}, table 10",
     paper="1 % ImageNet linear, 1 to 4 targets: 9.0, 22.0, 48.5, 54.2",
-    scale=TEXT,
-    arms={f"{M}": Arm(ijepa(masks=BlockMasks(blocks=M)), probes) for M in (4, 1)},
-    expects=(Expect("linear", "4", "1"),),
+    scale=ACCURACY,
+    arms={f"{M}": Arm(ijepa(masks=BlockMasks(blocks=M)), probes) for M in (4, 1)} | UNTRAINED,
+    expects=(Expect("linear", "4", "1"), Expect("linear", "4", "untrained")),
 )
 
 MASKS = Claim(
@@ -37,14 +42,15 @@ MASKS = Claim(
     "or quadrants.",
     source=f"{PAPER}, table 6",
     paper="1 % ImageNet linear: multi-block 54.2, block 20.2, random 17.6, rasterized 15.5",
-    scale=TEXT,
+    scale=ACCURACY,
     arms={
         "multi-block": Arm(ijepa(), probes),
         "random": Arm(ijepa(masks=RandomMasks(0.6)), probes),
         "block": Arm(ijepa(masks=BlockMasks(blocks=1, scale=(0.6, 0.6), context_scale=(1.0, 1.0))), probes),
         "rasterized": Arm(ijepa(masks=QuadrantMasks(1)), probes),
+        **UNTRAINED,
     },
-    expects=tuple(Expect("linear", "multi-block", other) for other in ("random", "block", "rasterized")),
+    expects=tuple(Expect("linear", "multi-block", other) for other in ("random", "block", "rasterized", "untrained")),
 )
 
 LATENT = Claim(
@@ -52,9 +58,9 @@ LATENT = Claim(
     finding="Predicting latents teaches more than predicting pixels.",
     source=f"{PAPER}, table 7",
     paper="1 % ImageNet linear, ViT-L: latents 66.9, pixels 40.7",
-    scale=TEXT,
-    arms={"latents": Arm(ijepa(), probes), "pixels": Arm(pixels(), probes)},
-    expects=(Expect("linear", "latents", "pixels"),),
+    scale=ACCURACY,
+    arms={"latents": Arm(ijepa(), probes), "pixels": Arm(pixels(), probes), **UNTRAINED},
+    expects=(Expect("linear", "latents", "pixels"), Expect("linear", "latents", "untrained")),
 )
 
 CLAIMS = (TRUNCATION, MASKS, LATENT, TARGETS)

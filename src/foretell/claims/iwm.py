@@ -83,7 +83,8 @@ SPECTRUM = Claim(
     scale=TEXT,
     arms={"equivariant": Arm(iwm(), ranked), "invariant": Arm(iwm(conditioning="none"), ranked)},
     expects=(Expect("mrr", "equivariant", "invariant"), Expect("linear", "invariant", "equivariant")),
-    remark="The same runs as iwm-conditioning's: without conditioning the predictor can only be invariant.",
+    remark="The same runs as iwm-conditioning's: without conditioning the predictor can only be invariant. After so "
+    "few steps neither knows much of what a photograph shows: a linear probe of untrained weights is at 0.38.",
 )
 
 MULTITASK = Claim(

@@ -40,8 +40,13 @@ def ranked(model: JEPA, data: Data[Images], seed: int) -> Values:
     return names | {"mrr, own bank": own["value"]} | probes(model, data, seed)
 
 
-def probes(model: Method, data: Data[Images], seed: int) -> Values:
-    """Linear probe, kNN and RankMe of frozen features."""
+def probes(model: Method, data: Data[Images], seed: int, *, trained: bool = True) -> Values:
+    """Linear probe, kNN and RankMe of frozen features.
+
+    `trained=False` measures a model of the same kind before training.
+    """
+    if not trained:
+        model = fresh(model, seed).eval()
     known, y, asked, y_asked = labelled(model, data, seed)
     return {
         "linear": linear_probe(known, y, asked, y_asked, seed=seed).float().mean().item(),

@@ -14,10 +14,19 @@ ENCODER = ViTConfig(image_size=24, patch_size=4, width=128, depth=4, heads=2)
 PREDICTOR = PredictorConfig(width=64, depth=6, heads=2)
 TRAIN = TrainConfig(steps=1000, batch=64, monitor_every=0, checkpoint_every=250)
 """No monitors: for a claim a collapse is a result."""
-TEXT = (
-    "24 pixels, patches of 4; encoder 128 × 4, predictor 64 × 6 (width × depth); "
-    f"{TRAIN.steps:,} steps of {TRAIN.batch} photographs"
-)
+SHALLOW = replace(PREDICTOR, depth=2)
+LONGER = replace(TRAIN, steps=4000, batch=32)
+"""For claims of accuracy. An I-JEPA of `PREDICTOR` and `TRAIN` is no better than an untrained one (docs/log.md)."""
+
+
+def _text(predictor: PredictorConfig, train: TrainConfig) -> str:
+    return (
+        f"24 pixels, patches of 4; encoder 128 × 4, predictor 64 × {predictor.depth} (width × depth); "
+        f"{train.steps:,} steps of {train.batch} photographs"
+    )
+
+
+TEXT, ACCURACY = _text(PREDICTOR, TRAIN), _text(SHALLOW, LONGER)
 
 JITTER = Photometric()
 """The paper's default: jitter, and destructive operations on the source."""
@@ -33,9 +42,9 @@ def iwm(**changes: Any) -> Recipe:
 
 def ijepa(**changes: Any) -> Recipe:
     """An I-JEPA at this scale; `changes` are of its configuration."""
-    return Recipe(replace(IJEPAConfig(encoder=ENCODER, predictor=PREDICTOR), **changes), TRAIN)
+    return Recipe(replace(IJEPAConfig(encoder=ENCODER, predictor=SHALLOW), **changes), LONGER)
 
 
 def pixels() -> Recipe:
     """I-JEPA's control at this scale: pixels to predict."""
-    return Recipe(PixelsConfig(encoder=ENCODER, predictor=PREDICTOR), TRAIN)
+    return Recipe(PixelsConfig(encoder=ENCODER, predictor=SHALLOW), LONGER)
