@@ -5,6 +5,7 @@ import torch
 
 from foretell.errors import ForetellError
 from foretell.nn.positions import sincos
+from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import Block, ViT, ViTConfig, layer_norm, patchify, pool
 from foretell.views import take
 
@@ -80,6 +81,10 @@ def test_a_configuration_that_does_not_fit_is_refused():
         ViTConfig(image_size=30)
     with pytest.raises(ForetellError, match="width 100 is not a multiple of heads 3"):
         ViTConfig(width=100)
+    with pytest.raises(ForetellError, match="encoder init_std is 0, expected above 0, or None"):
+        ViTConfig(init_std=0.0)
+    with pytest.raises(ForetellError, match="predictor init_std is -1, expected above 0, or None"):
+        PredictorConfig(init_std=-1.0)
 
 
 def test_a_block_returning_its_first_tokens_is_the_full_block_cut():
@@ -87,12 +92,14 @@ def test_a_block_returning_its_first_tokens_is_the_full_block_cut():
     torch.testing.assert_close(block(x, 4), block(x)[:, :4])
 
 
-def test_later_blocks_start_by_adding_less():
-    vit = ViT(ViTConfig(image_size=16, patch_size=4, width=96, depth=8, heads=3))
+@pytest.mark.parametrize("std", [0.02, 0.05, None])
+def test_later_blocks_start_by_adding_less(std):
+    vit = ViT(ViTConfig(image_size=16, patch_size=4, width=96, depth=8, heads=3, init_std=std))
     for depth, block in enumerate(vit.blocks, start=1):
         for layer in (block.attn.proj, block.mlp.fc2):
-            assert layer.weight.std().item() == pytest.approx(0.02 / (2 * depth) ** 0.5, rel=0.05)
-        assert block.mlp.fc1.weight.std().item() == pytest.approx(0.02, rel=0.05)
+            expected = (std or layer.in_features**-0.5) / (2 * depth) ** 0.5
+            assert layer.weight.std().item() == pytest.approx(expected, rel=0.05)
+        assert block.mlp.fc1.weight.std().item() == pytest.approx(std or 96**-0.5, rel=0.05)
         assert block.mlp.fc1.bias.abs().max() == 0
 
 

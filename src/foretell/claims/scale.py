@@ -14,7 +14,7 @@ ENCODER = ViTConfig(image_size=24, patch_size=4, width=128, depth=4, heads=2)
 PREDICTOR = PredictorConfig(width=64, depth=6, heads=2)
 TRAIN = TrainConfig(steps=1000, batch=64, monitor_every=0, checkpoint_every=250)
 """No monitors: for a claim a collapse is a result."""
-SHALLOW = replace(PREDICTOR, depth=2)
+LEARNER, SHALLOW = replace(ENCODER, init_std=None), replace(PREDICTOR, depth=2, init_std=None)
 LONGER = replace(TRAIN, steps=4000, batch=32)
 """For claims of accuracy. An I-JEPA of `PREDICTOR` and `TRAIN` is no better than an untrained one (docs/log.md)."""
 
@@ -42,9 +42,9 @@ def iwm(**changes: Any) -> Recipe:
 
 def ijepa(**changes: Any) -> Recipe:
     """An I-JEPA at this scale; `changes` are of its configuration."""
-    return Recipe(replace(IJEPAConfig(encoder=ENCODER, predictor=SHALLOW), **changes), LONGER)
+    return Recipe(replace(IJEPAConfig(encoder=LEARNER, predictor=SHALLOW), **changes), LONGER)
 
 
 def pixels() -> Recipe:
     """I-JEPA's control at this scale: pixels to predict."""
-    return Recipe(PixelsConfig(encoder=ENCODER, predictor=SHALLOW), LONGER)
+    return Recipe(PixelsConfig(encoder=LEARNER, predictor=SHALLOW), LONGER)

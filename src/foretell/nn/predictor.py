@@ -34,8 +34,12 @@ class PredictorConfig:
     """Added to the variance in every layer norm."""
     qkv_bias: bool = True
     """Whether queries, keys and values have a bias."""
+    init_std: float | None = 0.02
+    """As `ViTConfig.init_std`."""
 
     def __post_init__(self) -> None:
+        if self.init_std is not None and self.init_std <= 0:
+            raise ForetellError(f"predictor init_std is {self.init_std:g}, expected above 0, or None")
         if self.noise.sigma and self.positions in ROTARY:
             raise ForetellError(
                 f"noise.sigma is {self.noise.sigma:g} and positions are {self.positions}: uncertain places "
@@ -71,7 +75,7 @@ class Predictor(nn.Module):
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias) for _ in range(c.depth))
         self.norm = nn.LayerNorm(config.width, eps=config.eps)
         self.project = nn.Linear(config.width, answer or encoder_width)
-        initialise(self, self.blocks)
+        initialise(self, self.blocks, c.init_std)
         self.queries = queries
         self.stochastic = StochasticPositions(config.noise, self.embed)
 

@@ -46,10 +46,15 @@ class ViTConfig:
     last_width: int | None = None
     """Width of what the last block gives, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
     changes it in ResNets and leaves ViTs open. As there, only the output widens (see `Block`)."""
+    init_std: float | None = 0.02
+    """Standard deviation of the weights at first: the papers'. None for 1/√(fan-in), with which networks narrower than
+    theirs learn sooner (docs/log.md)."""
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
             raise ForetellError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
+        if self.init_std is not None and self.init_std <= 0:
+            raise ForetellError(f"encoder init_std is {self.init_std:g}, expected above 0, or None")
         if self.width % self.heads:
             raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
         if self.last_width is not None and (self.last_width < 1 or self.last_width % self.heads):
@@ -136,11 +141,17 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-def initialise(root: nn.Module, blocks: nn.ModuleList) -> None:
-    """Truncated normals of σ = 0.02; what each block adds is scaled by 1/√(2·depth so far), as in I-JEPA."""
+def initialise(root: nn.Module, blocks: nn.ModuleList, std: float | None = 0.02) -> None:
+    """Truncated normals; what each block adds is scaled by 1/√(2·depth so far), as in I-JEPA.
+
+    Args:
+        root: whose linear layers are drawn.
+        blocks: those of it that add to what went before.
+        std: of the weights; None for 1/√(fan-in) of each layer.
+    """
     for module in root.modules():
         if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5 if std is None else std)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for depth, block in enumerate(blocks, start=1):
@@ -174,7 +185,7 @@ class ViT(nn.Module):
         outs = [None] * (c.depth - 1) + [c.last_width]
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
-        initialise(self, self.blocks)
+        initialise(self, self.blocks, c.init_std)
         # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
         nn.init.xavier_uniform_(self.patch_embed.weight)
 
