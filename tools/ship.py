@@ -1,7 +1,9 @@
 """Make a finished run a model that ships with the package: weights in half precision, measured as they ship, and a card.
 
     python tools/ship.py RUN NAME --data DATA            # of images: measured on DATA
-    python tools/ship.py RUN NAME [--pixels RUN]         # of video: measured by surprise at pairs of scenes
+    python tools/ship.py RUN NAME [--pixels RUN] [--seeds JSON ...]  # of video: by surprise at pairs of scenes
+
+The files of --seeds are `foretell surprise --benchmark scenes --model RUN --json` of runs from other seeds.
 
 Writes src/foretell/hub/models/NAME: config.json, model.safetensors, evaluation.json and README.md.
 """
@@ -15,6 +17,7 @@ from typing import Any
 import torch
 
 from foretell import evaluate, hub, surprise
+from foretell.claims import estimate
 from foretell.data import train_test
 from foretell.hub.files import read_json, write_json
 from foretell.methods import VJEPA, VideoPixels
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("--data", help="what to measure on")
     parser.add_argument("--pixels", help="the control of a video model")
     parser.add_argument("--pairs", type=int, default=100, help="of each property, of a video model")
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="what was measured of runs from other seeds")
     given = parser.parse_args()
 
     settings = read_json(given.run / "config.json")
@@ -42,6 +46,7 @@ def main() -> None:
     if isinstance(model, VJEPA):
         pixels = surprise.as_video(hub.load(given.pixels)) if given.pixels else None
         report = surprise.on_scenes(model, given.pairs, pixels=pixels, progress="Measuring surprise")
+        report["seeds"] = [read_json(path)["accuracy"] for path in given.seeds]
         text = video_card(given.name, settings, report, metrics, model)
     else:
         report = evaluate.evaluate(model, *train_test(given.data, model.config.encoder.image_size))
@@ -185,7 +190,7 @@ foretell surprise --benchmark scenes --model {name}
 
 `foretell train {name} --data {settings["data"]["spec"]} --out RUN`: {train["steps"]:,} steps of {train["batch"]} clips
 ({train["steps"] * train["batch"]:,} clips), seed {train["seed"]}, one CPU thread, about {timedelta(seconds=seconds(settings, metrics))} of computing.
-Weights are stored as float16, and every number below but the monitors is of those. One seed.
+Weights are stored as float16, and every number below but the monitors is of those.
 
 At the end of training, on training clips: loss {last["loss"]:.3f}, against {last["constant"]:.3f} for the best constant and
 {last["copy"]:.3f} for copying the nearest visible patch; `moving` {last["moving"]:.2f} (error on moving patches one tubelet
@@ -200,7 +205,34 @@ another clip's past. Context lengths were chosen on other pairs. AUROC is of sin
 direction of a violation by itself: where one is near 0 % and the other near 100 %, a mean of 50 % knows nothing.
 
 {table}
+
+{seeds(found, report["seeds"])}
 """
+
+
+def seeds(found: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    """What came out of other seeds, property by property."""
+    if not others:
+        return "One seed."
+    runs = [found, *others]
+
+    def line(title: str, values: list[float]) -> str:
+        e = estimate(values)
+        mean = f"{e.value:.0%} ({max(e.low, 0):.0%} to {min(e.high, 1):.0%})"
+        return f"| {title} | " + " | ".join([*(f"{value:.0%}" for value in values), mean]) + " |"
+
+    rows = [line(key, [run["per_property"][key]["value"] for run in runs]) for key in found["per_property"]]
+    rows.append(line("all", [run["value"] for run in runs]))
+    heads = ["property", "this model", *(f"another seed, {n}" for n in range(1, len(runs))), "mean"]
+    return "\n".join(
+        [
+            "The same recipe from other seeds (the mean with its 95 % interval, Student's t):",
+            "",
+            "| " + " | ".join(heads) + " |",
+            "|---" * len(heads) + "|",
+            *rows,
+        ]
+    )
 
 
 if __name__ == "__main__":
