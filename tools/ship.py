@@ -218,15 +218,15 @@ def seeds(found: dict[str, Any], others: list[dict[str, Any]]) -> str:
 
     def line(title: str, values: list[float]) -> str:
         e = estimate(values)
-        mean = f"{e.value:.0%} ({max(e.low, 0):.0%} to {min(e.high, 1):.0%})"
-        return f"| {title} | " + " | ".join([*(f"{value:.0%}" for value in values), mean]) + " |"
+        interval = f" ({max(e.low, 0):.0%} to {min(e.high, 1):.0%})" if e.seeds > 2 else ""  # of two it says nothing
+        return f"| {title} | " + " | ".join([*(f"{value:.0%}" for value in values), f"{e.value:.0%}{interval}"]) + " |"
 
     rows = [line(key, [run["per_property"][key]["value"] for run in runs]) for key in found["per_property"]]
     rows.append(line("all", [run["value"] for run in runs]))
     heads = ["property", "this model", *(f"another seed, {n}" for n in range(1, len(runs))), "mean"]
     return "\n".join(
         [
-            "The same recipe from other seeds (the mean with its 95 % interval, Student's t):",
+            "The same recipe from other seeds; means of three or more have their 95 % interval (Student's t):",
             "",
             "| " + " | ".join(heads) + " |",
             "|---" * len(heads) + "|",
