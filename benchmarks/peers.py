@@ -231,7 +231,6 @@ PEERS = {
 
 
 @torch.no_grad()
-@torch.no_grad()
 def average(target_encoder: nn.Module, encoder: nn.Module) -> None:
     """The moving average, as Meta's trainers make it."""
     slow, fast = list(target_encoder.parameters()), list(encoder.parameters())
@@ -239,6 +238,7 @@ def average(target_encoder: nn.Module, encoder: nn.Module) -> None:
     torch._foreach_add_(slow, fast, alpha=1 - MOMENTUM)
 
 
+@torch.no_grad()
 def load_encoder(problem: Problem, vit: nn.Module) -> None:
     """The reference's weights into a ViT with timm's names."""
     ours = problem.reference.context_encoder

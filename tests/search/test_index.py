@@ -78,6 +78,13 @@ def settle(knowledge):
         knowledge.collection._builder.join()
 
 
+def grow(knowledge, x, step=100):
+    """Insert some at a time, and let graphs be built between."""
+    for start in range(0, len(x), step):
+        knowledge.insert_vectors(x[start : start + step])
+        settle(knowledge)
+
+
 def recall(knowledge, x, ids, nearest, level=4, seed=1, n=20):
     queries = x[np.random.default_rng(seed).integers(0, len(x), n)] + 0.1
     found = [{hit.id for hit in knowledge.query(q, 10, level=level)} for q in queries]
@@ -245,14 +252,10 @@ def sizes(knowledge):
 def test_a_large_graph_is_left_alone_and_another_begun(store, made, cloud, nearest, monkeypatch):
     monkeypatch.setattr(index, "LARGE", 800)
     x = cloud(2600)
-    for start in range(0, 1600, 100):
-        made.insert_vectors(x[start : start + 100])
-        settle(made)
+    grow(made, x[:1600])
     large = graphs(store)
     assert sizes(made) == ([800, 800], 0)
-    for start in range(1600, 2600, 100):
-        made.insert_vectors(x[start : start + 100])
-        settle(made)
+    grow(made, x[1600:])
     assert sizes(made) == ([800, 800, 800], 200)
     assert set(large) < set(graphs(store))
     assert recall(made, x, range(2600), nearest) > 0.99
@@ -267,9 +270,7 @@ def test_a_large_graph_is_left_alone_and_another_begun(store, made, cloud, neare
 def test_what_is_left_of_worn_graphs_is_joined(store, made, cloud, nearest, monkeypatch):
     monkeypatch.setattr(index, "LARGE", 800)
     x = cloud(2800)
-    for start in range(0, 2400, 100):
-        made.insert_vectors(x[start : start + 100])
-        settle(made)
+    grow(made, x[:2400])
     assert sizes(made) == ([800, 800, 800], 0)
     made.delete([*range(100, 800), *range(900, 1600)])  # a hundred are left of the first and of the second
     made.insert_vectors(x[2400:])
@@ -288,9 +289,7 @@ def test_what_is_left_of_worn_graphs_is_joined(store, made, cloud, nearest, monk
 def test_one_torn_graph_of_several_is_scanned_and_built_again(store, made, cloud, nearest, monkeypatch):
     monkeypatch.setattr(index, "LARGE", 400)
     x = cloud(1200)
-    for start in range(0, 1200, 200):
-        made.insert_vectors(x[start : start + 200])
-        settle(made)
+    grow(made, x, 200)
     assert sizes(made) == ([400, 400, 400], 0)
     with made.store.read() as c:
         names = [file.name for file in made.collection.index._listed(c)]

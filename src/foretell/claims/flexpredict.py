@@ -12,9 +12,9 @@ from foretell.nn.stochastic import PositionNoise
 PAPER = "Bar et al. 2024, arXiv:2308.00566"
 
 
-def noisy(sigma: float, **options: Any) -> PredictorConfig:
-    """The scale's predictor, unsure of places."""
-    return replace(SHALLOW, noise=PositionNoise(sigma, **options))
+def noisy(sigma: float, predictor: PredictorConfig = SHALLOW, **options: Any) -> PredictorConfig:
+    """A predictor of the scale, unsure of places."""
+    return replace(predictor, noise=PositionNoise(sigma, **options))
 
 
 POSITIONS = Claim(
@@ -47,10 +47,7 @@ IN_IWM = Claim(
     source="ours",
     paper="none",
     scale=TEXT,
-    arms={
-        "stochastic": Arm(iwm(predictor=replace(PREDICTOR, noise=PositionNoise(0.25))), ranked),
-        "exact": Arm(iwm(), ranked),
-    },
+    arms={"stochastic": Arm(iwm(predictor=noisy(0.25, PREDICTOR)), ranked), "exact": Arm(iwm(), ranked)},
     expects=(Expect("linear", "stochastic", "exact"), Expect("mrr", "stochastic", "exact", by=-0.02)),
 )
 
