@@ -1,7 +1,10 @@
 import json
+import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
+import filelock
 import pytest
 import torch
 
@@ -112,6 +115,33 @@ def test_an_interrupted_claim_goes_on(data: Data, tmp_path: Path) -> None:
     results = run(claim(measure), lambda model, spec: data, tmp_path, (0, 1))
     assert [results[arm][0]["score"] for arm in "abc"] == [1.0, 1.0, 2.0]
     assert seen == [0, 0, 1, 1, 1]
+
+
+def test_what_another_process_is_at_comes_last(data: Data, tmp_path: Path) -> None:
+    seeds: list[int] = []
+    held, free = threading.Event(), threading.Event()
+
+    def measure(model: Method, data: Data, seed: int) -> dict[str, float]:
+        seeds.append(seed)
+        if len(seeds) == 7:
+            free.set()
+        return {"score": float(seed)}
+
+    def hold(lock: Path) -> None:
+        with filelock.FileLock(lock):
+            held.set()
+            assert free.wait(60)
+
+    results = run(claim(measure), lambda model, spec: data, tmp_path, (0, 1))
+    shutil.rmtree(tmp_path / "measured")
+    assert seeds == [0, 0, 1, 1]
+    first = min((tmp_path / "locks").iterdir(), key=lambda lock: lock.stat().st_mtime_ns)
+    other = threading.Thread(target=hold, args=(first,))
+    other.start()
+    assert held.wait(60)
+    assert run(claim(measure), lambda model, spec: data, tmp_path, (0, 1)) == results
+    assert seeds[4:] == [0, 1, 1, 0]
+    other.join()
 
 
 def test_every_claim_is_whole() -> None:

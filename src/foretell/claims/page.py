@@ -93,5 +93,7 @@ foretell claims                                              # this table
 foretell claims run iwm-conditioning --data cifar10          # one again, with three seeds
 ```
 
+What is interrupted goes on by the same command, and processes that are given the same `--out` share the work.
+
 Recorded on CIFAR-10; every number is in `src/foretell/claims/records`.
 """

@@ -1,7 +1,8 @@
 """Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
 
 Every training lives in a folder named by what it is made of, and every measurement in a file named by what is measured
-and of which training: claims that share an arm share its runs, and what was interrupted goes on where it stopped.
+and of which training: claims that share an arm share its runs, and what was interrupted goes on where it stopped. A
+training at work is locked: processes that were given the same folder take the others meanwhile.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from foretell import __version__, hub
 from foretell.claims.claim import Arm, Claim, Data, Results, Values
@@ -30,7 +35,7 @@ Find = Callable[[Any, str | None], Data[Any]]
 
 
 def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int]) -> Results:
-    """Run a claim; call again with the same `out` to go on after an interruption.
+    """Run a claim; call again with the same `out` to go on after an interruption, or from several processes at once.
 
     Seeds are the outer loop: the first answer is early, the next ones make it sure.
 
@@ -44,18 +49,33 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int]) -> Results:
         The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
     """
     results: Results = {arm: {} for arm in claim.arms}
-    for seed in seeds:
-        for name, arm in claim.arms.items():
-            print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
-            results[name][seed] = _result(arm, seed, find(arm.recipe.model, claim.data), out)
-        write_json(out / f"{claim.name}.json", record(claim, results))
-        if claim.panels:
-            write_atomically(out / f"{claim.name}.svg", figure(claim, results))
+    left, passed = deque(product(seeds, claim.arms)), 0
+    while left:
+        seed, name = left.popleft()
+        arm, others = claim.arms[name], passed > len(left)  # are at all that is left
+        print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
+        try:
+            values = _result(arm, seed, find(arm.recipe.model, claim.data), out, wait=others)
+        except filelock.Timeout:
+            print("another process is at it; the others first", file=sys.stderr, flush=True)
+            left.append((seed, name))
+            passed += 1
+            continue
+        passed = 0
+        results[name] = dict(sorted({**results[name], seed: values}.items()))
+        if all(seed in by for by in results.values()):
+            write_json(out / f"{claim.name}.json", record(claim, results))
+            if claim.panels:
+                write_atomically(out / f"{claim.name}.svg", figure(claim, results))
     return results
 
 
-def _result(arm: Arm, seed: int, data: Data[Any], out: Path) -> Values:
-    """The measures of one arm and seed, from disk where they are there."""
+def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Values:
+    """The measures of one arm and seed, from disk where they are there.
+
+    Raises:
+        filelock.Timeout: another process is at that training, and there is no need to wait for it.
+    """
     recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
     kind = type(recipe.model)
     made_of = {
@@ -65,16 +85,21 @@ def _result(arm: Arm, seed: int, data: Data[Any], out: Path) -> Values:
     }
     key = f"{kind.__name__}-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]}"
     folder, kept = out / "trainings" / key, out / "measured" / f"{_name(arm.measure)}-{key}.json"
-    if kept.is_file():
-        return read_json(kept)
-    if not (folder / "model.safetensors").is_file():
-        train(recipe.model, recipe.train, "claim", folder, resume=True, images=data.train)
-        for checkpoint in (folder / "checkpoints").iterdir():  # the model stays; the optimiser's state is not needed
-            checkpoint.unlink()
-    values = arm.measure(hub.load(folder), data, seed)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, values)
-    return values
+    lock = out / "locks" / f"{key}.lock"
+    for parent in (lock.parent, kept.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(lock, timeout=-1 if wait else 0):
+        if kept.is_file():
+            return read_json(kept)
+        if not (folder / "model.safetensors").is_file():
+            train(recipe.model, recipe.train, "claim", folder, resume=True, images=data.train)
+            for checkpoint in (
+                folder / "checkpoints"
+            ).iterdir():  # the model stays; the optimiser's state is not needed
+                checkpoint.unlink()
+        values = arm.measure(hub.load(folder), data, seed)
+        write_json(kept, values)
+        return values
 
 
 def _name(measure: Callable[..., Values]) -> str:

@@ -149,7 +149,9 @@ class RunClaims:
     names: Annotated[Positional[tuple[str, ...]], arg(help="claims to run, or `all`", metavar="NAME")]
     data: Annotated[str | None, arg(help=f"labelled images, for all claims but V-JEPA's: {DATA}")] = None
     other: Annotated[str | None, arg(help="another labelled data set, for claims about transfer or two tasks")] = None
-    out: Annotated[Path, arg(help="folder for trainings and results; the same one again goes on")] = Path("runs/claims")
+    out: Annotated[
+        Path, arg(help="folder for trainings and results; the same one again goes on, and processes share it")
+    ] = Path("runs/claims")
     seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
 
 
