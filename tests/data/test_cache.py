@@ -53,18 +53,29 @@ def test_decoded_once(write, read, cache_dir, decoded):
     assert len(parts(cache_dir)) == 1
 
 
-def test_whatever_changes_the_images_makes_another_cache(write, read, decoded, encoded):
+def test_whatever_may_have_changed_the_images_makes_another_cache(write, read, decoded, encoded, cache_dir):
     root = write("a.png", "b.png")
     fingerprints = [read(root).fingerprint, read(root, size=5).fingerprint]
     os.utime(root / "a.png", (1, 1))
-    fingerprints.append(read(root).fingerprint)
+    assert read(root).fingerprint == fingerprints[0]  # it had not
     (root / "a.png").rename(root / "c.png")
     fingerprints.append(read(root).fingerprint)
     (root / "d.png").write_bytes(encoded())
     fingerprints.append(read(root).fingerprint)
-    assert len(set(fingerprints)) == 5
+    assert len(set(fingerprints)) == 4
+    assert len(parts(cache_dir)) == 5
     (root / "notes.txt").write_text("no image")
     assert read(root).fingerprint == fingerprints[-1]
+    assert len(parts(cache_dir)) == 5
+
+
+def test_data_that_was_moved_is_the_same_and_other_labels_are_not(write, read, tmp_path):
+    root = write("cat/a.png", "dog/b.png")
+    first = read(root).fingerprint
+    shutil.copytree(root, tmp_path / "elsewhere")
+    assert read(tmp_path / "elsewhere").fingerprint == first
+    (tmp_path / "elsewhere" / "dog").rename(tmp_path / "elsewhere" / "cow")
+    assert read(tmp_path / "elsewhere").fingerprint != first
 
 
 def test_where_it_is_kept(write, monkeypatch, tmp_path):

@@ -138,6 +138,14 @@ def test_a_run_begun_before_a_setting_existed_is_resumed_with_its_default(tmp_pa
         _record(tmp_path, settings, enter("cpu"))
 
 
+def test_data_that_was_moved_may_go_on_and_other_data_may_not(tmp_path):
+    settings = to_config(IJEPA(IJEPAConfig())) | {"data": {"spec": "here", "fingerprint": "a"}}
+    for spec in ("here", "there"):
+        _record(tmp_path, settings | {"data": {"spec": spec, "fingerprint": "a"}}, enter("cpu"))
+    with pytest.raises(ForetellError, match=r"data\.fingerprint is 'a', but 'b' was asked for"):
+        _record(tmp_path, settings | {"data": {"spec": "there", "fingerprint": "b"}}, enter("cpu"))
+
+
 def test_a_finished_run_is_not_overwritten(photos, whole):
     done = subprocess.run(command(photos, whole), env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1

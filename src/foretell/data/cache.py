@@ -1,8 +1,9 @@
 """Decoded pixels on disk, so that images and videos are decoded once.
 
-A cache is a folder of `pixels.npy`, `labels.npy` and `about.json`, named by what it was made of. It is
-written under another name and renamed when whole: whatever stops the work, a cache that has its name is
-complete. A lock lets one process build while others wait for it.
+A cache is a folder of `pixels.npy`, `labels.npy` and `about.json`, named by where it was made from and by the dates
+there, which is quick to look up. Its fingerprint is of what it holds, so that data which was copied or moved is known
+to be the same. It is written under another name and renamed when whole: whatever stops the work, a cache that has its
+name is complete. A lock lets one process build while others wait for it.
 """
 
 import errno
@@ -31,7 +32,7 @@ from .decode import Decoded, Item, Label, decode_all
 from .images import Images, Kind, Skipped
 from .source import Contents, Source
 
-VERSION = 1  # raise it when the layout changes, or decoding: old caches are then left alone
+VERSION = 2  # raise it when the layout changes, or decoding: old caches are then left alone
 SPARE = 64 * 2**20  # bytes of the disk that a cache leaves free
 
 
@@ -67,16 +68,16 @@ def images(size: int) -> Form[Images]:
 
 def cached(source: Source, form: Form[Kind], folder: Path, progress: bool) -> Kind:
     """What is in `source`, from its cache in `folder`, which is made first if it is missing."""
-    fingerprint = hashlib.sha256(f"{VERSION} {form.key} {source.identity}".encode()).hexdigest()[:32]
+    mark = hashlib.sha256(f"{VERSION} {form.key} {source.identity}".encode()).hexdigest()[:32]
     slug = re.sub(r"\W+", "-", source.name).strip("-").lower()[:40]
-    home = folder / f"{slug}-{form.shape[-1]}-{fingerprint}"
-    if (found := _open(home, fingerprint, form.kind)) is not None:
+    home = folder / f"{slug}-{form.shape[-1]}-{mark}"
+    if (found := _open(home, form.kind)) is not None:
         return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / f".{home.name}.lock", progress):
             # another process may have built it meanwhile
-            if (found := _open(home, fingerprint, form.kind)) is not None:
+            if (found := _open(home, form.kind)) is not None:
                 return found
             _build(source, form, home, progress)
     except OSError as error:
@@ -85,7 +86,7 @@ def cached(source: Source, form: Form[Kind], folder: Path, progress: bool) -> Ki
         raise ForetellError(
             f"{folder}: cannot cache {form.what} here ({error.strerror or error}). {_ELSEWHERE}"
         ) from error
-    found = _open(home, fingerprint, form.kind)
+    found = _open(home, form.kind)
     if found is None:
         raise ForetellError(f"{home}: this cache vanished while it was made; run again.")
     return found
@@ -94,7 +95,7 @@ def cached(source: Source, form: Form[Kind], folder: Path, progress: bool) -> Ki
 _ELSEWHERE = "Set FORETELL_CACHE to a folder on a disk that is writable and has room."
 
 
-def _open(home: Path, fingerprint: str, kind: Callable[..., Kind]) -> Kind | None:
+def _open(home: Path, kind: Callable[..., Kind]) -> Kind | None:
     """The cache in `home`, None where there is none or it is damaged."""
     try:
         about = json.loads((home / "about.json").read_text())
@@ -103,7 +104,7 @@ def _open(home: Path, fingerprint: str, kind: Callable[..., Kind]) -> Kind | Non
     except (OSError, ValueError, KeyError):
         return None
     skipped = tuple(Skipped(*each) for each in about["skipped"])
-    return kind(pixels, labels, tuple(about["classes"]), skipped, fingerprint)
+    return kind(pixels, labels, tuple(about["classes"]), skipped, about["fingerprint"])
 
 
 def _build(source: Source, form: Form[Kind], home: Path, progress: bool) -> None:
@@ -113,12 +114,12 @@ def _build(source: Source, form: Form[Kind], home: Path, progress: bool) -> None
     try:
         part.mkdir()
         _write(source.name, contents, form, part, progress)
-        if home.exists() and _open(home, "", form.kind) is None:  # damaged
+        if home.exists() and _open(home, form.kind) is None:  # damaged
             shutil.rmtree(home)
         try:
             part.rename(home)
         except OSError:
-            if _open(home, "", form.kind) is None:  # else another process was faster, where no lock could hold it
+            if _open(home, form.kind) is None:  # else another process was faster, where no lock could hold it
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -127,6 +128,7 @@ def _build(source: Source, form: Form[Kind], home: Path, progress: bool) -> None
 def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress: bool) -> None:
     labels: list[Label] = []
     skipped: list[Skipped] = []
+    digest = hashlib.sha256()
     # Written as a file, not through a map: on a full disk a write raises, a map kills the process.
     with (
         open(part / "pixels.npy", "wb") as file,
@@ -136,6 +138,7 @@ def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress
         _write_header(file, contents.count * form.each, form.shape)
         for decoded in chunks:
             file.write(decoded.pixels.data)
+            digest.update(decoded.pixels.data)
             labels += decoded.labels
             skipped += decoded.skipped
             advance(decoded.items)
@@ -150,8 +153,11 @@ def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress
     labelled = len(known) == len(labels)
     if labelled:
         np.save(part / "labels.npy", np.array(known))
+        digest.update(np.array(known).data)
     classes = (contents.classes or tuple(map(str, range(max(known) + 1)))) if labelled else ()
+    digest.update(json.dumps([form.shape, len(labels), classes]).encode())
     about = {"source": name, "size": form.shape[-1], "labels": labelled, "classes": classes, "skipped": skipped}
+    about["fingerprint"] = digest.hexdigest()[:32]
     (part / "about.json").write_text(json.dumps(about, indent=1))
 
 

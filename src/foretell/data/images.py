@@ -27,7 +27,7 @@ class Pictures:
     labels: int64 [N], or None where the source has no labels.
     classes: names of the classes, `classes[label]`; () without labels.
     skipped: every file of the source that could not be used, with the reason.
-    fingerprint: identifies this exact data: source, size and selection.
+    fingerprint: identifies this exact data: pixels, labels and selection, wherever they lie.
     rows: int64 [N], the rows of `pixels` that make up this selection; None means all of them, N = R.
         Read through `take`, which knows about them.
     """

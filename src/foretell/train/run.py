@@ -21,8 +21,9 @@ from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
 
 CHANGEABLE = {"steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"}
-"""What a resumed run may change: how far it goes, where, and what it writes; not what it learns. (Another number of
-steps stretches the schedules from there on.)"""
+CHANGEABLE |= {"data.spec"}
+"""What a resumed run may change: how far it goes, where, and what it writes; where its data lies, but not what it
+learns. (Another number of steps stretches the schedules from there on.)"""
 
 
 def run(
