@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -37,6 +38,19 @@ def test_more_noise_is_more_uncertainty() -> None:
         return uncertainty(model, IMAGE, contexts=1, draws=16)[0].unsure.mean().item()
 
     assert unsure(1.0) > 2 * unsure(0.25)
+
+
+@pytest.mark.parametrize("of", ["targets", "context", "both"])
+def test_every_draw_moves_what_is_uncertain(of: Literal["targets", "context", "both"]) -> None:
+    model = IJEPA(IJEPAConfig(ENCODER, replace(PREDICTOR, noise=PositionNoise(0.25, of))))
+    (one,) = uncertainty(model, IMAGE, contexts=1, draws=4)
+    assert (one.unsure > 0).all()
+
+
+@pytest.mark.parametrize(("contexts", "draws"), [(0, 8), (1, 1)])
+def test_one_draw_cannot_differ(contexts: int, draws: int) -> None:
+    with pytest.raises(ForetellError, match="expected at least 1, and at least 2"):
+        uncertainty(IJEPA(IJEPAConfig(ENCODER, PREDICTOR)), IMAGE, contexts=contexts, draws=draws)
 
 
 def test_exact_positions_cannot_be_unsure() -> None:

@@ -15,13 +15,19 @@ import foretell
 from foretell.errors import ForetellError
 from foretell.hub.files import to_config
 from foretell.methods import IJEPA, IJEPAConfig
-from foretell.train.loop import read
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import ViTConfig
+from foretell.train.loop import TrainConfig, Trainer, read
 from foretell.train.run import _record
+from foretell.train.run import run as train
 from foretell.train.world import enter
 
 from .conftest import FLAGS
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+TINY = IJEPAConfig(ViTConfig(16, 4, 16, 1, 2), PredictorConfig(8, 1, 2))
 
 
 def command(photos, out, *more, processes=1):
@@ -132,6 +138,7 @@ def test_a_run_begun_before_a_setting_existed_is_resumed_with_its_default(tmp_pa
     older = json.loads(json.dumps(settings))
     del older["model"]["encoder"]["positions"]
     (tmp_path / "config.json").write_text(json.dumps(older))
+    (tmp_path / "metrics.jsonl").write_text("{}")
     _record(tmp_path, settings, enter("cpu"))
     settings["model"]["encoder"]["positions"] = "learned"
     with pytest.raises(ForetellError, match=r"encoder\.positions is 'sincos', but 'learned' was asked for"):
@@ -142,8 +149,34 @@ def test_data_that_was_moved_may_go_on_and_other_data_may_not(tmp_path):
     settings = to_config(IJEPA(IJEPAConfig())) | {"data": {"spec": "here", "fingerprint": "a"}}
     for spec in ("here", "there"):
         _record(tmp_path, settings | {"data": {"spec": spec, "fingerprint": "a"}}, enter("cpu"))
+        (tmp_path / "metrics.jsonl").write_text("{}")
     with pytest.raises(ForetellError, match=r"data\.fingerprint is 'a', but 'b' was asked for"):
         _record(tmp_path, settings | {"data": {"spec": "there", "fingerprint": "b"}}, enter("cpu"))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_others_made_is_not_overwritten(tmp_path, resume):
+    (tmp_path / "README.md").write_text("my notes")
+    with pytest.raises(ForetellError, match=r"holds other things than a run \(README\.md\)"):
+        train(TINY, TrainConfig(steps=1, batch=2), "photographs", tmp_path, resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_file_is_no_folder_for_a_run(tmp_path, photos, out):
+    (tmp_path / "file").write_text("my notes")
+    with pytest.raises(ForetellError, match=r"choose another --out"):
+        train(TINY, TrainConfig(steps=1, batch=2), str(photos), tmp_path / out)
+
+
+def test_a_run_that_died_before_its_first_step_leaves_its_folder_free(tmp_path, photos, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(TINY, TrainConfig(steps=1, batch=2, monitor_every=0), str(photos), out)
+    train(TINY, TrainConfig(steps=1, batch=3, monitor_every=0), str(photos), out)
+    assert json.loads((out / "config.json").read_text())["train"]["batch"] == 3
 
 
 def test_a_finished_run_is_not_overwritten(photos, whole):

@@ -60,11 +60,11 @@ def uncertainty(
         model: a JEPA trained with stochastic positions.
         image: S the model's image size (see `read_image`).
         contexts: how many contexts to draw; each is answered apart.
-        draws: K.
+        draws: K, at least 2.
         seed: draws contexts and places.
 
     Raises:
-        ForetellError: the model predicts no patches, or its positions are exact.
+        ForetellError: the model predicts no patches, its positions are exact, or there are too few contexts or draws.
     """
     jepa = as_jepa(model, "uncertainty about places")
     if not jepa.predictor.config.noise.sigma:
@@ -72,6 +72,8 @@ def uncertainty(
             "this model's positions are exact, so it cannot be unsure of places: "
             "train one with stochastic positions (foretell train flexpredict)"
         )
+    if contexts < 1 or draws < 2:
+        raise ForetellError(f"contexts is {contexts} and draws {draws}: expected at least 1, and at least 2 to compare")
     x = to_float(image.unsqueeze(0))
     grid = jepa.context_encoder.grid(x)
     chance = torch.Generator(x.device).manual_seed(seed)
@@ -81,9 +83,10 @@ def uncertainty(
     found = []
     for seen, asked in zip(context_index, hidden, strict=True):
         s_x = jepa.encode(x, seen.unsqueeze(0))
-        again = asked.expand(1, draws, -1)  # every draw a block of its own: one pass
-        nothing = None if jepa.actions is None else x.new_zeros(1, len(jepa.actions.names))
-        said = jepa.predict(s_x, seen.unsqueeze(0), again, nothing, grid, chance)[0]
+        # draws go into the batch, for what was seen may be uncertain, too
+        again, anew = seen.expand(draws, -1), asked.expand(draws, 1, -1)
+        nothing = None if jepa.actions is None else x.new_zeros(draws, len(jepa.actions.names))
+        said = jepa.predict(s_x.expand(draws, -1, -1), again, anew, nothing, grid, chance)[:, 0]
         wrong = (said.mean(0) - take(s_y, asked.unsqueeze(0))[0]).abs().mean(-1)
         found.append(Uncertain(x[0], grid, asked, said.std(0).mean(-1), wrong))
     return found

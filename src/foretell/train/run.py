@@ -53,9 +53,10 @@ def run(
     """
     world = enter(config.device)
     try:
-        if out.exists() and not out.is_dir():
-            raise ForetellError(f"{out} is a file; --out names the run's folder")
-        if not resume and (out / "config.json").exists():
+        there = _holds(out)
+        if there and "config.json" not in there:
+            raise ForetellError(f"{out} holds other things than a run ({min(there)}): choose another --out")
+        if _begun(there) and not resume:
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
@@ -76,11 +77,28 @@ def run(
         leave()
 
 
+def _holds(out: Path) -> set[str]:
+    """Names of what is in a folder, but for hidden and empty files. Raises ForetellError where it can be none."""
+    try:
+        return {
+            path.name
+            for path in (out.iterdir() if out.exists() else ())
+            if not path.name.startswith(".") and (path.is_dir() or path.stat().st_size)
+        }
+    except OSError as error:
+        raise ForetellError(f"{out} cannot be the run's folder ({error.strerror}): choose another --out") from error
+
+
+def _begun(there: set[str]) -> bool:
+    """Whether a run got as far as its first numbers. One that died before leaves the folder to others."""
+    return bool(there - {"config.json"})
+
+
 def _record(out: Path, settings: dict[str, Any], world: World) -> None:
-    """Write config.json; where there is one already, the settings must be the same."""
+    """Write config.json; those of a run that has begun must be the same."""
     path = out / "config.json"
     settings = json.loads(json.dumps(settings))  # tuples become lists, as they come back from a file
-    if path.exists():
+    if _begun(_holds(out)):
         known = read_json(path)
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
             schema = METHODS[settings["method"]][1]
@@ -94,8 +112,11 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
                 )
     world.wait()
     if world.first:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(path, settings | {"versions": _versions(), "git": _git()})
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(path, settings | {"versions": _versions(), "git": _git()})
+        except OSError as error:
+            raise ForetellError(f"{out}: cannot write here ({error.strerror}): choose another --out") from error
     world.wait()
 
 
