@@ -153,7 +153,7 @@ def test_every_patch_is_scattered_alike():
     assert (shares - 0.5).abs().max() < 0.04
 
 
-@pytest.mark.parametrize("hidden", [0.0, 1.0, 1.5])
+@pytest.mark.parametrize("hidden", [0.0, 1.0])
 def test_scattered_masks_must_leave_something(hidden):
     with pytest.raises(ForetellError, match="expected some and not all"):
         RandomMasks(hidden).draw(torch.Generator(), (4, 4), 1)

@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from foretell.errors import ForetellError
+from foretell.errors import NOT_NEGATIVE, SHARE, ForetellError, Range, within
 
 Pixels: TypeAlias = Float[Tensor, "B 3 H W"]
 """Pictures in [0, 1]."""
@@ -65,6 +65,12 @@ class Photometric:
     solarize_probability: float = 0.1
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     """Range of the blur's standard deviation, in pixels."""
+
+    def __post_init__(self) -> None:
+        within(self, "augment", **dict.fromkeys(("brightness", "contrast", "saturation"), NOT_NEGATIVE))
+        within(self, "augment", hue=Range(0, 0.5), blur_sigma=Range(0, 1000))
+        within(self, "augment", jitter_probability=SHARE, grayscale_probability=SHARE)
+        within(self, "augment", blur_probability=SHARE, solarize_probability=SHARE)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

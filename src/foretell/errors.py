@@ -1,4 +1,9 @@
-"""The one error, and the one warning, that are meant for a person."""
+"""The one error, and the one warning, that are meant for a person; and what refuses numbers that cannot be."""
+
+from dataclasses import dataclass
+from math import inf
+from sys import float_info
+from typing import Any
 
 
 class ForetellError(Exception):
@@ -11,3 +16,52 @@ class ForetellError(Exception):
 
 class ForetellWarning(UserWarning):
     """Something the user should know before going on; the command line prints it as one sentence."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The finite numbers from `low` to `high`; printed as what is expected of a number."""
+
+    low: float = -float_info.max
+    high: float = float_info.max
+    above: bool = False
+    """Whether `low` itself is left out."""
+
+    def __contains__(self, number: float) -> bool:
+        return (self.low < number if self.above else self.low <= number) and number <= self.high
+
+    def __str__(self) -> str:
+        if self.low == -float_info.max:
+            return "a finite number"
+        if self.high == float_info.max:
+            return f"{'above' if self.above else 'at least'} {self.low:g}"
+        return f"above {self.low:g} and at most {self.high}" if self.above else f"{self.low:g} to {self.high}"
+
+
+FINITE, POSITIVE, NOT_NEGATIVE = Range(), Range(0, above=True), Range(0)
+SHARE, SOME = Range(0, 1), Range(0, 1, above=True)
+"""A share of a whole, and one that is not nothing."""
+COUNT, SIZE, SIDE, DEPTH = Range(1), Range(1, 100_000), Range(1, 10_000), Range(1, 1000)
+"""How many there are; and how wide, how many pixels or frames, how many layers: larger ones fit no computer."""
+
+
+def within(config: object, what: str = "", /, **ranges: Range) -> None:
+    """Refuse a configuration with a number that is out of range, or not a number.
+
+    Args:
+        config: what has the fields; None in one of them is not looked at. Of several numbers each must be within the
+            range, and two are a span, the smaller first.
+        what: the configuration's name in errors.
+        ranges: a field's name -> its range.
+
+    Raises:
+        ForetellError: names the first such field.
+    """
+    for name, expected in ranges.items():
+        value: Any = getattr(config, name)
+        numbers = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
+        span = len(numbers) == 2
+        if not all(number in expected for number in numbers) or (span and numbers[0] > numbers[1]):
+            found = (" to " if span else ", ").join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)
+            end = ", the smaller first" if span else ", and finite" if inf in numbers else ""
+            raise ForetellError(f"{what} {name} is {found}, expected {expected}{end}".lstrip())

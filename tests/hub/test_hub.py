@@ -72,7 +72,9 @@ def spoil_config(folder, change):
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
         (lambda f: (f / "config.json").write_text("{"), "cannot be read as JSON"),
         (lambda f: (f / "config.json").write_text("[]"), "expected a JSON object"),
+        (lambda f: (f / "config.json").write_text("[" * 100_000), "cannot be read as JSON"),
         (lambda f: spoil_config(f, lambda c: c.update(method="dino")), "method is 'dino'"),
+        (lambda f: spoil_config(f, lambda c: c.update(method=[])), r"method is \[\], expected one of"),
         (
             lambda f: spoil_config(f, lambda c: c["model"]["encoder"].update(width="wide")),
             "model.encoder.width is 'wide'",
@@ -98,6 +100,30 @@ def spoil_config(folder, change):
 def test_spoiled_folders_are_refused_in_a_sentence(saved, spoil, said):
     spoil(saved)
     with pytest.raises(ForetellError, match=said):
+        foretell.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "said"),
+    [
+        ("encoder", {"heads": 0}, "encoder heads is 0, expected"),
+        ("encoder", {"std": [0.2, float("nan"), 0.2]}, "encoder std is 0.2, nan, 0.2, expected above 0"),
+        ("encoder", {"width": 3_000_000_000}, "encoder width is 3000000000, expected"),
+        ("encoder", {"depth": 10_000_000}, "encoder depth is 10000000, expected"),
+        ("encoder", {"positions": "rotary", "heads": 16}, "rotary positions turn pairs"),
+        ("predictor", {"width": 15}, "predictor width 15 is not a multiple of heads 2"),
+        ("masks", {"scale": [0.2, 0.1]}, "masks scale is 0.2 to 0.1, expected"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_with_the_files_name(saved, part, changes, said):
+    spoil_config(saved, lambda c: c["model"][part].update(changes))
+    with pytest.raises(ForetellError, match=f"^{saved}/config.json: {said}"):
+        foretell.load(saved)
+
+
+def test_a_size_that_the_weights_do_not_have_takes_no_memory(saved):
+    spoil_config(saved, lambda c: c["model"]["encoder"].update(width=100_000, heads=1))
+    with pytest.raises(ForetellError, match="does not fit the model that it describes"):
         foretell.load(saved)
 
 

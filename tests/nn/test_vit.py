@@ -81,9 +81,9 @@ def test_a_configuration_that_does_not_fit_is_refused():
         ViTConfig(image_size=30)
     with pytest.raises(ForetellError, match="width 100 is not a multiple of heads 3"):
         ViTConfig(width=100)
-    with pytest.raises(ForetellError, match="encoder init_std is 0, expected above 0, or None"):
+    with pytest.raises(ForetellError, match="encoder init_std is 0, expected above 0"):
         ViTConfig(init_std=0.0)
-    with pytest.raises(ForetellError, match="predictor init_std is -1, expected above 0, or None"):
+    with pytest.raises(ForetellError, match="predictor init_std is -1, expected above 0"):
         PredictorConfig(init_std=-1.0)
 
 

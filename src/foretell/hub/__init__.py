@@ -10,8 +10,8 @@ import torch
 from foretell.errors import ForetellError
 from foretell.hub import official
 from foretell.hub.files import (
+    check,
     from_config,
-    load_weights,
     read_json,
     read_metadata,
     read_weights,
@@ -89,11 +89,14 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
     config = read_json(folder / "config.json")
     if "classifier" in config:
         raise ForetellError(f"{folder} holds a classifier: foretell.leverage.load_classifier loads it")
-    model = from_config(config, folder / "config.json")
+    with torch.device("meta"):  # sizes that the weights do not have are refused before they take memory
+        sketch = from_config(config, folder / "config.json")
     tensors = read_weights(path)
     if inside:
         tensors = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
-    load_weights(model, tensors, path)
+    check(sketch.state_dict(), tensors, path)
+    model = from_config(config, folder / "config.json")
+    model.load_state_dict(tensors)
     return model.to(device).eval()
 
 

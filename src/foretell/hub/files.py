@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,28 @@ def from_config(config: Mapping[str, Any], source: Path | str = "the configurati
         source: what to call the configuration in errors.
 
     Raises:
-        ForetellError: the method is unknown, or a field is missing, unknown or of the wrong kind.
+        ForetellError: the method is unknown, or a field is missing, unknown, of the wrong kind or out of range.
     """
     method = config.get("method")
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ForetellError(f"{source}: method is {method!r}, expected one of {', '.join(METHODS)}")
     kind, schema = METHODS[method]
-    model = kind(parse(schema, config.get("model"), source, "model"))
+    parsed = parse(schema, config.get("model"), source, "model")
+    with naming(source):
+        model = kind(parsed)
     model.untrained = config.get("untrained")
     return model
+
+
+@contextmanager
+def naming(source: Path | str) -> Iterator[None]:
+    """Put a file's name before errors that do not begin with it: those of configurations, which know of no file."""
+    try:
+        yield
+    except ForetellError as error:
+        if str(error).startswith(str(source)):
+            raise
+        raise ForetellError(f"{source}: {error}") from None
 
 
 def dump(config: Any) -> Any:
@@ -55,7 +69,8 @@ def dump(config: Any) -> Any:
 def parse(schema: Any, value: Any, source: Path | str, field: str) -> Any:
     """Turn JSON types into a configuration dataclass or another type; strict about names, clear about what is wrong."""
     try:
-        parsed = TypeAdapter(schema).validate_python(value)
+        with naming(source):
+            parsed = TypeAdapter(schema).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in (field, *first["loc"]))
@@ -102,7 +117,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ForetellError(f"{path} is missing: a model folder holds config.json and model.safetensors") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ForetellError(f"{path} cannot be read as JSON ({error})") from None
     if not isinstance(value, dict):
         raise ForetellError(f"{path} holds a {type(value).__name__}, expected a JSON object")

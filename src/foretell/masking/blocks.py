@@ -18,7 +18,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import SOME, ForetellError, Range, within
+
+ASPECT = Range(0.001, 1000)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class BlockMasks:
     keep: Literal["random", "raster"] = "random"
     """`random`: a fixed budget of free patches at random. `raster`: the official cut to the batch's minimum,
     first patches first; biased, for comparison only."""
+
+    def __post_init__(self) -> None:
+        within(self, "masks", blocks=Range(1, 1000), scale=SOME, aspect=ASPECT, context_scale=SOME)
 
     def draw(
         self, generator: torch.Generator, grid: tuple[int, ...], batch: int

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import SHARE, ForetellError, Range, within
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class RandomMasks:
 
     hidden: float = 0.6
     """Share of the patches to predict."""
+
+    def __post_init__(self) -> None:
+        within(self, "masks", hidden=SHARE)
 
     def draw(
         self, generator: torch.Generator, grid: tuple[int, ...], batch: int
@@ -46,8 +49,7 @@ class QuadrantMasks:
     """Quadrants of context, 1 to 3."""
 
     def __post_init__(self) -> None:
-        if self.seen not in (1, 2, 3):
-            raise ForetellError(f"seen is {self.seen}, expected 1, 2 or 3 of the four quadrants")
+        within(self, "masks", seen=Range(1, 3))
 
     def draw(
         self, generator: torch.Generator, grid: tuple[int, ...], batch: int

@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from foretell.errors import ForetellError
-from foretell.masking.blocks import block_size, complement, place
+from foretell.errors import SHARE, SOME, ForetellError, Range, within
+from foretell.masking.blocks import ASPECT, block_size, complement, place
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class TubeMasks:
 
     def __post_init__(self) -> None:
         if not self.blocks:
-            raise ForetellError("blocks is empty, expected the blocks of one mask or more")
-        for name, low, high in (("visible", self.visible, self.visible), ("past", *self.past)):
-            if not 0 < low <= high <= 1:
-                raise ForetellError(f"{name} is {low:g} to {high:g}, expected more than 0 and at most 1, in this order")
+            raise ForetellError("masks blocks is empty, expected the blocks of one mask or more")
+        for count, share in self.blocks:
+            if count not in Range(0, 1000) or share not in SHARE:
+                raise ForetellError(f"masks blocks has {count} of {share:g}, expected 0 to 1000 of 0 to 1 of the plane")
+        within(self, "masks", aspect=ASPECT, visible=SOME, past=SOME)
 
     def draw(
         self, generator: torch.Generator, grid: tuple[int, ...], batch: int

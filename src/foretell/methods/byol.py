@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from foretell import losses
 from foretell.augment import Photometric
+from foretell.errors import SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
 from foretell.nn.projector import Projector, ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -46,6 +47,9 @@ class BYOLConfig:
     """Of the second view."""
     crop: tuple[float, float] = (0.08, 1.0)
     """Area of the random crops, as a share of the photograph."""
+
+    def __post_init__(self) -> None:
+        within(self, crop=SOME)
 
 
 class BYOL(JointEmbedding):

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
+from foretell.errors import SOME, within
 from foretell.jepa import JEPA
 from foretell.masking import BlockMasks, Masks
 from foretell.nn.predictor import Predictor, PredictorConfig
@@ -37,6 +38,9 @@ class IJEPAConfig:
     masks: Masks = field(default_factory=BlockMasks)
     crop: tuple[float, float] = (0.3, 1.0)
     """Area of the random crop, as a share of the photograph; the only augmentation."""
+
+    def __post_init__(self) -> None:
+        within(self, crop=SOME)
 
 
 class IJEPA(JEPA):

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from foretell import losses
 from foretell.augment import Photometric, random_resized_crop, to_float
+from foretell.errors import SOME, within
 from foretell.jepa import JEPA
 from foretell.masking import BlockMasks, Masks, complement
 from foretell.nn.predictor import Predictor, PredictorConfig
@@ -47,6 +48,9 @@ class IWMConfig:
     """Jitter the source on top of the target (main text) rather than independently of it (appendix)."""
     crop: tuple[float, float] = (0.3, 1.0)
     """Area of the random crop, as a share of the photograph."""
+
+    def __post_init__(self) -> None:
+        within(self, crop=SOME)
 
 
 class IWM(JEPA):

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from foretell import losses
 from foretell.augment import Photometric
+from foretell.errors import POSITIVE, SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -43,6 +44,9 @@ class SimCLRConfig:
     """Area of the random crops, as a share of the photograph."""
     temperature: float = 0.1
     """τ; the paper has 0.1 for ImageNet, 0.5 for CIFAR-10."""
+
+    def __post_init__(self) -> None:
+        within(self, crop=SOME, temperature=POSITIVE)
 
 
 class SimCLR(JointEmbedding):

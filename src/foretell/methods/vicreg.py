@@ -22,6 +22,7 @@ from torch import Tensor
 
 from foretell import losses
 from foretell.augment import Photometric
+from foretell.errors import NOT_NEGATIVE, SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -45,6 +46,9 @@ class VICRegConfig:
     """μ."""
     covariance: float = 1.0
     """ν."""
+
+    def __post_init__(self) -> None:
+        within(self, crop=SOME, invariance=NOT_NEGATIVE, variance=NOT_NEGATIVE, covariance=NOT_NEGATIVE)
 
 
 class VICReg(JointEmbedding):

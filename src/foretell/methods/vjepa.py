@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
+from foretell.errors import COUNT, POSITIVE, SHARE, SOME, within
 from foretell.jepa import JEPA
 from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
@@ -60,6 +61,9 @@ class VJEPAConfig:
     token_per_mask: bool = False
     """Whether the predictor has a mask token for each of `masks.blocks`, as in the released code, and not one for all.
     Where it is not known which mask hides something, the second asks."""
+
+    def __post_init__(self) -> None:
+        within(self, crop=SOME, flip=SHARE, fps=POSITIVE, stride=COUNT)
 
     def queries(self) -> nn.Module:
         """What the predictor asks with."""

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from foretell import losses
 from foretell.augment import to_float
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.method import Method
 from foretell.nn.causal import CausalConfig, CausalPredictor
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig, layer_norm
@@ -77,6 +77,7 @@ class VJEPAACConfig:
     def __post_init__(self) -> None:
         if self.actions < 1:
             raise ForetellError(f"actions is {self.actions}, expected at least 1: without actions train a V-JEPA")
+        within(self, actions=SIZE, frames=Range(2, 10_000), fps=POSITIVE, stride=COUNT, clips=COUNT)
         if self.states not in (0, self.actions):
             raise ForetellError(
                 f"states is {self.states} and actions is {self.actions}: expected as many of both, because a rollout "

@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from foretell.errors import ForetellError
 from foretell.nn.positions import sincos
-from foretell.nn.vit import Block, initialise
+from foretell.nn.vit import Block, initialise, transformer
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,7 @@ class CausalConfig:
     Not in the paper."""
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise ForetellError(f"predictor width {self.width} is not a multiple of heads {self.heads}")
+        transformer(self, "predictor")
 
 
 class CausalPredictor(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from foretell.errors import ForetellError
 from foretell.nn.positions import ROTARY, Kind, Positions
 from foretell.nn.stochastic import PositionNoise, StochasticPositions
-from foretell.nn.vit import Block, initialise
+from foretell.nn.vit import Block, initialise, transformer
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class PredictorConfig:
     """As `ViTConfig.init_std`."""
 
     def __post_init__(self) -> None:
-        if self.init_std is not None and self.init_std <= 0:
-            raise ForetellError(f"predictor init_std is {self.init_std:g}, expected above 0, or None")
+        transformer(self, "predictor")
         if self.noise.sigma and self.positions in ROTARY:
             raise ForetellError(
                 f"noise.sigma is {self.noise.sigma:g} and positions are {self.positions}: uncertain places "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foretell.errors import ForetellError
+from foretell.errors import DEPTH, SIZE, within
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,7 @@ class ProjectorConfig:
     """1 is a linear map, whose loss reaches at most min(D, K) directions of the features."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "out", "layers"):
-            if getattr(self, name) < 1:
-                raise ForetellError(f"projector {name} is {getattr(self, name)}, expected at least 1")
+        within(self, "projector", width=SIZE, out=SIZE, layers=DEPTH)
 
 
 class Projector(nn.Sequential):

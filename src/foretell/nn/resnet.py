@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foretell.errors import ForetellError
+from foretell.errors import FINITE, POSITIVE, SIDE, SIZE, within
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,7 @@ class ResNetConfig:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "last_width", "base"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ForetellError(f"encoder {name} is {value}, expected at least 1")
+        within(self, "encoder", image_size=SIDE, last_width=SIZE, base=SIZE, mean=FINITE, std=POSITIVE)
 
 
 class ResNet(nn.Module):

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foretell.errors import ForetellError
+from foretell.errors import NOT_NEGATIVE, within
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ class PositionNoise:
     shrink. `fixed`: no A, Σ = σ² I."""
 
     def __post_init__(self) -> None:
-        if self.sigma < 0:
-            raise ForetellError(f"sigma is {self.sigma}, expected 0 or more")
+        within(self, "noise", sigma=NOT_NEGATIVE)
 
 
 class StochasticPositions(nn.Module):

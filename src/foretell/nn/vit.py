@@ -8,16 +8,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from foretell.errors import ForetellError
+from foretell.errors import DEPTH, FINITE, POSITIVE, SIDE, SIZE, ForetellError, Range, within
 from foretell.nn.attention import Attention
 from foretell.nn.positions import Kind, Positions
 from foretell.views import take
+
+
+def transformer(config: Any, what: str) -> None:
+    """Refuse a size that no transformer has: `width`, `depth`, `heads`, and of its blocks what the configuration says.
+
+    Raises:
+        ForetellError: names the field.
+    """
+    within(config, what, width=SIZE, depth=DEPTH, heads=SIZE)
+    if config.width % config.heads:
+        raise ForetellError(f"{what} width {config.width} is not a multiple of heads {config.heads}")
+    rest = {"mlp_ratio": Range(1 / config.width, 1000), "eps": POSITIVE, "init_std": POSITIVE}
+    within(config, what, **{name: expected for name, expected in rest.items() if hasattr(config, name)})
 
 
 @dataclass(frozen=True)
@@ -51,13 +65,11 @@ class ViTConfig:
     theirs learn sooner (docs/log.md)."""
 
     def __post_init__(self) -> None:
+        within(self, "encoder", image_size=SIDE, patch_size=SIDE, mean=FINITE, std=POSITIVE, last_width=SIZE)
+        transformer(self, "encoder")
         if self.image_size % self.patch_size:
             raise ForetellError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
-        if self.init_std is not None and self.init_std <= 0:
-            raise ForetellError(f"encoder init_std is {self.init_std:g}, expected above 0, or None")
-        if self.width % self.heads:
-            raise ForetellError(f"encoder width {self.width} is not a multiple of heads {self.heads}")
-        if self.last_width is not None and (self.last_width < 1 or self.last_width % self.heads):
+        if self.last_width is not None and self.last_width % self.heads:
             raise ForetellError(
                 f"encoder last_width {self.last_width} is not a multiple of heads {self.heads} (for attentive probes)"
             )
@@ -85,6 +97,7 @@ class VideoViTConfig(ViTConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        within(self, "encoder", frames=SIDE, tubelet=SIDE)
         if self.frames % self.tubelet:
             raise ForetellError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
 

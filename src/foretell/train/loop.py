@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from foretell.data import Pictures
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, NOT_NEGATIVE, SHARE, ForetellError, Range, within
 from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
@@ -72,15 +72,14 @@ class TrainConfig:
     """Also write TensorBoard files (needs `pip install foretell[tensorboard]`)."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "accumulate", "checkpoint_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise ForetellError(f"{name} is {getattr(self, name)}, expected at least 1")
+        within(self, **dict.fromkeys(("steps", "batch", "accumulate", "checkpoint_every", "log_every"), COUNT))
+        amounts = ("lr", "lr_start", "lr_end", "weight_decay", "weight_decay_end", "clip", "monitor_every")
+        within(self, **dict.fromkeys(amounts, NOT_NEGATIVE))
+        within(self, warmup=SHARE, momentum=SHARE, momentum_end=SHARE, seed=Range(0, 2**63 - 1))
         if self.batch % self.accumulate:
             raise ForetellError(f"batch {self.batch} cannot be split into accumulate = {self.accumulate} equal parts")
-        if not 0 <= self.momentum <= self.momentum_end <= 1:
-            raise ForetellError(
-                f"momentum {self.momentum} must not exceed momentum_end {self.momentum_end}, within 0 to 1"
-            )
+        if self.momentum > self.momentum_end:
+            raise ForetellError(f"momentum {self.momentum} must not exceed momentum_end {self.momentum_end}")
 
 
 class Trainer:

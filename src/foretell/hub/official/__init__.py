@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from foretell.errors import ForetellError, ForetellWarning
-from foretell.hub.files import brief
+from foretell.hub.files import brief, naming
 from foretell.hub.official import facebook, facebook_video, huggingface, huggingface_video, timm
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import read
@@ -38,7 +38,8 @@ def load(path: Path) -> JEPA:
     found = read(path)
     for family in FAMILIES:
         if family.recognise(found):
-            model = family.load(found)
+            with naming(path):
+                model = family.load(found)
             if model.untrained:
                 warnings.warn(
                     f"{path} holds an encoder only: it serves as context and as target encoder, and the predictor is "
@@ -48,7 +49,7 @@ def load(path: Path) -> JEPA:
                 )
             return model
     kind = f"config.json says model_type {found.config['model_type']!r}" if "model_type" in found.config else ""
-    names = brief(found.content) or "nothing"
+    names = brief(map(str, found.content)) or "nothing"
     held = f"it holds {names if len(names) < 200 else names[:200] + ' …'}"
     raise ForetellError(
         f"{path} is of no known kind ({'; '.join(filter(None, (kind, held)))}): expected a model of foretell, or "

@@ -6,8 +6,8 @@ D width · N patches · P pixels a patch · p pixels a side of a patch
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from math import isqrt
+from collections.abc import Callable, Collection, Mapping
+from math import isqrt, prod
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,10 +96,13 @@ def config_of(
     )
 
 
-def tell(tensors: Mapping[str, Tensor], names: Iterable[str], source: Path, what: str) -> list[Tensor]:
-    """The tensors of these names; raises ForetellError where one is missing that would tell something."""
+def tell(tensors: Mapping[str, Tensor], names: Collection[str], source: Path, what: str) -> list[Tensor]:
+    """The tensors of these names; raises ForetellError where one is missing, or empty, that would tell something."""
     if lacking := [name for name in names if name not in tensors]:
         raise ForetellError(f"{source} lacks {' and '.join(lacking)}, which would tell {what}")
+    for name in names:
+        if not (tensors[name].ndim and tensors[name].numel()):
+            raise ForetellError(f"{source}: {name} is {tuple(tensors[name].shape)}, which tells nothing of {what}")
     return [tensors[name] for name in names]
 
 
@@ -123,9 +126,9 @@ def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...], fixed: Kind
 
     A table that is missing or of another shape says nothing: `check` will give an account of it.
     """
-    expected = table_of(Positions(fixed, width, grid), grid)
-    if table is None or table.shape != expected.shape:
+    if table is None or table.shape != (1, prod(grid), width):
         return fixed
+    expected = table_of(Positions(fixed, width, grid), grid)
     precision = max(1e-5, torch.finfo(table.dtype).eps)
     return fixed if torch.allclose(table.float(), expected, rtol=0, atol=precision) else "learned"
 
@@ -136,7 +139,7 @@ def encoder_only(config: ViTConfig) -> IJEPA:
     The predictor has the size that I-JEPA's paper gives it. It is the same each time.
     """
     depth = {1280: 12, 1408: 16}.get(config.width, max(config.depth // 2, 1))
-    width = min(384, config.width // 2) // config.heads * config.heads
+    width = max(min(384, config.width // 2) // config.heads, 1) * config.heads
     predictor = PredictorConfig(width, depth, config.heads, "resized")
     return predictorless(lambda: IJEPA(IJEPAConfig(config, predictor)))
 

@@ -65,9 +65,14 @@ FAMILY = Family("facebookresearch/ijepa", recognise, load)
 
 
 def parts_of(found: Found) -> dict[str, dict[str, Tensor]]:
-    """The networks of a training checkpoint."""
+    """The networks of a training checkpoint; raises ForetellError where one of them is something else."""
     names = ("encoder", "predictor", "target_encoder")
-    return {name: tensors_in(part) for name in names if isinstance(part := found.content.get(name), dict)}
+    parts = {name: part for name in names if (part := found.content.get(name)) is not None}
+    networks = {name: tensors_in(part) for name, part in parts.items() if isinstance(part, dict)}
+    if networks and (odd := parts.keys() - networks.keys()):
+        kinds = ", ".join(f"{name} is of type {type(parts[name]).__name__}" for name in sorted(odd))
+        raise ForetellError(f"{found.source}: {kinds}, expected a dictionary of tensors")
+    return networks
 
 
 def same(parts: Mapping[str, Mapping[str, Tensor]], read: Callable[[Mapping[str, Tensor]], C], source: Path) -> C:

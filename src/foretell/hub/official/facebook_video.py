@@ -9,6 +9,7 @@ D width · N patches · T tubelets · t frames a tubelet · p pixels a side of a
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from math import isqrt
@@ -49,13 +50,16 @@ def load(found: Found) -> VJEPA:
             f"{found.source} has a predictor that is told a robot's actions (V-JEPA 2-AC), which V-JEPA has no place "
             "for: load the weights without it (vitg.pt)"
         )
-    tokens = {int(name.rpartition(".")[2]): t for name, t in predictor.items() if name.startswith("mask_tokens.")}
+    tokens = {name: t for name, t in predictor.items() if re.fullmatch(r"mask_tokens\.\d+", name)}
     encoders = [part for name, part in parts.items() if name != "predictor"]
     if len(tokens) > 2 or not any("pos_embed" in part for part in encoders):
         parts = {name: _without_tables(part) for name, part in parts.items()}
         if tokens:
-            token = asked_with(torch.stack([tokens[n] for n in sorted(tokens)]), found.source)
-            rest = {name: t for name, t in predictor.items() if not name.startswith("mask_tokens.")}
+            several = [tokens[name] for name in sorted(tokens, key=lambda name: int(name.rpartition(".")[2]))]
+            if len({token.shape for token in several}) > 1:
+                raise ForetellError(f"{found.source}: mask tokens are of several shapes, expected one")
+            token = asked_with(torch.stack(several), found.source)
+            rest = {name: t for name, t in predictor.items() if name not in tokens}
             parts["predictor"] = _without_tables(rest) | {"mask_token": token}
         return _build(parts, found.source, "rotary-vjepa2")
     return _build(parts, found.source, "resized-vjepa")

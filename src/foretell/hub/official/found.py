@@ -41,7 +41,7 @@ class Found:
 def tensors_in(content: dict[str, Any]) -> dict[str, Tensor]:
     """The tensors among a dictionary's values, without what distributed training and V-JEPA put before their names."""
     return {
-        name.removeprefix("module.").removeprefix("backbone."): t
+        str(name).removeprefix("module.").removeprefix("backbone."): t
         for name, t in content.items()
         if isinstance(t, Tensor)
     }
@@ -68,9 +68,9 @@ def _folder(folder: Path) -> dict[str, Any]:
     if not (folder / INDEX).is_file():
         raise ForetellError(f"{folder / 'model.safetensors'} is missing: there are no weights beside config.json")
     names = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(names, dict):
+    if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
         raise ForetellError(f"{folder / INDEX} has no weight_map, which says where each tensor is")
-    return {name: t for file in sorted(set(names.values())) for name, t in read_weights(folder / str(file)).items()}
+    return {name: t for file in sorted(set(names.values())) for name, t in read_weights(folder / file).items()}
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import DEPTH, SIZE, ForetellError, Range, within
 from foretell.hub.files import check, parse, write_atomically, write_json, write_weights
 from foretell.hub.official.encoder import IMAGENET, Normalisation, encoder_only, fill, headless, kind_of, tensors_of
 from foretell.hub.official.family import Family
@@ -66,6 +66,10 @@ class _Config:
     patch_size: int | tuple[int, int] = 16
     num_channels: Literal[3] = 3
     qkv_bias: bool = True
+
+    def __post_init__(self) -> None:
+        within(self, "config.json", hidden_size=SIZE, num_hidden_layers=DEPTH, num_attention_heads=SIZE)
+        within(self, "config.json", intermediate_size=Range(1, 10_000_000))
 
 
 def recognise(found: Found) -> bool:
@@ -155,9 +159,8 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
     if image[0] != image[1] or patch[0] != patch[1]:
         raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
     table = tensors.get("embeddings.position_embeddings")
-    side = image[0] // patch[0]
     mean, std = normalisation_of(found)
-    return ViTConfig(
+    config = ViTConfig(
         image_size=image[0],
         patch_size=patch[0],
         width=c.hidden_size,
@@ -168,8 +171,8 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
         mlp_ratio=c.intermediate_size / c.hidden_size,
         eps=c.layer_norm_eps,
         qkv_bias=c.qkv_bias,
-        positions=kind_of(table, c.hidden_size, (side, side)),
     )
+    return replace(config, positions=kind_of(table, config.width, config.grid))
 
 
 def normalisation_of(found: Found) -> Normalisation:

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import SIZE, ForetellError, Range, within
 from foretell.hub.files import check
 from foretell.hub.official.encoder import fill, headless, predictorless, tensors_of
 from foretell.hub.official.facebook import fill_predictor, predictor_tensors
@@ -50,6 +50,7 @@ KEYS = {
 }
 """Names without `.weight` or `.bias`: Meta's, with queries, keys and values apart -> transformers'."""
 TOKENS = KEYS["mask_tokens?"]
+SCALE = Range(0, 1000, above=True)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class _Config:
     pred_num_hidden_layers: int = 12
     pred_num_mask_tokens: int = 10
     pred_mlp_ratio: float = 4.0
+
+    def __post_init__(self) -> None:
+        within(self, "config.json", hidden_size=SIZE, mlp_ratio=SCALE, pred_hidden_size=SIZE, pred_mlp_ratio=SCALE)
 
 
 def recognise(found: Found) -> bool:

@@ -27,7 +27,7 @@ def recognise(found: Found) -> bool:
 
 def load(found: Found) -> IJEPA:
     """The encoder, twice, and a fresh predictor."""
-    arguments = found.config.get("model_args") or {}
+    arguments = parse(dict[str, Any], found.config.get("model_args") or {}, found.source, "model_args")
     if other := [name for name in OTHER if name in arguments]:
         raise ForetellError(f"{found.source}: config.json sets {other[0]}, which an I-JEPA encoder leaves as it is")
     tensors = headless(found.tensors, ("head.",), found.source)
@@ -43,6 +43,7 @@ FAMILY = Family("timm", recognise, load)
 
 
 def _normalisation(found: Found) -> Normalisation:
-    given: dict[str, Any] = {**found.config, **(found.config.get("pretrained_cfg") or {})}
+    pretrained = parse(dict[str, Any], found.config.get("pretrained_cfg") or {}, found.source, "pretrained_cfg")
+    given = {**found.config, **pretrained}
     mean, std = given.get("mean", IMAGENET[0]), given.get("std", IMAGENET[1])
     return parse(Normalisation, (mean, std), found.source, "mean and std")
