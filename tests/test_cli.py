@@ -195,7 +195,18 @@ def _nothing():
         ("models nothing", "not a shipped model"),
         ("scenes", "--out"),
         ("scenes --out o --pairs levity", "expected one of permanence"),
-        ("scenes --out o --pairs shape --n 3", "even numbers"),
+        ("scenes --out o --pairs all --n 3", "n: found 3; expected an even number"),
+        ("scenes --out o --size 8", "--size is 8, expected 16 or more"),
+        ("scenes --out o --hidden", "add --pairs PROPERTY"),
+        ("evaluate m --data d --bank 0", "--bank is 0, expected 1"),
+        ("evaluate m --data d --images -1", "--images is -1"),
+        ("evaluate m --data d --queries -3", "--queries is -3"),
+        ("claims run all --seeds 0", "--seeds is 0"),
+        ("uncertainty m x.jpg --out o.png --contexts -1", "--contexts is -1"),
+        ("uncertainty m x.jpg --out o.png --draws 0", "--draws is 0, expected 2"),
+        ("surprise m v --stride 0", "--stride is 0"),
+        ("surprise --benchmark intphys --data d --skip -1", "--skip is -1"),
+        ("surprise --benchmark scenes --pairs 0", "--pairs is 0, expected 1"),
     ],
 )
 def test_wrong_input_ends_in_one_sentence(args, said, capsys, tmp_path, monkeypatch):
@@ -203,9 +214,36 @@ def test_wrong_input_ends_in_one_sentence(args, said, capsys, tmp_path, monkeypa
     assert said in fails(capsys, *args.split())
 
 
+@pytest.mark.parametrize(
+    ("command", "picture"),
+    [
+        ("evaluate nothing --data photographs --out", False),
+        ("uncertainty nothing x.jpg --out", True),
+        ("surprise nothing v.mp4 --plot", True),
+        ("plan nothing now.png goal.png --plot", True),
+        ("knowledge export k --store s --out", False),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(command, picture, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file.png").write_text("kept")
+    cases = {"folder.png": "is a folder", "file.png/o.png": "cannot be written (Not a directory)"}
+    cases |= {"n" * 300 + ".png": "cannot be written (File name too long)"}
+    cases |= dict.fromkeys(("o.xyz", "o"), "expected one that ends in .png, ") if picture else {}
+    for path, said in cases.items():
+        assert said in fails(capsys, *command.split(), path)
+    for path in ("new/o.png", "file.png"):  # these can be, so that the next complaint is heard
+        assert path not in fails(capsys, *command.split(), path)
+    assert (tmp_path / "file.png").read_text() == "kept"
+    assert not list((tmp_path / "new").iterdir())
+
+
 def test_wrong_pictures_and_changes_end_in_one_sentence(model, photos, tmp_path, capsys):
     picture, out = photos / "dark" / "1.png", tmp_path / "o.png"
     assert "hue is 3" in fails(capsys, "imagine", model, picture, "--out", out, "--hue", 3)
+    assert "o.xyz is not the name of a picture" in fails(capsys, "imagine", model, picture, "--out", tmp_path / "o.xyz")
+    assert "a folder, expected a file" in fails(capsys, "imagine", model, tmp_path, "--out", out)
     assert "none.png" in fails(capsys, "imagine", model, tmp_path / "none.png", "--out", out)
     (tmp_path / "bad.png").write_bytes(b"not a picture")
     assert "bad.png" in fails(capsys, "imagine", model, tmp_path / "bad.png", "--out", out)

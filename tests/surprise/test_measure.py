@@ -14,10 +14,12 @@ from foretell.nn.vit import VideoViTConfig, layer_norm
 from foretell.surprise import (
     LAYOUTS,
     Pairs,
+    Surprise,
     accuracy,
     auroc,
     benchmark,
     copied,
+    draw,
     pairwise,
     predicted,
     scenes,
@@ -166,6 +168,44 @@ def test_scenes_come_hidden_and_visible():
     assert len(found) == 18
     assert {pairs.hidden for pairs in found} == {True, False}
     assert found[0].possible.shape == (2, 3, 16, 32, 32)
+
+
+def test_of_an_odd_number_of_scenes_the_last_is_half_a_quad():
+    odd, even = next(scenes(3, 0, 32, 16)), next(scenes(4, 0, 32, 16))
+    assert torch.equal(odd.possible, even.possible[:3])
+    assert torch.equal(odd.impossible, even.impossible[:3])
+    assert odd.direction == even.direction[:3]
+    report = benchmark(MODEL, [next(scenes(1, 0, 32, 16))], [])
+    assert report["accuracy"]["pairs"] == 1
+    assert report["shuffled_context"] is None
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        (lambda folder: LAYOUTS["intphys"](folder, 32), "expected IntPhys' dev folder"),
+        (lambda folder: iter([Pairs("short", CLIPS[:, :, :15], CLIPS[:, :, :15])]), "15 frames"),
+    ],
+)
+def test_what_is_wrong_with_the_pairs_is_said_before_contexts_are_chosen(test, message, tmp_path):
+    def validation():
+        raise AssertionError
+        yield
+
+    with pytest.raises(ForetellError, match=message):
+        benchmark(MODEL, test(tmp_path), validation())
+
+
+@pytest.mark.parametrize("flash", [3, 17])
+def test_the_peaks_label_stays_within_the_axes(flash):
+    errors = torch.ones(1, 1, 1, 10)
+    errors[..., flash // 2] = 2
+    figure = draw({"a": (CLIPS[0], Surprise(errors, (2,), (0,), 2))})
+    plot = figure.axes[-1]
+    figure.canvas.draw()
+    (label,) = plot.texts
+    box, axes = label.get_window_extent(), plot.get_window_extent()
+    assert axes.x0 < box.x0 < box.x1 < axes.x1
 
 
 @pytest.fixture

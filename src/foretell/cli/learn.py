@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import ANY_DATA, DATA, MODEL, Usage, empty, first, parse, summary
+from foretell.cli.words import ANY_DATA, DATA, MODEL, Usage, at_least, empty, first, output, parse, summary
 from foretell.leverage import FinetuneConfig
 from foretell.recipes import RECIPES
 from foretell.train.loop import TrainConfig
@@ -58,6 +58,9 @@ class Evaluate:
     seed: int = 0
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        at_least(self, bank=1, images=1, queries=1)
+
 
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
@@ -66,6 +69,7 @@ def evaluate(args: list[str]) -> None:
     from foretell.train.world import enter
 
     flags = parse(Evaluate, args, "evaluate")
+    output("--out", flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
     learn, test = model.train_test(flags.data, seed=flags.seed)
@@ -80,7 +84,6 @@ def evaluate(args: list[str]) -> None:
         queries=flags.queries,
     )
     if flags.out:
-        flags.out.parent.mkdir(parents=True, exist_ok=True)
         write_json(flags.out, report)
     if flags.json:
         print(json.dumps(report, indent=2))
@@ -153,6 +156,9 @@ class RunClaims:
         Path, arg(help="folder for trainings and results; the same one again goes on, and processes share it")
     ] = Path("runs/claims")
     seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
+
+    def __post_init__(self) -> None:
+        at_least(self, seeds=1)
 
 
 def claims(args: list[str]) -> None:

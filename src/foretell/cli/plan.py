@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import MODEL, Usage, parse
+from foretell.cli.words import FIGURES, MODEL, Usage, output, parse
 from foretell.plan.benchmark import SEARCH
 from foretell.plan.cem import CEM
 
@@ -57,6 +57,7 @@ def plan(args: list[str]) -> None:
     name, *pictures = flags.what or ("",)
     if not name or len(pictures) != (0 if flags.benchmark else 2):
         raise Usage("plan needs a MODEL and two pictures, of now and of the goal, or a MODEL and --benchmark")
+    output("--plot", flags.plot, FIGURES)
     model = as_planner(hub.load(name, enter(flags.device).device))
     if flags.benchmark:
         _benchmark(flags, model, flags.benchmark)
@@ -78,7 +79,6 @@ def _pictures(flags: Plan, model: VJEPAAC, now: str, goal: str) -> None:
     if flags.plot:
         grid = planning.landscape(model, image, wanted, state, axes=flags.axes, limit=flags.search.limit)
         first = actions[0][flags.axes[0]], actions[0][flags.axes[1]]
-        flags.plot.parent.mkdir(parents=True, exist_ok=True)
         planning.draw(image, wanted, grid, first).savefig(flags.plot, dpi=120)
     report = {"actions": actions, "energy": found.energy.item(), "now": found.now.item()}
     if flags.json:

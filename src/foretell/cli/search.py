@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import Usage, first, parse, summary, table
+from foretell.cli.words import Usage, first, output, parse, summary, table
 from foretell.errors import ForetellError
 
 STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
@@ -229,6 +229,7 @@ def knowledge(args: list[str]) -> None:
                 where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page, time)))
                 print(f"{hit.score:.3f}  {hit.id}  {where}\n{hit.text}\n")
         case KnowledgeExport() as f:
+            output("--out", f.out)
             with Knowledge.open(f.store, f.name) as opened:
                 opened.export(f.out)
         case KnowledgeImport() as f:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import MODEL, Usage, empty, parse
+from foretell.cli.words import FIGURES, MODEL, PICTURES, Usage, at_least, empty, output, parse
 from foretell.hub.formats import Encoder, Format, Precision
 
 
@@ -50,12 +50,12 @@ def imagine(args: list[str]) -> None:
     ]
     schema = make_dataclass("Imagine", changes, bases=(Imagine,), frozen=True)
     flags = parse(schema, args[1:], f"imagine {args[0]}", inspect.getdoc(Imagine))
+    output("--out", flags.out, PICTURES)
     values = {p.name: float(value) for p in parameters if (value := getattr(flags, p.name)) not in (None, False)}
     image = leverage.read_image(flags.image, model.config.encoder.image_size)
     asked = leverage.imagine(model, image, values, bank=flags.bank, seed=flags.seed) if values else None
     swept = flags.sweep or (() if values else tuple(p.name for p in parameters if not p.destructive))
     rows = leverage.sweep(model, image, *swept, bank=flags.bank, seed=flags.seed) if swept else {}
-    flags.out.parent.mkdir(parents=True, exist_ok=True)
     leverage.draw(asked, rows).save(flags.out)
 
 
@@ -70,16 +70,19 @@ class Uncertainty:
     draws: Annotated[int, arg(help="how often each is answered, with other draws of the places")] = 32
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        at_least(self, contexts=1, draws=2)  # one draw differs from nothing
+
 
 def uncertainty(args: list[str]) -> None:
     """Draw where a model is unsure: foretell uncertainty MODEL IMAGE --out unsure.png (stochastic positions)."""
     from foretell import hub, leverage
 
     flags = parse(Uncertainty, args, "uncertainty")
+    output("--out", flags.out, FIGURES)
     model = hub.load(flags.model)
     image = leverage.read_image(flags.image, model.config.encoder.image_size)
     found = leverage.uncertainty(model, image, contexts=flags.contexts, draws=flags.draws, seed=flags.seed)
-    flags.out.parent.mkdir(parents=True, exist_ok=True)
     leverage.draw_uncertainty(found).savefig(flags.out, dpi=150)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import MODEL, Usage, empty, parse
+from foretell.cli.words import FIGURES, MODEL, Usage, at_least, empty, output, parse
 
 if TYPE_CHECKING:
     import torch
@@ -36,12 +36,15 @@ class Surprise:
     skip: Annotated[
         int | None, arg(help="of a published set take every so many frames; by default 2, 10 and 5 as in the paper")
     ] = None
-    pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property, an even number")] = 100
+    pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property")] = 100
     context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
     stride: Annotated[int, arg(help="frames between two windows")] = 2
     json: Annotated[bool, arg(help="print JSON")] = False
     seed: int = 0
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        at_least(self, skip=1, pairs=1, stride=1)
 
 
 def surprise(args: list[str]) -> None:
@@ -69,6 +72,7 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     from foretell.data.video import read_video
 
     name, *paths = flags.what
+    output("--plot", flags.plot, FIGURES)
     model = measure.as_video(hub.load(name, device))
     found = {}
     for path in paths:
@@ -76,14 +80,14 @@ def _videos(flags: Surprise, device: torch.device) -> None:
         contexts = flags.context or None
         found[path] = video, measure.surprise(model, video.unsqueeze(0), contexts=contexts, stride=flags.stride)
     if flags.plot:
-        flags.plot.parent.mkdir(parents=True, exist_ok=True)
         measure.draw(found).savefig(flags.plot, dpi=120)
     report = {path: measure.told(one) for path, (_, one) in found.items()}
     if flags.json:
         print(json.dumps(report, indent=2))
         return
     for path, one in report.items():
-        print(f"{path}: mean {one['mean']:.3f}, largest {one['largest']:.3f}, peak at frame {one['peak']}")
+        windows = f"mean {one['mean']:.3f}, {one['largest']:.3f} in the most surprising window"
+        print(f"{path}: {windows}; the curve over frames peaks at frame {one['peak']}")
 
 
 def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
@@ -139,6 +143,11 @@ class Scenes:
     background: Annotated[Literal["constant", "colours", "textures"], arg(help="walls and floors")] = "constant"
     textures: Annotated[bool, arg(help="bodies, blocks and screens with patterns")] = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        at_least(self, n=1, size=16, frames=8)
+        if self.hidden and not self.pairs:
+            raise Usage("--hidden is of pairs, and none are asked for: add --pairs PROPERTY, or leave --hidden out")
 
 
 def scenes(args: list[str]) -> None:

@@ -8,6 +8,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from textwrap import dedent
 from typing import TypeVar
 
@@ -21,6 +22,11 @@ DATA = (
 )
 ANY_DATA = f"{DATA}; of a model of videos: a folder of them, a list (.csv, 'path label' a line), or `scenes`"
 
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".pdf")
+"""Endings of what Pillow writes."""
+FIGURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".svg", ".pdf", ".eps")
+"""Endings of what matplotlib writes."""
 
 MODEL = (
     "name of a shipped model (see `foretell models`), a run's or a model's folder, official weights "
@@ -82,6 +88,37 @@ def empty(folder: Path) -> None:
     """Refuse to write over what somebody made."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ForetellError(f"{folder} is not an empty folder: choose another --out")
+
+
+def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
+    """Refuse a file that could not be written before its contents are computed; makes the folder it goes into.
+
+    Args:
+        flag: that names it.
+        path: of the file; None for no file.
+        endings: what its name may end in; none for anything.
+    """
+    if path is None:
+        return
+    if endings and path.suffix.lower() not in endings:
+        raise Usage(f"{flag} {path} is not the name of a picture, expected one that ends in {', '.join(endings)}")
+    try:
+        if path.is_dir():
+            raise Usage(f"{flag} {path} is a folder, expected the name of a file")
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+        with path.open("ab") if path.exists() else TemporaryFile(dir=path.parent):  # what is there stays as it is
+            pass
+    except OSError as error:
+        raise ForetellError(f"{flag} {path} cannot be written ({error.strerror}): choose another") from None
+
+
+def at_least(flags: object, **least: int) -> None:
+    """Refuse numbers that are too small: for each flag the smallest that makes sense. None is no number."""
+    for name, smallest in least.items():
+        found = getattr(flags, name)
+        if found is not None and found < smallest:
+            raise Usage(f"--{name} is {found}, expected {smallest} or more")
 
 
 def summary(thing: Callable[..., object]) -> str:

@@ -179,6 +179,8 @@ def reason(error: Exception) -> str:
             return str(error)
         case FileNotFoundError():
             return "the file does not exist (a broken link?)"
+        case IsADirectoryError():
+            return "a folder, expected a file"
         case PermissionError():
             return "no permission to read it"
         case UnidentifiedImageError():

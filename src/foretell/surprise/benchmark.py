@@ -8,9 +8,10 @@ each of them on other pairs, never on those that are scored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
-from foretell.surprise.measure import Predict, Surprise, copied, surprise
+from foretell.surprise.measure import Predict, Surprise, copied, measurable, surprise
 from foretell.surprise.score import accuracy, auroc, pairwise
 from foretell.train.progress import watched
 
@@ -121,11 +122,14 @@ def benchmark(
     Raises:
         ForetellError: there are no pairs, or as `surprise`.
     """
+    test = iter(test)
+    if (first := next(test, None)) is None:  # what is wrong with them is said before minutes of choosing
+        raise ForetellError("there are no pairs of clips to score")
+    measurable(model, first.possible.shape[2], contexts)
     asked = contestants(model, pixels, seed)
-    others = list(validation)  # every contestant chooses on all of them
-    chosen = {name: _choose(one, others, device, contexts) for name, one in asked.items()}
+    chosen = _choose(asked, validation, device, contexts, progress and "Choosing contexts")
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
-    for pairs in watched(test, progress):
+    for pairs in watched(chain([first], test), progress):
         for name, one in asked.items():
             if one.shuffled and len(pairs.possible) == 1:
                 continue
@@ -134,8 +138,6 @@ def benchmark(
             right = pairwise(possible.relative(context), impossible.relative(context))
             single = possible.absolute(context), impossible.absolute(context)
             answers[name].append(Answers(pairs.names, pairs.direction, right, *single))
-    if not answers["model"]:
-        raise ForetellError("there are no pairs of clips to score")
     found, control = _scored(answers.pop("model")), answers.pop("shuffled_context")
     return {
         "accuracy": found,
@@ -146,15 +148,26 @@ def benchmark(
     }
 
 
-def _choose(one: Contestant, validation: Sequence[Pairs], device: Device, contexts: Sequence[int] | None) -> int | None:
-    """The context with which a contestant is right most often; of equals the mean of all, then the shortest."""
-    right: dict[int | None, list[Tensor]] = {}
-    for pairs in validation:
-        possible, impossible = one.of(pairs, device, contexts)
-        for context in (None, *possible.contexts):
-            score = pairwise(possible.relative(context), impossible.relative(context))
-            right.setdefault(context, []).append(score)
-    return max(right, key=lambda context: torch.cat(right[context]).mean().item(), default=None)
+def _choose(
+    asked: Mapping[str, Contestant],
+    validation: Iterable[Pairs],
+    device: Device,
+    contexts: Sequence[int] | None,
+    progress: str | None,
+) -> dict[str, int | None]:
+    """The context with which each contestant is right most often; of equals the mean of all, then the shortest."""
+    right: dict[str, dict[int | None, list[Tensor]]] = {name: {} for name in asked}
+    for pairs in watched(validation, progress):
+        for name, one in asked.items():
+            possible, impossible = one.of(pairs, device, contexts)
+            for context in (None, *possible.contexts):
+                score = pairwise(possible.relative(context), impossible.relative(context))
+                right[name].setdefault(context, []).append(score)
+
+    def best(scores: dict[int | None, list[Tensor]]) -> int | None:
+        return max(scores, key=lambda context: torch.cat(scores[context]).mean().item(), default=None)
+
+    return {name: best(scores) for name, scores in right.items()}
 
 
 def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
@@ -185,7 +198,7 @@ def on_scenes(
 
     Args:
         model: a video model.
-        pairs: of each property, hidden and visible; an even number.
+        pairs: of each property, hidden and visible; see `scenes`.
         seed: draws them.
         others: pairs of each that choose contexts; None for a fifth as many.
         options: of `benchmark`.
@@ -197,13 +210,15 @@ def on_scenes(
 
 
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
-    """Pairs of every property made here, hidden and visible; `pairs` of each, an even number."""
+    """Pairs of every property made here, hidden and visible; `pairs` of each.
+
+    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.scenes.Pairs`).
+    """
     from foretell.data.scenes import PROPERTIES
     from foretell.data.scenes import pairs as draw
 
     make = partial(draw, seed=seed, size=size, frames=frames)
     for name in PROPERTIES:
         for hidden in (False, True):
-            made = make(name, pairs, hidden=hidden)
-            every = range(len(made))
-            yield Pairs(name, made.possible.take(every), made.impossible.take(every), hidden, made.direction)
+            made, asked = make(name, pairs + pairs % 2, hidden=hidden), range(pairs)
+            yield Pairs(name, made.possible.take(asked), made.impossible.take(asked), hidden, made.direction[:pairs])

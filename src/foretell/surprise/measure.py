@@ -108,13 +108,7 @@ def surprise(
     """
     config = as_video(model).config.encoder
     W, tubelet, F = config.frames, config.tubelet, clips.shape[2]
-    chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
-    if wrong := [c for c in chosen if c % tubelet or not 0 < c < W]:
-        raise ForetellError(
-            f"context {wrong[0]}: expected a multiple of {tubelet} frames, more than 0 and less than the window of {W}"
-        )
-    if F < W:
-        raise ForetellError(f"the video has {F} frames and the model's window is {W}: it is too short to surprise")
+    chosen = measurable(model, F, contexts)
     starts = tuple(range(0, F - W + 1, stride))
     windows = [(v, s) for s in starts for v in range(len(clips))]
     P = (config.image_size // config.patch_size) ** 2
@@ -136,6 +130,20 @@ def surprise(
                 for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
                     errors[v, row, s // stride, seen:] = error
     return Surprise(errors, chosen, starts, tubelet)
+
+
+def measurable(model: JEPA, frames: int, contexts: Sequence[int] | None = None) -> tuple[int, ...]:
+    """The contexts to measure in clips of so many frames. Raises as `surprise` does."""
+    config = as_video(model).config.encoder
+    W, tubelet = config.frames, config.tubelet
+    chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
+    if wrong := [c for c in chosen if c % tubelet or not 0 < c < W]:
+        raise ForetellError(
+            f"context {wrong[0]}: expected a multiple of {tubelet} frames, more than 0 and less than the window of {W}"
+        )
+    if frames < W:
+        raise ForetellError(f"the video has {frames} frames and the model's window is {W}: it is too short to surprise")
+    return chosen
 
 
 def _distinct(pasts: UInt8[Tensor, "V 3 C H W_"]) -> tuple[list[int], list[int]]:

@@ -16,7 +16,7 @@ TITLES = {"pixels": "pixels", "untrained": "untrained", "copy": "copy last"}
 def told(found: Surprise) -> dict[str, Any]:
     """The surprise at one video, as JSON types.
 
-    `mean` over time, `largest` over time, `peak`: the first frame of the tubelet that surprised most, and the curve:
+    `mean` and `largest` of all windows, and the curve over frames: `peak`, the first frame of its highest tubelet,
     `frames` and `surprise`; and `values`, S_t by context and window.
     """
     moments, curve = found.curve()

@@ -173,7 +173,7 @@ def test_clips_of_all_kinds_move_and_vary(variety):
     ("change", "said"),
     [
         ({"property": "levity"}, "expected one of permanence"),
-        ({"n": 3}, "even numbers"),
+        ({"n": 3}, "n: found 3; expected an even number"),
         ({"n": 0}, "n: found 0"),
         ({"size": 4}, "size: found 4"),
         ({"frames": 2}, "frames: found 2"),
