@@ -195,6 +195,20 @@ def test_checkpoints_and_lone_weights_load_by_their_own_paths(saved, tmp_path):
         foretell.load(saved / "model.safetensors")
 
 
+def test_an_unfinished_run_loads_its_newest_whole_checkpoint(saved, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (saved / "config.json").rename(tmp_path / "config.json")
+    tensors = {f"model.{name}": t for name, t in MODELS[0].state_dict().items()}
+    first, last = (tmp_path / "checkpoints" / f"step-0000000{step}.safetensors" for step in (1, 2))
+    for path in (first, last):
+        write_weights(path, tensors, {"step": path.stem[-1]})
+    last.write_bytes(last.read_bytes()[:1000])
+    assert foretell.load(tmp_path).config == MODELS[0].config
+    first.unlink()
+    with pytest.raises(ForetellError, match=r"step-00000002\.safetensors is not a whole"):
+        foretell.load(tmp_path)
+
+
 def test_weights_keep_names_types_and_values(tmp_path):
     tensors = {"a.b": torch.arange(6).view(2, 3).T, "c": torch.tensor(1.5, dtype=torch.float16)}
     write_weights(tmp_path / "w.safetensors", tensors)

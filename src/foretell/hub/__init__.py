@@ -150,10 +150,19 @@ def _download(repository: str) -> Path:
 
 
 def _weights(folder: Path) -> Path:
-    if (folder / "model.safetensors").is_file():
-        return folder / "model.safetensors"
-    checkpoints = sorted((folder / "checkpoints").glob("step-*.safetensors"))
-    return checkpoints[-1] if checkpoints else folder / "model.safetensors"
+    """The finished model of a run, or its newest checkpoint, passing over damaged ones as `--resume` does."""
+    finished = folder / "model.safetensors"
+    checkpoints = sorted((folder / "checkpoints").glob("step-*.safetensors"), reverse=True)
+    if finished.is_file() or not checkpoints:
+        return finished
+    return next(filter(_whole, checkpoints), checkpoints[0])
+
+
+def _whole(path: Path) -> bool:
+    try:
+        return bool(read_metadata(path))
+    except ForetellError:
+        return False
 
 
 def _card(model: Method, name: str) -> str:
