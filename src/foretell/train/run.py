@@ -67,7 +67,8 @@ def run(
         _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)
         with Show(config.steps, quiet=not world.first) as show:
             if images.skipped:
-                show.say(f"{len(images.skipped)} of {len(images) + len(images.skipped)} images could not be used")
+                what, some = type(images).__name__.lower(), len(images.skipped)
+                show.say(f"{some} of {len(images) + some} {what} could not be used")
             Trainer(built, images, config, out, world, show).run(resume)
             if world.first:  # read back what was saved: whole tensors, however the processes hold them
                 hub.save(hub.load(out), out)
