@@ -29,22 +29,33 @@ def read(tmp_path):
 # Text ---------------------------------------------------------------------------------------------------------
 
 
-FRENCH, CZECH, RUSSIAN = (
+FRENCH, ITALIAN, GERMAN, CZECH, POLISH, TURKISH, RUSSIAN = (
     "Les élèves fâchés à Noël, où il a plu. ",
+    "Perché non c’è più caffè? «Così è la vita». ",
+    "„Schöne Grüße“ – aus der Straße. ",
     "Příliš žluťoučký kůň pěl. ",
+    "Zażółć gęślą jaźń, proszę państwa. ",
+    "Güneş doğdu, ışık geldi, kuşlar uçtu. ",
     "Съешь же этих булок. ",
 )
 
 
 @pytest.mark.parametrize(
     ("content", "encoding"),
-    [(FRENCH, e) for e in ("utf-8", "utf-8-sig", "utf-16", "cp1252")] + [(CZECH, "cp1250"), (RUSSIAN, "cp1251")],
+    [(FRENCH, e) for e in ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252")]
+    + [(ITALIAN, "cp1252"), (GERMAN, "cp1252"), (CZECH, "cp1250"), (POLISH, "cp1250"), (TURKISH, "cp1254")]
+    + [(RUSSIAN, "cp1251")],
 )
 def test_text_in_its_encoding(read, content, encoding):
     content *= 8
     (passage,), _ = read(text, content.encode(encoding))
     assert passage.text == content.strip()
     assert passage.page is None
+
+
+def test_a_short_text_in_its_encoding(read):
+    (passage,), _ = read(text, "Perché non c'è più caffè? Così è la vita".encode("cp1252"))
+    assert passage.text == "Perché non c'è più caffè? Così è la vita"
 
 
 def test_paragraphs_of_text(read):
@@ -75,6 +86,14 @@ def test_markdown(read):
     assert passage.metadata == {"title": "A note", "tags": "[a]"}
 
 
+def test_front_matter_of_markdown(read):
+    (passage,), _ = read(markdown, "---\n\nText after a rule.\n\n---\n\nMore text.")
+    assert (passage.text, passage.metadata) == ("Text after a rule.\nMore text.", {})
+    (passage,), _ = read(markdown, "---\nyear: 2020\nscore: 0.5\ndone: True\ncode: \"007\"\nn: '1'\n---\nText.")
+    assert passage.metadata == {"year": 2020, "score": 0.5, "done": True, "code": "007", "n": "1"}
+    assert passage.metadata["done"] is True
+
+
 def test_html_says_what_a_reader_sees(read):
     source = """<!doctype html><html><head><title> A  page </title><style>p {}</style></head><body>
     <nav>Home</nav><header><h1>Head&amp;ing</h1></header><p>First <b>bold</b>
@@ -101,7 +120,15 @@ def test_html_of_any_depth_and_encoding(read):
     assert passage.text == "日本語"
     (passage,), _ = read(html, '<meta charset="ascii"><p>日本語</p>'.encode())  # it is wrong about itself
     assert passage.text == "日本語"
+    (passage,), _ = read(html, '<meta charset="utf-16"><p>In ASCII.</p>')
+    assert passage.text == "In ASCII."
     assert read(html, "")[0] == []
+
+
+def test_html_that_is_all_a_form(read):
+    source = "<div>Skip</div><form><h1>News</h1><p>All of it.</p></form><form>Search</form>"
+    (passage,), _ = read(html, f"<body>{source}")
+    assert passage.text == "Skip\nNews\nAll of it."
 
 
 # Rows ---------------------------------------------------------------------------------------------------------
@@ -121,6 +148,51 @@ def test_other_delimiters(read, delimiter):
     found, _ = read(delimited, delimiter.join("ab") + "\n" + delimiter.join(["one, two", "3"]))
     assert found[0].text == "one, two"
     assert found[0].metadata == {"row": 0, "b": 3}
+
+
+def test_numbers_keep_their_digits(read):
+    whole, beyond = 1234567890123456789, "12345678901234567890"
+    found, _ = read(delimited, f"text,whole,beyond,mixed,huge\nx,{whole},{beyond},{whole},1e999\ny,-1,2,0.5,1e9\n")
+    assert found[0].metadata == {"row": 0, "whole": whole, "beyond": beyond, "mixed": str(whole), "huge": "1e999"}
+    assert found[1].metadata == {"row": 1, "whole": -1, "beyond": "2", "mixed": "0.5", "huge": "1e9"}
+
+
+def test_csv_of_one_column(read):
+    found, reports = read(delimited, 'text\nHello, world\n"Apples; pears", plums\n')
+    assert [p.text for p in found] == ["Hello, world", "Apples; pears, plums"]
+    assert not reports
+
+
+def test_csv_whose_rows_are_all_longer_than_its_header(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2,3\n")
+    reports = []
+    with pytest.raises(Unusable, match="no rows"):
+        list(delimited.passages(tmp_path / "a.csv", Options(), reports.append))
+    assert reports == ["1 rows have more values than the header has names; the first is row 0"]
+
+
+def test_the_delimiter_is_the_one_outside_of_names(read):
+    for source, ending in (
+        ("sep=;\r\ntext;b,c,d\r\nx;2\r\n", ".csv"),
+        ('"text";"b,c,d"\nx;2\n', ".csv"),
+        ("text\tb,c,d\nx\t2\n", ".tsv"),
+    ):
+        (passage,), _ = read(delimited, source, ending)
+        assert (passage.text, passage.metadata) == ("x", {"row": 0, "b,c,d": 2})
+
+
+def test_a_header_of_several_lines(read):
+    (passage,), _ = read(delimited, '"te\nxt";"b,c\nd"\nx;2\n')
+    assert (passage.text, passage.metadata) == ("x", {"row": 0, "b,c\nd": 2})
+
+
+def test_names_that_repeat_are_numbered(read, tmp_path):
+    (passage,), _ = read(delimited, "text,a,a,a\nx,1,2,3\n")
+    assert passage.metadata == {"row": 0, "a": 1, "a 2": 2, "a 3": 3}
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table([["x"], [1], [2]], names=["text", "a", "a"]), path)
+    (passage,), _ = read(parquet, path.read_bytes())
+    assert passage.metadata == {"row": 0, "a": 1, "a 2": 2}
 
 
 def test_csv_that_changes_its_mind(read):
@@ -161,6 +233,17 @@ def test_json(read):
     assert [p.text for p in found] == ["One.", "Two."]
 
 
+def test_json_of_one_record_with_a_list(read):
+    paper = {"title": "On rivers", "abstract": "Valleys.", "authors": [{"name": "Ada"}], "cited": [{"abstract": "No."}]}
+    (passage,), _ = read(records, json.dumps(paper), ".json")
+    assert passage.text == "Valleys."
+    assert passage.metadata["title"] == "On rivers"
+    (passage,), _ = read(records, '{"title": "On rivers", "authors": [{"name": "Ada"}]}', ".json")
+    assert passage.text == "On rivers"
+    (passage,), _ = read(records, '{"title": "Reviews", "description": "All.", "data": [{"text": "Good."}]}', ".json")
+    assert passage.text == "Good."
+
+
 def test_json_lines(read):
     source = '{"text": "One."}\n\nnot json\n{"text": "Two."}\n{"text'
     for ending in (".jsonl", ".ndjson"):
@@ -196,6 +279,11 @@ def test_parquet(read, tmp_path):
     assert passage.text == "One."
     assert passage.metadata == {"row": 0, "when": "2024-01-02T00:00:00", "nested.n": 1}
     assert reports == ["1 of 2 rows have no text in the column 'body'"]
+    table = pa.table({"text": ["One.", "Two."], "when": pa.array([0, 2**62], pa.timestamp("us"))})
+    pq.write_table(table, path)
+    found, reports = read(parquet, path.read_bytes())
+    assert [p.metadata for p in found] == [{"row": 0, "when": "1970-01-01T00:00:00"}, {"row": 1}]
+    assert reports == ["1 values are out of range, as dates are after the year 9999; the first is in 'when'"]
     for broken in (data[: len(data) // 2], b"PAR1", data[:4] + bytes(200) + data[204:]):
         with pytest.raises(Unusable, match="not a whole Parquet file"):
             read(parquet, broken)

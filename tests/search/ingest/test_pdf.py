@@ -140,6 +140,25 @@ def test_numbers_in_the_text_are_no_page_numbers(write_pdf):
     assert said.count("0.") == 2
 
 
+@pytest.mark.parametrize(("angle", "page_turned"), [(-90, 0), (90, 0), (0, 90), (-90, 270), (180, 90)])
+def test_turned_text(write_pdf, angle, page_turned):
+    words = wrapped(numbered(0, 24), 8)
+    lines = [line.replace("Sentence", "Sen-", 1) if n == 7 else line for n, line in enumerate(words)]
+    lines[7:8] = lines[7].split("- ", 1)
+    lines[7] += "-"
+    lines[8] = f"tence {lines[8]}"
+
+    def page(canvas):
+        canvas.setPageRotation(page_turned)
+        canvas.translate(297, 421)
+        canvas.rotate(angle)
+        column(["  " + lines[0]], -250, 200)(canvas)
+        column(lines[1:14], -250, 188)(canvas)
+        column(lines[14:], 20, 200)(canvas)
+
+    assert whole(read(write_pdf(page))[0]) == numbered(0, 24)
+
+
 def dejavu(metrics):
     metrics.registerFont(TTFont("DejaVu", f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"))
 

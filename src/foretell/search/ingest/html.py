@@ -25,7 +25,8 @@ LEFT_OUT = frozenset(
     "aside audio button canvas datalist footer form head iframe math nav noscript object script select style svg "
     "template textarea title video".split()
 )
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+# where a page says UTF-16 in ASCII it is not
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*(?!utf.?(?:16|32))([\w.:-]{2,40})""", re.IGNORECASE)
 
 _SPACES, _TRAILING = re.compile(r"(?<=\S) {2,}"), re.compile(r"[ \t]+\n")
 
@@ -42,7 +43,8 @@ def blocks(source: str) -> Iterator[Block]:
     """The paragraphs and headings of HTML.
 
     A page that names its `main` or its only `article` is read there alone. Navigation, footers, asides, forms,
-    scripts and what is hidden are left out; the cells of a table's row are divided by bars.
+    scripts and what is hidden are left out, but not a form that says more than all around it, as on pages of
+    ASP.NET; the cells of a table's row are divided by bars.
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -51,6 +53,9 @@ def blocks(source: str) -> Iterator[Block]:
     root = tree.css_first("main") or (articles[0] if len(articles) == 1 else None) or tree.body
     if root is None:
         return
+    form = max(root.css("form"), key=_length, default=None)
+    if form is not None and _length(form) > _length(root):
+        form.unwrap()
     found: list[str] = []
     for node, entering in _walk(root):
         tag = node.tag or ""
@@ -81,6 +86,11 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
         if entering and node.tag != "-text":
             stack.append((node, False))
             stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
+
+
+def _length(root: LexborNode) -> int:
+    """The characters of what is shown."""
+    return sum(len((node.text_content or "").strip()) for node, _ in _walk(root) if node.tag == "-text")
 
 
 def _hidden(node: LexborNode) -> bool:

@@ -10,16 +10,18 @@ from foretell.search.passage import Passage
 
 from . import html, text
 from .block import Metadata, Options, Report
+from .scalars import kind, value
 from .split import passages as split
 
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT = re.compile(r"\A---[ \t]*\n(?=\w[\w -]*:\s)(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FACT = re.compile(r"""^(\w[\w -]*):[ \t]+(["']?)(\S.*?)\2[ \t]*$""", re.MULTILINE)
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a Markdown file (CommonMark with tables), without its marks.
 
-    The plain `name: value` lines of a front matter become metadata. Raises Unusable where it is not text.
+    The plain `name: value` lines of a front matter, which begins with one, become metadata: numbers, and true and
+    false, where they are no quotations. Raises Unusable where it is not text.
     """
     from markdown_it import MarkdownIt
 
@@ -27,6 +29,8 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     metadata: Metadata = {}
     if front := _FRONT.match(source):
         source = source[front.end() :]
-        metadata = {fact[1]: fact[3] for fact in _FACT.finditer(front[1])}
+        metadata = {
+            fact[1]: fact[3] if fact[2] else value(fact[3], kind([fact[3]])) for fact in _FACT.finditer(front[1])
+        }
     page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(source)
     yield from split(html.blocks(page), metadata)

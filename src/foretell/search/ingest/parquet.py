@@ -4,32 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from foretell.search.passage import Passage
 
 from . import rows
 from .block import Options, Report, Unusable
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 ROWS = 256  # read at once
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """A passage a row; see `rows`. Columns of bytes are left out. Raises Unusable: not a whole Parquet file."""
-    yield from rows.passages(_rows(path), options, report)
+    yield from rows.passages(_rows(path, report), options, report)
 
 
-def _rows(path: Path) -> Iterator[rows.Row]:
+def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    wrong: list[str] = []
     try:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             number = 0
             for batch in file.iter_batches(ROWS, use_threads=False):
-                for row in batch.to_pylist():
-                    yield number, row
+                names = rows.distinct(batch.schema.names)
+                columns = [_values(column, name, wrong) for name, column in zip(names, batch.columns, strict=True)]
+                for row in zip(*columns, strict=True):
+                    yield number, dict(zip(names, row, strict=True))
                     number += 1
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
         raise Unusable(f"not a whole Parquet file ({str(error).splitlines()[0]})") from None
+    if wrong:
+        report(
+            f"{len(wrong):,} values are out of range, as dates are after the year 9999; the first is in {wrong[0]!r}"
+        )
+
+
+def _values(column: pa.Array, name: str, wrong: list[str]) -> list[Any]:
+    """What a column holds; None for what Python has no value of."""
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        found: list[Any] = []
+        for value in column:
+            try:
+                found.append(value.as_py())
+            except (OverflowError, ValueError):
+                found.append(None)
+                wrong.append(name)
+        return found

@@ -5,6 +5,7 @@ Read in a child process (see guard): the file may have been made to harm.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import deque
@@ -122,7 +123,7 @@ def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page
 def _page(number: int, text_page: PdfTextPage) -> _Page | None:
     text = text_page.get_text_range()
     boxes = _Boxes(text_page)
-    lines = _lines(boxes, text)
+    lines = _turned(boxes, _lines(boxes, text), text_page.page.get_rotation() // 90)
     if not lines:
         return None
     right_to_left = 2 * len(_RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text))
@@ -143,6 +144,30 @@ def _lines(boxes: _Boxes, text: str) -> list[Line]:
                 at = len(text[:at].encode("utf-16-le")) // 2
             lines.append(_line(boxes, line, at, text[match.end() : match.end() + 1] == "\ufffe"))
     return lines
+
+
+def _turned(boxes: _Boxes, lines: list[Line], quarters: int) -> list[Line]:
+    """The lines in the order of reading, also where they are turned clockwise.
+
+    PDFium takes lines that begin at the same height for parts of one, and puts them from left to right; where each
+    is read downwards, the first is the rightmost.
+
+    quarters: how often the page is turned clockwise when it is shown.
+    """
+    found: list[list[Line]] = []
+    before = None
+    for line in lines:
+        start = None
+        if boxes.downwards(line.at, quarters):
+            corners = [complex(*at) * (-1j) ** quarters for at in ((line.left, line.bottom), (line.right, line.top))]
+            start = complex(min(c.real for c in corners), max(c.imag for c in corners))
+        near = min(line.height, line.right - line.left)
+        if start and before and start.real > before.real and abs(start.imag - before.imag) < near:
+            found[-1].insert(0, line)
+        else:
+            found.append([line])
+        before = start
+    return list(chain.from_iterable(found))
 
 
 def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> Line:
@@ -175,6 +200,12 @@ class _Boxes:
         at = self._raw.FPDFText_GetCharIndexFromTextIndex(page, index)
         self._raw.FPDFText_GetLooseCharBox(page, at, rect)
         return rect.left, rect.bottom, rect.right, rect.top
+
+    def downwards(self, index: int, quarters: int) -> bool:
+        """Whether a character is shown turned clockwise, on a page that is turned clockwise so many times."""
+        at = self._raw.FPDFText_GetCharIndexFromTextIndex(self._page.raw, index)
+        angle = self._raw.FPDFText_GetCharAngle(self._page.raw, at)
+        return round(2 * angle / math.pi + quarters) % 4 == 1
 
 
 def _cut(boxes: _Boxes, line: Line, strip: tuple[float, float]) -> Iterator[Line]:

@@ -12,11 +12,15 @@ from foretell.search.passage import Passage
 from . import rows, text
 from .block import Options, Report, Unusable
 
+OF_MANY = rows.NAMES.index("description")
+"""The place of the first name of a text that may be of a whole collection."""
+
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """A passage a record; see `rows`.
 
-    JSON holds a list of objects or of texts, an object with such a list, or one object; JSON Lines a value a line.
+    JSON holds a list of objects or of texts, an object with a list of objects (see `_list`), or one object; JSON
+    Lines a value a line.
     Raises Unusable: neither.
     """
     wrong: list[int] = []
@@ -59,12 +63,24 @@ def _lines(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
 
 
 def _list(value: Any) -> list[Any]:
+    """The records. Those of an object's longest list, unless it is one itself: a paper with its authors.
+
+    An object with a text, or with a description or a title that no list's records have or better, is a record.
+    """
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
+        own = _place(value)
         lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+        lists = [v for v in lists if own >= OF_MANY and _place(v[0]) <= own]
         return max(lists, key=len, default=[value])
     return [value]
+
+
+def _place(record: dict[str, Any]) -> int:
+    """Of its best text among `rows.NAMES`; beyond them where it has none."""
+    texts = {name.lower() for name, value in record.items() if isinstance(value, str) and value.strip()}
+    return next((place for place, name in enumerate(rows.NAMES) if name in texts), len(rows.NAMES))
 
 
 def _record(value: Any) -> dict[str, Any]:

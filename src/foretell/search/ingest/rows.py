@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any
 
 from foretell.search.passage import Passage
@@ -32,9 +32,9 @@ def passages(rows: Iterable[Row], options: Options, report: Report) -> Iterator[
     rows = iter(rows)
     sample = [(number, flat(row)) for number, row in islice(rows, SAMPLE)]
     column = _column([row for _, row in sample], options.text)
-    without = count = 0
+    without = seen = 0
     for number, row in chain(sample, ((number, flat(row)) for number, row in rows)):
-        count += 1
+        seen += 1
         text = str(row.pop(column, "")).strip()
         without += not text
         metadata: Metadata = {"row": number, **row}
@@ -43,7 +43,15 @@ def passages(rows: Iterable[Row], options: Options, report: Report) -> Iterator[
         else:
             yield from split(blocks(text), metadata)
     if without:
-        report(f"{without:,} of {count:,} rows have no text in the column {column!r}")
+        report(f"{without:,} of {seen:,} rows have no text in the column {column!r}")
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names of columns; those that repeat are numbered: a, "a 2"."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[next(n for n in chain([name], (f"{name} {k}" for k in count(2))) if n not in found)] = None
+    return list(found)
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Metadata:

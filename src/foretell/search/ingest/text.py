@@ -14,7 +14,28 @@ from .split import passages as split
 
 SAMPLE = 1 << 20  # bytes looked at to know an encoding
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# The letters beyond ASCII of the languages that are written in Windows-1252, and its signs that are met in any of them.
+_WESTERN = (
+    "àèéìíîïòóùú",  # Italian
+    "àâæçèéêëîïôœùûüÿ",  # French
+    "áéíïñóúüªº",  # Spanish
+    "àáâãçéêíóôõúüªº",  # Portuguese
+    "àçèéíïñòóúü",  # Catalan
+    "äéöüß",  # German
+    "àáäåéöü",  # Swedish, Finnish
+    "äåæèéêòóôöø",  # Danish, Norwegian
+    "áèéêëíïóöúü",  # Dutch
+    "áæéíðóöúýþ",  # Icelandic
+)
+_SIGNS = frozenset("\xa0¡£§©«®°·»¿–—‘’“”„•…‹›€™")
+_AMISS = re.compile(r"[^\W\d_][“”„…][^\W\d_]")  # letters of another encoding
 # An empty line ends a paragraph; so does a line too long to have been wrapped by hand.
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|(?<=[^\n]{120})\n")
 
@@ -54,6 +75,8 @@ def encoding(path: Path) -> str:
 
 
 def _likeliest(sample: bytes) -> str:
+    if _western(sample):
+        return "cp1252"
     import charset_normalizer
 
     found = charset_normalizer.from_bytes(sample)
@@ -63,3 +86,14 @@ def _likeliest(sample: bytes) -> str:
     equal = [m.encoding for m in found if (m.chaos, -m.coherence) <= (best.chaos, -best.coherence)]
     # of several that fit as well, the one that most such files are in
     return "cp1252" if "cp1252" in (*equal, *best.could_be_from_charset) else best.encoding
+
+
+def _western(sample: bytes) -> bool:
+    """Whether this is Windows-1252: as such, it has few letters beyond ASCII, all of one language, and usual signs."""
+    try:
+        text = sample.decode("cp1252").lower()
+    except UnicodeDecodeError:
+        return False
+    found = [letter for letter in text if not letter.isascii() and letter not in _SIGNS]
+    few = len(found) < sum(letter.isascii() and letter.isalpha() for letter in text)
+    return few and any(set(found) <= set(letters) for letters in _WESTERN) and not _AMISS.search(text)
