@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ import foretell
 from foretell import ForetellError
 from foretell.leverage import actions_of, read_image
 from foretell.search import Draft, Knowledge
+from foretell.search.backend import new_contract_id
 from foretell.search.filters import parse
 
 TEXTS = [
@@ -42,6 +44,10 @@ def test_it_says_what_it_is(store):
         assert Knowledge.list(store) == [knowledge.about]
         with Knowledge.open(store, about.contract_id) as same:
             assert same.about == knowledge.about
+
+
+def test_a_contract_id_is_no_option():
+    assert all(new_contract_id()[0].isalnum() for _ in range(1000))
 
 
 def test_names_are_their_owners(store):
@@ -123,6 +129,10 @@ def test_filters_hold(texts):
     assert found({"topic": ["food", "pets", "none"]}) == {0, 2}
     assert found({"n": {">=": 1, "<": 3}}) == {1, 2}
     assert found({"n": {"!=": 1}, "topic": {">": "n"}}) == {0}
+    assert found({"n": {"!=": [1, 2]}}) == found({"n": {"!=": [1, 2, "0"]}}) == {0, 3}
+    assert found({"n": [*range(2, 10_001), "x"]}) == {2, 3}
+    assert found(parse(["n!=01", "n!=2"])) == {0, 3}
+    assert found({f"f{i}": 1 for i in range(100)}) == set()
     assert found({"n": "1"}) == found({"none": 1}) == found({"topic": {">": 0}}) == set()
     assert {hit.id for hit in texts.search("rocket cat", hybrid=True, filter={"n": 0})} == {0}
 
@@ -134,6 +144,8 @@ NOT_A_NUMBER = float("nan")
     "filter",
     [
         {},
+        *({"n": x} for x in ({"!=": []}, "\udcff", [1] * 10_001)),
+        *({"\udcff": 1}, {f"f{i}": 1 for i in range(101)}),
         *({"n": x} for x in ({}, [], {"~": 1}, None, NOT_A_NUMBER, {"=": [1]}, "x" * 201, 2**70, [None], {"=": None})),
     ],
 )
@@ -143,9 +155,14 @@ def test_what_is_not_a_filter_is_refused(texts, filter):
 
 
 def test_filters_as_words():
-    words = ["lang=en", "lang=de", "year>=2020", "year<2024.5", "draft=false", "x!=a=b"]
-    said = {"year": {">=": 2020, "<": 2024.5}, "x": {"!=": "a=b"}, "lang": ["en", "de"], "draft": [False]}
-    assert parse(words) == said
+    words = ["lang=en", "lang=de", "year>=2020", "year<2024.5", "draft=false", "x!=a=b", "zip=01234"]
+    said = {"year": {">=": 2020, "<": 2024.5}, "x": {"!=": ["a=b"]}, "lang": ["en", "de"]}
+    assert parse(words) == said | {"draft": [False, "false"], "zip": [1234, "01234"]}
+    assert parse(["a=x<y", "b<=c=1"]) == {"a": ["x<y"], "b": {"<=": "c=1"}}
+    assert parse(["a=nan", "a=-inf", "a=1e999", "b=12345678901234567890"]) == {
+        "a": ["nan", "-inf", "1e999"],
+        "b": [12345678901234567890.0, "12345678901234567890"],
+    }
     for wrong in (["lang"], ["=x"], ["a=1", "a>0"]):
         with pytest.raises(ForetellError, match="filter"):
             parse(wrong)
@@ -167,6 +184,9 @@ def test_wrong_questions_are_refused(texts):
         (lambda: texts.fetch([0, 99]), "no entry 99"),
         (lambda: texts.insert([""]), "text 0 is ''"),
         (lambda: texts.insert(["a"], [{"x": float("inf")}]), "x is inf"),
+        (lambda: texts.insert(["a"], [{"x": 10**400}]), "x is a number of 1329 bits"),
+        (lambda: texts.entries(2**70), "start is 1180591620717411303424"),
+        (lambda: Knowledge.create(texts.store, "x", model=" "), "model is ' '"),
         (lambda: texts.insert(["a"], []), "1 entries and 0 metadata"),
         (lambda: texts.insert(["\ud800"]), "lone surrogate"),
         (lambda: texts.insert_vectors([[1.0, 2.0], [1.0]]), "not all of one length"),
@@ -176,6 +196,13 @@ def test_wrong_questions_are_refused(texts):
             use()
     assert texts.about.count == 4
     assert texts.search("cat", model="BAAI/bge_small_en_v1.5")[0].id == 0
+
+
+def test_a_closed_store_says_so(store):
+    with Knowledge.create(store, "k", model="vectors") as knowledge:
+        knowledge.insert_vectors(np.eye(3))
+    with pytest.raises(ForetellError, match="was closed"):
+        knowledge.insert_vectors(np.eye(3))
 
 
 def test_entries_are_changed_and_fetched(store):
@@ -264,11 +291,92 @@ def test_a_file_is_added_once_and_replaced_when_it_changes(store, tmp_path, read
         changed = knowledge.add(file)
         assert (changed.files, changed.entries, changed.removed) == (1, 1, 2)
         assert read == ["four"]
-        now = {f"{entry.text}{entry.metadata['row']}": entry for entry in knowledge.entries()}
-        assert now.keys() == {"one0", "two1", "four2"}
-        assert all((now[k].id, now[k].key) == (first[k].id, first[k].key) for k in ("one0", "two1"))
-        assert knowledge.about.count == 3
+        kept = {
+            f"{entry.text}{entry.metadata['row']}": entry
+            for entry in knowledge.entries()
+            if entry.metadata["source"] == "a.csv"
+        }
+        assert kept.keys() == {"one0", "two1", "four2"}
+        assert all((kept[k].id, kept[k].key) == (first[k].id, first[k].key) for k in ("one0", "two1"))
+        assert knowledge.about.count == 3 + 4  # of what is still in same.csv
         assert knowledge.about.file_type == "CSV"
+
+
+def now(knowledge):
+    return sorted((entry.text, entry.metadata["source"]) for entry in knowledge.entries())
+
+
+@pytest.mark.parametrize("at_once", [1, 256])
+def test_files_that_change_names_lose_nothing(store, tmp_path, monkeypatch, at_once):
+    from foretell.search import add
+
+    monkeypatch.setattr(add, "BATCH", at_once)
+    folder = tmp_path / "r"
+    folder.mkdir()
+    log, log1, log2 = (folder / f"log{n}.txt" for n in ("", 1, 2))
+    with Knowledge.create(store, "k") as knowledge:
+        log.write_text("First.")
+        knowledge.add(folder)
+        log.rename(log1)
+        log.write_text("Second.")
+        added = knowledge.add(folder)
+        assert (added.files + added.unchanged, now(knowledge)) == (2, [("First.", "log1.txt"), ("Second.", "log.txt")])
+        log1.rename(log2)
+        log.rename(log1)
+        log.write_text("Third.")
+        knowledge.add(folder)
+        said = [("First.", "log2.txt"), ("Second.", "log1.txt"), ("Third.", "log.txt")]
+        assert now(knowledge) == said
+        log.rename(folder / "x")
+        log2.rename(log)
+        (folder / "x").rename(log2)
+        knowledge.add(folder)
+        assert [text for text, _ in now(knowledge)] == ["First.", "Second.", "Third."]
+        assert (again := knowledge.add(folder)).unchanged == 3
+        assert (again.files, again.removed) == (0, 0)
+        assert [(file.name, file.entries) for file in knowledge.files()] == [
+            (name, 1) for name in ("log.txt", "log1.txt", "log2.txt")
+        ]
+
+
+def test_files_of_the_same_content_share_its_entries(store, tmp_path):
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    for file in (one, two):
+        file.write_text("The same.")
+    with Knowledge.create(store, "k") as knowledge:
+        knowledge.add(one, two)
+        assert [(file.name, file.entries) for file in knowledge.files()] == [("one.txt", 1), ("two.txt", 1)]
+        assert now(knowledge) == [("The same.", "one.txt")]
+        assert knowledge.remove_file("one.txt") == 1
+        assert now(knowledge) == [("The same.", "two.txt")]
+        two.write_text(" \n")
+        emptied = knowledge.add(two)
+        assert (emptied.files, emptied.removed, now(knowledge), knowledge.files()) == (1, 1, [], [])
+        assert "no text in it" in emptied.skipped[0][1]
+        (pdf := tmp_path / "a.csv").write_text("text\nA row.\n")
+        knowledge.add(pdf)
+        pdf.write_bytes(b"text\n\xff\0")
+        (reason,) = [reason for _, reason in knowledge.add(pdf).skipped]
+        assert reason.endswith("; its former entries are kept")
+        assert now(knowledge) == [("A row.", "a.csv")]
+
+
+def test_names_and_metadata_that_are_no_text_are_skipped(store, tmp_path):
+    import os
+
+    good = tmp_path / "good.txt"
+    good.write_text("Fine.")
+    (tmp_path / "a.json").write_text('[{"text": "A row.", "b": "\\ud800"}]')
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "a") + b"\xff.txt")).write_text("Not UTF-8.")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    with Knowledge.create(store, "k") as knowledge:
+        added = knowledge.add(tmp_path)
+        assert now(knowledge) == [("Fine.", "good.txt")]
+        assert [reason for _, reason in added.skipped if "lone surrogate" in reason or "not UTF-8" in reason]
+        with pytest.raises(ForetellError, match="lone surrogate"):
+            Knowledge.open(store, "n\udcff")
 
 
 def test_the_column_that_is_searched_can_be_chosen_and_chosen_again(store, tmp_path, read):

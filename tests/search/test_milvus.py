@@ -105,6 +105,7 @@ def test_both_backends_find_the_same(both):
     filters = [None, everything, {"lang": "en"}, {"lang": WORDS[1]}, {"lang": WORDS[:3]}, {"lang": {"!=": "en"}}]
     filters += [{"even": True}, {"even": {"!=": 1}}, {"half": {">=": 10.5, "<": 90}}, {"n": [1, 2, 3.0, "4"]}]
     filters += [{"n": "1"}, {'a"b/~': 3}, {"page": 4}, {"page": {"<": 3}, "even": False}, {"none": {"!=": 1}}]
+    filters += [{"n": {"!=": [1, 2.5, "4"]}}, {"lang": {"!=": WORDS[:2]}}, {"half": [*range(9999), 0.5]}]
     for filter in filters:
         for query in queries:
             ours, theirs = (k.query(query, 20, level=4, filter=filter) for k in both)
@@ -215,6 +216,34 @@ def test_commands(where, tmp_path, capsys):
     assert (run("files", "notes"), json.loads(run("show", "notes", "--json"))["count"]) == ("", 0)
     assert run("add", "notes", file) == "2 entries of 1 files added; 0 files unchanged\n"
     run("remove", "notes")
+
+
+def test_files_that_change_names_lose_nothing(backend, tmp_path):
+    def now():
+        return sorted((entry.text, entry.metadata["source"]) for entry in k.entries())
+
+    one, two, three = (tmp_path / f"{name}.txt" for name in ("one", "two", "three"))
+    with Knowledge.create(backend, "renamed") as k:
+        one.write_text("First.")
+        k.add(one)
+        one.rename(two)
+        one.write_text("Second.")
+        k.add(tmp_path)
+        assert now() == [("First.", "two.txt"), ("Second.", "one.txt")]
+        one.rename(three)
+        two.rename(one)
+        three.rename(two)
+        k.add(tmp_path)
+        assert now() == [("First.", "one.txt"), ("Second.", "two.txt")]
+        three.write_text("First.")
+        assert k.add(tmp_path).unchanged == 3
+        assert [(file.name, file.entries) for file in k.files()] == [(f"{n}.txt", 1) for n in ("one", "three", "two")]
+        assert k.remove_file("one.txt") == 1
+        assert now() == [("First.", "three.txt"), ("Second.", "two.txt")]
+        three.write_text("")
+        assert k.add(three).removed == 1
+        assert now() == [("Second.", "two.txt")]
+    Knowledge.remove(backend, "renamed")
 
 
 def test_a_service_on_a_server(backend):

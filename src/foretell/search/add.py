@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 BATCH = 256  # entries of small files that are written in one transaction
 STEP = 16  # passages that are embedded between two steps
+NOTHING = ("empty file", "no text", "no rows", "no header")
+"""How the reasons begin for which a file that was read gives no passage."""
+FORMER = "; its former entries are kept"
 KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JPEG", ".htm": "HTML", ".tif": "TIFF"}
 
 
@@ -129,13 +132,20 @@ def steps(
             yield (step := Step(str(file.path), count, number, 0, 0))
             hash = _hash(file.path, text)
             place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
-            if (there := knowledge.collection.file(place, hash)) is None:
+            if place.encode(errors="ignore").decode() != place:
+                done.skipped.append((str(file.path), "its name is not UTF-8; rename it"))
+                continue
+            there = knowledge.collection.file(place, hash)
+            if there.same:
                 done.unchanged += 1
                 continue
-            found = yield from _embedded(model, file, place, hash, there, step, done)
+            if there.known:
+                found = Addition(place, hash, _kind(file.path), [], set(), known=True)
+            else:
+                found = yield from _embedded(model, file, place, hash, there.keys, step, done)
             if found:
                 waiting.append(found)
-            if sum(len(each.drafts) for each in waiting) >= BATCH:
+            if sum(len(each.drafts) or 1 for each in waiting) >= BATCH:
                 _write(knowledge, model, waiting, done)
                 waiting.clear()
         _write(knowledge, model, waiting, done)
@@ -144,7 +154,10 @@ def steps(
 def _embedded(
     model: TextModel | ImageModel, file: _File, place: str, hash: str, there: set[str], step: Step, done: Added
 ) -> Generator[Step, None, Addition | None]:
-    """A file read and embedded, without its entries that are `there`; None, and why in `done`, where it cannot be."""
+    """A file read and embedded, without its entries that are `there`; None, and why in `done`, where it cannot be.
+
+    What was read and has nothing in it any more is a file without entries.
+    """
     embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
     vectors: dict[int, np.ndarray] = {}
     try:
@@ -159,25 +172,31 @@ def _embedded(
             if some:
                 vectors |= zip([i for i, _ in some], embed([thing for _, thing in some]), strict=True)
             more = len(some) == STEP
+        drafts = [
+            entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
+            for i, p in enumerate(passages)
+            if i in vectors
+        ]
     except ForetellError as error:
-        done.skipped.append((str(file.path), str(error).removeprefix(f"{file.path}: ")))
+        done.skipped.append((str(file.path), f"{str(error).removeprefix(f'{file.path}: ')}{FORMER if there else ''}"))
         return None
     if len(vectors) < len(new):
         from foretell.data.video import DAMAGED  # brings torch, which texts do not need
 
         kept = f"; kept {len(vectors):,} of {len(new):,} clips"
-        done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else ''}"))
+        done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else FORMER if there else ''}"))
         if not vectors:
             return None
-    if not passages:
+    if not passages and not there:
         return None
-    drafts = [
-        entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
-        for i, p in enumerate(passages)
-        if i in vectors
-    ]
-    kind = KINDS.get(file.path.suffix.lower(), file.path.suffix[1:].upper() or "file")
-    return Addition(place, hash, kind, drafts, there & set(keys))
+    if not passages and not done.skipped[-1][1].startswith(NOTHING):
+        done.skipped[-1] = (str(file.path), f"{done.skipped[-1][1]}{FORMER}")
+        return None
+    return Addition(place, hash, _kind(file.path), drafts, there & set(keys))
+
+
+def _kind(path: Path) -> str:
+    return KINDS.get(path.suffix.lower(), path.suffix[1:].upper() or "file")
 
 
 def _documents(
@@ -191,12 +210,14 @@ def _documents(
         for file, passages in reading.by_file():
             known = len(reading.skipped)
 
-            def read(passages: Iterator[Passage] = passages) -> tuple[Sequence[Passage], Iterator[tuple[int, str]]]:
+            def read(
+                path: Path = file.path, passages: Iterator[Passage] = passages, known: int = known
+            ) -> tuple[Sequence[Passage], Iterator[tuple[int, str]]]:
                 read = list(passages)
+                done.skipped.extend((str(path), reason) for _, reason in reading.skipped[known:])
                 return read, enumerate(passage.text for passage in read)
 
             yield _File(file.path, read)
-            done.skipped += [(str(file.path), reason) for _, reason in reading.skipped[known:]]
 
     return len(reading.files), files()
 

@@ -10,6 +10,7 @@ n entries · D width
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -111,8 +112,19 @@ class Key:
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 
+class Former(NamedTuple):
+    """What is there of a file that is to be added."""
+
+    same: bool
+    """It was added as it is."""
+    known: bool
+    """Its content is there, at whatever place."""
+    keys: set[str]
+    """Of its entries."""
+
+
 class Addition(NamedTuple):
-    """A file, read and embedded, to be written."""
+    """A file, read and embedded, to be written; one without entries is no longer there."""
 
     place: str
     """Where it lies: the next file there takes its place."""
@@ -123,6 +135,13 @@ class Addition(NamedTuple):
     """Its entries that are new; each has a key."""
     kept: set[str]
     """Keys of its entries that are there already."""
+    known: bool = False
+    """Its content is there at another place, which has the entries of both."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not (self.drafts or self.kept or self.known)
 
 
 class Outcome(NamedTuple):
@@ -178,15 +197,21 @@ class Collection(Protocol):
         ...
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
-        """Write the entries of files, each in the place of what was there of it. Raises as `put`."""
+        """Write the entries of files, each in the place of what was there of it. Raises as `put`.
+
+        Files of the same content share the entries of one of them. Where that one changes, another has them.
+
+        Raises:
+            Busy: content that was known is not there any more.
+        """
         ...
 
     def known(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys that entries have."""
         ...
 
-    def file(self, place: str, hash: str) -> set[str] | None:
-        """Keys of the entries of the file at a place; None where that content is there already, at any place."""
+    def file(self, place: str, hash: str) -> Former:
+        """What is there of the file at a place, whose content now has this hash."""
         ...
 
     def files(self) -> Mapping[str, File]:
@@ -194,7 +219,7 @@ class Collection(Protocol):
         ...
 
     def remove_file(self, place: str) -> int:
-        """Delete a file's entries, and that it was added; returns how many there were."""
+        """Delete a file's entries, unless another has the same, and that it was added; returns how many it had."""
         ...
 
     def delete(self, ids: Sequence[int]) -> int:
@@ -320,13 +345,60 @@ def open_backend(where: str | Path, *, create: bool = False) -> Backend:
 
 
 def new_contract_id() -> str:
-    """A name that nothing else has."""
-    return urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    """A name that nothing else has, and no command takes for an option."""
+    while not (name := urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))[0].isalnum():
+        pass
+    return name
 
 
 def name_of(place: str) -> str:
     """What a file is called: where it lay is nobody's business who asks over HTTP."""
     return Path(place.removeprefix("upload:")).name
+
+
+def planned(files: Sequence[Addition], before: Mapping[str, str]) -> tuple[list[Addition], dict[str, str]]:
+    """What writing files comes to.
+
+    Args:
+        files: to be written.
+        before: place -> hash, as of now: of these places, and of every other with one of these hashes or of those.
+
+    Returns:
+        The files that are not there as they are, each content with entries only once; and the places that no longer
+        have the content whose entries they have -> another place that has it.
+
+    Raises:
+        Busy: content that was known is not there any more.
+    """
+    changed, held = [], set(before.values())
+    for file in {file.place: file for file in files}.values():
+        if before.get(file.place) == file.hash:  # another process brought it
+            continue
+        if file.hash in held:
+            file = file._replace(drafts=[], kept=set(), known=True)
+        elif file.known:
+            raise Busy(f"{name_of(file.place)}: another process changed what has the same content; add it again")
+        held.add(file.hash)
+        changed.append(file)
+    now = {**before, **{file.place: file.hash for file in changed}}
+    for file in changed:
+        if file.empty:
+            del now[file.place]
+    alike = {hash: place for place, hash in now.items()}
+    old = {file.place: before[file.place] for file in changed if file.place in before}
+    return changed, {place: alike[hash] for place, hash in old.items() if hash in alike}
+
+
+def inherited(entries: Iterable[Entry], former: str, place: str) -> list[Draft]:
+    """Entries of the file at a former place as those of another with the same content."""
+    drafts = []
+    for e in entries:
+        metadata = dict(e.metadata)
+        if name_of(str(metadata.get("source"))) == name_of(former):
+            metadata["source"] = name_of(place)
+        key = hashlib.blake2b(f"{place} {e.key}".encode(), digest_size=16).hexdigest()  # the same, should it be redone
+        drafts.append(Draft(e.text, e.vector, e.page, e.time, metadata, key))
+    return drafts
 
 
 def fuse(rankings: Sequence[Sequence[int]]) -> dict[int, float]:

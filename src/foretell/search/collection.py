@@ -22,6 +22,7 @@ from foretell.search.backend import (
     About,
     Addition,
     File,
+    Former,
     Outcome,
     Record,
     Removed,
@@ -29,7 +30,9 @@ from foretell.search.backend import (
     Taken,
     fitting,
     fuse,
+    inherited,
     name_of,
+    planned,
 )
 from foretell.search.database import Database
 from foretell.search.entries import Draft, Entry, Hit
@@ -88,22 +91,33 @@ class FolderCollection:
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
         """As `Collection.put_files`, in one transaction."""
-        n, unchanged, added, removed = self.number, 0, 0, 0
+        n, added, removed = self.number, 0, 0
+        own = f"SELECT id, key FROM entry_{n} JOIN source ON number = source WHERE collection = ? AND path = ?"
         with self._database.write() as c:
-            for file in files:
-                if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, file.hash)).fetchone():
-                    unchanged += 1  # another process, or another of these files, brought the same
+            self._row(c, RECORD)
+            changed, heirs = planned(files, self._alike(c, [f.place for f in files], [f.hash for f in files]))
+            old = {file.place: c.execute(own, (n, file.place)).fetchall() for file in changed}
+            sources: dict[str, int] = {}
+            for file in changed:
+                if file.empty:
                     continue
-                (source,) = c.execute(
+                (sources[file.place],) = c.execute(
                     "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) "
                     "ON CONFLICT (collection, path) DO UPDATE SET hash = excluded.hash RETURNING number",
                     (n, file.place, file.hash, file.kind),
                 ).fetchone()
+            for place, heir in heirs.items():
+                had = [sql.entry(row) for row in sql.read(c, n, [id for id, _ in old[place]])]
+                (to,) = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, heir)).fetchone()
+                sql.put(c, n, inherited(had, place, heir), source=to)
+            for file in changed:
                 keep = file.kept | {draft.key for draft in file.drafts}
-                old = c.execute(f"SELECT id, key FROM entry_{n} WHERE source = ?", (source,)).fetchall()
-                removed += sql.drop(c, n, [id for id, key in old if key not in keep])
-                added += len(sql.put(c, n, file.drafts, fingerprint, source))
-        return Outcome(unchanged, added, removed)
+                removed += sql.drop(c, n, [id for id, key in old[file.place] if key not in keep])
+                if file.empty:
+                    c.execute("DELETE FROM source WHERE collection = ? AND path = ?", (n, file.place))
+                elif file.drafts:
+                    added += len(sql.put(c, n, file.drafts, fingerprint, sources[file.place]))
+        return Outcome(len(files) - sum(not file.known for file in changed), added, removed)
 
     def delete(self, ids: Sequence[int]) -> int:
         """As `Collection.delete`."""
@@ -112,15 +126,7 @@ class FolderCollection:
 
     def remove_file(self, place: str) -> int:
         """As `Collection.remove_file`, in one transaction."""
-        n = self.number
-        with self._database.write() as c:
-            own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
-            if own is None:
-                return 0
-            ids = [id for (id,) in c.execute(f"SELECT id FROM entry_{n} WHERE source = ?", own)]
-            sql.drop(c, n, ids)
-            c.execute("DELETE FROM source WHERE number = ?", own)
-        return len(ids)
+        return self.put_files([Addition(place, "", "", [], set())], None).removed
 
     # --- reading
 
@@ -131,22 +137,24 @@ class FolderCollection:
             self._row(c, RECORD)
             return {key for (key,) in c.execute(query, (json.dumps(list(keys)),))}
 
-    def file(self, place: str, hash: str) -> set[str] | None:
+    def file(self, place: str, hash: str) -> Former:
         """As `Collection.file`."""
-        n = self.number
+        own = f"SELECT key FROM entry_{self.number} JOIN source ON number = source WHERE collection = ? AND path = ?"
         with self._database.read() as c:
             self._row(c, RECORD)
-            if c.execute("SELECT 1 FROM source WHERE collection = ? AND hash = ?", (n, hash)).fetchone():
-                return None
-            own = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, place)).fetchone()
-            return {key for (key,) in c.execute(f"SELECT key FROM entry_{n} WHERE source = ?", own)} if own else set()
+            before = self._alike(c, [place], [hash])
+            keys = {key for (key,) in c.execute(own, (self.number, place))}
+        return Former(before.get(place) == hash, hash in before.values(), keys)
 
     def files(self) -> Mapping[str, File]:
         """As `Collection.files`."""
-        held = f"SELECT count(*) FROM entry_{self.number} WHERE source = number"
+        held = (
+            f"SELECT count(*) FROM entry_{self.number} JOIN source AS own ON own.number = source "
+            "WHERE own.collection = one.collection AND own.hash = one.hash"
+        )
         with self._database.read() as c:
             self._row(c, RECORD)
-            rows = c.execute(f"SELECT path, kind, ({held}) FROM source WHERE collection = ?", (self.number,))
+            rows = c.execute(f"SELECT path, kind, ({held}) FROM source AS one WHERE collection = ?", (self.number,))
             return {path: File(name_of(path), kind, count) for path, kind, count in rows}
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
@@ -280,6 +288,13 @@ class FolderCollection:
             self._stop.set()
             if self._builder:
                 self._builder.join()
+
+    def _alike(self, c: sqlite3.Connection, places: Sequence[str], hashes: Sequence[str]) -> dict[str, str]:
+        """Place -> hash of the files at places, and of those whose content has one of the hashes, or one of theirs."""
+        files = "SELECT path, hash FROM source WHERE collection = ? AND {} IN (SELECT value FROM json_each(?))"
+        own = dict(c.execute(files.format("path"), (self.number, json.dumps(list(places)))))
+        hashes = [*hashes, *own.values()]
+        return own | dict(c.execute(files.format("hash"), (self.number, json.dumps(hashes))))
 
     def _due(self) -> bool:
         with self._database.read() as c:

@@ -157,8 +157,8 @@ class Database:
         target = Path(folder) / FILE
         if target.exists():
             raise ForetellError(f"{target} exists already: choose another folder for the backup")
-        part = target.with_name(f".{FILE}.{os.getpid()}")
-        with self._plainly():
+        part, made = target.with_name(f".{FILE}.{os.getpid()}"), not target.parent.exists()
+        with self._plainly(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 connection = sqlite3.connect(part)
@@ -174,6 +174,9 @@ class Database:
                 sync_folder(target.parent)
             finally:
                 part.unlink(missing_ok=True)
+                if made and not target.exists():
+                    with suppress(OSError):
+                        target.parent.rmdir()
         return target.parent
 
     def close(self) -> None:
@@ -230,11 +233,13 @@ class Database:
         return Busy(f"{self.folder}: another writer is at work, and did not finish within {self.wait:g} s; try again")
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
-        """What SQLite complains of, in one sentence."""
+    def _plainly(self, file: Path | None = None) -> Iterator[None]:
+        """What SQLite complains of, in one sentence; of another file than the store's where one is given."""
         try:
             yield
         except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
+                raise ForetellError(f"{self.folder}: this store was closed; open it again") from None
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_BUSY:
                 raise self._busy() from None
@@ -248,7 +253,7 @@ class Database:
             }
             if code not in reasons:
                 raise
-            raise ForetellError(f"{self.file}: {reasons[code]} ({error})") from error
+            raise ForetellError(f"{file or self.file}: {reasons[code]} ({error})") from error
         except OSError as error:
             raise ForetellError(f"{error.filename or self.folder}: {error.strerror or error}") from error
 

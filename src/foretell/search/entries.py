@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32
 
 from foretell.errors import ForetellError
-from foretell.search.filters import Value
+
+Value: TypeAlias = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,16 @@ def checked(draft: Draft) -> Draft:
     """See that an entry can be stored and found again. Raises ForetellError."""
     text_of("text", draft.text)
     text_of("key", draft.key or "")
+    if not isinstance(draft.metadata, Mapping):
+        raise ForetellError(f"metadata is {draft.metadata!r:.60}, expected a mapping")
     for name, value in draft.metadata.items():
         text_of("metadata: a name", name)
         if isinstance(value, str):
             text_of(f"metadata: {name}", value)
-        elif not isinstance(value, (int, float)) or not np.isfinite(float(value)):
+        elif not isinstance(value, (int, float)) or (isinstance(value, float) and not np.isfinite(value)):
             raise ForetellError(f"metadata: {name} is {value!r:.60}, expected text, a finite number or truth")
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ForetellError(f"metadata: {name} is {value}, expected at most 64 bits")
+            raise ForetellError(f"metadata: {name} is a number of {value.bit_length()} bits, expected at most 64")
     as_vectors(draft.vector[None])
     return draft
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from foretell.errors import ForetellError
+from foretell.search.entries import Value, text_of
 
-Value: TypeAlias = str | int | float | bool
 Filter: TypeAlias = Mapping[str, Any]
-"""`{"lang": "en"}`, `{"lang": ["en", "de"]}` for any of them, `{"year": {">=": 2020, "<": 2024}}`; all must hold."""
+"""`{"lang": "en"}`, `{"lang": ["en", "de"]}` for any of them, `{"lang": {"!=": ["en", "de"]}}` for none of them,
+`{"year": {">=": 2020, "<": 2024}}`; all must hold."""
 
 LONGEST = 200  # characters of a text that can be filtered by
+MOST, MANY = 100, 10_000
+"""Conditions of a filter, and values in all of them together."""
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
+_MANY = (list, tuple, set, frozenset)
 
 
 def indexed(metadata: Mapping[str, Value], page: int | None) -> dict[str, Value]:
@@ -22,12 +28,12 @@ def indexed(metadata: Mapping[str, Value], page: int | None) -> dict[str, Value]
 
 
 class Condition(NamedTuple):
-    """A field that must stand in some relation to a value; to any of several where the relation is equality."""
+    """A field that must stand in some relation to a value: be equal to any of several, or to none of them."""
 
     field: str
     operator: str
     values: Sequence[Value]
-    """At least one; all of one kind unless there are several."""
+    """At least one, and several only of = and !=."""
 
 
 def conditions(filter: Filter) -> list[Condition]:
@@ -37,19 +43,23 @@ def conditions(filter: Filter) -> list[Condition]:
     not even `!=`.
 
     Raises:
-        ForetellError: the filter is empty, or of another form.
+        ForetellError: the filter is empty, too large, or of another form.
     """
+    if not isinstance(filter, Mapping):
+        raise ForetellError(f"filter is {filter!r:.80}, expected a mapping such as {{'lang': 'en'}}")
     found: list[Condition] = []
     for key, asked in filter.items():
         if not isinstance(key, str):
             raise ForetellError(f"filter: field {key!r} is not a name")
+        text_of("filter: a field", key)
         pairs: list[tuple[str, list[Any]]]
         if isinstance(asked, Mapping):
-            pairs = [(operator, [value]) for operator, value in asked.items()]
+            several = {operator: isinstance(value, _MANY) and operator == "!=" for operator, value in asked.items()}
+            pairs = [(o, list(value) if several[o] else [value]) for o, value in asked.items()]
         elif isinstance(asked, str | int | float):
             pairs = [("=", [asked])]
         else:
-            pairs = [("=", list(asked))] if isinstance(asked, (list, tuple, set, frozenset)) else []
+            pairs = [("=", list(asked))] if isinstance(asked, _MANY) else []
         for operator, values in pairs or [("", [])]:
             if operator not in OPERATORS or not values:
                 raise ForetellError(
@@ -61,43 +71,56 @@ def conditions(filter: Filter) -> list[Condition]:
             found.append(Condition(key, operator, values))
     if not found:
         raise ForetellError("filter is empty: leave it out, or name a field")
+    values = sum(len(each.values) for each in found)
+    if len(found) > MOST or values > MANY:
+        raise ForetellError(
+            f"filter has {len(found):,} conditions and {values:,} values, expected at most {MOST} and {MANY:,}"
+        )
     return found
 
 
-def parse(texts: Sequence[str]) -> dict[str, dict[str, Value] | list[Value]]:
+def parse(texts: Sequence[str]) -> dict[str, dict[str, Any] | list[Value]]:
     """A filter from words such as `lang=en`, `year>=2020`, `draft=false`; several values of one field mean any.
+
+    What looks like a number or a truth may be meant as text: with = and != it is asked for as both.
 
     Raises:
         ForetellError: a word is of another form.
     """
-    found: dict[str, dict[str, Value]] = {}
+    found: dict[str, dict[str, Any]] = {}
     equal: dict[str, list[Value]] = {}
     for text in texts:
-        operator = next((o for o in ("!=", "<=", ">=", "<", ">", "=") if o in text), None)
-        key, _, value = text.partition(operator) if operator else (text, "", "")
+        key, operator, value = (*re.split("(!=|<=|>=|<|>|=)", text, maxsplit=1), "", "")[:3]
         if not operator or not key:
             raise ForetellError(f"filter {text!r}: expected FIELD=VALUE, or another of {' '.join(OPERATORS)}")
         if operator == "=":
-            equal.setdefault(key, []).append(_value(value))
+            equal.setdefault(key, []).extend(_meant(value))
+        elif operator == "!=":
+            found.setdefault(key, {}).setdefault(operator, []).extend(_meant(value))
         else:
-            found.setdefault(key, {})[operator] = _value(value)
+            found.setdefault(key, {})[operator] = _meant(value)[0]
     for key in equal.keys() & found.keys():
         raise ForetellError(f"filter: {key} is asked for with = and with another comparison; leave one out")
     return {**found, **equal}
 
 
-def _value(text: str) -> Value:
+def _meant(text: str) -> list[Value]:
+    """A word as the number or truth that it may be, and as it is."""
     if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+        return [text.lower() == "true", text]
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
             continue
-    return text
+        if -(2**63) <= number < 2**63 if kind is int else math.isfinite(number):
+            return [number, text]
+    return [text]
 
 
 def _comparable(key: str, value: Any) -> None:
+    if isinstance(value, str):
+        text_of(f"filter: the text for {key}", value)
     if not isinstance(value, (str, int, float)) or value != value:
         raise ForetellError(f"filter: {key} is asked to be {value!r}, expected text, a number or truth")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:

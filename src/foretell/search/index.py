@@ -341,8 +341,10 @@ class Index:
 def _restored(folder: Path, file: File, **options: bool) -> Usearch:
     """A graph from its file. Raises ValueError where it is not the file it should be."""
     path = folder / file.name
-    if not path.is_file() or path.stat().st_size != file.bytes or _crc(path) != file.crc:
-        raise ValueError(f"{path} is missing or damaged")
+    if not path.is_file():
+        raise ValueError(f"{path} is not built yet")
+    if path.stat().st_size != file.bytes or _crc(path) != file.crc:
+        raise ValueError(f"{path} is damaged")
     return needed("usearch.index").Index.restore(path, **options)
 
 

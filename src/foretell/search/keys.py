@@ -42,6 +42,7 @@ def every(store: Backend) -> Sequence[Key]:
 
 def revoke(store: Backend, name: str) -> None:
     """Let a key open nothing from now on. Raises ForetellError where there is none of that name."""
+    text_of("name", name)
     if not store.revoke(name, _now()):
         raise ForetellError(f"{store.where} has no key {name!r:.80}")
 

@@ -92,6 +92,8 @@ class Knowledge:
         for what, text in about.items():
             entries.text_of(what, text)
         _as_name(name)
+        if not model.strip():
+            raise ForetellError(f"model is {model!r}, expected a name such as {embed.DEFAULT}, or a folder")
         values = about | {"contract_id": new_contract_id(), "created": _now(), "public": public}
         with _opened(store, create=True, keep=True) as (opened, own):
             return cls(opened, opened.create(values), close_store=own)
@@ -287,7 +289,7 @@ class Knowledge:
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete entries; ids that are not there are passed over. Returns how many were."""
-        return self.collection.delete(list(ids))
+        return self.collection.delete([int(id) for id in ids if isinstance(id, int | np.integer)])
 
     def remove_file(self, file: str | Path) -> int:
         """Delete a file's entries; added again, it is new.
@@ -322,6 +324,7 @@ class Knowledge:
         Raises:
             ForetellError: one is not there.
         """
+        ids = [int(id) if isinstance(id, np.integer) else id for id in ids]
         found = {entry.id: entry for entry in self.collection.fetch(ids)}
         missing = [id for id in ids if id not in found]
         if missing:
@@ -329,7 +332,10 @@ class Knowledge:
         return [found[id] for id in ids]
 
     def entries(self, start: int = 0, limit: int = 100) -> Sequence[Entry]:
-        """Up to `limit` entries from id `start` on, by id."""
+        """Up to `limit` entries from id `start` on, by id. Raises ForetellError where one is no such number."""
+        for what, number in (("start", start), ("limit", limit)):
+            if not 0 <= number < 2**63:
+                raise ForetellError(f"{what} is {number}, expected 0 or more, of at most 64 bits")
         return self.collection.page(start, limit)
 
     def search(
@@ -365,7 +371,7 @@ class Knowledge:
             ForetellError: the knowledge cannot answer such a query, a value is out of its range, or the model cannot
                 be loaded.
         """
-        self._asked(top, level)
+        top = self._asked(top, level)
         embedder = self._model(model)
         if embedder.kind != "text":
             if hybrid or rerank:
@@ -399,7 +405,7 @@ class Knowledge:
         filter: Filter | None = None,
     ) -> Sequence[Hit]:
         """Find the entries nearest to a vector [D], by cosine similarity. Else as `search`."""
-        self._asked(top, level)
+        top = self._asked(top, level)
         return self.collection.search(entries.as_vectors([vector])[0], top, level, filter, None)
 
     # --- housekeeping
@@ -456,11 +462,12 @@ class Knowledge:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _asked(self, top: int, level: int) -> None:
-        if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MOST:
+    def _asked(self, top: int, level: int) -> int:
+        if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= MOST:
             raise ForetellError(f"top is {top!r}, expected 1 to {MOST:,}")
         if isinstance(level, bool) or level not in LEVELS:
             raise ForetellError(f"level is {level!r}, expected 0 to {LEVELS[-1]}")
+        return int(top)
 
 
 def _as_name(name: str) -> None:
@@ -505,6 +512,7 @@ def _opened(store: Backend | str | Path, *, create: bool = False, keep: bool = F
 
 
 def _find(backend: Backend, name: str, owner: str | None) -> Record:
+    entries.text_of("name", name)
     found = backend.find(name, owner)
     if len(found) == 1:
         return found[0]

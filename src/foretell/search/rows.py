@@ -132,13 +132,14 @@ def where(filter: Filter, number: int) -> tuple[str, list[Value]]:
     queries: list[str] = []
     parameters: list[Value] = []
     for field, operator, values in filters.conditions(filter):
-        test = f"value {operator} ?" if len(values) == 1 else f"value IN ({', '.join('?' * len(values))})"
+        places = f"({', '.join('?' * len(values))})"
+        test = f"value {'NOT ' * (operator == '!=')}IN {places}" if len(values) > 1 else f"value {operator} ?"
         queries.append(f"SELECT id FROM field_{number} WHERE key = ? AND {test} AND {_kind(values)}")
         parameters += [field, *values]
     return " INTERSECT ".join(queries), parameters
 
 
 def _kind(values: Sequence[Value]) -> str:
-    if len(values) > 1:  # `=` of another type is not equal anyway
-        return "1"
-    return "typeof(value) = 'text'" if isinstance(values[0], str) else "typeof(value) IN ('integer', 'real')"
+    """A test for what the values can be compared with: numbers with numbers, texts with texts."""
+    kinds = {kind for value in values for kind in (["text"] if isinstance(value, str) else ["integer", "real"])}
+    return f"typeof(value) IN ({', '.join(repr(kind) for kind in sorted(kinds))})"

@@ -91,6 +91,28 @@ def test_a_files_entries_go_with_it_and_come_again(served):
     assert (again["files"], again["entries"]) == (1, 2)
 
 
+def test_files_of_the_same_content_are_each_there(served):
+    served.call("POST", V1, {"name": "twins"})
+    for name in ("a", "b"):
+        assert served.call("PUT", f"{V1}/twins/files/{name}.txt", b"The same.")[0] == 200
+    assert served.call("PUT", f"{V1}/twins/files/a.txt", b"Another.")[1]["entries"] == 1
+    entries = served.call("GET", f"{V1}/twins/entries")[1]["entries"]
+    assert {(e["text"], e["metadata"]["source"]) for e in entries} == {("The same.", "b.txt"), ("Another.", "a.txt")}
+    assert served.call("DELETE", f"{V1}/twins/files/b.txt")[0] == 204
+
+
+def test_an_upload_that_is_not_taken_is_removed(serve, monkeypatch):
+    from foretell.search.serve import work
+
+    monkeypatch.setattr(work, "FILES", -1)  # nor is there a thread
+    served = serve()
+    served.call("POST", V1, {"name": "full"})
+    for accept in ("application/json", "application/x-ndjson"):
+        headers = {"x-api-key": served.keys["writer"], "Accept": accept}
+        assert b"too many requests are waiting" in served.raw("PUT", f"{V1}/full/files/a.txt", b"A text.", headers)[2]
+    assert not list((served.store.folder / "incoming").iterdir())
+
+
 def test_adding_tells_how_far_it_is(served):
     served.call("POST", V1, {"name": "steps"})
     headers = {"x-api-key": served.keys["writer"], "Accept": "application/x-ndjson"}
@@ -291,6 +313,7 @@ def test_a_long_search_does_not_keep_others_waiting(serve, monkeypatch):
 
 
 def test_it_tells_its_numbers_and_its_pages(served):
+    assert served.raw("HEAD", "/health")[0] == 200
     served.call("GET", f"{V1}/nothing")
     text = served.raw("GET", "/metrics")[2].decode()
     assert f'foretell_requests_total{{method="GET",route="{V1}/{{name}}",status="404"}}' in text

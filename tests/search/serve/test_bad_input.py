@@ -101,6 +101,8 @@ def test_any_bytes_for_json(served, kept, body):
         ("query", '{"vector": [1, 0], "filter": {}}', "filter is empty"),
         ("query", '{"vector": [1, 0], "filter": {"a": {"~": 1}}}', "filter: a"),
         ("query", '{"vector": [1, 0], "filter": {"a": [[1]]}}', "filter: a"),
+        ("query", json.dumps({"vector": [1, 0], "filter": {f"f{i}": 1 for i in range(600)}}), "at most 100"),
+        ("query", json.dumps({"vector": [1, 0], "filter": {"a": list(range(300_000))}}), "and 10,000"),
         ("query", '{"vector": [1, 0], "filters": {}}', "extra inputs"),
         ("query", "[" * 100_000, "body"),
         ("query", '{"vector": [' + "9" * 5000 + "]}", "body"),
@@ -137,7 +139,19 @@ def test_models_are_no_paths(served, model, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "file", ["..%2F..%2Fx.txt", "%2Fetc%2Fx.txt", "..", "..%5Cx.txt", ".x.txt", "x%00.txt", "x%0A.txt", "x", "x.exe"]
+    "file",
+    [
+        "..%2F..%2Fx.txt",
+        "%2Fetc%2Fx.txt",
+        "..",
+        "..%5Cx.txt",
+        ".x.txt",
+        "x%00.txt",
+        "x%0A.txt",
+        "x",
+        "x.exe",
+        "%C3%BC" * 150 + ".txt",
+    ],
 )
 def test_files_stay_where_they_belong(served, file):
     served.call("POST", "/api/v1/knowledge", {"name": "uploads"})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,12 +23,15 @@ from foretell.search.backend import (
     About,
     Addition,
     File,
+    Former,
     Outcome,
     Record,
     Stored,
     Taken,
     fitting,
+    inherited,
     name_of,
+    planned,
     same_model,
     same_width,
 )
@@ -82,39 +86,40 @@ class MilvusCollection:
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
         """As `Collection.put_files`: a file counts as added once all of it is there; what was torn is redone."""
-        seen = self._records.hashes(self.contract_id, [file.hash for file in files], now=True)
-        new: list[Addition] = []
-        for file in files:
-            if file.hash not in seen:
-                new.append(file)
-            seen.add(file.hash)
-        drafts = [(draft, file.place) for file in new for draft in file.drafts]
+        places, hashes = [file.place for file in files], [file.hash for file in files]
+        changed, heirs = planned(files, self._records.alike(self.contract_id, places, hashes, now=True))
+        old = self._of_files([file.place for file in changed])
+        had = {place: [_entry(row) for row in self._with("file", [_file(place)], WHOLE)] for place in heirs}
+        for place, heir in heirs.items():
+            drafts = inherited(had[place], place, heir)
+            self._put(drafts, None, [heir] * len(drafts))
+        drafts = [(draft, file.place) for file in changed for draft in file.drafts]
         self._put([draft for draft, _ in drafts], fingerprint, [place for _, place in drafts])
-        keep = {key for file in new for key in (*file.kept, *(draft.key for draft in file.drafts))}
-        gone = [row["id"] for row in self._of_files([file.place for file in new]) if row["key"] not in keep]
+        keep = {key for file in changed for key in (*file.kept, *(draft.key for draft in file.drafts))}
+        gone = [row["id"] for row in old if row["key"] not in keep]
         removed = self.delete(gone) if gone else 0
-        if new:
-            self._records.enter(self.contract_id, [(file.place, file.hash, file.kind) for file in new])
+        for file in changed:
+            if file.empty:
+                self._records.leave(self.contract_id, file.place)
+        if new := [(file.place, file.hash, file.kind) for file in changed if not file.empty]:
+            self._records.enter(self.contract_id, new)
             about = self._records.about(self.contract_id)
-            kinds = {*about["kinds"], *(file.kind for file in new)}
+            kinds = {*about["kinds"], *(kind for _, _, kind in new)}
             if len(kinds) > len(about["kinds"]):
                 self._records.tell(about | {"kinds": sorted(kinds)})
-        return Outcome(len(files) - len(new), len(drafts), removed)
+        return Outcome(len(files) - sum(not file.known for file in changed), len(drafts), removed)
 
     def files(self) -> Mapping[str, File]:
         """As `Collection.files`."""
-        found = self._records.files(self.contract_id)
-        return {
-            place: File(name_of(place), kind, self._client.count(self.name, f'file == "{_file(place)}"'))
-            for place, _, kind in found.values()
-        }
+        found = self._records.files(self.contract_id).values()
+        held = Counter[str]()
+        for place, hash, _ in found:
+            held[hash] += self._client.count(self.name, f'file == "{_file(place)}"')
+        return {place: File(name_of(place), kind, held[hash]) for place, hash, kind in found}
 
     def remove_file(self, place: str) -> int:
         """As `Collection.remove_file`."""
-        gone = [row["id"] for row in self._of_files([place])]
-        removed = self.delete(gone) if gone else 0
-        self._records.leave(self.contract_id, place)
-        return removed
+        return self.put_files([Addition(place, "", "", [], set())], None).removed
 
     def delete(self, ids: Sequence[int]) -> int:
         """As `Collection.delete`."""
@@ -199,11 +204,11 @@ class MilvusCollection:
         found = self._with("key", [plain(key) for key in keys], ["key"], now=True)
         return {original(row["key"]) for row in found}
 
-    def file(self, place: str, hash: str) -> set[str] | None:
+    def file(self, place: str, hash: str) -> Former:
         """As `Collection.file`."""
-        if self._records.hashes(self.contract_id, [hash]):
-            return None
-        return {row["key"] for row in self._of_files([place])}
+        before = self._records.alike(self.contract_id, [place], [hash])
+        keys = {row["key"] for row in self._of_files([place])}
+        return Former(before.get(place) == hash, hash in before.values(), keys)
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""
@@ -285,10 +290,21 @@ def expression(filter: Filter) -> str:
     said = []
     for field, operator, values in filters.conditions(filter):
         any_of = []
-        for value in values:
-            name, literal = _named(field, value), _literal(value)
-            operators = ("<", ">") if operator == "!=" else ("==" if operator == "=" else operator,)
-            any_of += [f'fields["{name}"] {each} {literal}' for each in operators]
+        for kind in (str, (int, float)):
+            if not (some := [value for value in values if isinstance(value, kind)]):
+                continue
+            name = f'fields["{_named(field, some[0])}"]'
+            if operator == "=":
+                parts: dict[type, list[str]] = {}  # a list is of one type
+                for value in some:
+                    if isinstance(value, float) and float(value).is_integer() and abs(value) < 2**63:
+                        value = int(value)
+                    parts.setdefault(float if isinstance(value, float) else int, []).append(_literal(value))
+                any_of += [f"{name} in [{', '.join(part)}]" for part in parts.values()]
+            elif operator == "!=":
+                any_of += [" and ".join(f"({name} < {each} or {name} > {each})" for each in map(_literal, some))]
+            else:
+                any_of += [f"{name} {operator} {_literal(some[0])}"]
         said.append(f"({' or '.join(any_of)})")
     return " and ".join(said)
 

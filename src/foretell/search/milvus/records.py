@@ -95,11 +95,17 @@ class Records:
 
     # --- files
 
-    def hashes(self, contract_id: str, hashes: Sequence[str], *, now: bool = False) -> set[str]:
-        """Those of the hashes under which a knowledge has files."""
+    def alike(
+        self, contract_id: str, places: Sequence[str], hashes: Sequence[str], *, now: bool = False
+    ) -> dict[str, str]:
+        """Place -> hash of the files at places, and of those whose content has one of the hashes, or one of theirs."""
+        ids = [_id("file", f"{contract_id} {place}") for place in places]
+        rows = list(self.client.among(NAME, "id", ids, ["body"], now=now))
+        asked = {*hashes, *(row["body"]["hash"] for row in rows)}
         of = f'kind == "file" and knowledge == "{plain(contract_id)}"'
-        condition = f"{of} and hash in {quoted([plain(hash) for hash in hashes])}"
-        return {row["body"]["hash"] for row in self.client.get(NAME, condition, ["body"], now=now)}
+        condition = f"{of} and hash in {quoted([plain(hash) for hash in asked])}"
+        rows += [row for some in self.client.every(NAME, condition, ["body"]) for row in some]
+        return {row["body"]["place"]: row["body"]["hash"] for row in rows}
 
     def files(self, contract_id: str) -> dict[str, tuple[str, str, str]]:
         """Place, hash and kind of a knowledge's files, by place."""

@@ -6,6 +6,7 @@ A knowledge is named by its contract id, or by its name where it is of the calle
 from __future__ import annotations
 
 import binascii
+import os
 import shutil
 import tempfile
 from base64 import b64decode
@@ -38,6 +39,7 @@ FEW = 100  # results, which are read in no time
 BATCH = 1000
 NUMBERS = 65_536  # of a vector
 ID = 2**63 - 1
+NAME = 255  # bytes of a file's name, as file systems hold them
 
 
 class Body(BaseModel):
@@ -380,7 +382,7 @@ def router(library: Library, work: Work) -> APIRouter:
         await work.search(lambda: _taken(knowledge, file))
         upload = await _received(request, library.store.incoming, file)
         done = Added()
-        told = work.steps(lambda: _adding(knowledge, upload, done, text))
+        told = work.steps(lambda: _adding(knowledge, upload, done, text), upload.remove)
         if "application/x-ndjson" in request.headers.get("accept", ""):
             return StreamingResponse(_lines(told, upload, done), media_type="application/x-ndjson")
         async for _ in told:
@@ -398,6 +400,10 @@ class Upload(NamedTuple):
 
     path: Path
     name: str
+
+    def remove(self) -> None:
+        """Remove it, and its folder."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
 
     def outcome(self, done: Added) -> dict[str, Any]:
         """What came of it, with the name that its sender knows."""
@@ -459,6 +465,8 @@ def _taken(knowledge: Knowledge, file: str) -> None:
         raise Refused(400, f"the file is called {file!r:.80}, expected a name that ends in {', '.join(sorted(taken))}")
     if file != Path(file).name or file.startswith(".") or "\\" in file or not file.isprintable():
         raise Refused(400, f"the file is called {file!r:.80}, expected a plain name")
+    if len(os.fsencode(file)) > NAME:
+        raise Refused(400, f"the file's name takes {len(os.fsencode(file))} bytes, expected at most {NAME}")
 
 
 async def _received(request: Request, incoming: Path, file: str) -> Upload:
@@ -479,12 +487,11 @@ async def _received(request: Request, incoming: Path, file: str) -> Upload:
 
 
 def _adding(knowledge: Knowledge, upload: Upload, done: Added, text: str | None) -> Iterator[Step]:
-    folder = upload.path.parent
     try:
-        yield from steps(knowledge, [upload.path], done, text, base=folder)
+        yield from steps(knowledge, [upload.path], done, text, base=upload.path.parent)
         knowledge.collection.build_behind()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        upload.remove()
 
 
 async def _lines(told: AsyncIterator[Step], upload: Upload, done: Added) -> AsyncIterator[bytes]:

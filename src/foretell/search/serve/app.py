@@ -54,6 +54,7 @@ def build(store: Backend, settings: Settings | None = None) -> FastAPI:
     app.include_router(api.router(library, work))
     app.include_router(dria.router(library, work))
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["Service"])
     async def health() -> Response:
         """Whether the store can be read."""

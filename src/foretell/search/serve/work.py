@@ -38,19 +38,35 @@ class Work:
         """The result of a call that writes. Raises Refused (503) where too many wait."""
         return await self._writes.run(call)
 
-    async def steps(self, make: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
-        """What a long work tells meanwhile. Who stops asking interrupts it, at its next step."""
+    async def steps(self, make: Callable[[], Iterator[T]], refused: Callable[[], None]) -> AsyncIterator[T]:
+        """What a long work tells meanwhile. Who stops asking interrupts it, at its next step.
+
+        Args:
+            make: begins the work.
+            refused: is called where it is never begun.
+
+        Raises:
+            Refused: 503, too many wait.
+        """
         loop, told = asyncio.get_running_loop(), asyncio.Queue[T | None]()
-        stopped = False
+        begun = stopped = False
 
         def run() -> None:
+            nonlocal begun
+            begun = True
             for step in make():
                 if stopped:
                     return
                 loop.call_soon_threadsafe(told.put_nowait, step)
 
         task = asyncio.ensure_future(self._files.run(run))
-        task.add_done_callback(lambda _: told.put_nowait(None))
+
+        def ended(_: asyncio.Future[None]) -> None:
+            if not begun:
+                refused()
+            told.put_nowait(None)
+
+        task.add_done_callback(ended)
         try:
             while (step := await told.get()) is not None:
                 yield step
