@@ -41,6 +41,7 @@ class Range:
 FINITE, POSITIVE, NOT_NEGATIVE = Range(), Range(0, above=True), Range(0)
 SHARE, SOME = Range(0, 1), Range(0, 1, above=True)
 """A share of a whole, and one that is not nothing."""
+SEED = Range(0, 2**63 - 1)
 COUNT, SIZE, SIDE, DEPTH = Range(1), Range(1, 100_000), Range(1, 10_000), Range(1, 1000)
 """How many there are; and how wide, how many pixels or frames, how many layers: larger ones fit no computer."""
 

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 from foretell.augment import random_resized_crop, to_float
 from foretell.data import Images
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE, SOME, ForetellError, within
 from foretell.hub.files import from_config, to_config
 from foretell.jepa import JEPA, as_jepa
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
@@ -75,11 +75,8 @@ class FinetuneConfig:
     """Of training; accuracy is measured in float32."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "lr"):
-            if getattr(self, name) <= 0:
-                raise ForetellError(f"{name} is {getattr(self, name)}, expected more than 0")
-        if not 0 < self.crop[0] <= self.crop[1] <= 1:
-            raise ForetellError(f"crop is {self.crop}, expected two shares of the image, the smaller first")
+        within(self, steps=COUNT, batch=COUNT, lr=POSITIVE, pretrained=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
+        within(self, smoothing=SHARE, crop=SOME, flip=SHARE, seed=SEED)
 
 
 class WorldModelClassifier(nn.Module):

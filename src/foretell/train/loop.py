@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from foretell.data import Pictures
-from foretell.errors import COUNT, NOT_NEGATIVE, SHARE, ForetellError, Range, within
+from foretell.errors import COUNT, NOT_NEGATIVE, SEED, SHARE, ForetellError, within
 from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
@@ -75,7 +75,7 @@ class TrainConfig:
         within(self, **dict.fromkeys(("steps", "batch", "accumulate", "checkpoint_every", "log_every"), COUNT))
         amounts = ("lr", "lr_start", "lr_end", "weight_decay", "weight_decay_end", "clip", "monitor_every")
         within(self, **dict.fromkeys(amounts, NOT_NEGATIVE))
-        within(self, warmup=SHARE, momentum=SHARE, momentum_end=SHARE, seed=Range(0, 2**63 - 1))
+        within(self, warmup=SHARE, momentum=SHARE, momentum_end=SHARE, seed=SEED)
         if self.batch % self.accumulate:
             raise ForetellError(f"batch {self.batch} cannot be split into accumulate = {self.accumulate} equal parts")
         if self.momentum > self.momentum_end:
