@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -551,3 +552,36 @@ def test_a_file_is_removed_by_its_path_where_several_share_a_name(texts, tmp_pat
     assert texts.remove_file("a.txt") == 1
     assert texts.about.count == before - 2
     assert texts.files() == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_to_files_each_content_is_there_once(store, tmp_path, seed):
+    chance, added = Random(seed), {}  # place -> what was there when it was added last
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "stays.txt").write_text("Tides follow the moon.")
+    with Knowledge.create(store, "k") as knowledge:
+        for _ in range(15):
+            for _ in range(chance.randint(1, 3)):
+                here, there = (folder / f"{chance.choice('abcd')}.txt" for _ in "12")
+                match chance.choice(("write", "write", "empty", "rename", "swap", "delete")):
+                    case "write":
+                        here.write_text(chance.choice(TEXTS))
+                    case "empty":
+                        here.write_text("")
+                    case "rename" if here.exists():
+                        here.rename(there)
+                    case "swap" if here.exists() and there.exists() and here != there:
+                        (first, second) = here.read_text(), there.read_text()
+                        here.write_text(second)
+                        there.write_text(first)
+                    case "delete":
+                        here.unlink(missing_ok=True)
+            if added and chance.random() < 0.2:
+                knowledge.remove_file(gone := chance.choice(sorted(added)))
+                del added[gone]
+            knowledge.add(folder)
+            added |= {str(path.resolve()): path.read_text() for path in folder.iterdir()}
+            added = {place: text for place, text in added.items() if text}
+            assert sorted(entry.text for entry in knowledge.entries()) == sorted(set(added.values()))
+            assert sorted(file.name for file in knowledge.files()) == sorted(Path(place).name for place in added)

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from foretell.errors import ForetellError
 from foretell.search import entries, ingest
-from foretell.search.backend import Addition
+from foretell.search.backend import Addition, Former
 from foretell.search.entries import Draft
 from foretell.search.ingest.files import ending_in
 from foretell.search.passage import Passage
@@ -135,14 +135,14 @@ def steps(
             if place.encode(errors="ignore").decode() != place:
                 done.skipped.append((str(file.path), "its name is not UTF-8; rename it"))
                 continue
-            there = knowledge.collection.file(place, hash)
-            if there.same:
+            former = knowledge.collection.file(place, hash)
+            if former.hash == hash:
                 done.unchanged += 1
                 continue
-            if there.known:
+            if former.known:
                 found = Addition(place, hash, _kind(file.path), [], set(), known=True)
             else:
-                found = yield from _embedded(model, file, place, hash, there.keys, step, done)
+                found = yield from _embedded(model, file, place, hash, former, step, done)
             if found:
                 waiting.append(found)
             if sum(len(each.drafts) or 1 for each in waiting) >= BATCH:
@@ -152,9 +152,9 @@ def steps(
 
 
 def _embedded(
-    model: TextModel | ImageModel, file: _File, place: str, hash: str, there: set[str], step: Step, done: Added
+    model: TextModel | ImageModel, file: _File, place: str, hash: str, former: Former, step: Step, done: Added
 ) -> Generator[Step, None, Addition | None]:
-    """A file read and embedded, without its entries that are `there`; None, and why in `done`, where it cannot be.
+    """A file read and embedded, without its former entries; None, and why in `done`, where it cannot be.
 
     What was read and has nothing in it any more is a file without entries.
     """
@@ -163,7 +163,7 @@ def _embedded(
     try:
         passages, things = file.read()
         keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
-        new = {i for i, key in enumerate(keys) if key not in there}
+        new = {i for i, key in enumerate(keys) if key not in former.keys}
         wanted = (thing for thing in things if thing[0] in new)
         more = bool(new)
         while more:
@@ -178,21 +178,23 @@ def _embedded(
             if i in vectors
         ]
     except ForetellError as error:
-        done.skipped.append((str(file.path), f"{str(error).removeprefix(f'{file.path}: ')}{FORMER if there else ''}"))
+        done.skipped.append(
+            (str(file.path), f"{str(error).removeprefix(f'{file.path}: ')}{FORMER if former.hash else ''}")
+        )
         return None
     if len(vectors) < len(new):
         from foretell.data.video import DAMAGED  # brings torch, which texts do not need
 
         kept = f"; kept {len(vectors):,} of {len(new):,} clips"
-        done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else FORMER if there else ''}"))
+        done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else FORMER if former.hash else ''}"))
         if not vectors:
             return None
-    if not passages and not there:
+    if not passages and not former.hash:
         return None
     if not passages and not done.skipped[-1][1].startswith(NOTHING):
         done.skipped[-1] = (str(file.path), f"{done.skipped[-1][1]}{FORMER}")
         return None
-    return Addition(place, hash, _kind(file.path), drafts, there & set(keys))
+    return Addition(place, hash, _kind(file.path), drafts, former.keys & set(keys))
 
 
 def _kind(path: Path) -> str:

@@ -115,10 +115,10 @@ class Key:
 class Former(NamedTuple):
     """What is there of a file that is to be added."""
 
-    same: bool
-    """It was added as it is."""
+    hash: str | None
+    """Of the content that was added of it; None where it never was."""
     known: bool
-    """Its content is there, at whatever place."""
+    """What it now holds is there, at whatever place."""
     keys: set[str]
     """Of its entries."""
 
@@ -374,11 +374,12 @@ def planned(files: Sequence[Addition], before: Mapping[str, str]) -> tuple[list[
     for file in {file.place: file for file in files}.values():
         if before.get(file.place) == file.hash:  # another process brought it
             continue
-        if file.hash in held:
-            file = file._replace(drafts=[], kept=set(), known=True)
-        elif file.known:
-            raise Busy(f"{name_of(file.place)}: another process changed what has the same content; add it again")
-        held.add(file.hash)
+        if not file.empty:
+            if file.hash in held:
+                file = file._replace(drafts=[], kept=set(), known=True)
+            elif file.known:
+                raise Busy(f"{name_of(file.place)}: another process changed what has the same content; add it again")
+            held.add(file.hash)
         changed.append(file)
     now = {**before, **{file.place: file.hash for file in changed}}
     for file in changed:

@@ -144,7 +144,7 @@ class FolderCollection:
             self._row(c, RECORD)
             before = self._alike(c, [place], [hash])
             keys = {key for (key,) in c.execute(own, (self.number, place))}
-        return Former(before.get(place) == hash, hash in before.values(), keys)
+        return Former(before.get(place), hash in before.values(), keys)
 
     def files(self) -> Mapping[str, File]:
         """As `Collection.files`."""

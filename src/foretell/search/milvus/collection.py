@@ -208,7 +208,7 @@ class MilvusCollection:
         """As `Collection.file`."""
         before = self._records.alike(self.contract_id, [place], [hash])
         keys = {row["key"] for row in self._of_files([place])}
-        return Former(before.get(place) == hash, hash in before.values(), keys)
+        return Former(before.get(place), hash in before.values(), keys)
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""
