@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -404,3 +405,24 @@ def test_a_small_knowledge_that_is_known_is_searched_without_a_thread(serve, mon
     served.store.remove(contract)
     threads.clear()
     assert served.call("POST", f"{V1}/{contract}/query", {"vector": [1.0, 0.1]}, None)[0] == 401
+
+
+def test_who_hangs_up_in_the_middle_of_an_upload_leaves_nothing(served, caplog):
+    served.call("POST", V1, {"name": "cut"})
+    key = served.keys["writer"]
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        head = f"PUT {V1}/cut/files/a.txt HTTP/1.1\r\nHost: x\r\nx-api-key: {key}\r\nContent-Length: 1000\r\n\r\nhalf"
+        client.sendall(head.encode())
+        incoming = served.store.folder / "incoming"
+        _wait(lambda: incoming.is_dir() and any(incoming.iterdir()))
+    _wait(lambda: not any(incoming.iterdir()))
+    assert served.call("GET", f"{V1}/cut/files")[1]["files"] == []
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def _wait(until):
+    for _ in range(1000):
+        if until():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came")

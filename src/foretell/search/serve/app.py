@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from foretell import __version__
 from foretell.errors import ForetellError
@@ -80,6 +81,10 @@ def build(store: Backend, settings: Settings | None = None) -> FastAPI:
         other = Refused(error.status_code, said.get(error.status_code, error.detail))
         other.headers |= error.headers or {}
         return answer(request.url.path, other)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(request: Request, _: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads it; the log is spared a traceback
 
     @app.exception_handler(Exception)
     async def broken(request: Request, _: Exception) -> Response:
