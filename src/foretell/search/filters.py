@@ -54,8 +54,7 @@ def conditions(filter: Filter) -> list[Condition]:
         text_of("filter: a field", key)
         pairs: list[tuple[str, list[Any]]]
         if isinstance(asked, Mapping):
-            several = {operator: isinstance(value, _MANY) and operator == "!=" for operator, value in asked.items()}
-            pairs = [(o, list(value) if several[o] else [value]) for o, value in asked.items()]
+            pairs = [(o, list(v) if o == "!=" and isinstance(v, _MANY) else [v]) for o, v in asked.items()]
         elif isinstance(asked, str | int | float):
             pairs = [("=", [asked])]
         else:
