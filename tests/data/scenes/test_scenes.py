@@ -49,6 +49,13 @@ def test_pairs_are_identical_up_to_their_violation_and_quads_balanced(name, hidd
     assert pairs.direction[0] != pairs.direction[1]
 
 
+@pytest.mark.parametrize(("name", "seed"), [("collision", 172), ("permanence", 32), ("colour", 7)])
+def test_pasts_that_look_alike_are_drawn_again(name, seed):
+    pairs = scenes.pairs(name, 2, seed, hidden=True, frames=8)
+    frame = int(pairs.violation[0])
+    assert (pairs.possible.pixels[0, :frame] != pairs.possible.pixels[1, :frame]).any()
+
+
 @pytest.mark.parametrize("name", ["solidity", "support"])
 def test_crossed_quads_have_each_cause_with_each_course(name):
     pairs = scenes.pairs(name, 2, seed=4)
