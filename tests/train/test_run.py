@@ -162,6 +162,13 @@ def test_what_others_made_is_not_overwritten(tmp_path, resume):
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
+def test_a_config_json_of_others_is_not_overwritten(tmp_path):
+    (tmp_path / "config.json").write_text('{"mine": 1}')
+    with pytest.raises(ForetellError, match=r"holds other things than a run \(config\.json\)"):
+        train(TINY, TrainConfig(steps=1, batch=2), "photographs", tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text()) == {"mine": 1}
+
+
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_a_file_is_no_folder_for_a_run(tmp_path, photos, out):
     (tmp_path / "file").write_text("my notes")

@@ -93,9 +93,7 @@ def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Valu
             return read_json(kept)
         if not (folder / "model.safetensors").is_file():
             train(recipe.model, recipe.train, "claim", folder, resume=True, images=data.train)
-            for checkpoint in (
-                folder / "checkpoints"
-            ).iterdir():  # the model stays; the optimiser's state is not needed
+            for checkpoint in (folder / "checkpoints").iterdir():  # with the optimiser's state; the model stays
                 checkpoint.unlink()
         values = arm.measure(hub.load(folder), data, seed)
         write_json(kept, values)

@@ -20,8 +20,10 @@ from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
 
-CHANGEABLE = {"steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"}
-CHANGEABLE |= {"data.spec"}
+CHANGEABLE = {
+    *("steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"),
+    "data.spec",
+}
 """What a resumed run may change: how far it goes, where, and what it writes; where its data lies, but not what it
 learns. (Another number of steps stretches the schedules from there on.)"""
 
@@ -54,7 +56,7 @@ def run(
     world = enter(config.device)
     try:
         there = _holds(out)
-        if there and "config.json" not in there:
+        if there and ("config.json" not in there or "train" not in read_json(out / "config.json")):
             raise ForetellError(f"{out} holds other things than a run ({min(there)}): choose another --out")
         if _begun(there) and not resume:
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
