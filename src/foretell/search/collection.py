@@ -92,11 +92,10 @@ class FolderCollection:
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
         """As `Collection.put_files`, in one transaction."""
         n, added, removed = self.number, 0, 0
-        own = f"SELECT id, key FROM entry_{n} JOIN source ON number = source WHERE collection = ? AND path = ?"
         with self._database.write() as c:
             self._row(c, RECORD)
             changed, heirs = planned(files, self._alike(c, [f.place for f in files], [f.hash for f in files]))
-            old = {file.place: c.execute(own, (n, file.place)).fetchall() for file in changed}
+            old = {file.place: self._of(c, file.place) for file in changed}
             sources: dict[str, int] = {}
             for file in changed:
                 if file.empty:
@@ -139,11 +138,10 @@ class FolderCollection:
 
     def file(self, place: str, hash: str) -> Former:
         """As `Collection.file`."""
-        own = f"SELECT key FROM entry_{self.number} JOIN source ON number = source WHERE collection = ? AND path = ?"
         with self._database.read() as c:
             self._row(c, RECORD)
             before = self._alike(c, [place], [hash])
-            keys = {key for (key,) in c.execute(own, (self.number, place))}
+            keys = {key for _, key in self._of(c, place)}
         return Former(before.get(place), hash in before.values(), keys)
 
     def files(self) -> Mapping[str, File]:
@@ -288,6 +286,13 @@ class FolderCollection:
             self._stop.set()
             if self._builder:
                 self._builder.join()
+
+    def _of(self, c: sqlite3.Connection, place: str) -> list[tuple[int, str]]:
+        """Ids and keys of the entries of the file at a place."""
+        own = (
+            f"SELECT id, key FROM entry_{self.number} JOIN source ON number = source WHERE collection = ? AND path = ?"
+        )
+        return c.execute(own, (self.number, place)).fetchall()
 
     def _alike(self, c: sqlite3.Connection, places: Sequence[str], hashes: Sequence[str]) -> dict[str, str]:
         """Place -> hash of the files at places, and of those whose content has one of the hashes, or one of theirs."""
