@@ -17,6 +17,7 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search import rows as sql
+from foretell.search.alike import inherited, planned
 from foretell.search.backend import (
     CONTEST,
     About,
@@ -30,9 +31,7 @@ from foretell.search.backend import (
     Taken,
     fitting,
     fuse,
-    inherited,
     name_of,
-    planned,
 )
 from foretell.search.database import Database
 from foretell.search.entries import Draft, Entry, Hit

@@ -19,6 +19,7 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search import filters
+from foretell.search.alike import inherited, planned
 from foretell.search.backend import (
     About,
     Addition,
@@ -29,9 +30,7 @@ from foretell.search.backend import (
     Stored,
     Taken,
     fitting,
-    inherited,
     name_of,
-    planned,
     same_model,
     same_width,
 )
