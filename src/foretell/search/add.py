@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 BATCH = 256  # entries of small files that are written in one transaction
 STEP = 16  # passages that are embedded between two steps
-NOTHING = ("empty file", "no text", "no rows", "no header")
-"""How the reasons begin for which a file that was read gives no passage."""
 FORMER = "; its former entries are kept"
 KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JPEG", ".htm": "HTML", ".tif": "TIFF"}
 
@@ -80,7 +78,10 @@ class _File:
 
     path: Path
     read: Callable[[], tuple[Sequence[Passage], Iterator[tuple[int, Any]]]]
-    """Its passages, and then, one at a time, the place of each and what the model is to see of it."""
+    """Its passages, and then, one at a time, the place of each and what the model is to see of it.
+
+    Raises ForetellError where it cannot be read; what was read and has nothing in it has no passage.
+    """
 
 
 def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
@@ -191,9 +192,6 @@ def _embedded(
             return None
     if not passages and not former.hash:
         return None
-    if not passages and not done.skipped[-1][1].startswith(NOTHING):
-        done.skipped[-1] = (str(file.path), f"{done.skipped[-1][1]}{FORMER}")
-        return None
     return Addition(place, hash, _kind(file.path), drafts, former.keys & set(keys))
 
 
@@ -216,7 +214,11 @@ def _documents(
                 path: Path = file.path, passages: Iterator[Passage] = passages, known: int = known
             ) -> tuple[Sequence[Passage], Iterator[tuple[int, str]]]:
                 read = list(passages)
-                done.skipped.extend((str(path), reason) for _, reason in reading.skipped[known:])
+                reasons = [reason for _, reason in reading.skipped[known:]]
+                unread = None if read or path in reading.empty else reasons.pop()
+                done.skipped.extend((str(path), reason) for reason in reasons)
+                if unread:
+                    raise ForetellError(unread)
                 return read, enumerate(passage.text for passage in read)
 
             yield _File(file.path, read)

@@ -15,6 +15,10 @@ class Unusable(Exception):
     """A file that cannot be used; the message is the reason."""
 
 
+class Empty(Unusable):
+    """A file that was read and has no text in it, rather than one that could not be read."""
+
+
 class Block(NamedTuple):
     """A paragraph or a heading.
 

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .block import Options, Unusable
+from .block import Empty, Options, Unusable
 
 try:
     import resource
@@ -59,6 +59,8 @@ def _serve(request: dict[str, Any], send: Callable[..., None]) -> None:
         for passage in read(Path(request["path"]), options, partial(send, "part")):
             send("passage", passage.text, passage.page, passage.metadata)
         send("done")
+    except Empty as error:
+        send("empty", str(error))
     except Unusable as error:
         send("unusable", str(error))
     except MemoryError:

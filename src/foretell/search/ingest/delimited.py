@@ -12,7 +12,7 @@ from typing import TextIO
 from foretell.search.passage import Passage
 
 from . import rows, text
-from .block import Options, Report, Unusable
+from .block import Empty, Options, Report, Unusable
 from .scalars import kind, value
 
 SAMPLE = 1000  # rows looked at to know which columns are numbers
@@ -34,7 +34,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
         try:
             names = rows.distinct(name.strip() or f"column {n}" for n, name in enumerate(next(lines, []), 1))
             if not names:
-                raise Unusable("no header")
+                raise Empty("no header")
             yield from rows.passages(_rows(lines, names, report), options, report)
         except csv.Error as error:
             raise Unusable(f"line {lines.line_num}: {error}") from None

@@ -14,7 +14,7 @@ from pathlib import Path
 import foretell
 from foretell.search.passage import Passage
 
-from .block import Options, Unusable
+from .block import Empty, Options, Unusable
 from .child import OUT_OF_MEMORY
 from .files import File
 
@@ -61,7 +61,7 @@ class Parser:
         except OSError as error:
             raise Unusable(f"cannot be read ({error.strerror})") from None
         if not size:
-            raise Unusable("empty file")
+            raise Empty("empty file")
         seconds = self._limits.of(size)
         path = os.path.abspath(file.path)
         request = {"path": path, "kind": file.kind, "seconds": seconds, "options": asdict(self._options)}
@@ -80,6 +80,8 @@ class Parser:
                     report(values[0])
                 else:
                     self._process = process
+                    if kind == "empty":
+                        raise Empty(values[0])
                     if kind == "unusable":
                         raise Unusable(values[0])
                     return

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foretell.search.passage import Passage
 
-from .block import Block, Metadata, Options, Report, Unusable
+from .block import Block, Empty, Metadata, Options, Report, Unusable
 from .layout import Box, Line, closed, gutter, in_columns, joined, paragraphs, words
 from .split import passages as split
 
@@ -67,7 +67,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
         try:
             first = next(pages)
         except StopIteration:
-            raise Unusable("; ".join(["no text", *_without_text(empty)])) from None
+            raise Empty("; ".join(["no text", *_without_text(empty)])) from None
         title = " ".join(document.get_metadata_value("Title").split())[:300]
         metadata: Metadata = {"title": title} if title.casefold() not in ("", "untitled") else {}
         yield from split(_blocks(_without_furniture(chain([first], pages))), metadata)

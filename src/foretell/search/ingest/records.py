@@ -10,7 +10,7 @@ from typing import Any
 from foretell.search.passage import Passage
 
 from . import rows, text
-from .block import Options, Report, Unusable
+from .block import Empty, Options, Report, Unusable
 
 OF_MANY = rows.NAMES.index("description")
 """The place of the first name of a text that may be of a whole collection."""
@@ -59,7 +59,7 @@ def _lines(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
             yield found, _record(value)
             found += 1
     if not found:
-        raise Unusable("not JSON: none of its lines is" if wrong else "no rows")
+        raise Unusable("not JSON: none of its lines is") if wrong else Empty("no rows")
 
 
 def _list(value: Any) -> list[Any]:

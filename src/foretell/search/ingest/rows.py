@@ -12,7 +12,7 @@ from typing import Any
 
 from foretell.search.passage import Passage
 
-from .block import Metadata, Options, Report, Unusable
+from .block import Empty, Metadata, Options, Report, Unusable
 from .split import MOST
 from .split import passages as split
 from .text import blocks
@@ -77,7 +77,7 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> Metadata:
 
 def _column(sample: list[Metadata], wanted: str | None) -> str:
     if not sample:
-        raise Unusable("no rows")
+        raise Empty("no rows")
     names = dict.fromkeys(name for row in sample for name in row)
     if wanted is not None:
         if wanted not in names:
