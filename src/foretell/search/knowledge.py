@@ -432,10 +432,13 @@ class Knowledge:
         Raises:
             ForetellError: the file is missing, damaged or of another kind, or the name is taken.
         """
-        from foretell.search.parquet import import_
+        from foretell.search.parquet import exported
 
-        with _opened(store, create=True, keep=True) as (opened, own):
-            return cls(opened, import_(opened, Path(path), name), close_store=own)
+        with exported(Path(path)) as (about, rows), _opened(store, create=True, keep=True) as (opened, own):
+            about["name"] = name or about["name"]
+            if opened.find(about["contract_id"]):
+                about["contract_id"] = new_contract_id()
+            return cls(opened, opened.restore(about, rows), close_store=own)
 
     def build(self, *, progress: bool = False) -> bool:
         """Build the graph now, if enough is new for one. A search never needs it; a large knowledge is faster with it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.backend import Backend, Collection, Stored, new_contract_id
+from foretell.search.backend import Stored
 from foretell.search.entries import Entry
 
 if TYPE_CHECKING:
@@ -65,18 +66,19 @@ def export(knowledge: Knowledge, path: Path) -> Path:
     return path
 
 
-def import_(backend: Backend, path: Path, name: str | None) -> Collection:
-    """As `Knowledge.import_`."""
+@contextmanager
+def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Stored]]]]:
+    """What a knowledge that was exported says of itself (`KEPT`), and its entries, as they are read.
+
+    Raises:
+        ForetellError: the file is missing, damaged or of another kind; also from within, as the entries are read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            about = _about(file, path)
-            about["name"] = name or about["name"]
-            if any(each.contract_id == about["contract_id"] for each in backend.find(about["contract_id"])):
-                about["contract_id"] = new_contract_id()
-            return backend.restore(about, _rows(file, path))
+            yield _about(file, path), _rows(file, path)
     except FileNotFoundError:
         raise ForetellError(f"{path} does not exist") from None
     except (OSError, pa.ArrowException) as error:

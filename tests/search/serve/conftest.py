@@ -28,12 +28,12 @@ class Served:
             )
         }
         config = uvicorn.Config(build(self.store, settings), port=0, log_level="warning", access_log=False)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
+        self.server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
-        while not self._server.started:
+        while not self.server.started:
             time.sleep(0.01)
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
 
     def raw(self, method, path, body=b"", headers=None):
         """Status, headers and bytes of an answer."""
@@ -61,9 +61,13 @@ class Served:
                 made.insert_vectors([row[0] for row in rows], [row[1] for row in rows])
             return made.about.contract_id
 
-    def close(self):
-        self._server.should_exit = True
+    def stop(self):
+        """Tell it to end, and wait until it has."""
+        self.server.should_exit = True
         self._thread.join()
+
+    def close(self):
+        self.stop()
         self.store.close()
 
 

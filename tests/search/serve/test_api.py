@@ -18,6 +18,7 @@ from PIL import Image
 from foretell import ForetellError
 from foretell.cli import main
 from foretell.search import Knowledge, Store, keys
+from foretell.search.add import Step
 from foretell.search.database import FILE
 from foretell.search.models import load_reranker
 from foretell.search.serve.gate import Rate
@@ -426,3 +427,39 @@ def _wait(until):
             return
         time.sleep(0.01)
     pytest.fail("it never came")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_a_file_that_is_being_added_is_given_up_when_the_service_stops(serve, monkeypatch, caplog, accept):
+    def endless(*_, **__):
+        while True:
+            time.sleep(0.01)
+            yield Step("a.txt", 0, 1, 0, 1)
+
+    monkeypatch.setattr("foretell.search.serve.api.steps", endless)
+    served = serve()
+    served.server.config.timeout_graceful_shutdown = 1
+    served.call("POST", V1, {"name": "cut"})
+    answers = []
+
+    def send():
+        try:
+            headers = {"x-api-key": served.keys["writer"], "Accept": accept}
+            answers.append(served.raw("PUT", f"{V1}/cut/files/a.txt", b"text", headers))
+        except http.client.IncompleteRead as cut:
+            answers.append(cut)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    incoming = served.store.folder / "incoming"
+    _wait(lambda: incoming.is_dir() and any(incoming.iterdir()))
+    served.stop()
+    sending.join()
+    (answer,) = answers
+    if accept == "application/json":
+        assert answer[0] == 503
+        assert b"send it again" in answer[2]
+    else:
+        assert isinstance(answer, http.client.IncompleteRead)
+    assert not any(incoming.iterdir())
+    assert not [record for record in caplog.records if record.exc_info]

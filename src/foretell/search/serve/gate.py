@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from foretell.search.serve.settings import Settings
 from foretell.search.serve.work import Work
 
 FRESH = 1.0  # seconds after which a revoked key opens nothing
+STOPPED = "the service was stopped before this was done; send it again"
 REMEMBERED = 4096  # keys and addresses
 
 
@@ -48,6 +50,9 @@ class Gate:
                 await self._enter(scope, receive, tell)
             except ForetellError as error:
                 await answer(scope["path"], refused(error))(scope, receive, tell)
+            except asyncio.CancelledError:  # the service is stopped, and its patience at an end
+                if seen.status is None:
+                    await answer(scope["path"], Refused(503, STOPPED))(scope, receive, tell)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -137,7 +142,8 @@ class Seen:
     """A request while it is watched."""
 
     def __init__(self, metrics: Metrics, scope: Scope) -> None:
-        self._metrics, self._scope, self.status = metrics, scope, 500
+        self._metrics, self._scope = metrics, scope
+        self.status: int | None = None  # until the answer begins
 
     def __enter__(self) -> Seen:
         self._start = time.perf_counter()
@@ -148,7 +154,7 @@ class Seen:
         route: Any = self._scope.get("route")  # paths that are no routes are counted as one
         seconds = time.perf_counter() - self._start
         method = self._scope["method"] if route else "any"
-        self._metrics.saw(method, getattr(route, "path", "none"), self.status, seconds)
+        self._metrics.saw(method, getattr(route, "path", "none"), self.status or 500, seconds)
         self._metrics.working.dec()
 
 

@@ -25,6 +25,7 @@ class Work:
         self._searches = _Pool("search", max(4, os.cpu_count() or 1), waiting)
         self._writes = _Pool("write", 1, waiting)
         self._files = _Pool("files", 1, FILES)
+        self._closed = False
 
     async def search(self, call: Callable[[], T], *, quick: bool = False) -> T:
         """The result of a call that reads; of a quick one without a thread, which takes some 0.3 ms to be woken.
@@ -55,7 +56,7 @@ class Work:
             nonlocal begun
             begun = True
             for step in make():
-                if stopped:
+                if stopped or self._closed:
                     return
                 loop.call_soon_threadsafe(told.put_nowait, step)
 
@@ -75,7 +76,8 @@ class Work:
             stopped = True
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for what is at work; long work is interrupted."""
+        self._closed = True
         for pool in (self._searches, self._writes, self._files):
             pool.close()
 
