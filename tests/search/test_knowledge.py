@@ -15,7 +15,7 @@ from PIL import Image
 import foretell
 from foretell import ForetellError
 from foretell.leverage import actions_of, read_image
-from foretell.search import Draft, Knowledge
+from foretell.search import Added, Draft, Knowledge
 from foretell.search.backend import new_contract_id
 from foretell.search.filters import parse
 
@@ -455,7 +455,6 @@ def test_a_paper_is_added_with_its_pages(store, tmp_path):
 
 
 def test_steps_tell_how_far_it_is(store, tmp_path):
-    from foretell.search import Added
     from foretell.search.add import steps
 
     for n in range(2):
@@ -486,6 +485,23 @@ def test_an_export_comes_back_as_it_was(store, tmp_path, cloud):
                     assert asdict(a) | {"vector": a.vector.tobytes()} == asdict(b) | {"vector": b.vector.tobytes()}
                 assert made.insert_vectors(x[:1]) == [6]
             assert moved.query(x[3], 1)[0].id == 3
+
+
+def test_an_export_knows_every_file_of_the_same_content(store, tmp_path):
+    (files := tmp_path / "files").mkdir()
+    for name in ("a.txt", "b.txt", "c.md"):
+        (files / name).write_text("The same words in all of them.")
+    (files / "d.txt").write_text("Other words.")
+    with Knowledge.create(store, "k") as knowledge:
+        knowledge.add(files)
+        knowledge.write([Draft("of no file", np.ones(384, np.float32))])
+        knowledge.export(tmp_path / "x.parquet")
+        with Knowledge.import_(tmp_path / "other", tmp_path / "x.parquet") as moved:
+            assert moved.files() == knowledge.files()
+            assert moved.about.file_type == "Markdown, TXT"
+            assert (moved.about.count, moved.add(files)) == (3, Added(unchanged=4))
+            (files / "a.txt").write_text("New words.")
+            assert (moved.add(files).entries, moved.about.count) == (1, 4)  # the others keep what they share
 
 
 def test_what_is_not_an_export_is_refused(store, tmp_path):

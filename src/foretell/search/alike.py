@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from foretell.search.backend import Addition, Busy, name_of
+from foretell.search.backend import Addition, Busy, Origin, name_of
 from foretell.search.entries import Draft, Entry
 
 
@@ -41,6 +42,14 @@ def planned(files: Sequence[Addition], before: Mapping[str, str]) -> tuple[list[
     alike = {hash: place for place, hash in now.items()}
     old = {file.place: before[file.place] for file in changed if file.place in before}
     return changed, {place: alike[hash] for place, hash in old.items() if hash in alike}
+
+
+def sharing(files: Iterable[Origin]) -> dict[str, list[Origin]]:
+    """Place -> the file there, and those of the same content."""
+    files, alike = list(files), defaultdict[str, list[Origin]](list)
+    for file in files:
+        alike[file.hash].append(file)
+    return {file.place: [file, *(other for other in alike[file.hash] if other != file)] for file in files}
 
 
 def inherited(entries: Iterable[Entry], former: str, place: str) -> list[Draft]:

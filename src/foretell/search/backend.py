@@ -154,11 +154,19 @@ class Outcome(NamedTuple):
     """Entries of changed files that are no longer in them."""
 
 
+class Origin(NamedTuple):
+    """A file as a store knows it."""
+
+    place: str
+    hash: str
+    kind: str
+
+
 class Stored(NamedTuple):
-    """An entry with the file that it came from: its place, hash and kind, or None."""
+    """An entry with the file that it came from, and those of the same content; none where it came from no file."""
 
     entry: Entry
-    file: tuple[str, str, str] | None
+    origins: Sequence[Origin]
 
 
 @runtime_checkable

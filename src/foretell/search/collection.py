@@ -17,13 +17,14 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search import rows as sql
-from foretell.search.alike import inherited, planned
+from foretell.search.alike import inherited, planned, sharing
 from foretell.search.backend import (
     CONTEST,
     About,
     Addition,
     File,
     Former,
+    Origin,
     Outcome,
     Record,
     Removed,
@@ -171,12 +172,13 @@ class FolderCollection:
         """As `Collection.rows`, of one moment."""
         with self._database.read() as c:
             self._row(c, RECORD)
+            files = c.execute("SELECT path, hash, kind FROM source WHERE collection = ?", (self.number,))
+            origins = sharing(Origin(*file) for file in files)
             rows = c.execute(
-                f"SELECT {sql.COLUMNS}, path, hash, kind FROM entry_{self.number} "
-                "LEFT JOIN source ON number = source ORDER BY id"
+                f"SELECT {sql.COLUMNS}, path FROM entry_{self.number} LEFT JOIN source ON number = source ORDER BY id"
             )
             while some := rows.fetchmany(count):
-                yield [Stored(sql.entry(row[:8]), None if row[8] is None else row[8:]) for row in some]
+                yield [Stored(sql.entry(row[:8]), origins.get(row[8], ())) for row in some]
 
     def search(
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None

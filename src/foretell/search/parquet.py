@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.backend import Stored
+from foretell.search.backend import Origin, Stored
 from foretell.search.entries import Entry
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def export(knowledge: Knowledge, path: Path) -> Path:
                 ("file", pa.string()),
                 ("file_hash", pa.string()),
                 ("file_kind", pa.string()),
+                ("copies", pa.list_(pa.struct([("file", pa.string()), ("file_kind", pa.string())]))),
             ],
             metadata={ABOUT: about.encode()},
         )
@@ -88,10 +89,12 @@ def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Sto
 
 
 def _row(stored: Stored) -> tuple[Any, ...]:
-    e, file = stored
+    e, origins = stored
     start, stop = e.time or (None, None)
     metadata = json.dumps(e.metadata, ensure_ascii=False, allow_nan=False)
-    return (e.id, e.key, e.text, e.page, start, stop, metadata, e.vector, *(file or (None, None, None)))
+    file = origins[0] if origins else (None, None, None)
+    copies = [{"file": other.place, "file_kind": other.kind} for other in origins[1:]]
+    return (e.id, e.key, e.text, e.page, start, stop, metadata, e.vector, *file, copies)
 
 
 def _about(file: Any, path: Path) -> dict[str, Any]:
@@ -113,6 +116,6 @@ def _rows(file: Any, path: Path) -> Iterator[Sequence[Stored]]:
             time = None if row["start"] is None else (row["start"], row["stop"])
             vector, metadata = np.array(row["vector"], np.float32), json.loads(row["metadata"])
             entry = Entry(last, row["key"], row["text"], row["page"], time, metadata, vector)
-            source = None if row["file"] is None else (row["file"], row["file_hash"], row["file_kind"])
-            some.append(Stored(entry, source))
+            files = [] if row["file"] is None else [row, *(row.get("copies") or [])]
+            some.append(Stored(entry, [Origin(f["file"], row["file_hash"], f["file_kind"]) for f in files]))
         yield some

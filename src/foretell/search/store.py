@@ -73,15 +73,17 @@ class Store(Database):
             number = _enter(c, values)
             sources: dict[str, int] = {}
             for some in rows:
-                for entry, file in some:
+                for entry, origins in some:
                     c.execute("UPDATE collection SET next_id = ? WHERE number = ?", (entry.id, number))
-                    if file is not None and file[0] not in sources:
-                        (sources[file[0]],) = c.execute(
-                            "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) RETURNING number",
-                            (number, *file),
-                        ).fetchone()
+                    for origin in origins:
+                        if origin.place not in sources:
+                            (sources[origin.place],) = c.execute(
+                                "INSERT INTO source (collection, path, hash, kind) VALUES (?, ?, ?, ?) "
+                                "RETURNING number",
+                                (number, *origin),
+                            ).fetchone()
                     draft = Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
-                    sql.put(c, number, [checked(draft)], source=sources[file[0]] if file else None)
+                    sql.put(c, number, [checked(draft)], source=sources[origins[0].place] if origins else None)
         return FolderCollection(self, number, values["contract_id"])
 
     def collection(self, contract_id: str) -> FolderCollection:

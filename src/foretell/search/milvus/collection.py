@@ -19,12 +19,13 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search import filters
-from foretell.search.alike import inherited, planned
+from foretell.search.alike import inherited, planned, sharing
 from foretell.search.backend import (
     About,
     Addition,
     File,
     Former,
+    Origin,
     Outcome,
     Record,
     Stored,
@@ -100,21 +101,21 @@ class MilvusCollection:
         for file in changed:
             if file.empty:
                 self._records.leave(self.contract_id, file.place)
-        if new := [(file.place, file.hash, file.kind) for file in changed if not file.empty]:
+        if new := [Origin(file.place, file.hash, file.kind) for file in changed if not file.empty]:
             self._records.enter(self.contract_id, new)
             about = self._records.about(self.contract_id)
-            kinds = {*about["kinds"], *(kind for _, _, kind in new)}
+            kinds = {*about["kinds"], *(file.kind for file in new)}
             if len(kinds) > len(about["kinds"]):
                 self._records.tell(about | {"kinds": sorted(kinds)})
         return Outcome(len(files) - sum(not file.known for file in changed), len(drafts), removed)
 
     def files(self) -> Mapping[str, File]:
         """As `Collection.files`."""
-        found = self._records.files(self.contract_id).values()
+        found = self._records.files(self.contract_id)
         held = Counter[str]()
-        for place, hash, _ in found:
-            held[hash] += self._client.count(self.name, f'file == "{_file(place)}"')
-        return {place: File(name_of(place), kind, held[hash]) for place, hash, kind in found}
+        for file in found:
+            held[file.hash] += self._client.count(self.name, f'file == "{_file(file.place)}"')
+        return {file.place: File(name_of(file.place), file.kind, held[file.hash]) for file in found}
 
     def remove_file(self, place: str) -> int:
         """As `Collection.remove_file`."""
@@ -127,16 +128,15 @@ class MilvusCollection:
             self._client.delete(self.name, f"id in {quoted(there[start : start + AT_ONCE])}")
         return len(there)
 
-    def restore(self, rows: Iterator[Stored] | Sequence[Stored]) -> list[tuple[str, str, str]]:
+    def restore(self, rows: Sequence[Stored]) -> set[Origin]:
         """Write entries as they were elsewhere; returns the files they came from."""
-        made, files = [], {}
-        for entry, file in rows:
+        made, files = [], set[Origin]()
+        for entry, origins in rows:
             draft = Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
-            made.append(_row(entry.id, draft, entry.key, file[0] if file else None))
-            if file:
-                files[file[0]] = file
+            made.append(_row(entry.id, draft, entry.key, origins[0].place if origins else None))
+            files.update(origins)
         self._client.put(self.name, made)
-        return list(files.values())
+        return files
 
     def lay(self, dimension: int) -> None:
         """Make the collection, for vectors of so many numbers; nothing where it is there."""
@@ -224,9 +224,9 @@ class MilvusCollection:
         """As `Collection.rows`."""
         if not self._laid():
             return
-        files = {_file(place): file for place, file in self._records.files(self.contract_id).items()}
+        files = {_file(place): files for place, files in sharing(self._records.files(self.contract_id)).items()}
         for rows in self._client.every(self.name, "", (*WHOLE, "file"), count):
-            yield [Stored(_entry(row), files.get(row["file"])) for row in rows]
+            yield [Stored(_entry(row), files.get(row["file"], ())) for row in rows]
 
     def search(
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None

@@ -11,11 +11,11 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from foretell.errors import ForetellError
-from foretell.search.backend import Record, Removed, Taken
+from foretell.search.backend import Origin, Record, Removed, Taken
 from foretell.search.milvus.client import Client, Row, plain, quoted
 
 NAME = "foretell"
@@ -107,18 +107,16 @@ class Records:
         rows += [row for some in self.client.every(NAME, condition, ["body"]) for row in some]
         return {row["body"]["place"]: row["body"]["hash"] for row in rows}
 
-    def files(self, contract_id: str) -> dict[str, tuple[str, str, str]]:
-        """Place, hash and kind of a knowledge's files, by place."""
+    def files(self, contract_id: str) -> list[Origin]:
+        """A knowledge's files."""
         asked = f'kind == "file" and knowledge == "{plain(contract_id)}"'
         bodies = [row["body"] for rows in self.client.every(NAME, asked, ["body"]) for row in rows]
-        return {body["place"]: (body["place"], body["hash"], body["kind"]) for body in bodies}
+        return [Origin(**body) for body in bodies]
 
-    def enter(self, contract_id: str, files: Sequence[tuple[str, str, str]]) -> None:
-        """Write that a knowledge has files: place, hash and kind."""
+    def enter(self, contract_id: str, files: Iterable[Origin]) -> None:
+        """Write that a knowledge has files."""
         rows = [
-            _row("file", f"{contract_id} {place}", contract_id, "", hash, body)
-            for place, hash, kind in files
-            for body in [{"place": place, "hash": hash, "kind": kind}]
+            _row("file", f"{contract_id} {file.place}", contract_id, "", file.hash, file._asdict()) for file in files
         ]
         self.client.put(NAME, rows)
 

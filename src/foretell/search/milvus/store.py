@@ -68,7 +68,7 @@ class MilvusStore:
                     made.lay(dimension)
                 files = made.restore(some)
                 self._records.enter(values["contract_id"], files)
-                kinds |= {kind for _, _, kind in files}
+                kinds |= {file.kind for file in files}
             about = {**values, "public": bool(values["public"]), "dimension": dimension, "kinds": sorted(kinds)}
             self._records.tell(about, new=True)
         except BaseException:
