@@ -206,6 +206,7 @@ def _nothing():
         ("uncertainty m x.jpg --out o.png --draws 0", "--draws is 0, expected 2"),
         ("surprise m v --stride 0", "--stride is 0"),
         ("surprise --benchmark intphys --data d --skip -1", "--skip is -1"),
+        ("surprise --benchmark pairs --data d --skip 3", "--skip is of a published set"),
         ("surprise --benchmark scenes --pairs 0", "--pairs is 0, expected 1"),
     ],
 )

@@ -212,6 +212,10 @@ def test_to_imagine_is_to_predict_every_patch_from_every_patch():
     every = torch.arange(16).expand(2, -1)
     expected = model.predict(model.encode(x, every), every, every.unsqueeze(1), action)
     torch.testing.assert_close(model.imagine(x, action), expected[:, 0])
+    torch.testing.assert_close(model.imagine(x, action[:1])[0], expected[0, 0])
+    torch.testing.assert_close(model.imagine(x, action[:1]), model.imagine(x, action[[0, 0]]))
+    with pytest.raises(ForetellError, match="a row of numbers for each of 2"):
+        model.imagine(x, action[[0, 1, 0]])
 
 
 def test_a_prediction_can_be_asked_anywhere_from_any_context():

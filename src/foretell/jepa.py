@@ -138,14 +138,24 @@ class JEPA(Method):
         }
 
     def imagine(
-        self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "B A"] | None = None
+        self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "_ A"] | None = None
     ) -> Float[Tensor, "B N D"]:
         """The whole latent of x in [0, 1] after an action: predict(encode(x), every patch, a).
 
+        Args:
+            x: B images or clips.
+            action: one for each, or [1, A]: the same for all.
+
         Raises:
-            ForetellError: the predictor was never trained.
+            ForetellError: the predictor was never trained, or there is another number of actions.
         """
         self.require_predictor()
+        if action is not None:
+            if len(action) not in (1, len(x)):
+                raise ForetellError(
+                    f"actions are {tuple(action.shape)}, expected a row of numbers for each of {len(x)}"
+                )
+            action = action.expand(len(x), -1)
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
 
     def require_predictor(self) -> None:

@@ -7,7 +7,9 @@ import torch
 from foretell.augment import to_float
 from foretell.errors import ForetellError
 from foretell.leverage import FinetuneConfig, WorldModelClassifier, finetune, load_classifier, save_classifier
-from foretell.methods import IJEPA, IJEPAConfig, Pixels, PixelsConfig
+from foretell.methods import IJEPA, VJEPA, IJEPAConfig, Pixels, PixelsConfig, VJEPAConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import VideoViTConfig
 from foretell.train.optimizer import adamw
 
 QUICK = FinetuneConfig(steps=3, batch=8, lr=1e-2, precision="fp32")
@@ -148,6 +150,17 @@ def test_wrong_data_is_named(model, colours):
         finetune(model, good, good.subset([]), QUICK, progress=False)
     with pytest.raises(ForetellError, match="not trained: mauve"):
         finetune(model, good, colours(8, 0, classes=("red", "green", "mauve")), QUICK, progress=False)
+
+
+def test_a_training_that_diverges_is_no_classifier(model, colours):
+    with pytest.raises(ForetellError, match="diverged: its loss is nan; learn at a lower rate than 1e"):
+        finetune(model, colours(8, 0), colours(8, 1), replace(QUICK, steps=4, lr=1e30), progress=False)
+
+
+def test_models_of_videos_are_not_finetuned(colours):
+    clips = VJEPA(VJEPAConfig(VideoViTConfig(16, 8, 12, 1, 2, frames=4), PredictorConfig(8, 1, 2)))
+    with pytest.raises(ForetellError, match="this VJEPA is of videos"):
+        finetune(clips, colours(8, 0), colours(8, 1), QUICK, progress=False)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": -1}, {"lr": 0.0}, {"crop": (0.5, 1.5)}])

@@ -108,6 +108,7 @@ def test_a_landscape_is_the_energy_of_single_actions():
     [
         ({"state": None}, "told the state of the one who acts, 2 numbers, and none is given"),
         ({"state": torch.zeros(3)}, "2 numbers a state"),
+        ({"state": torch.tensor([0.0, float("nan")])}, "expected finite numbers"),
         ({"image": torch.zeros(3, 8, 8)}, r"the image is \(3, 8, 8\), but this model looks at \(3, 16, 16\)"),
         ({"search": CEM(horizon=4)}, "horizon is 4, but this model learned 3 steps"),
     ],

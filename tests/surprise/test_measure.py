@@ -232,6 +232,14 @@ def test_the_command_measures_videos_and_draws_them(saved, tmp_path, capsys):
     assert report["starts"] == [0, 2, 4]
     assert report["peak"] in report["frames"]
     assert (tmp_path / "a.png").stat().st_size > 1000
+    film(tmp_path / "short.mp4", CLIPS[0, :, :3].transpose(0, 1).numpy())
+    with pytest.raises(SystemExit):
+        main(["surprise", saved, str(tmp_path / "short.mp4"), str(tmp_path / "a.mp4"), str(tmp_path / "none.mp4")])
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{tmp_path / 'a.mp4'}: mean")
+    assert "short.mp4 has 3 frames" in told.err
+    assert "none.mp4: not found" in told.err
+    assert "2 of 3 videos could not be measured" in told.err
 
 
 def test_pairs_on_disk_are_scored(saved, tmp_path, capsys):
@@ -244,6 +252,15 @@ def test_pairs_on_disk_are_scored(saved, tmp_path, capsys):
     (tmp_path / "data" / "flash" / "possible" / "x.mp4").unlink()
     with pytest.raises(ForetellError, match=r"x.mp4 is in one of possible and impossible only"):
         list(LAYOUTS["pairs"](tmp_path / "data", 32, None, 1))
+
+
+def test_missing_files_are_said_before_any_is_read(tmp_path):
+    for side in ("possible", "impossible"):
+        (tmp_path / "b" / side).mkdir(parents=True)
+        film(tmp_path / "a" / side / "x.mp4", CLIPS[0].transpose(0, 1).numpy())
+    (tmp_path / "a" / "possible" / "x.mp4").write_bytes(b"never read")
+    with pytest.raises(ForetellError, match=r"b.possible: no video in it"):
+        next(LAYOUTS["pairs"](tmp_path, 32))
 
 
 def test_intphys_pairs_share_their_past(tmp_path):
@@ -262,6 +279,13 @@ def test_intphys_pairs_share_their_past(tmp_path):
     assert found.possible.shape == (2, 3, 8, 32, 32)
     assert torch.equal(found.possible[:, :, :4], found.impossible[:, :, :4])
     assert not torch.equal(found.possible[:, :, 4:], found.impossible[:, :, 4:])
+    for frame in scene.iterdir():
+        frame.rename(frame.with_suffix(".PNG" if "1" in frame.stem else ".txt"))
+    assert {one.possible.shape[2] for one in LAYOUTS["intphys"](tmp_path, 32, skip=1)} == {1, 8}  # as the shorter
+    for frame in scene.iterdir():
+        frame.unlink()
+    with pytest.raises(ForetellError, match=r"4.scene: no frame in it"):
+        next(LAYOUTS["intphys"](tmp_path, 32))
 
 
 def test_grasp_counts_for_each_property_of_a_test(tmp_path):
@@ -300,8 +324,15 @@ def test_inflevel_leaves_out_what_primes_and_ends_together(tmp_path):
     whole = read_video(tmp_path / "gravity" / "b.mp4", 32)
     assert torch.equal(found.possible[0].transpose(0, 1), torch.from_numpy(whole[6::5]))  # 20 frames of both are left
     assert found.impossible.shape == (1, 3, 4, 32, 32)
-    table.write_text(f"{heading}\ngravity/a.mp4,impossible,x,gravity/b.mp4,possible,4\n")
-    with pytest.raises(ForetellError, match=r"gravity.csv, line 2: .*'x'"):
+    for wrong, said in (("x", "'x'"), ("inf", "infinity"), ("-50", "-50 is no frame")):
+        table.write_text(f"{heading}\ngravity/a.mp4,impossible,{wrong},gravity/b.mp4,possible,4\n")
+        with pytest.raises(ForetellError, match=rf"gravity.csv, line 2: .*{said}"):
+            list(LAYOUTS["inflevel"](tmp_path, 32))
+    table.write_text(f"{heading}\ngravity/a.mp4,impossible,3,gravity/é.mp4,possible,4\n", encoding="latin-1")
+    with pytest.raises(ForetellError, match=r"gravity.csv: not a table in UTF-8"):
+        list(LAYOUTS["inflevel"](tmp_path, 32))
+    table.write_text(f"{heading}\ngravity/a.mp4,impossible,3,gravity/é.mp4,possible,4\n", encoding="utf-8")
+    with pytest.raises(ForetellError, match=r"line 2: .*é.mp4 is not there"):
         list(LAYOUTS["inflevel"](tmp_path, 32))
     with pytest.raises(ForetellError, match="expected the tables of pairs"):
         list(LAYOUTS["inflevel"](tmp_path / "gravity", 32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -45,6 +46,8 @@ class Surprise:
 
     def __post_init__(self) -> None:
         at_least(self, skip=1, pairs=1, stride=1)
+        if self.skip and self.benchmark not in ("intphys", "grasp", "inflevel"):
+            raise Usage("--skip is of a published set (--benchmark intphys, grasp or inflevel): leave it out")
 
 
 def surprise(args: list[str]) -> None:
@@ -70,24 +73,34 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     from foretell import hub
     from foretell import surprise as measure
     from foretell.data.video import read_video
+    from foretell.errors import ForetellError
 
     name, *paths = flags.what
     output("--plot", flags.plot, FIGURES)
     model = measure.as_video(hub.load(name, device))
-    found = {}
+    found, wrong = {}, 0
     for path in paths:
-        video = torch.from_numpy(read_video(path, model.config.encoder.image_size, **model.pace)).transpose(0, 1)
-        contexts = flags.context or None
+        try:
+            video = torch.from_numpy(read_video(path, model.config.encoder.image_size, **model.pace)).transpose(0, 1)
+            contexts = measure.measurable(model, video.shape[1], flags.context, path)
+        except ForetellError as error:
+            if len(paths) == 1:
+                raise
+            print(f"foretell: {error}", file=sys.stderr)
+            wrong += 1
+            continue
         found[path] = video, measure.surprise(model, video.unsqueeze(0), contexts=contexts, stride=flags.stride)
-    if flags.plot:
+    if flags.plot and found:
         measure.draw(found).savefig(flags.plot, dpi=120)
     report = {path: measure.told(one) for path, (_, one) in found.items()}
     if flags.json:
         print(json.dumps(report, indent=2))
-        return
-    for path, one in report.items():
-        windows = f"mean {one['mean']:.3f}, {one['largest']:.3f} in the most surprising window"
-        print(f"{path}: {windows}; the curve over frames peaks at frame {one['peak']}")
+    else:
+        for path, one in report.items():
+            windows = f"mean {one['mean']:.3f}, {one['largest']:.3f} in the most surprising window"
+            print(f"{path}: {windows}; the curve over frames peaks at frame {one['peak']}")
+    if wrong:
+        raise ForetellError(f"{wrong} of {len(paths)} videos could not be measured")
 
 
 def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:

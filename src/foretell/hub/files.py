@@ -172,30 +172,36 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
             found = "a PyTorch pickle, which could run code and is never opened here"
         else:
             found = f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
-        raise ForetellError(f"{path} is {found}; expected safetensors weights written by foretell") from None
+        raise ForetellError(f"{path} is {found}; expected weights in safetensors") from None
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
     """Load tensors into a model, strictly: every name and shape must be there, and no other.
 
     Raises:
-        ForetellError: with an exact account of what is missing, unexpected or of another shape.
+        ForetellError: with an exact account of what is missing, unexpected, or of another shape or type.
     """
     check(model.state_dict(), tensors, source)
     model.load_state_dict(dict(tensors))
 
 
 def check(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], source: Path | str) -> None:
-    """Hold names and shapes against each other. Raises as `load_weights` does."""
+    """Hold names, shapes and types against each other. Raises as `load_weights` does."""
     shapes = [
         f"{name} is {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}"
         for name in expected.keys() & found.keys()
         if expected[name].shape != found[name].shape
     ]
+    types = [
+        f"{name} is {found[name].dtype}"
+        for name in expected.keys() & found.keys()
+        if expected[name].is_floating_point() != found[name].is_floating_point()
+    ]
     kinds = {
         "missing": expected.keys() - found.keys(),
         "unexpected": found.keys() - expected.keys(),
         "of another shape": shapes,
+        "of another type": types,
     }
     account = "; ".join(f"{len(names)} {kind}: {brief(names)}" for kind, names in kinds.items() if names)
     if account:

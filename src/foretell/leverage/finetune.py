@@ -135,6 +135,8 @@ def require_trained(model: JEPA, mode: Mode) -> None:
 
 def parts(model: JEPA, mode: Mode) -> tuple[ViT, Predictor | None]:
     """Copies of a world model's target encoder and predictor, frozen or fresh as the mode wants."""
+    if len(model.context_encoder.config.grid) != 2:
+        raise ForetellError(f"finetuning takes a model of images, and this {type(model).__name__} is of videos")
     require_trained(model, mode)
     encoder = deepcopy(model.target_encoder).requires_grad_(mode in ("encoder", "end-to-end"))
     if mode == "encoder":

@@ -205,4 +205,6 @@ def _problem(model: VJEPAAC, image: Tensor, goal: Tensor, state: Tensor | None) 
             f"found {len(now)} images, {len(there)} goals and a state of {tuple(states.shape)}; expected as many of "
             f"each, and {S} numbers a state"
         )
+    if not states.isfinite().all():
+        raise ForetellError(f"the state is {states.tolist()}, expected finite numbers")
     return now, there, states

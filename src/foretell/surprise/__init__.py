@@ -3,7 +3,7 @@
 from foretell.surprise.benchmark import Pairs, benchmark, on_scenes, scenes
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
-from foretell.surprise.measure import Surprise, as_video, copied, predicted, surprise
+from foretell.surprise.measure import Surprise, as_video, copied, measurable, predicted, surprise
 from foretell.surprise.report import TITLES, table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
@@ -18,6 +18,7 @@ __all__ = [
     "benchmark",
     "copied",
     "draw",
+    "measurable",
     "on_scenes",
     "pairwise",
     "predicted",

@@ -40,6 +40,8 @@ class Pairs:
     """What happens in each pair, where it is known: a vanishing is found where an appearance is not."""
     also: tuple[str, ...] = ()
     """Other properties that these pairs test as well."""
+    source: str = "a clip"
+    """What errors call the first of them."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,11 +127,12 @@ def benchmark(
     test = iter(test)
     if (first := next(test, None)) is None:  # what is wrong with them is said before minutes of choosing
         raise ForetellError("there are no pairs of clips to score")
-    measurable(model, first.possible.shape[2], contexts)
+    measurable(model, first.possible.shape[2], contexts, first.source)
     asked = contestants(model, pixels, seed)
     chosen = _choose(asked, validation, device, contexts, progress and "Choosing contexts")
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):
+        measurable(model, pairs.possible.shape[2], contexts, pairs.source)
         for name, one in asked.items():
             if one.shuffled and len(pairs.possible) == 1:
                 continue

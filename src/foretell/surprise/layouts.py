@@ -11,19 +11,19 @@
   published with arXiv:2502.11831. What comes before a video's priming ends is left out, as there.
 
 The two clips of a pair are cut to the same length and never padded. Pairs that follow each other and are as long as
-each other come together, some at a time.
+each other come together, some at a time. What is missing is said before anything is read: a set may take hours.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from itertools import groupby, islice, permutations
 from pathlib import Path
-from typing import ParamSpec
+from typing import NamedTuple, ParamSpec
 
 import numpy as np
 import torch
@@ -77,9 +77,9 @@ def pairs(folder: Path, size: int, fps: float | None = None, stride: int = 1) ->
     found = sorted(path.parent for path in folder.glob("*/possible") if (path.parent / "impossible").is_dir())
     if not found:
         raise ForetellError(f"{folder}: no PROPERTY/possible beside PROPERTY/impossible in it")
-    for place in found:
-        for both in _twins(place / "possible", place / "impossible"):
-            yield _pair(place.name, *(_film(path, size, stride, fps) for path in both))
+    every = [(place.name, both) for place in found for both in _twins(place / "possible", place / "impossible")]
+    for name, both in every:
+        yield _pair(name, both, *(_film(path, size, stride, fps) for path in both))
 
 
 @together
@@ -88,16 +88,11 @@ def intphys(folder: Path, size: int, skip: int = 2) -> Iterator[Pairs]:
     blocks = [name for name in INTPHYS if (folder / name).is_dir()]
     if not blocks:
         raise ForetellError(f"{folder}: none of {', '.join(INTPHYS)} in it; expected IntPhys' dev folder")
-    for block in blocks:
-        for scene in sorted(path for path in (folder / block).iterdir() if path.is_dir()):
-            kinds: dict[bool, list[Clip]] = {True: [], False: []}
-            for clip in sorted(path for path in scene.iterdir() if (path / "status.json").is_file()):
-                kinds[_possible(clip / "status.json")].append(_frames(clip / "scene", size, skip))
-            if len(kinds[True]) != len(kinds[False]) or not kinds[True]:
-                found = f"{len(kinds[True])} possible and {len(kinds[False])} impossible clips"
-                raise ForetellError(f"{scene}: found {found}; expected as many of each")
-            for both in zip(kinds[True], _matched(kinds[True], kinds[False]), strict=True):
-                yield _pair(INTPHYS[block], *both)
+    scenes = [path for block in blocks for path in sorted((folder / block).iterdir()) if path.is_dir()]
+    for scene, frames in [(scene, _clips(scene)) for scene in scenes]:
+        possible, impossible = ([_decoded(paths[::skip], size) for paths in frames[kind]] for kind in (True, False))
+        for both in zip(possible, _matched(possible, impossible), strict=True):
+            yield _pair(INTPHYS[scene.parent.name], (scene,), *both)
 
 
 @together
@@ -106,11 +101,11 @@ def grasp(folder: Path, size: int, skip: int = 10) -> Iterator[Pairs]:
     found = sorted(path for path in folder.glob("P_*") if path.is_dir())
     if not found:
         raise ForetellError(f"{folder}: no P_TEST in it; expected the folder level2 of GRASP's videos")
-    for place in found:
-        test = place.name.removeprefix("P_")
+    tests = [place.name.removeprefix("P_") for place in found]
+    every = [(test, both) for test in tests for both in _twins(folder / f"P_{test}", folder / f"IP_{test}")]
+    for test, both in every:
         first, *also = GRASP.get(test.rstrip("0123456789"), (test,))
-        for both in _twins(place, folder / f"IP_{test}"):
-            yield replace(_pair(first, *(_film(path, size, skip) for path in both)), also=tuple(also))
+        yield replace(_pair(first, both, *(_film(path, size, skip) for path in both)), also=tuple(also))
 
 
 @together
@@ -122,26 +117,11 @@ def inflevel(folder: Path, size: int, skip: int = 5) -> Iterator[Pairs]:
             f"{folder}: none of {', '.join(f'{name}.csv' for name in INFLEVEL)} in it; expected the tables of pairs "
             "published with arXiv:2502.11831 (auxiliary_data_loading_files/inflevel) beside the folders of videos"
         )
-    for table in tables:
-        with table.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), 2):
-                sides: dict[str, Clip] = {}
-                for video in ("vid1", "vid2"):
-                    try:
-                        path, label = folder / row[f"{video}_path"], row[f"{video}_label"]
-                        start = int(float(row[f"{video}_end_priming_2"])) + 1
-                    except (KeyError, TypeError, ValueError) as error:
-                        raise ForetellError(
-                            f"{table}, line {number}: {error}; expected {video}_path, {video}_label and a number in "
-                            f"{video}_end_priming_2"
-                        ) from None
-                    sides[label] = _film(path, size)[start:]
-                if sides.keys() != set(SIDES):
-                    raise ForetellError(
-                        f"{table}, line {number}: labels {', '.join(sides)}; expected {' and '.join(SIDES)}"
-                    )
-                length = min(len(clip) for clip in sides.values())  # they end together
-                yield _pair(INFLEVEL[table.stem], *(sides[side][len(sides[side]) - length :: skip] for side in SIDES))
+    for name, sides in [(table.stem, sides) for table in tables for sides in _rows(table)]:
+        clips = [_film(sides[side].path, size)[sides[side].start :] for side in SIDES]
+        length = min(map(len, clips))  # they end together
+        both = [side.path for side in sides.values()]
+        yield _pair(INFLEVEL[name], both, *(clip[len(clip) - length :: skip] for clip in clips))
 
 
 LAYOUTS: dict[str, Callable[..., Iterator[Pairs]]] = {
@@ -153,11 +133,11 @@ LAYOUTS: dict[str, Callable[..., Iterator[Pairs]]] = {
 """name -> reader of (folder, size, …)."""
 
 
-def _pair(name: str, possible: Clip, impossible: Clip) -> Pairs:
+def _pair(name: str, source: Iterable[Path], possible: Clip, impossible: Clip) -> Pairs:
     """A pair, as long as the shorter of both."""
     length = min(len(possible), len(impossible))
     possible, impossible = (clip[:length].transpose(0, 1).unsqueeze(0) for clip in (possible, impossible))
-    return Pairs(name, possible, impossible)
+    return Pairs(name, possible, impossible, source=" and ".join(map(str, source)))
 
 
 def _twins(possible: Path, impossible: Path) -> Iterator[tuple[Path, Path]]:
@@ -172,6 +152,8 @@ def _twins(possible: Path, impossible: Path) -> Iterator[tuple[Path, Path]]:
             f"{possible.parent}: {min(lonely)} is in one of {possible.name} and {impossible.name} only; "
             "expected in both"
         )
+    if not names:
+        raise ForetellError(f"{possible}: no video in it; expected files that end in {', '.join(sorted(ENDINGS))}")
     yield from ((possible / name, impossible / name) for name in sorted(names))
 
 
@@ -190,13 +172,68 @@ def _possible(path: Path) -> bool:
     return bool(found)
 
 
-def _frames(folder: Path, size: int, skip: int) -> Clip:
-    """The frames of a clip that is a folder of pictures, in the order of their names."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))[::skip]
+def _clips(scene: Path) -> dict[bool, list[list[Path]]]:
+    """The frames of a scene's possible and of its impossible clips, in the order of their names."""
+    kinds: dict[bool, list[list[Path]]] = {True: [], False: []}
+    for clip in sorted(path for path in scene.iterdir() if (path / "status.json").is_file()):
+        folder = clip / "scene"
+        frames = sorted(folder.iterdir()) if folder.is_dir() else []
+        frames = [path for path in frames if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
+        if not frames:
+            raise ForetellError(f"{folder}: no frame in it; expected files that end in .png or .jpg")
+        kinds[_possible(clip / "status.json")].append(frames)
+    if len(kinds[True]) != len(kinds[False]) or not kinds[True]:
+        found = f"{len(kinds[True])} possible and {len(kinds[False])} impossible clips"
+        raise ForetellError(f"{scene}: found {found}; expected as many of each")
+    return kinds
+
+
+def _decoded(frames: Sequence[Path], size: int) -> Clip:
+    """A clip of pictures."""
+    clip = []
+    for path in frames:
+        try:
+            clip.append(decode(path, size))
+        except (Unusable, OSError) as error:
+            raise ForetellError(f"{path}: {error}") from None
     try:
-        return torch.from_numpy(np.stack([decode(path, size) for path in paths]))
-    except (Unusable, ValueError) as error:
-        raise ForetellError(f"{folder}: {error}") from None
+        return torch.from_numpy(np.stack(clip))
+    except ValueError as error:
+        raise ForetellError(f"{frames[0].parent}: {error}") from None
+
+
+class _Side(NamedTuple):
+    """A video of a table, and its first frame after the priming."""
+
+    path: Path
+    start: int
+
+
+def _rows(table: Path) -> Iterator[dict[str, _Side]]:
+    """The pairs of a table of InfLevel, by what they are labelled."""
+    try:
+        rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ForetellError(f"{table}: not a table in UTF-8 ({error})") from None
+    for number, row in enumerate(rows, 2):
+        sides: dict[str, _Side] = {}
+        for video in ("vid1", "vid2"):
+            try:
+                path, label = table.parent / row[f"{video}_path"], row[f"{video}_label"]
+                end = int(float(row[f"{video}_end_priming_2"]))
+                if end < -1:
+                    raise ValueError(f"{end} is no frame")
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise ForetellError(
+                    f"{table}, line {number}: {error}; expected {video}_path, {video}_label and the last frame of the "
+                    f"priming in {video}_end_priming_2"
+                ) from None
+            if not path.is_file():
+                raise ForetellError(f"{table}, line {number}: {path} is not there")
+            sides[label] = _Side(path, end + 1)
+        if sides.keys() != set(SIDES):
+            raise ForetellError(f"{table}, line {number}: labels {', '.join(sides)}; expected {' and '.join(SIDES)}")
+        yield sides
 
 
 def _matched(possible: list[Clip], impossible: list[Clip]) -> list[Clip]:
@@ -209,7 +246,7 @@ def _matched(possible: list[Clip], impossible: list[Clip]) -> list[Clip]:
     return [impossible[i] for i in best]
 
 
-def _equal_for(a: Clip, b: Clip) -> int:
+def _equal_for(a: Clip, b: UInt8[Tensor, "_ 3 S S"]) -> int:
     """How many frames two clips begin with alike."""
     n = min(len(a), len(b))
     differs = (a[:n] != b[:n]).flatten(1).any(1)

@@ -132,8 +132,10 @@ def surprise(
     return Surprise(errors, chosen, starts, tubelet)
 
 
-def measurable(model: JEPA, frames: int, contexts: Sequence[int] | None = None) -> tuple[int, ...]:
-    """The contexts to measure in clips of so many frames. Raises as `surprise` does."""
+def measurable(
+    model: JEPA, frames: int, contexts: Sequence[int] | None = None, source: str = "the video"
+) -> tuple[int, ...]:
+    """The contexts to measure in clips of so many frames; errors call them `source`. Raises as `surprise` does."""
     config = as_video(model).config.encoder
     W, tubelet = config.frames, config.tubelet
     chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
@@ -142,7 +144,7 @@ def measurable(model: JEPA, frames: int, contexts: Sequence[int] | None = None) 
             f"context {wrong[0]}: expected a multiple of {tubelet} frames, more than 0 and less than the window of {W}"
         )
     if frames < W:
-        raise ForetellError(f"the video has {frames} frames and the model's window is {W}: it is too short to surprise")
+        raise ForetellError(f"{source} has {frames} frames and the model's window is {W}: it is too short to surprise")
     return chosen
 
 

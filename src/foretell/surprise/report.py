@@ -37,9 +37,10 @@ def table(report: dict[str, Any]) -> Table:
     others = {TITLES[name]: row for name, row in report["baselines"].items()}
     if report["shuffled_context"]:
         others["shuffled"] = report["shuffled_context"]
+    control = " Shuffled: shown another pair's past." if report["shuffled_context"] else ""
     made = Table(
         title=f"Pairs told apart, in %: AUROC of single clips {report['auroc']:.2f}",
-        caption="Contexts were chosen on other pairs. Shuffled: shown another pair's past.",
+        caption=f"Contexts were chosen on other pairs.{control}",
         box=box.SIMPLE_HEAD,
         padding=0,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
+from foretell.errors import ForetellError
 from foretell.train.optimizer import adamw, set_rates
 from foretell.train.progress import watched
 from foretell.train.schedules import warmup_cosine
@@ -41,6 +43,9 @@ def fit(
 
     Returns:
         The mean loss over the last tenth of the steps.
+
+    Raises:
+        ForetellError: it is not a finite number.
     """
     modules = list(modules)
     optimizer = adamw(modules, lr, weight_decay)
@@ -59,4 +64,7 @@ def fit(
         optimizer.zero_grad()
         if step >= steps - max(steps // 10, 1):
             last.append(value.item())
-    return sum(last) / len(last)
+    mean = sum(last) / len(last)
+    if not math.isfinite(mean):
+        raise ForetellError(f"the training diverged: its loss is {mean}; learn at a lower rate than {lr:g}")
+    return mean

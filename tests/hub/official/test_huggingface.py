@@ -111,13 +111,30 @@ def test_half_precision_is_stored_and_said(tmp_path, encoder_only):
     )
 
 
-def test_the_folders_own_normalisation_is_used(tmp_path, encoder_only):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"do_normalize": False},
+        {"rescale_factor": 1 / 127.5, "image_mean": [1.0, 0.9, 1.1], "image_std": [1.0, 2.0, 0.5]},
+        {"do_rescale": False, "image_mean": [127.0] * 3, "image_std": [58.0, 59.0, 60.0]},
+        {"do_rescale": False, "do_normalize": False},
+    ],
+    ids=str,
+)
+def test_the_folders_own_normalisation_is_used(options, tmp_path, encoder_only):
     model = theirs(tmp_path)
-    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    processor = transformers.ViTImageProcessor(size={"height": 32, "width": 32}, do_resize=False, **options)
+    processor.save_pretrained(tmp_path)
     with encoder_only():
         loaded = foretell.load(tmp_path)
-    images = torch.rand(1, 3, 32, 32)
-    close(loaded.encode(images), model((images - 0.5) / 0.5).last_hidden_state)
+    images = torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8)
+    close(
+        loaded.encode(images / 255),
+        model(
+            processor(images, return_tensors="pt", input_data_format="channels_first").pixel_values.float()
+        ).last_hidden_state,
+    )
 
 
 def test_names_in_memory_and_several_files_load_too(tmp_path, encoder_only):
@@ -154,6 +171,7 @@ def rewrite(folder, change):
 
 
 NORM = "encoder.layer.0.layernorm_before.bias"
+TABLE = "embeddings.position_embeddings"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +192,13 @@ NORM = "encoder.layer.0.layernorm_before.bias"
         (lambda f: rewrite(f, lambda t: t.pop(NORM)), r"1 missing: encoder\.layer\.0\.layernorm_before\.bias\)"),
         (lambda f: rewrite(f, lambda t: t.update(cls_token=torch.zeros(1))), r"1 unexpected: cls_token\)"),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
-        (lambda f: (f / "preprocessor_config.json").write_text('{"image_mean": [1]}'), "image_mean and image_std"),
+        (lambda f: (f / "preprocessor_config.json").write_text('{"image_mean": [1]}'), "image_mean"),
+        (lambda f: (f / "preprocessor_config.json").write_text('{"rescale_factor": 0}'), "rescale_factor is 0"),
+        (
+            lambda f: rewrite(f, lambda t: t.update({NORM: t[NORM].int()})),
+            "1 of another type: .* is torch.int32",
+        ),
+        (lambda f: rewrite(f, lambda t: t.update({TABLE: t[TABLE].long()})), "1 of another type: .*position"),
     ],
 )
 def test_what_does_not_fit_is_accounted_for(spoil, said, tmp_path):

@@ -26,7 +26,8 @@ HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16}
 """Attention heads by width (ViT-Ti, S, B, L, H, g), which no tensor's shape tells."""
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Channel means and deviations that I-JEPA was trained with."""
-Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
+Channels = tuple[float, float, float]
+Normalisation = tuple[Channels, Channels]
 J = TypeVar("J", bound=JEPA)
 
 
@@ -124,9 +125,9 @@ def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
 def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...], fixed: Kind = "resized") -> Kind:
     """Whether a stored table of positions, [1, N, D], is the fixed one, up to its own precision, or a learned one.
 
-    A table that is missing or of another shape says nothing: `check` will give an account of it.
+    A table that is missing, or of another shape or type, says nothing: `check` will give an account of it.
     """
-    if table is None or table.shape != (1, prod(grid), width):
+    if table is None or table.shape != (1, prod(grid), width) or not table.is_floating_point():
         return fixed
     expected = table_of(Positions(fixed, width, grid), grid)
     precision = max(1e-5, torch.finfo(table.dtype).eps)

@@ -68,8 +68,10 @@ def _folder(folder: Path) -> dict[str, Any]:
     if not (folder / INDEX).is_file():
         raise ForetellError(f"{folder / 'model.safetensors'} is missing: there are no weights beside config.json")
     names = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
-        raise ForetellError(f"{folder / INDEX} has no weight_map, which says where each tensor is")
+    if not isinstance(names, dict) or not all(
+        isinstance(file, str) and Path(file).name == file for file in names.values()
+    ):
+        raise ForetellError(f"{folder / INDEX} has no weight_map, which says in which file beside it each tensor is")
     return {name: t for file in sorted(set(names.values())) for name, t in read_weights(folder / file).items()}
 
 

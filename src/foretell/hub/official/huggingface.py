@@ -18,9 +18,18 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from foretell.errors import DEPTH, SIZE, ForetellError, Range, within
+from foretell.errors import DEPTH, FINITE, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.hub.files import check, parse, write_atomically, write_json, write_weights
-from foretell.hub.official.encoder import IMAGENET, Normalisation, encoder_only, fill, headless, kind_of, tensors_of
+from foretell.hub.official.encoder import (
+    IMAGENET,
+    Channels,
+    Normalisation,
+    encoder_only,
+    fill,
+    headless,
+    kind_of,
+    tensors_of,
+)
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import Found
 from foretell.jepa import JEPA
@@ -70,6 +79,20 @@ class _Config:
     def __post_init__(self) -> None:
         within(self, "config.json", hidden_size=SIZE, num_hidden_layers=DEPTH, num_attention_heads=SIZE)
         within(self, "config.json", intermediate_size=Range(1, 10_000_000))
+
+
+@dataclass(frozen=True)
+class _Processor:
+    """What a processor of transformers does with pixels of 0 to 255; ImageNet's statistics where it does not say."""
+
+    do_rescale: bool = True
+    rescale_factor: float = 1 / 255
+    do_normalize: bool = True
+    image_mean: Channels = IMAGENET[0]
+    image_std: Channels = IMAGENET[1]
+
+    def __post_init__(self) -> None:
+        within(self, "the preprocessor's configuration", rescale_factor=POSITIVE, image_mean=FINITE, image_std=POSITIVE)
 
 
 def recognise(found: Found) -> bool:
@@ -176,11 +199,17 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
 
 
 def normalisation_of(found: Found) -> Normalisation:
-    """Channel means and deviations, as the processor's configuration says; ImageNet's where it does not."""
-    if not found.preprocessor.get("do_normalize", True):
-        return IMAGENET
-    given = [found.preprocessor.get(f"image_{name}", IMAGENET[i]) for i, name in enumerate(("mean", "std"))]
-    return parse(Normalisation, tuple(given), found.source, "image_mean and image_std")
+    """Channel means and deviations of images in [0, 1], as the processor's configuration says; else ImageNet's."""
+    names = {field.name for field in fields(_Processor)}
+    given = {name: value for name, value in found.preprocessor.items() if name in names}
+    p: _Processor = parse(_Processor, given, found.source, "the preprocessor's configuration")
+    largest = 255 * p.rescale_factor if p.do_rescale else 255.0  # of its pixels, where ours are at most 1
+    mean, std = (p.image_mean, p.image_std) if p.do_normalize else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    return (mean[0] / largest, mean[1] / largest, mean[2] / largest), (
+        std[0] / largest,
+        std[1] / largest,
+        std[2] / largest,
+    )
 
 
 def _theirs(name: str, modern: bool = False) -> str:
