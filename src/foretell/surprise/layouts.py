@@ -54,7 +54,7 @@ TOGETHER = 16
 """Pairs at a time."""
 SIDES = ("possible", "impossible")
 
-Clip = UInt8[Tensor, "F 3 S S"]
+Clip = UInt8[Tensor, "_F 3 S S"]  # of any length each
 P = ParamSpec("P")
 
 
@@ -246,7 +246,7 @@ def _matched(possible: list[Clip], impossible: list[Clip]) -> list[Clip]:
     return [impossible[i] for i in best]
 
 
-def _equal_for(a: Clip, b: UInt8[Tensor, "_ 3 S S"]) -> int:
+def _equal_for(a: Clip, b: Clip) -> int:
     """How many frames two clips begin with alike."""
     n = min(len(a), len(b))
     differs = (a[:n] != b[:n]).flatten(1).any(1)
