@@ -1,5 +1,6 @@
 """Video files of all kinds, made here by PyAV: which frames become clips, and what is said of files that give none."""
 
+import re
 import struct
 import wave
 from contextlib import suppress
@@ -197,6 +198,21 @@ def test_what_is_whole_of_a_truncated_video_is_kept(film, read):
     assert max(max(clip) for clip in numbers(videos.pixels)) < 23
 
 
+@pytest.mark.parametrize(
+    ("stamps", "whole"), [(None, True), ([40 * n + 5000 for n in range(120)], True), (None, False)]
+)
+def test_a_video_that_ends_before_it_promises_to_is_said(film, read, stamps, whole):
+    path = film("a.mkv", count=120, fps=25, key=4, size=(192, 128), stamps=stamps)
+    if not whole:
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+    videos = read(path.parent)
+    assert len(videos) == 1
+    reasons = [reason for _, reason in videos.skipped]
+    assert whole or re.fullmatch(r"cut short: of 4\.8 seconds [12]\.\d are there; kept 1 clips", reasons[0])
+    assert bool(reasons) != whole
+
+
 def test_damage_in_the_middle_costs_only_the_clips_there(film, read, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     path = film("a.mp4", count=24, key=6, size=(96, 64), picture=noise)
@@ -292,7 +308,7 @@ def test_a_list_with_a_missing_file_and_lists_that_are_none(film, read):
         ({"frames": 0}, "frames: found 0"),
         ({"fps": -1.0}, "fps: found -1.0"),
         ({"spec": "scenes:many"}, "scenes:N"),
-        ({"spec": "scenes", "fps": 3.0}, "leave fps"),
+        ({"spec": "scenes", "fps": 3.0}, "at a pace of their own"),
         ({"split": "all"}, "split: found 'all'"),
     ],
 )

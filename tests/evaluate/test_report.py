@@ -101,7 +101,7 @@ def test_without_labels_or_actions(train, test_set):
     assert [found[name] for name in (*PROBES, "mrr")] == [None] * 5
     assert found["rankme"]["value"] > 1
     assert "LiDAR" in text(found)
-    assert "No labels, no probes" in text(found)
+    assert "No labels of two classes or more, no probes" in text(found)
 
 
 def flashes(n: int) -> Videos:

@@ -138,6 +138,8 @@ def test_data_of_another_kind_is_refused(noise):
         ForetellError, match=r"1 columns of states and 1 of actions .*--model.states 1 --model.actions 1"
     ):
         model().prepare(episodes(states=("state_x",), actions=("action_x",)))
+    with pytest.raises(ForetellError, match=r"2 columns of states and 1 of actions .*: take the columns of states out"):
+        model().prepare(episodes(states=("state_x", "state_y"), actions=("action_x",)))
     assert isinstance(noise, Images)
 
 

@@ -90,7 +90,7 @@ def find(path: Path) -> Splits:
 
 
 def decode_video(path: Path, cut: Cut) -> tuple[np.ndarray, str | None]:
-    """The clips of a video, and what is wrong with it if not all of them could be decoded.
+    """The clips of a video, and what is wrong with it if not all of them could be decoded, or not all of it is there.
 
     Returns:
         uint8 [n, T, 3, size, size], 1 ≤ n ≤ `cut.clips` (fewer where a video is too short for so many different ones,
@@ -113,13 +113,13 @@ class Cuts(NamedTuple):
     length: int
     """Frames of the whole video."""
     damage: str | None
-    """What is wrong with it, if not all clips could be decoded."""
+    """What is wrong with it, if not all clips could be decoded, or not all of it is there."""
 
 
 def cut_video(path: Path, cut: Cut) -> Cuts:
     """As `decode_video`, and where the clips lie."""
     with _reasons():
-        stamps, keys, unit = _told(path)
+        stamps, keys, unit, promised = _told(path)
         if not len(stamps):
             raise Unusable("holds no frame")
         plan = _plan(stamps, unit, cut)
@@ -134,7 +134,8 @@ def cut_video(path: Path, cut: Cut) -> Cuts:
     if not len(whole):
         raise Unusable(DAMAGED)
     pixels = np.stack([[kept[stamp] for stamp in clip] for clip in stamps[whole].tolist()])
-    return Cuts(pixels, whole, len(stamps), None if len(whole) == len(plan) else DAMAGED)
+    damage = _cut_short(stamps, unit, promised) if len(whole) == len(plan) else DAMAGED
+    return Cuts(pixels, whole, len(stamps), damage)
 
 
 class Film:
@@ -151,7 +152,7 @@ class Film:
     def __init__(self, path: Path, cut: Cut) -> None:
         self._path, self._cut = path, cut
         with _reasons():
-            self._stamps, _, unit = _told(path)
+            self._stamps, _, unit, promised = _told(path)
             if len(self._stamps) < 2:
                 raise Unusable("holds one frame, or none: a picture, not a video")
             times, end = _times(self._stamps, unit)
@@ -163,6 +164,8 @@ class Film:
             seconds = ticks[edges] if cut.fps is None else np.minimum(edges / cut.fps, end)
         self.spans: list[tuple[float, float]] = [(start, stop) for start, stop in seconds.round(3).tolist()]
         """Start and end of each clip, in seconds from the first frame."""
+        self.damage = _cut_short(self._stamps, unit, promised)
+        """What is wrong with the video, if not all of it is there."""
 
     def clips(self) -> Iterator[tuple[int, np.ndarray]]:
         """Each clip's place in `spans` and its pixels, uint8 [T, 3, size, size], without the damaged ones.
@@ -268,12 +271,28 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
-def _told(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
-    """What the packets tell of a video: the time stamps of its frames and of its key frames, and seconds a unit."""
+def _told(path: Path) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """What a video tells: the time stamps of its frames and of its key frames, seconds a unit, and its length.
+
+    The length is in seconds, as the file says it; 0 where it does not.
+    """
     if not path.stat().st_size:
         raise Unusable("empty file")
     with _opened(path) as (container, stream):
-        return *_stamps(container, stream), float(stream.time_base or 1)
+        unit = float(stream.time_base or 1)
+        alone = len(container.streams) == 1  # or else it may be the sound that is so long
+        promised = stream.duration * unit if stream.duration else (container.duration or 0) / 1e6 if alone else 0.0
+        return *_stamps(container, stream), unit, promised
+
+
+def _cut_short(stamps: np.ndarray, unit: float, promised: float) -> str | None:
+    """What is wrong with a video that ends before it promises to. A long last picture may be meant."""
+    times, end = _times(stamps, unit)
+    longest = float(np.diff(times).max()) if len(times) > 1 else promised
+    until = end + max(float(stamps[0]) * unit, 0.0)  # some count from the first frame, and some from zero
+    if promised - until <= max(1.0, 2 * longest):
+        return None
+    return f"cut short: of {promised:.1f} seconds {until:.1f} are there"
 
 
 def _stamps(container: InputContainer, stream: VideoStream) -> tuple[np.ndarray, np.ndarray]:

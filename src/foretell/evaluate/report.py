@@ -180,7 +180,8 @@ def table(report: dict[str, Any]) -> Table:
     caption = f"{data['train']:,} to learn from and {data['test']:,} to test on, {data['skipped']:,} skipped"
     if report["linear"] is None:
         caption += (
-            "\nNo labels, no probes: put the files of each class into a folder of its name, or list 'path label'."
+            "\nNo labels of two classes or more, no probes: put the files of each into a folder of its name, or list "
+            "'path label' of videos."
         )
     made = Table(title=f"{model['method']}: {sizes}", caption=caption)
     made.add_column("measure")

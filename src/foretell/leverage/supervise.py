@@ -24,7 +24,9 @@ def labels_of(images: Images, name: str, classes: tuple[str, ...] | None = None)
     if not len(images):
         raise ForetellError(f"{name} has no images")
     if images.labels is None:
-        raise ForetellError(f"{name} has no labels: put the images of each class into a folder of its name")
+        raise ForetellError(
+            f"{name} has no labels of two classes or more: put the images of each into a folder of its name"
+        )
     if classes is None or images.classes == classes:
         return images.labels
     foreign = [c for c in images.classes if c not in classes]

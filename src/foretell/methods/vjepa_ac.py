@@ -81,7 +81,8 @@ class VJEPAACConfig:
         if self.states not in (0, self.actions):
             raise ForetellError(
                 f"states is {self.states} and actions is {self.actions}: expected as many of both, because a rollout "
-                "adds actions to the state; leave the states out (0), or let actions be changes of the state"
+                "adds actions to the state: let actions be its changes, or do without states (0, and no columns of "
+                "states in the data)"
             )
         if not 1 <= self.rollout < self.frames:
             raise ForetellError(f"rollout is {self.rollout}, expected 1 to {self.frames - 1}, a step less than frames")
@@ -169,10 +170,11 @@ class VJEPAAC(Method):
         if not isinstance(data, Episodes):
             raise ForetellError("V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.episodes)")
         if (len(data.states), len(data.actions)) != (c.states, c.actions):
+            S, A = len(data.states), len(data.actions)
+            change = f"--model.states {S} --model.actions {A}" if S in (0, A) else "take the columns of states out"
             raise ForetellError(
-                f"the data has {len(data.states)} columns of states and {len(data.actions)} of actions "
-                f"({', '.join((*data.states, *data.actions))}), and the model expects {c.states} and {c.actions}: "
-                f"--model.states {len(data.states)} --model.actions {len(data.actions)}"
+                f"the data has {S} columns of states and {A} of actions ({', '.join((*data.states, *data.actions))}), "
+                f"and the model expects {c.states} and {c.actions}: {change}"
             )
         states, actions = (values.flatten(0, 1).to(self.action_limit) for values in data.steps(range(len(data))))
         self.state_mean.copy_(states.mean(0))

@@ -77,8 +77,8 @@ class _File:
     """A file to be added, and how to read it."""
 
     path: Path
-    read: Callable[[], tuple[Sequence[Passage], Iterator[tuple[int, Any]]]]
-    """Its passages, and then, one at a time, the place of each and what the model is to see of it.
+    read: Callable[[], tuple[Sequence[Passage], Iterator[tuple[int, Any]], str | None]]
+    """Its passages; then, one at a time, the place of each and what the model is to see of it; and its damage.
 
     Raises ForetellError where it cannot be read; what was read and has nothing in it has no passage.
     """
@@ -162,7 +162,9 @@ def _embedded(
     embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
     vectors: dict[int, np.ndarray] = {}
     try:
-        passages, things = file.read()
+        passages, things, damage = file.read()
+        if damage:
+            done.skipped.append((str(file.path), damage))
         keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
         new = {i for i, key in enumerate(keys) if key not in former.keys}
         wanted = (thing for thing in things if thing[0] in new)
@@ -212,14 +214,14 @@ def _documents(
 
             def read(
                 path: Path = file.path, passages: Iterator[Passage] = passages, known: int = known
-            ) -> tuple[Sequence[Passage], Iterator[tuple[int, str]]]:
+            ) -> tuple[Sequence[Passage], Iterator[tuple[int, str]], None]:
                 read = list(passages)
                 reasons = [reason for _, reason in reading.skipped[known:]]
                 unread = None if read or path in reading.empty else reasons.pop()
                 done.skipped.extend((str(path), reason) for reason in reasons)
                 if unread:
                     raise ForetellError(unread)
-                return read, enumerate(passage.text for passage in read)
+                return read, enumerate(passage.text for passage in read), None
 
             yield _File(file.path, read)
 

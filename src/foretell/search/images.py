@@ -78,8 +78,10 @@ class ImageModel:
         """Of files that it takes as entries."""
         return self.stills | self.films
 
-    def entries(self, path: Path, source: str) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]]]:
-        """What a file gives: its entries, and then, while it is read, each one's place and pixels.
+    def entries(
+        self, path: Path, source: str
+    ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
+        """What a file gives: its entries, and then, while it is read, each one's place and pixels; and its damage.
 
         Raises:
             ForetellError: it gives nothing; the message is the reason.
@@ -87,11 +89,12 @@ class ImageModel:
         metadata: dict[str, Any] = {"source": source}
         try:
             if path.suffix.lower() not in self.films:
-                return [Passage("", metadata=metadata)], iter([(0, self._still(path))])
+                return [Passage("", metadata=metadata)], iter([(0, self._still(path))]), None
             film = Film(path, self.cut)
         except (Unusable, OSError) as reason:
             raise ForetellError(f"{path}: {reason}") from None
-        return [Passage("", time=span, metadata=metadata) for span in film.spans], self._clips(path, film)
+        passages = [Passage("", time=span, metadata=metadata) for span in film.spans]
+        return passages, self._clips(path, film), film.damage
 
     def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
         """A photograph, a file or the bytes of one, or a video's file, from its middle, as the model sees it.

@@ -26,6 +26,7 @@ CHANGEABLE = {
 }
 """What a resumed run may change: how far it goes, where, and what it writes; where its data lies, but not what it
 learns. (Another number of steps stretches the schedules from there on.)"""
+SHOWN = 5  # files that could not be used, with the reason
 
 
 def run(
@@ -71,6 +72,10 @@ def run(
             if images.skipped:
                 what, some = type(images).__name__.lower(), len(images.skipped)
                 show.say(f"{some} of {len(images) + some} {what} could not be used")
+                for name, reason in images.skipped[:SHOWN]:
+                    show.say(f"  {name}: {reason}")
+                if some > SHOWN:
+                    show.say(f"  and {some - SHOWN} more")
             Trainer(built, images, config, out, world, show).run(resume)
             if world.first:  # read back what was saved: whole tensors, however the processes hold them
                 hub.save(hub.load(out), out)

@@ -21,8 +21,8 @@ def find(spec: str, cut: Cut, seed: int) -> Splits:
     train = asked(spec, "clips")
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
         raise ForetellError(
-            f"{spec}: scenes last two seconds and are made with any number of frames: leave fps, "
-            "stride and clips as they are."
+            f"{spec}: scenes last two seconds, in as many frames as a clip has, and cannot be had at a pace of their "
+            f"own (fps {cut.fps}, stride {cut.stride}, clips {cut.clips}): write them as files (`foretell scenes`)"
         )
     if cut.frames < 8 or cut.size < 8:
         raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 8 or more of both.")
