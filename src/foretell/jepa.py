@@ -182,7 +182,7 @@ def as_jepa(model: Method, purpose: str) -> JEPA:
     if isinstance(model, JEPA):
         return model
     raise ForetellError(
-        f"{purpose} needs a model that predicts patch latents, such as an I-JEPA or an image world model; "
+        f"{purpose} needs a model that predicts patch latents, such as an I-JEPA, an image world model or a V-JEPA; "
         f"{type(model).__name__} does not"
     )
 

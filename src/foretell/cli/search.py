@@ -227,7 +227,7 @@ def knowledge(args: list[str]) -> None:
                 time = f"{hit.time[0]:.1f}–{hit.time[1]:.1f} s" if hit.time else ""
                 page = f"page {hit.page}" if hit.page is not None else ""
                 where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page, time)))
-                print(f"{hit.score:.3f}  {hit.id}  {where}\n{hit.text}\n")
+                print(f"{hit.score:.3f}  {hit.id}  {where}" + (f"\n{hit.text}\n" if hit.text else ""))
         case KnowledgeExport() as f:
             output("--out", f.out)
             with Knowledge.open(f.store, f.name) as opened:

@@ -376,6 +376,10 @@ class Knowledge:
         if embedder.kind != "text":
             if hybrid or rerank:
                 raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
+            if not (isinstance(query, bytes) or (isinstance(query, str | Path) and Path(query).is_file())):
+                raise ForetellError(
+                    f"this knowledge is of {embedder.of}: it is asked with the path of one; {query!r:.80} is no file"
+                )
             return self.query(
                 embedder.query(query if isinstance(query, bytes) else Path(query), imagine),
                 top,
@@ -476,6 +480,8 @@ class Knowledge:
 def _as_name(name: str) -> None:
     if not name.strip() or len(name) > 200:
         raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
+    if name in (".", "..") or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        raise ForetellError(f"name is {name!r:.60}, expected one line of text that is no path")
 
 
 def _as_many(

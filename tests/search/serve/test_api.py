@@ -1,6 +1,7 @@
 """The service's own API, its keys and its limits, from the outside."""
 
 import base64
+import gzip
 import http.client
 import io
 import json
@@ -346,6 +347,42 @@ def test_the_service_chooses_what_reranks(serve, colbert, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["serve", "--data", str(tmp_path / "d"), "--reranker", "none"])
     assert "no reranker 'none'" in capsys.readouterr().err
+
+
+def test_bodies_of_other_types_are_refused_with_the_way_out(served):
+    served.make("typed", ROWS)
+    key = {"x-api-key": served.keys["writer"]}
+    body = json.dumps({"vector": [1, 0]}).encode()
+    for kind in ({}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "text/plain"}):
+        status, _, said = served.raw("POST", f"{V1}/typed/query", body, key | kind)
+        assert status == 415, kind
+        assert b"Content-Type: application/json" in said
+    assert served.raw("POST", f"{V1}/typed/query", b"", key)[0] == 400
+    packed = key | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    status, _, said = served.raw("POST", f"{V1}/typed/query", gzip.compress(body), packed)
+    assert (status, b"compressed (gzip)" in said) == (415, True)
+
+
+def test_a_method_that_is_not_for_a_path_is_told_which_are(served):
+    for method, path, allowed in (
+        ("PUT", V1, "GET, POST"),
+        ("POST", f"{V1}/x", "GET, PATCH, DELETE"),
+        ("GET", f"{V1}/x/files/a.txt", "PUT, DELETE"),
+        ("POST", "/health", "GET, HEAD"),
+    ):
+        status, headers, _ = served.raw(method, path, headers={"x-api-key": served.keys["writer"]})
+        assert (status, headers["allow"]) == (405, allowed)
+
+
+def test_the_openapi_page_says_how_a_key_is_sent(served):
+    page = served.call("GET", "/api/v1/openapi.json")[1]
+    assert page["components"]["securitySchemes"]["key"]["name"] == "x-api-key"
+    assert {} in page["security"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "two\nlines", "nul\0"])
+def test_a_name_that_would_be_lost_is_refused(served, name):
+    assert served.call("POST", V1, {"name": name})[0] == 400
 
 
 def test_the_command_serves_and_stops_when_told(tmp_path):

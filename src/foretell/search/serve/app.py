@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -16,6 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from foretell import __version__
 from foretell.errors import ForetellError
@@ -30,6 +32,20 @@ from foretell.search.serve.work import Work
 PATIENCE = 30  # seconds that requests have to end when the service is stopped
 
 
+class Service(FastAPI):
+    """FastAPI, whose OpenAPI page has the ways to send a key: none is needed for what is public."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The page."""
+        page = super().openapi()
+        page["components"]["securitySchemes"] = {
+            "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+        page["security"] = [{"key": []}, {"bearer": []}, {}]
+        return page
+
+
 def build(store: Backend, settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application. It leaves the store open."""
     settings = settings or Settings()
@@ -42,7 +58,7 @@ def build(store: Backend, settings: Settings | None = None) -> FastAPI:
         work.close()
         library.close()
 
-    app = FastAPI(
+    app = Service(
         title="foretell",
         summary="Knowledges: collections of passages and photographs, found by what they mean.",
         version=__version__,
@@ -73,6 +89,12 @@ def build(store: Backend, settings: Settings | None = None) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first, kind = error.errors()[0], request.headers.get("content-type", "").partition(";")[0]
+        if first["loc"] == ("body",) and first["type"] != "missing" and not kind.endswith("json"):
+            said = (
+                f"the body is of type {kind or 'none'!r:.60}; send JSON, with the header Content-Type: application/json"
+            )
+            return answer(request.url.path, Refused(415, said))
         return answer(request.url.path, Refused(400, _sentence(error)))
 
     @app.exception_handler(HTTPException)
@@ -80,6 +102,8 @@ def build(store: Backend, settings: Settings | None = None) -> FastAPI:
         said = {404: "there is nothing at this path", 405: f"{request.method} is not for this path"}
         other = Refused(error.status_code, said.get(error.status_code, error.detail))
         other.headers |= error.headers or {}
+        if error.status_code == 405:  # of the routes of one path only the first is asked
+            other.headers["Allow"] = ", ".join(_allowed(app, request))
         return answer(request.url.path, other)
 
     @app.exception_handler(ClientDisconnect)
@@ -126,6 +150,18 @@ def _bound(host: str, port: int) -> socket.socket:
             listening.close()
         raise ForetellError(f"cannot serve at {host}:{port} ({error}); choose another --host or --port") from None
     return listening
+
+
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods that a request's path takes."""
+    scopes = {
+        method: {**request.scope, "method": method} for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    }
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] == Match.FULL for route in app.router.routes)
+    ]
 
 
 def _sentence(error: RequestValidationError) -> str:

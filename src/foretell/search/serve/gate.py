@@ -65,6 +65,8 @@ class Gate:
             raise Refused(401, "this API key is not known here, or was revoked", WWW_Authenticate="Bearer")
         request.state.caller = caller
         most = self._settings.upload if scope["method"] == "PUT" else self._settings.body
+        if (packed := request.headers.get("content-encoding", "identity")) != "identity":
+            raise Refused(415, f"the body is compressed ({packed:.20}); send it as it is")
         said = request.headers.get("content-length", "0")
         if not said.isdecimal() or int(said) > most:
             raise Refused(413, _large(most))
