@@ -376,10 +376,9 @@ class Knowledge:
         if embedder.kind != "text":
             if hybrid or rerank:
                 raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
-            if not (isinstance(query, bytes) or (isinstance(query, str | Path) and Path(query).is_file())):
-                raise ForetellError(
-                    f"this knowledge is of {embedder.of}: it is asked with the path of one; {query!r:.80} is no file"
-                )
+            if not isinstance(query, bytes) and not Path(query).is_file():
+                asked = f"{query!s:.200}"
+                raise ForetellError(f"this knowledge is of {embedder.of}: it is asked with a file, and {asked} is none")
             return self.query(
                 embedder.query(query if isinstance(query, bytes) else Path(query), imagine),
                 top,
