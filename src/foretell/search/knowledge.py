@@ -5,6 +5,7 @@ n entries · D width
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -376,7 +377,7 @@ class Knowledge:
         if embedder.kind != "text":
             if hybrid or rerank:
                 raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
-            if not isinstance(query, bytes) and not Path(query).is_file():
+            if not isinstance(query, bytes) and not os.path.isfile(query):  # Path.is_file raises for long names
                 asked = f"{query!s:.200}"
                 raise ForetellError(f"this knowledge is of {embedder.of}: it is asked with a file, and {asked} is none")
             return self.query(

@@ -205,11 +205,12 @@ def normalisation_of(found: Found) -> Normalisation:
     p: _Processor = parse(_Processor, given, found.source, "the preprocessor's configuration")
     largest = 255 * p.rescale_factor if p.do_rescale else 255.0  # of its pixels, where ours are at most 1
     mean, std = (p.image_mean, p.image_std) if p.do_normalize else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    return (mean[0] / largest, mean[1] / largest, mean[2] / largest), (
-        std[0] / largest,
-        std[1] / largest,
-        std[2] / largest,
-    )
+
+    def scaled(channels: Channels) -> Channels:
+        red, green, blue = (value / largest for value in channels)
+        return red, green, blue
+
+    return scaled(mean), scaled(std)
 
 
 def _theirs(name: str, modern: bool = False) -> str:
