@@ -178,8 +178,13 @@ def test_what_is_not_a_classifier_is_not_loaded(model, colours, tmp_path):
     with pytest.raises(ForetellError, match="finetune it first"):
         load_classifier(folder)
     (folder / "config.json").write_text(json.dumps(config | {"classifier": {"mode": "magic"}}))
-    with pytest.raises(ForetellError, match="not a known classifier"):
+    with pytest.raises(ForetellError, match="no known classifier"):
         load_classifier(folder)
+    config["model"]["encoder"]["width"] = 60_000  # some hundred gigabytes
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ForetellError, match="does not fit the model that it describes"):
+        load_classifier(folder)
+    config["model"]["encoder"]["width"] = 32
     (folder / "config.json").write_text(json.dumps(config))
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])

@@ -10,7 +10,7 @@ import torch
 from foretell.errors import ForetellError
 from foretell.hub import official
 from foretell.hub.files import (
-    check,
+    built,
     from_config,
     read_json,
     read_metadata,
@@ -89,15 +89,10 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
     config = read_json(folder / "config.json")
     if "classifier" in config:
         raise ForetellError(f"{folder} holds a classifier: foretell.leverage.load_classifier loads it")
-    with torch.device("meta"):  # sizes that the weights do not have are refused before they take memory
-        sketch = from_config(config, folder / "config.json")
     tensors = read_weights(path)
     if inside:
         tensors = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
-    check(sketch.state_dict(), tensors, path)
-    model = from_config(config, folder / "config.json")
-    model.load_state_dict(tensors)
-    return model.to(device).eval()
+    return built(lambda: from_config(config, folder / "config.json"), tensors, path).to(device).eval()
 
 
 def push(model: Method, repository: str, card: str | None = None, private: bool = False) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,13 +20,15 @@ from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods import METHODS
 
+M = TypeVar("M", bound=nn.Module)
+
 
 def to_config(model: Method) -> dict[str, Any]:
     """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
     for method, (kind, _) in METHODS.items():
         if type(model) is kind:
-            built = {"method": method, "model": dump(model.config)}
-            return built | {"untrained": model.untrained} if model.untrained else built
+            made = {"method": method, "model": dump(model.config)}
+            return made | {"untrained": model.untrained} if model.untrained else made
     raise ForetellError(f"{type(model).__name__} is not a registered method; there are {', '.join(METHODS)}")
 
 
@@ -173,6 +176,20 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         else:
             found = f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
         raise ForetellError(f"{path} is {found}; expected weights in safetensors") from None
+
+
+def built(build: Callable[[], M], tensors: Mapping[str, Tensor], source: Path | str) -> M:
+    """What `build` makes, with weights; sizes that these do not have are refused before they take memory.
+
+    Raises:
+        ForetellError: as `load_weights`.
+    """
+    with torch.device("meta"):
+        sketch = build()
+    check(sketch.state_dict(), tensors, source)
+    model = build()
+    model.load_state_dict(dict(tensors))
+    return model
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:

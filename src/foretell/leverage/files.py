@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from foretell.errors import ForetellError
-from foretell.hub.files import from_config, load_weights, read_json, read_weights, write_json, write_weights
+from foretell.hub.files import built, from_config, read_json, read_weights, write_json, write_weights
 from foretell.leverage.finetune import MODES, WorldModelClassifier
 from foretell.leverage.multitask import MultitaskClassifier
 
@@ -54,14 +54,16 @@ def load_classifier(
     """
     folder = Path(folder)
     config = read_json(folder / "config.json")
-    match config.get("classifier"):
-        case {"mode": mode, "tasks": dict(tasks)} if mode in MODES:
-            classifier = MultitaskClassifier(from_config(config, folder / "config.json"), tasks, mode)
-        case {"mode": mode, "classes": list(classes)} if mode in MODES:
-            classifier = WorldModelClassifier(from_config(config, folder / "config.json"), classes, mode)
-        case found:
-            kind = "a world model, not a classifier: finetune it first" if found is None else "not a known classifier"
-            raise ForetellError(f"{folder} holds {kind}")
+
+    def build() -> WorldModelClassifier | MultitaskClassifier:
+        match config.get("classifier"):
+            case {"mode": mode, "tasks": dict(tasks)} if mode in MODES:
+                return MultitaskClassifier(from_config(config, folder / "config.json"), tasks, mode)
+            case {"mode": mode, "classes": list(classes)} if mode in MODES:
+                return WorldModelClassifier(from_config(config, folder / "config.json"), classes, mode)
+            case found:
+                kind = "a world model, not a classifier: finetune it first" if found is None else "no known classifier"
+                raise ForetellError(f"{folder} holds {kind}")
+
     path = folder / "model.safetensors"
-    load_weights(classifier, read_weights(path), path)
-    return classifier.to(device).eval()
+    return built(build, read_weights(path), path).to(device).eval()
