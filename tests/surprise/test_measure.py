@@ -159,6 +159,9 @@ def test_a_benchmark_is_scored_beside_its_baselines():
     assert report["accuracy"]["per_property"]["flash"]["directions"].keys() == {"to negative", "to positive"}
     assert 0 <= report["auroc"] <= 1
     assert report["contexts"].keys() == {"model", "untrained", "copy", "shuffled_context", "pixels"}
+    alone = benchmark(MODEL, [sudden(8, 1)], [sudden(4, 0)], baselines=False, contexts=(4, 8))
+    assert alone["baselines"] == {}
+    assert (alone["accuracy"], alone["shuffled_context"]) == (report["accuracy"], report["shuffled_context"])
     with pytest.raises(ForetellError, match="no pairs"):
         benchmark(MODEL, [], [])
 

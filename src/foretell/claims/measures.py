@@ -83,7 +83,7 @@ def surprised(model: JEPA, data: Data[Videos], seed: int, *, trained: bool = Tru
     `trained=False` measures a model of the same kind before training.
     """
     video = as_video(model if trained else fresh(model, seed).eval())
-    report = on_scenes(video, 60, seed, others=20)
+    report = on_scenes(video, 60, seed, others=20, baselines=False)
 
     def mean(rows: dict[str, Any], where: str) -> float:
         found = [row["value"] for name, row in rows["per_property"].items() if name.endswith(where)]

@@ -79,14 +79,12 @@ class Answers:
     impossible: Float[Tensor, " n"]
 
 
-def contestants(model: JEPA, pixels: JEPA | None, seed: int) -> dict[str, Contestant]:
+def contestants(model: JEPA, pixels: JEPA | None, seed: int, baselines: bool = True) -> dict[str, Contestant]:
     """The model, its baselines, and the control with shuffled contexts."""
-    found = {
-        "model": Contestant(model),
-        "untrained": Contestant(fresh(model, seed).to(next(model.parameters()).device).eval()),
-        "copy": Contestant(model, copied),
-        "shuffled_context": Contestant(model, shuffled=True),
-    }
+    found = {"model": Contestant(model), "shuffled_context": Contestant(model, shuffled=True)}
+    if baselines:
+        untrained = fresh(model, seed).to(next(model.parameters()).device).eval()
+        found |= {"untrained": Contestant(untrained), "copy": Contestant(model, copied)}
     return found | ({"pixels": Contestant(pixels)} if pixels else {})
 
 
@@ -96,6 +94,7 @@ def benchmark(
     validation: Iterable[Pairs],
     *,
     pixels: JEPA | None = None,
+    baselines: bool = True,
     contexts: Sequence[int] | None = None,
     seed: int = 0,
     device: Device = None,
@@ -109,6 +108,7 @@ def benchmark(
         validation: other pairs, of the same properties or not: they choose each contestant's context, one length or the
             mean of all.
         pixels: a model trained to predict pixels with the same budget; None leaves that baseline out.
+        baselines: whether to score `untrained` and `copy`, too: half of the work.
         contexts: frames seen, see `surprise`.
         seed: draws the untrained model.
         device: where to compute; None for where the model is.
@@ -128,7 +128,7 @@ def benchmark(
     if (first := next(test, None)) is None:  # what is wrong with them is said before minutes of choosing
         raise ForetellError("there are no pairs of clips to score")
     measurable(model, first.possible.shape[2], contexts, first.source)
-    asked = contestants(model, pixels, seed)
+    asked = contestants(model, pixels, seed, baselines)
     chosen = _choose(asked, validation, device, contexts, progress and "Choosing contexts")
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):
