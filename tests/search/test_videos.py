@@ -1,6 +1,7 @@
 """Videos as entries: clips of a model of videos, frames of a model of images."""
 
 import json
+import re
 import weakref
 from base64 import b64encode
 
@@ -167,6 +168,18 @@ def test_clips_are_entries_with_their_time(store, folder, clips, tmp_path):
         ):
             with pytest.raises(ForetellError, match=said):
                 use()
+
+
+def test_what_is_there_of_a_film_that_was_cut_short_is_kept_and_said(store, tmp_path):
+    path = film(tmp_path / "cut.mkv", ["along"] * 80)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with Knowledge.create(store, "films", model="iwm-mini") as films:
+        added = films.add(path)
+        ((name, reason),) = added.skipped
+        assert name == str(path)
+        assert re.fullmatch(r"cut short: of 8\.0 seconds [34]\.\d are there; these are kept", reason)
+        assert 3 <= added.entries <= 5
 
 
 def test_a_model_of_images_takes_a_frame_a_second(store, folder, tmp_path, capsys):

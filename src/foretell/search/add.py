@@ -164,7 +164,7 @@ def _embedded(
     try:
         passages, things, damage = file.read()
         if damage:
-            done.skipped.append((str(file.path), damage))
+            done.skipped.append((str(file.path), f"{damage}; these are kept"))
         keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
         new = {i for i, key in enumerate(keys) if key not in former.keys}
         wanted = (thing for thing in things if thing[0] in new)
