@@ -168,16 +168,15 @@ def write_folder(
     return folder
 
 
-def deciding(schema: type[C], found: Found) -> C:
-    """What of config.json decides on the networks: the fields of `schema`. Raises ForetellError for a wrong value."""
+def deciding(schema: type[C], said: Mapping[str, Any], source: Path, file: str = "config.json") -> C:
+    """What of a JSON file decides on the networks: the fields of `schema`. Raises ForetellError for a wrong value."""
     kind: Any = schema
     names = {field.name for field in fields(kind)}
-    given = {name: value for name, value in found.config.items() if name in names}
-    return parse(schema, given, found.source, "config.json")
+    return parse(schema, {name: value for name, value in said.items() if name in names}, source, file)
 
 
 def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
-    c = deciding(_Config, found)
+    c = deciding(_Config, found.config, found.source)
     image, patch = (n if isinstance(n, tuple) else (n, n) for n in (c.image_size, c.patch_size))
     if image[0] != image[1] or patch[0] != patch[1]:
         raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
@@ -200,9 +199,7 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
 
 def normalisation_of(found: Found) -> Normalisation:
     """Channel means and deviations of images in [0, 1], as the processor's configuration says; else ImageNet's."""
-    names = {field.name for field in fields(_Processor)}
-    given = {name: value for name, value in found.preprocessor.items() if name in names}
-    p: _Processor = parse(_Processor, given, found.source, "the preprocessor's configuration")
+    p = deciding(_Processor, found.preprocessor, found.source, "the preprocessor's configuration")
     largest = 255 * p.rescale_factor if p.do_rescale else 255.0  # of its pixels, where ours are at most 1
     mean, std = (p.image_mean, p.image_std) if p.do_normalize else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 

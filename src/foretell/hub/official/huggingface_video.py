@@ -88,7 +88,7 @@ def load(found: Found) -> VJEPA:
     """The encoder, twice, and the predictor; a fresh one where the file has none."""
     named = {name.removeprefix("vjepa2."): t for name, t in found.tensors.items()}
     tensors = headless(named, HEADS, found.source)
-    config = _ours(deciding(_Config, found), found)
+    config = _ours(deciding(_Config, found.config, found.source), found)
     whole = any(name.startswith("predictor.") for name in tensors)
     model = VJEPA(config) if whole else predictorless(lambda: VJEPA(config))
     if (tokens := tensors.get(TOKENS)) is not None and tokens.ndim == 4 and len(tokens):
