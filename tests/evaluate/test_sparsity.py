@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from foretell.evaluate import binarised, linear_probe, mlp_probe, sparsity
+from foretell.evaluate import ProbeTraining, binarised, linear_probe, mlp_probe, sparsity
 from foretell.evaluate.sparsity import NEAR
 
 RECTIFIED = torch.tensor([[0.0, 0.0, 1.0, 2.0], [0.0, 3.0, 1e-9, 4.0]])
@@ -40,7 +40,8 @@ def test_the_mlp_probe_depends_on_its_seed_alone():
     data = (*quadrants(60, 0), *quadrants(200, 1))
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = mlp_probe(*data, steps=(20, 20), width=8)
+    quick = ProbeTraining(fewest=20, most=20)
+    first = mlp_probe(*data, training=quick, width=8)
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(first, mlp_probe(*data, steps=(20, 20), width=8))
-    assert not torch.equal(first, mlp_probe(*data, steps=(20, 20), width=8, seed=1))
+    assert torch.equal(first, mlp_probe(*data, training=quick, width=8))
+    assert not torch.equal(first, mlp_probe(*data, training=quick, width=8, seed=1))

@@ -11,6 +11,7 @@ from foretell.evaluate.equivariance import mrr
 from foretell.evaluate.intervals import bootstrap, wilson
 from foretell.evaluate.probes import (
     Encoded,
+    ProbeTraining,
     attentive_probe,
     augmented,
     encode,
@@ -25,6 +26,7 @@ from foretell.evaluate.sparsity import binarised, sparsity
 
 __all__ = [
     "Encoded",
+    "ProbeTraining",
     "attentive_probe",
     "augmented",
     "binarised",

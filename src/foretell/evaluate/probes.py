@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
 from typing import Literal, NamedTuple
 
@@ -29,6 +30,26 @@ from foretell.train.progress import watched
 
 Device = torch.device | str | None
 Encoder = Literal["target", "context"]
+
+
+@dataclass(frozen=True)
+class ProbeTraining:
+    """How long a probe with weights to find by gradient steps is trained.
+
+    V-JEPA's 20 epochs (§4.2), AdamW at 1e-3, weight decay 0.01, half a cosine; differs from it in a warm-up of a
+    twentieth and in bounds, so that a probe of few images learns and one of many ends.
+    """
+
+    epochs: int = 20
+    fewest: int = 200
+    """Optimiser steps at least."""
+    most: int = 400
+    """And at most."""
+    batch: int = 256
+
+    def steps(self, images: int) -> int:
+        """Optimiser steps for so many images."""
+        return min(max(self.epochs * images // self.batch, self.fewest), self.most)
 
 
 class Encoded(NamedTuple):
@@ -303,18 +324,14 @@ def attentive_probe(
     test_labels: Int[Tensor, " m"],
     *,
     heads: int,
-    epochs: int = 20,
-    steps: tuple[int, int] = (200, 400),
-    batch: int = 256,
+    training: ProbeTraining = ProbeTraining(),
     seed: int = 0,
     device: Device = None,
     progress: str | None = None,
 ) -> Bool[Tensor, " m"]:
     """Whether attentive pooling and a linear layer on frozen patch latents name each test image's class.
 
-    V-JEPA's attentive probe (§4.2) scaled down: AdamW at 1e-3, weight decay 0.01, half a cosine, 20 epochs.
-    Differs from the paper: a warm-up of a twentieth; at most 400 steps and at least 200, however many images
-    there are; the latents are computed once, so no augmentation.
+    V-JEPA's attentive probe (§4.2). The latents are computed once, so without the paper's augmentation.
 
     Args:
         train_latents: of any floating-point type.
@@ -322,9 +339,7 @@ def attentive_probe(
         test_latents: of the images to classify.
         test_labels: their classes.
         heads: of the attention; divides D.
-        epochs: passes over the training set, as far as `steps` allows.
-        steps: the fewest and the most optimiser steps.
-        batch: images a step.
+        training: for how long.
         seed: draws the first weights and the order.
         device: where to compute; None for where the latents are.
         progress: what to call the work on a progress bar; None for no bar.
@@ -334,9 +349,7 @@ def attentive_probe(
     return _trained(
         lambda: AttentiveClassifier(width, heads, classes),
         (train_latents, train_labels, test_latents, test_labels),
-        epochs,
-        steps,
-        batch,
+        training,
         seed,
         device,
         progress,
@@ -350,9 +363,7 @@ def mlp_probe(
     test_labels: Int[Tensor, " m"],
     *,
     width: int = 512,
-    epochs: int = 20,
-    steps: tuple[int, int] = (200, 400),
-    batch: int = 256,
+    training: ProbeTraining = ProbeTraining(),
     seed: int = 0,
     device: Device = None,
     progress: str | None = None,
@@ -369,9 +380,7 @@ def mlp_probe(
         test_features: of the images to classify.
         test_labels: their classes.
         width: of the hidden layer.
-        epochs: passes over the training set, as far as `steps` allows.
-        steps: the fewest and the most optimiser steps.
-        batch: images a step.
+        training: for how long.
         seed: draws the first weights and the order.
         device: where to compute; None for where the features are.
         progress: what to call the work on a progress bar; None for no bar.
@@ -382,9 +391,7 @@ def mlp_probe(
     return _trained(
         lambda: nn.Sequential(nn.Linear(D, width), nn.ReLU(), nn.Linear(width, classes)),
         (x, train_labels, x_test, test_labels),
-        epochs,
-        steps,
-        batch,
+        training,
         seed,
         device,
         progress,
@@ -394,9 +401,7 @@ def mlp_probe(
 def _trained(
     build: Callable[[], nn.Module],
     data: tuple[Tensor, Tensor, Tensor, Tensor],
-    epochs: int,
-    steps: tuple[int, int],
-    batch: int,
+    training: ProbeTraining,
     seed: int,
     device: torch.device | str,
     progress: str | None,
@@ -412,9 +417,8 @@ def _trained(
     def loss(index: Tensor) -> Tensor:
         return F.cross_entropy(logits(train[index]), train_labels[index].to(device))
 
-    fewest, most = steps
-    wanted = min(max(epochs * len(train) // batch, fewest), most)
-    fit(loss, [(classifier, 1.0)], len(train), steps=wanted, batch=batch, lr=1e-3, seed=seed, progress=progress)
+    steps, batch = training.steps(len(train)), training.batch
+    fit(loss, [(classifier, 1.0)], len(train), steps=steps, batch=batch, lr=1e-3, seed=seed, progress=progress)
     with torch.no_grad():
         named = torch.cat([logits(some).argmax(1) for some in test.split(batch)])
     return named.to(test_labels.device) == test_labels
