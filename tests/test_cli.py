@@ -207,6 +207,8 @@ def _nothing():
         ("surprise m v --stride 0", "--stride is 0"),
         ("surprise --benchmark intphys --data d --skip -1", "--skip is -1"),
         ("surprise --benchmark pairs --data d --skip 3", "--skip is of a published set"),
+        ("surprise --benchmark scenes --plot p.png", "--plot draws the curves of videos"),
+        ("surprise --benchmark scenes --data d", "--data is the folder of a benchmark other than scenes"),
         ("surprise --benchmark scenes --pairs 0", "--pairs is 0, expected 1"),
     ],
 )

@@ -25,6 +25,7 @@ from foretell.surprise import (
     scenes,
     surprise,
 )
+from foretell.surprise.benchmark import another
 from foretell.surprise.measure import default_contexts
 
 ENCODER = VideoViTConfig(image_size=32, patch_size=16, width=12, depth=1, heads=3, frames=16, tubelet=2)
@@ -100,6 +101,14 @@ def test_baselines_copy_the_past_and_see_anothers():
     said = copied(MODEL, x, 3)
     assert said.shape == (3, 20, 12)
     assert torch.equal(said, MODEL.target(x[:, :, :6])[:, -4:].repeat(1, 5, 1))
+
+
+def test_a_shuffled_past_is_anothers_and_seldom_the_neighbours():
+    for n in (2, 3, 8, 60):
+        order = another(n)
+        assert sorted(order.tolist()) == list(range(n))
+        assert (order != torch.arange(n)).all()
+    assert (another(60) == torch.arange(60).bitwise_xor(1)).sum() < 6
 
 
 @torch.no_grad()

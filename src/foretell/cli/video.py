@@ -48,6 +48,10 @@ class Surprise:
         at_least(self, skip=1, pairs=1, stride=1)
         if self.skip and self.benchmark not in ("intphys", "grasp", "inflevel"):
             raise Usage("--skip is of a published set (--benchmark intphys, grasp or inflevel): leave it out")
+        if self.plot and self.benchmark:
+            raise Usage("--plot draws the curves of videos, and --benchmark scores pairs: leave one of them out")
+        if self.data and self.benchmark in (None, "scenes"):
+            raise Usage("--data is the folder of a benchmark other than scenes, which are made here: leave it out")
 
 
 def surprise(args: list[str]) -> None:
@@ -116,6 +120,7 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     options: dict[str, Any] = {
         "pixels": pixels,
         "contexts": flags.context or None,
+        "stride": flags.stride,
         "seed": flags.seed,
         "progress": "Measuring surprise",
     }

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.errors import ForetellError
@@ -58,14 +58,29 @@ class Contestant:
     predict: Predict | None = None
     """As `surprise` takes it; None for the model's own prediction."""
     shuffled: bool = False
-    """Whether it is shown the next pair's past instead."""
+    """Whether it is shown another pair's past instead."""
 
-    def of(self, pairs: Pairs, device: Device, contexts: Sequence[int] | None) -> tuple[Surprise, Surprise]:
-        """Its surprise at the possible and at the impossible clips."""
-        clips = torch.stack([pairs.possible, pairs.impossible], 1).flatten(0, 1)  # twins side by side
-        pasts = clips.roll(2, 0) if self.shuffled else None
-        both = surprise(self.model, clips, contexts=contexts, device=device, predict=self.predict, pasts=pasts)
+    def of(
+        self, pairs: Pairs, device: Device, contexts: Sequence[int] | None, stride: int
+    ) -> tuple[Surprise, Surprise] | None:
+        """Its surprise at the possible and at the impossible clips; None where there is no other pair to shuffle."""
+        twins = torch.stack([pairs.possible, pairs.impossible], 1)
+        if self.shuffled and len(twins) == 1:
+            return None
+        pasts = twins[another(len(twins))].flatten(0, 1) if self.shuffled else None
+        clips, how = twins.flatten(0, 1), {"contexts": contexts, "stride": stride, "device": device}
+        both = surprise(self.model, clips, predict=self.predict, pasts=pasts, **how)
         return replace(both, errors=both.errors[::2]), replace(both, errors=both.errors[1::2])
+
+
+def another(n: int) -> Int[Tensor, " n"]:
+    """For each of n pairs the place of another, at random, each once.
+
+    Not always the neighbour: scenes and IntPhys have opposites side by side (an appearance, a vanishing), and with
+    the past of one the impossible clip of the other is right.
+    """
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    return torch.empty_like(order).scatter(0, order, order.roll(1))
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,7 @@ def benchmark(
     pixels: JEPA | None = None,
     baselines: bool = True,
     contexts: Sequence[int] | None = None,
+    stride: int = 2,
     seed: int = 0,
     device: Device = None,
     progress: str | None = None,
@@ -109,7 +125,7 @@ def benchmark(
             mean of all.
         pixels: a model trained to predict pixels with the same budget; None leaves that baseline out.
         baselines: whether to score `untrained` and `copy`, too: half of the work.
-        contexts: frames seen, see `surprise`.
+        contexts, stride: see `surprise`.
         seed: draws the untrained model.
         device: where to compute; None for where the model is.
         progress: what to call the work on a progress bar.
@@ -129,14 +145,12 @@ def benchmark(
         raise ForetellError("there are no pairs of clips to score")
     measurable(model, first.possible.shape[2], contexts, first.source)
     asked = contestants(model, pixels, seed, baselines)
-    chosen = _choose(asked, validation, device, contexts, progress and "Choosing contexts")
+    ask = partial(_asked, asked, device=device, contexts=contexts, stride=stride)
+    chosen = _choose(asked, map(ask, watched(validation, progress and "Choosing contexts")))
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):
         measurable(model, pairs.possible.shape[2], contexts, pairs.source)
-        for name, one in asked.items():
-            if one.shuffled and len(pairs.possible) == 1:
-                continue
-            possible, impossible = one.of(pairs, device, contexts)
+        for name, (possible, impossible) in ask(pairs).items():
             context = chosen[name]
             right = pairwise(possible.relative(context), impossible.relative(context))
             single = possible.absolute(context), impossible.absolute(context)
@@ -151,18 +165,19 @@ def benchmark(
     }
 
 
+def _asked(asked: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> dict[str, tuple[Surprise, Surprise]]:
+    """What those say to pairs that have something to say."""
+    said = {name: one.of(pairs, **how) for name, one in asked.items()}
+    return {name: both for name, both in said.items() if both}
+
+
 def _choose(
-    asked: Mapping[str, Contestant],
-    validation: Iterable[Pairs],
-    device: Device,
-    contexts: Sequence[int] | None,
-    progress: str | None,
+    names: Iterable[str], validation: Iterable[Mapping[str, tuple[Surprise, Surprise]]]
 ) -> dict[str, int | None]:
     """The context with which each contestant is right most often; of equals the mean of all, then the shortest."""
-    right: dict[str, dict[int | None, list[Tensor]]] = {name: {} for name in asked}
-    for pairs in watched(validation, progress):
-        for name, one in asked.items():
-            possible, impossible = one.of(pairs, device, contexts)
+    right: dict[str, dict[int | None, list[Tensor]]] = {name: {} for name in names}
+    for said in validation:
+        for name, (possible, impossible) in said.items():
             for context in (None, *possible.contexts):
                 score = pairwise(possible.relative(context), impossible.relative(context))
                 right[name].setdefault(context, []).append(score)
