@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -125,8 +126,13 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+def unrelated(seed: int) -> int:
+    """A seed for what is drawn beside a trained model: its run's own draws the weights that training began with."""
+    return int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
+
+
 def fresh(model: M, seed: int) -> M:
-    """A model of the same kind and configuration, as it is before training."""
+    """A model of the same kind and configuration, as it is before training (by a run of that seed: as it was)."""
     kind: Any = type(model)  # a method is built from its configuration alone
     with seeded(seed):
         return kind(model.config)

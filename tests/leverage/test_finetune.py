@@ -1,12 +1,16 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from foretell.augment import to_float
+from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.leverage import FinetuneConfig, WorldModelClassifier, finetune, load_classifier, save_classifier
+from foretell.leverage.finetune import views
+from foretell.method import fresh
 from foretell.methods import IJEPA, VJEPA, IJEPAConfig, Pixels, PixelsConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig
@@ -63,6 +67,21 @@ def test_it_is_built_of_the_target_encoder_and_a_pretrained_or_fresh_predictor(m
     assert torch.equal(pretrained.predictor.embed.weight, model.predictor.embed.weight)
     assert not torch.equal(fresh.predictor.embed.weight, model.predictor.embed.weight)
     assert built(model, "encoder").predictor is None
+
+
+def test_a_random_predictor_is_not_the_one_that_training_began_with(model, colours):
+    config = replace(QUICK, mode="predictor-random", steps=1, lr=1e-9, seed=3)
+    random = finetune(model, colours(16, 0), colours(16, 1), config, progress=False)[0].predictor
+    assert random is not None
+    drawn, began = random.embed.weight, fresh(model, 3).predictor.embed.weight
+    assert torch.cosine_similarity(drawn.flatten(), began.flatten(), 0).abs() < 0.3
+
+
+def test_large_images_are_made_smaller_before_they_are_cropped(model):
+    """Or training would see what testing does not: every tenth pixel of fine noise in place of its mean."""
+    noise = np.random.default_rng(0).integers(256, size=(2, 3, 160, 160), dtype=np.uint8)
+    view = views(model.target_encoder, FinetuneConfig(crop=(1.0, 1.0)), torch.device("cpu"))
+    assert view(Images(noise, None, (), (), "noise"), torch.arange(2)).std() < 0.1
 
 
 def test_null_latents_are_the_prediction_everywhere_of_no_change(model):

@@ -29,7 +29,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
-from foretell.method import fresh
+from foretell.method import fresh, unrelated
 from foretell.train.progress import watched
 
 HITS = (1, 5, 10)
@@ -115,7 +115,7 @@ def mrr(
     parameters = model.actions.parameters
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     with evaluating(model, device) as device:
-        predictors = {"trained": model, "untrained": fresh(model, seed).to(device).eval()}
+        predictors = {"trained": model, "untrained": fresh(model, unrelated(seed)).to(device).eval()}
         for i in watched(range(images), progress):
             photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
             who = predictors if i < few else {"trained": model}

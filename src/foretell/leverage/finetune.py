@@ -35,8 +35,8 @@ from foretell.data import Images
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE, SOME, ForetellError, within
 from foretell.hub.files import from_config, to_config
 from foretell.jepa import JEPA, as_jepa
-from foretell.leverage.supervise import accuracy, labels_of, likeliest
-from foretell.method import Method, seeded
+from foretell.leverage.supervise import accuracy, fitted, labels_of, likeliest
+from foretell.method import Method, seeded, unrelated
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.predictor import Predictor
 from foretell.nn.vit import ViT
@@ -192,7 +192,7 @@ def finetune(
     config = config or FinetuneConfig()
     device = torch.device(device or next(model.parameters()).device)
     labels, asked = labels_of(train, "the training set"), labels_of(test, "the test set", train.classes)
-    with seeded(config.seed):
+    with seeded(unrelated(config.seed)):
         classifier = WorldModelClassifier(model, train.classes, config.mode).to(device)
     view = views(classifier.encoder, config, device)
 
@@ -213,7 +213,7 @@ def views(encoder: ViT, config: FinetuneConfig, device: torch.device) -> Callabl
     generator = torch.Generator(device).manual_seed(config.seed)
 
     def view(images: Images, index: Int[Tensor, " B"]) -> Float[Tensor, "B 3 S S"]:
-        x = to_float(images.take(index).to(device))
+        x = fitted(to_float(images.take(index).to(device)), encoder.config.image_size)  # crops alone would alias
         return random_resized_crop(x, encoder.config.image_size, generator, config.crop, flip=config.flip)
 
     return view

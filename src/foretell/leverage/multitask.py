@@ -28,7 +28,7 @@ from foretell.hub.files import to_config
 from foretell.jepa import as_jepa
 from foretell.leverage.finetune import FinetuneConfig, Mode, answer, autocast, finetune, head, learn, parts, views
 from foretell.leverage.supervise import accuracy, labels_of, likeliest
-from foretell.method import Method, seeded
+from foretell.method import Method, seeded, unrelated
 
 
 class TaskTokens(nn.Module):
@@ -138,7 +138,7 @@ def multitask(
     trains = [train for train, _ in tasks.values()]
     labels = [labels_of(train, f"the training set of {name}") for name, (train, _) in tasks.items()]
     asked = [labels_of(test, f"the test set of {name}", train.classes) for name, (train, test) in tasks.items()]
-    with seeded(config.seed):
+    with seeded(unrelated(config.seed)):
         classes = {name: train.classes for name, (train, _) in tasks.items()}
         classifier = MultitaskClassifier(model, classes, config.mode).to(device)
     view = views(classifier.encoder, config, device)

@@ -35,6 +35,11 @@ def labels_of(images: Images, name: str, classes: tuple[str, ...] | None = None)
     return torch.tensor([classes.index(c) for c in images.classes])[images.labels]
 
 
+def fitted(x: Float[Tensor, "B 3 H W"], size: int) -> Float[Tensor, "B 3 size size"]:
+    """Images at the pixels a side that a classifier wants."""
+    return x if x.shape[-2:] == (size, size) else F.interpolate(x, (size, size), mode="bilinear", antialias=True)
+
+
 @torch.no_grad()
 def accuracy(
     logits: Callable[[Tensor], Tensor],
@@ -58,9 +63,7 @@ def accuracy(
     """
     correct = 0
     for index in torch.arange(len(images)).split(256):
-        x = to_float(images.take(index).to(device))
-        if x.shape[-2:] != (size, size):
-            x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)
+        x = fitted(to_float(images.take(index).to(device)), size)
         correct += int((logits(x).argmax(1).cpu() == labels[index]).sum())
     return accuracy_of(correct, labels)
 
