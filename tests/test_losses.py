@@ -64,3 +64,10 @@ def test_normalised_l2_is_the_distance_on_the_sphere():
     assert losses.normalised_l2(z, other).item() == pytest.approx(expected, rel=1e-5)
     assert losses.normalised_l2(z, 5 * z).item() == pytest.approx(0, abs=1e-6)
     assert losses.normalised_l2(z, -z).item() == pytest.approx(4)
+
+
+def test_no_constant_is_nearer_than_the_centre():
+    s = torch.tensor([[0.0], [0.0], [0.0], [5.0], [10.0]])
+    for distance in (losses.l1, losses.l2):
+        found = distance(losses.centre(distance, s).expand_as(s), s)
+        assert found == min(distance(torch.full_like(s, c / 10), s) for c in range(101))

@@ -11,12 +11,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import ForetellError
 from foretell.method import Method
@@ -121,6 +123,7 @@ class JEPA(Method):
     @torch.no_grad()
     def measures(self, views: Views) -> dict[str, float]:
         """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
+        views = replace(views, chance=None)  # FlexPredict's noise is of training
         return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
 
     def trivial(self, views: Views) -> dict[str, float]:
@@ -131,7 +134,7 @@ class JEPA(Method):
         """
         target = self.target(views.target)
         s_y = wanted(target, views)
-        constant = target.mean(0, keepdim=True).expand_as(target)
+        constant = losses.centre(self.distance, target).expand_as(target)
         return {
             "constant": self.distance(wanted(constant, views), s_y).item(),
             "copy": self.distance(nearest_visible(self, views), s_y).item(),

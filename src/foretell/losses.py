@@ -7,6 +7,7 @@ what predicting zero costs.
 n photographs · K embedding width
 """
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import torch
@@ -33,6 +34,11 @@ def smooth_l1(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape
 Distance: TypeAlias = Literal["l1", "l2"]
 """What configurations may choose."""
 DISTANCES = {"l1": l1, "l2": l2}
+
+
+def centre(distance: Callable[[Tensor, Tensor], Tensor], s: Float[Tensor, "n *shape"]) -> Float[Tensor, "1 *shape"]:
+    """The constant nearest to all n by a distance: the median for absolute errors, else (near enough) the mean."""
+    return s.median(0, keepdim=True).values if distance is l1 else s.mean(0, keepdim=True)
 
 
 def nt_xent(z: Float[Tensor, "n K"], other: Float[Tensor, "n K"], temperature: float) -> Float[Tensor, ""]:

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from foretell.methods import Pixels, PixelsConfig
+from foretell.errors import ForetellError
+from foretell.methods import Pixels, PixelsConfig, VideoPixelsConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig, patchify
 
@@ -34,3 +36,8 @@ def test_what_is_evaluated_is_the_trained_encoder():
             p.add_(1.0)
     model.update_target(0.996)
     assert all(map(torch.equal, model.target_encoder.parameters(), model.context_encoder.parameters()))
+
+
+def test_pixels_are_not_centred():
+    with pytest.raises(ForetellError, match="centred is of latent targets"):
+        VideoPixelsConfig(centred=True)

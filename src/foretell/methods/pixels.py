@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from foretell import losses
+from foretell.errors import ForetellError
 from foretell.jepa import JEPA
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
@@ -63,6 +64,11 @@ class VideoPixelsConfig(VJEPAConfig):
 
     loss: losses.Distance = "l2"
     """Distance to the pixels: MAE's is `l2`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.centred:
+            raise ForetellError("centred is of latent targets, and pixels are the targets here: leave it out")
 
 
 class VideoPixels(PixelTargets, VJEPA):

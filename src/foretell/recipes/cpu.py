@@ -26,7 +26,8 @@ from foretell.train.loop import TrainConfig
 
 SMALL = ViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
 VIDEO = TrainConfig(momentum=0.998, warmup=0.13, clip=10.0)
-"""V-JEPA's schedules (§3.4), where they differ from I-JEPA's."""
+"""V-JEPA's schedules (§3.4), where they differ from I-JEPA's; but the rate is I-JEPA's (V-JEPA's rises from 2e-4
+to 6.25e-4), and the released code clips only after the warm-up."""
 MINI = ViTConfig(image_size=32, patch_size=4, width=192, depth=4, heads=3)
 CLIPS = VideoViTConfig(image_size=32, patch_size=8, width=128, depth=4, heads=4, positions="rotary")
 AHEAD = PredictorConfig(width=96, depth=4, heads=4, positions="rotary")

@@ -14,6 +14,8 @@ def adamw(
 ) -> torch.optim.AdamW:
     """Make an optimizer with two groups a module: weights, and biases and norms, which do not decay (I-JEPA §A.1).
 
+    What the released code decays and this does not is the mask token: one vector has no matrix to keep small.
+
     Args:
         modules: pairs of a module and its share of the learning rate (1 for the full rate). Frozen parameters are
             left out.
@@ -26,9 +28,9 @@ def adamw(
     """
     groups = []
     for module, share in modules:
-        trained = [p for p in module.parameters() if p.requires_grad]
+        trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         for decays in (True, False):
-            parameters = [p for p in trained if (p.ndim > 1) == decays]
+            parameters = [p for name, p in trained if (p.ndim > 1 and not name.endswith("bias")) == decays]
             if parameters:
                 groups.append({"params": parameters, "lr_share": share, "decays": decays})
     # fused: one pass over the parameters instead of ten, on the CPU as on a GPU
