@@ -286,3 +286,21 @@ def test_a_reader_that_leaves_ends_it_quietly():
     done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("to", ["/dev/full", "/dev/null"])
+def test_output_that_cannot_take_it_is_a_sentence(to):
+    """A terminal without the letters gets a question mark; a full disk is said."""
+    narrow = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with open(to, "w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "foretell", "models", "vjepa-mini"],
+            env=narrow,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    if to == "/dev/full":
+        assert (done.returncode, done.stderr) == (1, "foretell: cannot write: No space left on device\n")
+    else:
+        assert (done.returncode, done.stderr) == (0, "")

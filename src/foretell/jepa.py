@@ -86,7 +86,13 @@ class JEPA(Method):
 
         Returns:
             Latents comparable with `target`.
+
+        Raises:
+            ForetellError: `target_index` has no axis of blocks.
         """
+        if target_index is not None and target_index.ndim != 3:
+            found = list(target_index.shape)
+            raise ForetellError(f"target_index is {found}, expected [B, M, L]: .unsqueeze(1) makes [B, L] one block")
         grid = grid or self.context_encoder.config.grid
         every = torch.arange(torch.Size(grid).numel(), device=s_x.device).expand(len(s_x), -1)
         context_index = every if context_index is None else context_index

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import jaxtyping
 import pytest
 import torch
 
@@ -72,7 +73,7 @@ def test_images_of_other_sizes_have_other_grids(size):
 
 
 def test_an_image_that_patches_do_not_fill_is_refused():
-    with pytest.raises(ValueError, match=r"\(16, 18\) pixels cannot be cut into patches of \(4, 4\)"):
+    with pytest.raises(ForetellError, match=r"\(16, 18\) pixels cannot be cut into patches of \(4, 4\)"):
         ViT(TINY)(torch.rand(1, 3, 16, 18))
 
 
@@ -164,3 +165,18 @@ def test_a_widened_block_by_hand():
 def test_a_last_width_that_heads_do_not_divide_is_refused():
     with pytest.raises(ForetellError, match="last_width 31 is not a multiple of heads 3"):
         replace(TINY, last_width=31)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(2, 3, 16, 16, dtype=torch.uint8), "pixels are torch.uint8, expected numbers in"),
+        (torch.zeros(3, 16, 16), r"x is \[3, 16, 16\], expected \[B, 3, H, W\]"),
+        (torch.zeros(2, 16, 16, 3), r"x is \[2, 16, 16, 3\], expected \[B, 3, H, W\]"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_said(x, message, monkeypatch):
+    vit = ViT(TINY)
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as where shapes are not checked
+    with pytest.raises(ForetellError, match=message):
+        vit(x)

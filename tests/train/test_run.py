@@ -133,6 +133,15 @@ def test_settings_of_a_resumed_run_are_kept(photos, whole):
     assert "train.lr is 0.001, but 0.5 was asked for" in done.stderr
 
 
+def test_a_run_is_not_resumed_to_fewer_steps_than_it_has(photos, whole):
+    known = (whole / "config.json").read_bytes()
+    bad = command(photos, whole, "--steps", "3", "--resume")
+    refused = subprocess.run(bad, env=ENVIRONMENT, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "is at step 200, and --steps 3 was asked for" in refused.stderr
+    assert (whole / "config.json").read_bytes() == known
+
+
 def test_a_run_begun_before_a_setting_existed_is_resumed_with_its_default(tmp_path):
     settings = to_config(IJEPA(IJEPAConfig()))
     older = json.loads(json.dumps(settings))

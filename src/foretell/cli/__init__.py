@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TextIO
 
 from foretell import __version__
@@ -46,6 +47,9 @@ def command(name: str) -> Callable[[list[str]], None]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; exits with 0, or with another status after one sentence on standard error."""
     name, *args = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "×" is no reason to fail
     try:
         if name in ("-h", "--help"):
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
@@ -68,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("foretell: interrupted", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:  # a full disk, most often
+        print(f"foretell: {error.filename or 'cannot write'}: {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer would fail again
+        sys.exit(1)
 
 
 @contextlib.contextmanager

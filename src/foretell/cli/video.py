@@ -93,7 +93,8 @@ def _videos(flags: Surprise, device: torch.device) -> None:
             print(f"foretell: {error}", file=sys.stderr)
             wrong += 1
             continue
-        found[path] = video, measure.surprise(model, video.unsqueeze(0), contexts=contexts, stride=flags.stride)
+        asked: dict[str, Any] = {"contexts": contexts, "stride": flags.stride, "progress": f"Watching {path}"}
+        found[path] = video, measure.surprise(model, video.unsqueeze(0), **asked)
     if flags.plot and found:
         measure.draw(found).savefig(flags.plot, dpi=120)
     report = {path: measure.told(one) for path, (_, one) in found.items()}

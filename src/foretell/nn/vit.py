@@ -181,6 +181,13 @@ def patchify(x: Shaped[Tensor, "B C *size"], patch: tuple[int, ...]) -> Shaped[T
     return x.reshape(B, C, *split).permute(0, *rows, 1, *inside).reshape(B, -1, C * prod(patch))
 
 
+def standardised(x: Float[Tensor, "B 3 ..."], mean: Tensor, std: Tensor) -> Float[Tensor, "B 3 ..."]:
+    """Pixels in [0, 1] as a network wants them. Raises ForetellError of bytes: 255 would be taken for a brightness."""
+    if not x.is_floating_point():
+        raise ForetellError(f"pixels are {x.dtype}, expected numbers in [0, 1]: foretell.augment.to_float makes them")
+    return (x - mean) / std
+
+
 class ViT(nn.Module):
     """Images, or clips, to patch latents."""
 
@@ -203,10 +210,13 @@ class ViT(nn.Module):
         nn.init.xavier_uniform_(self.patch_embed.weight)
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
-        """Patches along each axis of x. Raises ValueError where the patches do not fill the image."""
+        """Patches along each axis of x. Raises ForetellError where patches do not fill it, or an axis is missing."""
         size = tuple(x.shape[2:])
-        if len(size) != len(self.patch) or any(s % p for s, p in zip(size, self.patch, strict=True)):
-            raise ValueError(f"an image of {size} pixels cannot be cut into patches of {self.patch}")
+        if len(size) != len(self.patch) or x.shape[1] != 3:
+            expected = "[B, 3, T, H, W]" if len(self.patch) == 3 else "[B, 3, H, W]"
+            raise ForetellError(f"x is {list(x.shape)}, expected {expected}: a batch, also of one")
+        if any(s % p for s, p in zip(size, self.patch, strict=True)):
+            raise ForetellError(f"x of {size} pixels cannot be cut into patches of {self.patch}: resize or crop it")
         return tuple(s // p for s, p in zip(size, self.patch, strict=True))
 
     def forward(self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
@@ -218,10 +228,13 @@ class ViT(nn.Module):
 
         Returns:
             [B, K or N, D]: a latent a kept patch, in the order of `index`.
+
+        Raises:
+            ForetellError: x is of bytes, or of a shape that cannot be cut into patches.
         """
         grid = self.grid(x)
         position, rotation = self.positions(grid).to(x.device), self.positions.rotation(grid, x.device, index)
-        patches = patchify((x - self.mean) / self.std, self.patch)
+        patches = patchify(standardised(x, self.mean, self.std), self.patch)
         if index is not None:  # embedding and encoding cost what is kept, not what there is
             patches, position = take(patches, index), position[index]
         h = self.patch_embed(patches) + position

@@ -24,6 +24,7 @@ from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
 from foretell.method import Method
 from foretell.methods import VJEPA
+from foretell.train.progress import watched
 
 Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
 """What says the latents of a window after its first tubelets: a model, or one of the baselines."""
@@ -87,6 +88,7 @@ def surprise(
     device: Device = None,
     predict: Predict | None = None,
     pasts: UInt8[Tensor, "V 3 F H W_"] | None = None,
+    progress: str | None = None,
 ) -> Surprise:
     """Measure surprise over whole videos.
 
@@ -101,6 +103,7 @@ def surprise(
         predict: what predicts; None for the model.
         pasts: clips whose first frames are shown in place of the clips' own: the control with a shuffled context, for
             what still scores when a past is another clip's is not knowledge of what came before.
+        progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
         ForetellError: the model is not of video, the clips are shorter than its window, or a context is not a number of
@@ -115,7 +118,7 @@ def surprise(
     say = predict or predicted
     errors = torch.full((len(clips), len(chosen), len(starts), W // tubelet), float("nan"))
     with evaluating(model, device) as device:
-        for i in range(0, len(windows), batch):
+        for i in watched(range(0, len(windows), batch), progress):
             some = windows[i : i + batch]
             x, shown = (
                 torch.stack([videos[v, :, s : s + W] for v, s in some])

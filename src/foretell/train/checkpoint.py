@@ -52,6 +52,11 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer) -> tup
     return 0, damaged
 
 
+def newest(folder: Path) -> int:
+    """The step of the newest checkpoint, whole or not; 0 without one."""
+    return max((int(path.stem.removeprefix("step-")) for path in _all(folder)), default=0)
+
+
 def _load(model: Method, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
     whole = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
     own = model.state_dict()

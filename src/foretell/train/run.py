@@ -16,6 +16,7 @@ from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
+from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
@@ -111,6 +112,9 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
             schema = METHODS[settings["method"]][1]
             known["model"] = dump(parse(schema, known.get("model"), path, "model"))
+        at, asked = checkpoint.newest(out / "checkpoints"), settings["train"]["steps"]
+        if at > asked:
+            raise ForetellError(f"{out} is at step {at}, and --steps {asked} was asked for: give as many, or more")
         before, now = _flat(known), _flat(settings)
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
