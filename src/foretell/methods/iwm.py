@@ -9,8 +9,9 @@ places m_a.
 
 Differs from the paper:
 - Targets are layer-normed, as in I-JEPA; the paper does not say.
-- The visible patches are a fixed budget of those outside the four rectangles (see `foretell.masking`), and
-  all others are predicted, jointly: the rectangles and the few free patches over budget.
+- The visible patches are a fixed budget of those outside the four rectangles, first of those inside I-JEPA's square
+  (see `foretell.masking`): 31 % of 14 × 14, where the rectangles leave 53 % free on average. All others are predicted,
+  jointly, so that a third of them lie outside the rectangles. What the paper's masks gave instead is in docs/log.md.
 - Strengths of the random crop are not printed: I-JEPA's (0.3, 1).
 """
 
