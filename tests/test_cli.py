@@ -73,7 +73,14 @@ def test_train_evaluate_finetune_and_imagine_follow_each_other(photos, tmp_path,
     report = json.loads(runs(capsys, "evaluate", run, "--data", photos, "--json", *sizes).out)
     assert {"linear", "attentive", "knn", "rankme", "lidar", "mrr"} <= report.keys()
     assert {"value", "chance", "hits@1", "hits@5", "hits@10", "per_action"} <= report["mrr"].keys()
-    assert "MRR" in runs(capsys, "evaluate", run, "--data", photos, *sizes).out
+    assert report["data"]["seen"]  # a folder without splits: the run learned from all of it
+    table = runs(capsys, "evaluate", run, "--data", photos, *sizes).out
+    assert "MRR" in table
+    assert "learned from the test images" in table
+    assert (
+        json.loads(runs(capsys, "evaluate", "iwm-mini", "--data", photos, "--json", *sizes).out)["data"]["seen"]
+        is False
+    )
 
     said = runs(capsys, "finetune", run, "--data", photos, "--out", tuned, "--steps", 2, "--batch", 4).out
     assert "accuracy" in said

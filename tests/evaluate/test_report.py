@@ -58,7 +58,7 @@ def test_everything_is_there_and_plain(full):
         full["mrr"]
     )
     assert {"value", "low", "high", "per_action"} < set(full["mrr"]["untrained"])
-    assert full["data"] == {"train": 60, "test": 31, "classes": 3, "skipped": 0}
+    assert full["data"] == {"train": 60, "test": 31, "classes": 3, "skipped": 0, "seen": None}
     assert full["sparsity"].keys() == {"zeros", "half", "dead"}
     assert full["model"]["method"] == "IWM"
 

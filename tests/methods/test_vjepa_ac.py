@@ -49,7 +49,8 @@ def moves(clips=3, frames=5, states=2, actions=2):
 def episodes(clips=6, states=("state_x", "state_y"), actions=("action_x", "action_y")):
     made = moves(clips, states=len(states), actions=len(actions))
     pixels = made.pixels.transpose(1, 2).contiguous().numpy()
-    return Episodes(pixels, None, (), (), "", None, states, actions, torch.cat([made.states, made.actions], -1))
+    track = torch.cat([made.states, made.actions], -1)
+    return Episodes(pixels, None, (), (), "", states=states, actions=actions, track=track)
 
 
 @torch.no_grad()

@@ -82,6 +82,7 @@ def evaluate(args: list[str]) -> None:
         bank=flags.bank,
         images=flags.images,
         queries=flags.queries,
+        trained_on=hub.trained_on(flags.model),
     )
     if flags.out:
         write_json(flags.out, report)

@@ -93,7 +93,7 @@ def _episodes(
 ) -> Episodes:
     """What the cache holds, as episodes: there the columns' names are in the place of classes."""
     states, actions = (tuple(c for c in columns if c.startswith(kind)) for kind in ("state_", "action_"))
-    return Episodes(pixels, None, (), skipped, fingerprint, None, states, actions, track)
+    return Episodes(pixels, None, (), skipped, fingerprint, states=states, actions=actions, track=track)
 
 
 def _read(

@@ -30,6 +30,7 @@ class Pictures:
     fingerprint: identifies this exact data: pixels, labels and selection, wherever they lie.
     rows: int64 [N], the rows of `pixels` that make up this selection; None means all of them, N = R.
         Read through `take`, which knows about them.
+    whole: fingerprint of the data that this is a selection of; None where it is whole itself.
     """
 
     pixels: np.ndarray = field(repr=False)
@@ -38,6 +39,7 @@ class Pictures:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     rows: np.ndarray | None = field(default=None, repr=False)
+    whole: str | None = None
 
     def __len__(self) -> int:
         return len(self.pixels) if self.rows is None else len(self.rows)
@@ -62,6 +64,7 @@ class Pictures:
             labels=None if self.labels is None else self.labels[torch.from_numpy(index)],
             fingerprint=hashlib.sha256(self.fingerprint.encode() + index.tobytes()).hexdigest()[:32],
             rows=index if self.rows is None else self.rows[index],
+            whole=self.whole or self.fingerprint,
         )
 
 

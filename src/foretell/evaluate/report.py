@@ -47,6 +47,7 @@ def evaluate(
     bank: int = 256,
     images: int = 64,
     queries: int = 16,
+    trained_on: str | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Measure a model in every way there is, frozen.
@@ -60,6 +61,7 @@ def evaluate(
         bank: augmented targets to rank among, see `mrr`.
         images: photographs of `test` to rank predictions on, see `mrr`.
         queries: predictions for each bank, see `mrr`.
+        trained_on: fingerprint of the data that the model learned from, see `foretell.hub.trained_on`.
         progress: show what is being done.
 
     Returns:
@@ -72,7 +74,8 @@ def evaluate(
             images.
         - `sparsity`: {`zeros`, `half`, `dead`} of the features of `test`, see `sparsity`.
         - `mrr`: see `mrr`; None for a model that has no actions or no trained predictor.
-        - `data`: how many images are in `train` and `test`, `classes`, and how many files were `skipped`.
+        - `data`: how many images are in `train` and `test`, `classes`, how many files were `skipped`, and whether the
+            model has `seen` the test images while it learned (without labels); None without `trained_on`.
         - `model`: `method`, `width`, and the parameters of what was trained: one `encoder`, the `predictor`.
 
     Raises:
@@ -108,6 +111,7 @@ def evaluate(
             "test": len(test),
             "classes": len(train.classes),
             "skipped": len({*train.skipped, *test.skipped}),
+            "seen": None if trained_on is None else trained_on in (test.fingerprint, test.whole),
         },
         "model": {
             "method": type(model).__name__,
@@ -178,6 +182,8 @@ def table(report: dict[str, Any]) -> Table:
     counts = {name: count for name, count in model.items() if name not in ("method", "width")}
     sizes = ", ".join(f"{name} {count / 1e6:.1f} M" for name, count in counts.items()) + " parameters"
     caption = f"{data['train']:,} to learn from and {data['test']:,} to test on, {data['skipped']:,} skipped"
+    if data["seen"]:
+        caption += "\nThe model learned from the test images, too, without labels: name splits to hold some back."
     if report["linear"] is None:
         caption += (
             "\nNo labels of two classes or more, no probes: put the files of each into a folder of its name, or list "

@@ -84,8 +84,8 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
     if not _own(path):
         return official.load(path).to(device).eval()
     path = _weights(path) if path.is_dir() else path
-    inside = path.parent.name == "checkpoints"  # these hold the optimiser's state as well
-    folder = path.parent.parent if inside else path.parent
+    folder = _folder(path)
+    inside = folder != path.parent  # checkpoints hold the optimiser's state as well
     config = read_json(folder / "config.json")
     if "classifier" in config:
         raise ForetellError(f"{folder} holds a classifier: foretell.leverage.load_classifier loads it")
@@ -93,6 +93,15 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
     if inside:
         tensors = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
     return built(lambda: from_config(config, folder / "config.json"), tensors, path).to(device).eval()
+
+
+def trained_on(name: str | Path) -> str | None:
+    """Fingerprint of the data that a run learned from (see `foretell.data`), by the name that `load` takes.
+
+    None where a model does not say: it was made by hand, or is official.
+    """
+    path = _find(name)
+    return read_json(_folder(path) / "config.json").get("data", {}).get("fingerprint") if _own(path) else None
 
 
 def push(model: Method, repository: str, card: str | None = None, private: bool = False) -> str:
@@ -117,6 +126,13 @@ def _find(name: str | Path) -> Path:
     if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _download(name)
     raise ForetellError(f"there is no model {str(name)!r}: expected a folder, or one of {', '.join(models())}")
+
+
+def _folder(path: Path) -> Path:
+    """The folder of a model, of its weights, or of a checkpoint of its run."""
+    if path.is_dir():
+        return path
+    return path.parent.parent if path.parent.name == "checkpoints" else path.parent
 
 
 def _own(path: Path) -> bool:
