@@ -36,7 +36,7 @@ class JEPA(Method):
 
     actions: Photometric | None = None
     """What the predictor can be told; None for a model without actions."""
-    entrances = ("features", "target")
+    entrances = (*Method.entrances, "target")
 
     def __init__(
         self, encoder: ViT, predictor: Predictor, distance: Callable[[Tensor, Tensor], Tensor], config: Any

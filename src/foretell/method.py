@@ -34,7 +34,7 @@ class Method(nn.Module, ABC):
             `encoder.image_size` says how large the images are.
     """
 
-    entrances: tuple[str, ...] = ("features",)
+    entrances: tuple[str, ...] = ("features", "latents")
     """What reads parameters by itself, besides `forward`: a model split over processes gathers them for these."""
 
     untrained: str | None = None

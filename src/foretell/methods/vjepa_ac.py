@@ -107,7 +107,7 @@ class VJEPAAC(Method):
     state_scale: Tensor
     action_limit: Tensor
     """[A]: the largest change along each axis that was seen: a planner asks for no more."""
-    entrances = ("features", "target", "predict")
+    entrances = (*Method.entrances, "target", "predict")
 
     def __init__(self, config: VJEPAACConfig) -> None:
         super().__init__(config)
