@@ -5,9 +5,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
+from torch.testing._internal.distributed.fake_pg import FakeStore
+
+from foretell.methods import IWM
 from foretell.train.loop import read
+from foretell.train.world import World, distribute
+
+from .conftest import TINY
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+@pytest.fixture
+def second():
+    """The second of two processes, of which the first is only pretended."""
+    dist.init_process_group("fake", rank=1, world_size=2, store=FakeStore())
+    yield World(torch.device("cpu"), 1, 2)
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def two(script, *args):
@@ -23,3 +42,9 @@ def test_every_kind_of_method_can_be_watched_while_it_is_split(tmp_path):
     two("sharded.py", tmp_path)
     for run in ("IJEPA", "IWM", "Pixels", "VICReg", "VJEPA", "VideoPixels", "VJEPAAC"):
         assert "spread" in read(tmp_path / run / "metrics.jsonl")[-1]["monitor"]
+
+
+def test_a_model_is_split_on_the_device_asked_for(second, monkeypatch):
+    monkeypatch.setattr(torch._C, "_get_accelerator", lambda *_: torch.device("cuda"))
+    model = distribute(IWM(TINY), second, shard=True)
+    assert all(isinstance(p, DTensor) and p.device_mesh.device_type == "cpu" for p in model.parameters())

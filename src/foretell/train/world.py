@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.nn.parallel import DistributedDataParallel
 
@@ -88,10 +89,11 @@ def distribute(model: Method, world: World, shard: bool) -> nn.Module:
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
     if not shard:
         return DistributedDataParallel(model)
+    mesh = init_device_mesh(world.device.type, (world.size,))  # by itself FSDP takes the GPU, whatever was asked for
     for module in model.modules():
         if isinstance(module, Block):
-            fully_shard(module)
-    fully_shard(model)
+            fully_shard(module, mesh=mesh)
+    fully_shard(model, mesh=mesh)
     for name in model.entrances:
         register_fsdp_forward_method(model, name)
     return model
