@@ -13,7 +13,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from foretell.methods import IWM
 from foretell.train.loop import read
-from foretell.train.world import World, distribute
+from foretell.train.world import World, distribute, leave
 
 from .conftest import TINY
 
@@ -48,3 +48,12 @@ def test_a_model_is_split_on_the_device_asked_for(second, monkeypatch):
     monkeypatch.setattr(torch._C, "_get_accelerator", lambda *_: torch.device("cuda"))
     model = distribute(IWM(TINY), second, shard=True)
     assert all(isinstance(p, DTensor) and p.device_mesh.device_type == "cpu" for p in model.parameters())
+
+
+@pytest.mark.parametrize(("backend", "stays"), [("nccl", True), ("gloo", False)])
+def test_a_process_that_failed_alone_does_not_wait_for_the_others_to_part(second, monkeypatch, backend, stays):
+    monkeypatch.setattr(dist, "get_backend", lambda: backend)
+    leave(failed=True)
+    assert dist.is_initialized() == stays
+    leave()
+    assert not dist.is_initialized()

@@ -82,8 +82,10 @@ def run(
                 hub.save(hub.load(out), out)
             world.wait()
             show.say(f"{out} holds the model: foretell evaluate {out} --data {data}")
-    finally:
-        leave()
+    except BaseException:
+        leave(failed=True)
+        raise
+    leave()
 
 
 def _holds(out: Path) -> set[str]:

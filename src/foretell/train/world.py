@@ -74,9 +74,14 @@ def enter(device: str = "auto") -> World:
     return World(place, rank, size)
 
 
-def leave() -> None:
-    """Part from the other processes, if there are any."""
-    if dist.is_initialized():
+def leave(failed: bool = False) -> None:
+    """Part from the other processes, if there are any.
+
+    Args:
+        failed: an error is on its way. NCCL's parting waits for all, and an error of one process alone would never be
+            seen: then it just ends, and torchrun ends the others.
+    """
+    if dist.is_initialized() and not (failed and dist.get_backend() == "nccl"):
         dist.destroy_process_group()
 
 
