@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from torch.distributed.tensor import DTensor
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from foretell.methods import IWM
+from foretell.train import checkpoint
 from foretell.train.loop import read
 from foretell.train.world import World, distribute, leave
 
@@ -57,3 +59,18 @@ def test_a_process_that_failed_alone_does_not_wait_for_the_others_to_part(second
     assert dist.is_initialized() == stays
     leave()
     assert not dist.is_initialized()
+
+
+def test_who_does_not_write_a_checkpoint_holds_one_whole_tensor_at_a_time(second, monkeypatch, tmp_path):
+    model = distribute(IWM(TINY), second, shard=True)
+    gather, held = DTensor.full_tensor, []
+
+    def counted(part):
+        assert not any(whole() is not None for whole in held)
+        held.append(weakref.ref(whole := gather(part)))
+        return whole
+
+    monkeypatch.setattr(DTensor, "full_tensor", counted)
+    checkpoint.save(tmp_path, 1, model, torch.optim.AdamW(model.parameters()), second)
+    assert len(held) == len(list(model.parameters()))
+    assert not list(tmp_path.iterdir())

@@ -20,10 +20,16 @@ from foretell.train.world import World
 
 def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
     """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it."""
-    tensors = {f"model.{name}": _whole(t) for name, t in model.state_dict().items()}
+    parts = {f"model.{name}": t for name, t in model.state_dict().items()}
     names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     for p, state in optimizer.state.items():
-        tensors |= {f"optimizer.{names[p]}|{key}": _whole(t) for key, t in state.items()}
+        parts |= {f"optimizer.{names[p]}|{key}": t for key, t in state.items()}
+    tensors: dict[str, Tensor] = {}
+    for name, part in parts.items():  # one whole tensor at a time: a device that holds a slice may not hold all
+        whole = part.full_tensor() if isinstance(part, DTensor) else part
+        if world.first:
+            tensors[name] = whole.cpu()
+        del whole
     if world.first:
         folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder / f"step-{step:08d}.safetensors", tensors, {"step": str(step)})
@@ -71,10 +77,6 @@ def _load(model: Method, optimizer: torch.optim.Optimizer, tensors: dict[str, Te
 
 def _all(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.safetensors"))
-
-
-def _whole(t: Tensor) -> Tensor:
-    return t.full_tensor() if isinstance(t, DTensor) else t
 
 
 def _like(own: Tensor, whole: Tensor) -> Tensor:
