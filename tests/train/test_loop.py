@@ -79,7 +79,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, images):
     newest.write_bytes(newest.read_bytes()[:-1000])
     model = fresh()
     start, damaged = checkpoint.resume(
-        tmp_path / "checkpoints", model, Trainer(model, images, SHORT, tmp_path, HERE).optimizer
+        tmp_path / "checkpoints", model, Trainer(model, images, SHORT, tmp_path, HERE).optimizer, HERE
     )
     assert start == 4
     assert len(damaged) == 1

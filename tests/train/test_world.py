@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
+from foretell.errors import ForetellError
 from foretell.methods import IWM
 from foretell.train import checkpoint
 from foretell.train.loop import read
@@ -74,3 +75,20 @@ def test_who_does_not_write_a_checkpoint_holds_one_whole_tensor_at_a_time(second
     checkpoint.save(tmp_path, 1, model, torch.optim.AdamW(model.parameters()), second)
     assert len(held) == len(list(model.parameters()))
     assert not list(tmp_path.iterdir())
+
+
+def _resumes(rank, folder):
+    """One process of two that share no folder: only the first has a checkpoint."""
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
+    world, model = World(torch.device("cpu"), rank, 2), IWM(TINY)
+    own = folder / str(rank)
+    optimizer = torch.optim.AdamW(model.parameters())
+    if world.first:
+        checkpoint.save(own, 7, model, optimizer, World(torch.device("cpu")))
+    with pytest.raises(ForetellError, match=f"is of step {7 if world.first else 0} here.* must be one that all mach"):
+        checkpoint.resume(own, model, optimizer, world)
+    dist.destroy_process_group()
+
+
+def test_machines_that_do_not_share_the_folder_are_told_so(tmp_path):
+    torch.multiprocessing.spawn(_resumes, (tmp_path,), nprocs=2)

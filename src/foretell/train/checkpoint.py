@@ -38,24 +38,34 @@ def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimize
     world.wait()
 
 
-def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer) -> tuple[int, list[str]]:
-    """Load the newest whole checkpoint.
+def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world: World) -> tuple[int, list[str]]:
+    """Load the newest whole checkpoint. Every process must call it.
 
     Returns:
         The step it was saved after (0 where there is none), and a sentence for each damaged file passed over.
+
+    Raises:
+        ForetellError: there are checkpoints and none can be read, or processes find different ones.
     """
     damaged: list[str] = []
+    tensors: dict[str, Tensor] = {}
+    step, newest = 0, folder
     for path in reversed(_all(folder)):
         try:
-            tensors, step = read_weights(path), int(read_metadata(path)["step"])
+            tensors, step, newest = read_weights(path), int(read_metadata(path)["step"]), path
+            break
         except (ForetellError, KeyError) as error:
             damaged.append(str(error))
-            continue
-        _load(model, optimizer, tensors, path)
-        return step, damaged
-    if damaged:
+    if not world.agree(step):  # some would begin while others go on, and wait for each other for ever
+        raise ForetellError(
+            f"the newest checkpoint of {folder} is of step {step} here, and another process finds another: the run's "
+            "folder must be one that all machines share"
+        )
+    if damaged and not step:
         raise ForetellError(f"no checkpoint in {folder} can be read: {damaged[0]}")
-    return 0, damaged
+    if step:
+        _load(model, optimizer, tensors, newest)
+    return step, damaged
 
 
 def newest(folder: Path) -> int:

@@ -166,7 +166,7 @@ class Trainer:
                     raise Stopped(f"stopped at step {done} of {config.steps}; the same command with --resume goes on")
 
     def _resume(self) -> int:
-        start, damaged = checkpoint.resume(self.out / "checkpoints", self.model, self.optimizer)
+        start, damaged = checkpoint.resume(self.out / "checkpoints", self.model, self.optimizer, self.world)
         if self.show:
             for sentence in damaged:
                 self.show.say(f"passed over a damaged checkpoint: {sentence}")

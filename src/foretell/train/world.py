@@ -47,6 +47,13 @@ class World:
             value /= self.size
         return value
 
+    def agree(self, value: int) -> bool:
+        """Whether every process gives the same number; all get the same answer."""
+        ends = torch.tensor([value, -value], device=self.device)
+        if self.size > 1:
+            dist.all_reduce(ends, dist.ReduceOp.MAX)
+        return bool(ends[0] == -ends[1])
+
 
 def enter(device: str = "auto") -> World:
     """Find the device and, under torchrun, join the other processes.
