@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 from torchvision.transforms import functional as tv
 
 from foretell import augment
@@ -73,6 +74,16 @@ def test_a_state_says_all_there_is_to_say_about_a_picture(seed):
     torch.testing.assert_close(batch, one_by_one, atol=1e-6, rtol=0)
     assert batch.min() > -1e-6
     assert batch.max() < 1 + 1e-6
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS, rows=st.integers(1, 90), columns=st.integers(1, 300), size=st.integers(1, 60))
+def test_borders_are_padded_where_the_device_cannot_do_it(seed, rows, columns, size):
+    images = torch.rand(2, 3, rows, columns, generator=generator(seed))
+    where = torch.rand(2, size, size, 2, generator=generator(seed)) * 2.4 - 1.2
+    where[0, 0], where[1, 0] = -1, 1
+    expected = F.grid_sample(images, where, padding_mode="border", align_corners=False)
+    torch.testing.assert_close(augment._without_border(images, where), expected, atol=1e-4, rtol=0)
 
 
 def test_the_order_is_brightness_contrast_saturation_hue_blur_solarize():

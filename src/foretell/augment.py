@@ -207,7 +207,16 @@ def random_resized_crop(
         [sign * width, zero, (2 * x - 1) * (1 - width), zero, height, (2 * y - 1) * (1 - height)], 1
     ).view(B, 2, 3)
     where = F.affine_grid(matrix, [B, 3, size, size], align_corners=False)
+    if images.device.type == "mps":  # has no padding by the border in torch 2.9 and 2.10
+        return _without_border(images, where)
     return F.grid_sample(images, where, padding_mode="border", align_corners=False)
+
+
+def _without_border(images: Float[Tensor, "B C H W"], where: Float[Tensor, "B h w 2"]) -> Float[Tensor, "B C h w"]:
+    """`grid_sample` padded by the border, to 1e-4: no place lies beyond the centres of the outermost pixels."""
+    H, W = images.shape[2:]
+    inside = 1 - 1 / torch.tensor([float(W), float(H)], device=images.device)
+    return F.grid_sample(images, where.clamp(-inside, inside), padding_mode="zeros", align_corners=False)
 
 
 def distort(
