@@ -109,6 +109,15 @@ def test_a_collapsed_run_ends_with_an_explanation(tmp_path, images):
         Trainer(model, images, replace(SHORT, steps=6, monitor_every=1, lr=1e-9, lr_start=1e-9), tmp_path, HERE).run()
 
 
+def test_all_processes_come_to_the_same_verdict(tmp_path, images, monkeypatch):
+    """Each measures by itself; where kernels are not exact one may find a spread above the line, another below it."""
+    measured = iter([0.019, 0.5] * 2)
+    monkeypatch.setattr(Monitors, "measure", lambda *_: {"loss": 1.0, "spread": next(measured)})
+    monkeypatch.setattr(World, "mean", lambda self, value: torch.full_like(value, 0.01))
+    with pytest.raises(Collapsed, match=r"spread of 0\.0100"):
+        Trainer(fresh(), images, replace(SHORT, monitor_every=1), tmp_path, HERE).run()
+
+
 def test_the_loss_falls(tmp_path, images):
     model = fresh()
     Trainer(model, images, replace(SHORT, steps=60, monitor_every=0, momentum=0.99), tmp_path, HERE).run()

@@ -190,7 +190,9 @@ class Trainer:
             log.write(done, {"monitor": measures})
         if self.show:
             self.show.measures(done, measures)
-        self.monitors.judge(measures)
+        # each process measures by itself, and all must come to the same verdict: one that ends alone leaves them waiting
+        spread = self.world.mean(torch.tensor(measures["spread"], device=self.world.device)).item()
+        self.monitors.judge(measures | {"spread": spread})
 
 
 class Stopped(ForetellError):
