@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
+from foretell.evaluate.collapse import spread
 from foretell.jepa import nearest_visible
-from foretell.methods import IJEPA, IWM, IJEPAConfig
+from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig
+from foretell.nn.vit import ViT
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer, batch_index, generator, precision, read, schedule
-from foretell.train.monitors import Collapsed, Monitors
+from foretell.train.monitors import Collapsed, Monitors, Spread
 from foretell.train.world import World
 from foretell.views import take
 
 from .conftest import TINY
+from .sharded import RUNS
 
 HERE = World(torch.device("cpu"))
 SHORT = TrainConfig(steps=6, batch=8, checkpoint_every=2, log_every=1, monitor_every=3, warmup=0.3)
@@ -180,6 +183,36 @@ def test_measures_are_what_they_say(images):
     assert json.dumps(measures)
     unlabelled = replace(images, labels=None)
     assert "knn" not in Monitors(unlabelled, seed=0).measure(model, HERE.device)
+
+
+@pytest.mark.parametrize(("config", "data"), RUNS)
+def test_a_look_takes_no_more_at_a_time_than_training_and_sees_the_same(config, data):
+    model = next(kind for kind, schema in METHODS.values() if type(config) is schema)(config)
+    monitors = Monitors(data, seed=0)
+    expected = monitors.measure(model, HERE.device)
+    taken = []
+    for encoder in (module for module in model.children() if isinstance(module, ViT)):
+        encoder.blocks[0].register_forward_pre_hook(lambda _, args: taken.append(len(args[0])))
+    assert monitors.measure(model, HERE.device, part=3) == pytest.approx(expected, rel=1e-4)
+    assert max(taken) == 3
+    assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_a_look_computes_in_the_type_of_training(tmp_path, images):
+    model, types = fresh(), set()
+    model.target_encoder.blocks[0].attn.proj.register_forward_hook(lambda *call: types.add(call[2].dtype))
+    Trainer(model, images, replace(SHORT, steps=1, precision="bf16"), tmp_path, HERE).run()
+    assert types == {torch.bfloat16}
+
+
+def test_the_spread_of_parts_is_that_of_the_whole():
+    latents = torch.randn(50, 3, 4) * 0.1 + 5
+    parted, same = Spread(), Spread()
+    for part in latents.split(7):
+        parted.add(part)
+        same.add(latents[:1].expand(len(part), -1, -1))
+    assert parted.value == pytest.approx(spread(latents), rel=1e-4)
+    assert same.value < 1e-6
 
 
 def test_copying_takes_the_nearest_visible_patch(images):

@@ -185,7 +185,8 @@ class Trainer:
 
     def _monitor(self, log: Log | None, done: int) -> None:
         assert self.monitors
-        measures = self.monitors.measure(self.model, self.world.device)
+        part = self.config.batch // (self.world.size * self.config.accumulate)
+        measures = self.monitors.measure(self.model, self.world.device, part, self.dtype)
         if log:
             log.write(done, {"monitor": measures})
         if self.show:

@@ -8,13 +8,19 @@ B batch · N patches · D width
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any
+
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from foretell.augment import to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import rankme, spread
+from foretell.evaluate.collapse import rankme
 from foretell.evaluate.probes import evaluating, knn
 from foretell.method import Method
 from foretell.nn.vit import pool
@@ -46,7 +52,9 @@ class Monitors:
         self.seed = seed
         self.alarms = 0
 
-    def measure(self, model: Method, device: torch.device) -> dict[str, float]:
+    def measure(
+        self, model: Method, device: torch.device, part: int = 128, dtype: torch.dtype = torch.float32
+    ) -> dict[str, float]:
         """All measures by name.
 
         - `loss`: on the fixed problems, and what the method holds it against: for a JEPA `constant` and `copy` (see
@@ -54,13 +62,24 @@ class Monitors:
         - `spread`: standard deviation of layer-normed latents over images, 0 to about 1; 0 is collapse.
         - `rankme`: effective number of dimensions the pooled features use.
         - `knn`: accuracy of nearest neighbours among the photographs, where there are labels.
+
+        Args:
+            model: what is trained.
+            device: where.
+            part: photographs that the networks take at a time: as many as in training need no more memory than that.
+            dtype: the type that training computes in.
         """
         generator = torch.Generator(device).manual_seed(self.seed)
-        with evaluating(model, device):
+        spread, pooled = Spread(), []
+        with evaluating(model, device), in_parts(model, part):
             views = model.views(self.problems.to(device), generator)
-            latents = torch.cat([model.latents(to_float(chunk.to(device))) for chunk in self.pixels.split(256)])
-            features = pool(latents)
-            measures = {**model.measures(views), "spread": spread(latents), "rankme": rankme(features)}
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                for chunk in self.pixels.split(part):
+                    latents = model.latents(to_float(chunk.to(device)))
+                    spread.add(latents)
+                    pooled.append(pool(latents))
+                features = torch.cat(pooled)
+                measures = {**model.measures(views), "spread": spread.value, "rankme": rankme(features)}
         if self.labels is not None:
             half = len(features) // 2
             labels = self.labels.to(device)
@@ -79,6 +98,56 @@ class Monitors:
                 f"(healthy: above 0.2), so a loss of {measures['loss']:.4f} means nothing. Try a lower --lr, "
                 "a longer --warmup, a --momentum closer to 1, or a larger --batch"
             )
+
+
+class Spread:
+    """`foretell.evaluate.collapse.spread` of latents that are never held all at once.
+
+    Chan et al.'s update of mean and squared deviations (1979), which is exact where all are equal, as E[s²] − E[s]² is
+    not.
+    """
+
+    def __init__(self) -> None:
+        self.samples, self.mean, self.squares = 0, torch.zeros(()), torch.zeros(())
+
+    def add(self, latents: Float[Tensor, "B N D"]) -> None:
+        """Take in the latents of more images."""
+        latents = latents.float()
+        variance, mean = torch.var_mean(latents, 0, correction=0)
+        moved = mean - self.mean.to(mean.device)
+        before, self.samples = self.samples, self.samples + len(latents)
+        between = moved.square() * (before * len(latents) / self.samples)
+        self.squares = self.squares.to(mean.device) + variance * len(latents) + between
+        self.mean = mean - moved * (before / self.samples)
+
+    @property
+    def value(self) -> float:
+        """The spread of all that were added."""
+        return (self.squares / self.samples).sqrt().mean().item()
+
+
+@contextmanager
+def in_parts(model: Method, size: int) -> Iterator[None]:
+    """Within, the networks of a model take at most `size` samples at a time, and what they give is put together.
+
+    In evaluation mode no sample knows of another, so nothing changes but the memory that is needed.
+    """
+    networks = list(model.children())
+    for network in networks:
+        vars(network)["forward"] = _parted(network.forward, size)
+    try:
+        yield
+    finally:
+        for network in networks:
+            del vars(network)["forward"]
+
+
+def _parted(forward: Callable[..., Tensor], size: int) -> Callable[..., Tensor]:
+    def parted(first: Tensor, *others: Any) -> Tensor:
+        rest = [other.split(size) if isinstance(other, Tensor) else repeat(other) for other in others]
+        return torch.cat([forward(*part) for part in zip(first.split(size), *rest, strict=False)])
+
+    return parted
 
 
 def evenly(samples: int, most: int) -> Tensor:
