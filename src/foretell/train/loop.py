@@ -1,7 +1,8 @@
 """The training loop: the same few lines for every method, on one device or many.
 
 Everything random is a function of (seed, step): the order of the photographs, crops, colours, masks. So a run that
-is killed and resumed walks the very same path, bit for bit on one process, and there is no loader state to lose.
+is killed and resumed walks the very same path, and there is no loader state to lose: bit for bit on one
+process and a CPU; some kernels of a GPU add in no fixed order.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ class Trainer:
             log.write(done, {"monitor": measures})
         if self.show:
             self.show.measures(done, measures)
-        # each process measures by itself, and all must come to the same verdict: one that ends alone leaves them waiting
+        # each process measures by itself, and all must come to one verdict: who ends alone leaves the others waiting
         spread = self.world.mean(torch.tensor(measures["spread"], device=self.world.device)).item()
         self.monitors.judge(measures | {"spread": spread})
 
