@@ -75,6 +75,14 @@ def test_the_projection_learns_through_the_noise() -> None:
         assert not torch.allclose(with_noise, exact.embed.weight.grad)
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.25])
+def test_whatever_learns_has_a_gradient_as_ddp_demands(sigma: float) -> None:
+    model = predictor(PositionNoise(sigma, covariance="own"))
+    predict(model, torch.Generator().manual_seed(0)).square().sum().backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    assert "stochastic.own" in model.state_dict()  # whether it learns or not: files hold it
+
+
 def test_noise_cannot_be_negative() -> None:
     with pytest.raises(ForetellError, match=r"sigma is -0.1"):
         PositionNoise(-0.1)

@@ -53,7 +53,8 @@ class StochasticPositions(nn.Module):
     def __init__(self, config: PositionNoise, embed: nn.Linear) -> None:
         super().__init__()
         self.config = config
-        self.own = nn.Parameter(embed.weight.detach().clone()) if config.covariance == "own" else None
+        own = config.covariance == "own"  # without noise nothing reaches it, and DDP would wait for its gradient
+        self.own = nn.Parameter(embed.weight.detach().clone(), config.sigma > 0) if own else None
 
     def matrix(self, embed: nn.Linear) -> Float[Tensor, "d n"]:
         """A, so that Σ = σ² A Aᵀ."""
