@@ -1,4 +1,4 @@
-"""Run by torchrun from `test_world.py`: every method takes a step with its model split over processes, and is watched."""
+"""Run by torchrun from `test_world.py`: every kind of method takes a step, split over processes, and is watched."""
 
 import sys
 from pathlib import Path
