@@ -58,7 +58,7 @@ def uncertainty(
 
     Args:
         model: a JEPA trained with stochastic positions.
-        image: S the model's image size (see `read_image`).
+        image: S the model's image size (see `read_image`), on any device; what is found is on the CPU.
         contexts: how many contexts to draw; each is answered apart.
         draws: K, at least 2.
         seed: draws contexts and places.
@@ -74,7 +74,7 @@ def uncertainty(
         )
     if contexts < 1 or draws < 2:
         raise ForetellError(f"contexts is {contexts} and draws {draws}: expected at least 1, and at least 2 to compare")
-    x = to_float(image.unsqueeze(0))
+    x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
     grid = jepa.context_encoder.grid(x)
     chance = torch.Generator(x.device).manual_seed(seed)
     context_index, _ = jepa.config.masks.draw(chance, grid, contexts)
@@ -88,7 +88,8 @@ def uncertainty(
         nothing = None if jepa.actions is None else x.new_zeros(draws, len(jepa.actions.names))
         said = jepa.predict(s_x.expand(draws, -1, -1), again, anew, nothing, grid, chance)[:, 0]
         wrong = (said.mean(0) - take(s_y, asked.unsqueeze(0))[0]).abs().mean(-1)
-        found.append(Uncertain(x[0], grid, asked, said.std(0).mean(-1), wrong))
+        shown = (t.cpu() for t in (asked, said.std(0).mean(-1), wrong))
+        found.append(Uncertain(to_float(image.cpu()), grid, *shown))
     return found
 
 
