@@ -68,6 +68,14 @@ def test_a_row_is_a_frame(folder, read):
     assert torch.equal(found.take([1, 2]), pixels)
 
 
+def test_folders_are_no_classes_and_no_episode_a_stray(folder, read):
+    for name in ("a/1", "a/2", "b/1", "b/2"):
+        film(folder / f"{name}.mp4")
+        write(folder / f"{name}.csv", steps())
+    found = read(folder)
+    assert (len(found), found.skipped) == (5, ())
+
+
 def test_without_actions_they_are_the_changes_of_the_state(folder, read):
     columns = steps()
     write(folder / "one.csv", {"state_x": columns["state_x"], "state_y": -columns["state_x"]})

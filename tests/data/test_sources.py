@@ -54,6 +54,28 @@ def test_other_folders_give_no_labels(write, read, names):
     assert len(images) == len(names)
 
 
+def test_strays_beside_class_folders_are_skipped_with_reasons(write, read):
+    names = [f"{kind}/{n}.png" for kind in ("cat", "dog") for n in range(3)]
+    images = read(write(*names, "thumb.png", "dog/more/1.png"))
+    assert images.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert {each.name: each.reason for each in images.skipped} == {
+        "thumb.png": "lies outside the class folders",
+        "dog/more/1.png": "lies deeper than the class folders",
+    }
+    write(*names, "thumb.png", "other.png")  # as many outside as in a class: no strays
+    images = read(write(*names))
+    assert (len(images), images.labels, images.skipped) == (9, None, ())
+
+
+def test_a_split_without_labels_leaves_those_of_the_other(write, divide):
+    names = [f"{kind}/{n}.png" for kind in ("cat", "dog") for n in range(2)]
+    train, held_out = divide(write(*(f"train/{name}" for name in names), "val/1.png", "val/2.png", "train/logo.png"))
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert train.classes == ("cat", "dog")
+    assert [each.name for each in train.skipped] == ["train/logo.png"]
+    assert (len(held_out), held_out.labels, held_out.classes) == (2, None, ())
+
+
 @pytest.mark.parametrize("test", ["test", "val", "valid", "validation", "Test"])
 def test_split_folders(write, read, divide, test):
     root = write("train/cat/1.png", "train/dog/1.png", f"{test}/dog/1.png", "unlabelled/1.png")

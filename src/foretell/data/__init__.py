@@ -66,9 +66,10 @@ def load(
 ) -> Images:
     """One split of a data set, decoded to `size` × `size`: the shorter side resized, the centre kept.
 
-    spec: a folder of images (class folders, and `train/` with `test/` or `val/` above them, are recognised),
-        a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data set of torchvision
-        that is on disk, or `photographs` for crops of bundled ones.
+    spec: a folder of images (class folders, and `train/` with `test/` or `val/` above them, are recognised; a few
+        pictures beside the class folders are left out, see `foretell.data.folder`), a Hugging Face parquet file or a
+        folder of them, `torchvision:NAME:ROOT` for a data set of torchvision that is on disk, or `photographs` for
+        crops of bundled ones.
     split: None or "train": the train split where the data names its splits, else everything; "test": the test
         split, or the validation split where there is no other.
     seed: draws the crops of `photographs`; other sources are read as they are.

@@ -73,7 +73,7 @@ def find(root: Path, files: list[File]) -> Splits:
     """The splits of a folder of videos with tables. Raises ForetellError where there is no video, or no table."""
     tables = [file for file in files if file.path.lower().endswith(TABLES)]
     beside = {file.path.rpartition(".")[0]: root / file.path for file in tables}
-    splits = find_videos(root, files, ENDINGS)
+    splits = find_videos(root, files, ENDINGS, labels=False)
     if not tables:
         raise ForetellError(
             f"{root}: no table beside the videos; expected NAME.csv or NAME.parquet beside NAME.mp4, with columns "

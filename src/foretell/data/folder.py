@@ -1,4 +1,9 @@
-"""A folder of images or videos, in class folders or not, with `train/` and `test/` above them or not."""
+"""A folder of images or videos, in class folders or not, with `train/` and `test/` above them or not.
+
+A split is labelled by its class folders. What lies beside them, or deeper, are strays as long as they are fewer than a
+class folder holds on average: they are skipped, and said to be. As many or more are no strays: then nothing is skipped,
+and the split has no labels. A split without labels takes none from the others.
+"""
 
 import os
 from collections import Counter
@@ -8,14 +13,17 @@ from pathlib import Path
 
 from foretell.errors import ForetellError
 
-from .decode import Item
+from .decode import Item, Unusable
 from .source import EVALUATION, Contents, File, Source, Splits, identity, named_splits
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
 
 
-def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS) -> Splits:
-    """The splits of a folder; `files` are all below it. Raises ForetellError where none has one of the endings."""
+def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, labels: bool = True) -> Splits:
+    """The splits of a folder; `files` are all below it. Without `labels` folders are no classes, and nothing is stray.
+
+    Raises ForetellError where none has one of the endings.
+    """
     files = [file for file in files if _ending(file) in endings] or _fail(root, files, endings)
     tops = [file.path.split("/")[0].lower() if "/" in file.path else "" for file in files]
     named = named_splits(tops)
@@ -25,29 +33,39 @@ def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS) -> Sp
     found = list(zip(tops, files, strict=True))
     parts = {split: [file for top, file in found if top == name] for split, name in named.items()}
     parts = parts or {"all": files}
-    # The classes come from all splits, so that a label means the same in each.
-    classes = _classes([_levels(file)[bool(named) :] for part in parts.values() for file in part])
+    depth = len(named) and 1
+    folders = {split: _class_folders(part, depth) if labels else set() for split, part in parts.items()}
+    # The classes come from all splits, so that a label means the same in each; a single one tells nothing apart.
+    classes = tuple(sorted(set().union(*folders.values())))
+    known = {split: classes if folders[split] and len(classes) > 1 else () for split in parts}
     return {
         split: Source(
             name=root.name if split == "all" else f"{root.name} ({named[split]})",
-            identity=identity("folder", root, split, *classes, part),
-            read=partial(_read, root, part, classes, depth=bool(named)),
+            identity=identity("folder", root, split, *known[split], part),
+            read=partial(_read, root, part, known[split], depth),
         )
         for split, part in parts.items()
     }
 
 
-def _classes(inside: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The folders that images lie in, if all lie one level deep; a single one tells nothing apart."""
-    classes = {levels[0] for levels in inside}
-    return tuple(sorted(classes)) if len(classes) > 1 and all(len(levels) == 2 for levels in inside) else ()
+def _class_folders(files: list[File], depth: int) -> set[str]:
+    """The folders that a split's files lie in, one level deep, if all but strays do."""
+    inside = [levels[0] for file in files if len(levels := _levels(file)[depth:]) == 2]
+    folders = set(inside)
+    return folders if (len(files) - len(inside)) * len(folders) < len(inside) else set()
 
 
 def _read(root: Path, files: list[File], classes: tuple[str, ...], depth: int) -> Contents:
     label = {name: number for number, name in enumerate(classes)}
 
     def reader(file: File) -> Callable[[], tuple[Path, int | None]]:
-        return lambda: (root / file.path, label[_levels(file)[depth]] if classes else None)
+        def read() -> tuple[Path, int | None]:
+            folder, *rest = _levels(file)[depth:]
+            if classes and len(rest) != 1:
+                raise Unusable(f"lies {'deeper than' if rest else 'outside'} the class folders")
+            return root / file.path, label[folder] if classes else None
+
+        return read
 
     return Contents(len(files), classes, (Item(file.path, reader(file)) for file in files))
 
