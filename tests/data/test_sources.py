@@ -76,7 +76,7 @@ def test_a_split_without_labels_leaves_those_of_the_other(write, divide):
     assert (len(held_out), held_out.labels, held_out.classes) == (2, None, ())
 
 
-@pytest.mark.parametrize("test", ["test", "val", "valid", "validation", "Test"])
+@pytest.mark.parametrize("test", ["test", "val", "valid", "validation", "Test", "Testing", "dev"])
 def test_split_folders(write, read, divide, test):
     root = write("train/cat/1.png", "train/dog/1.png", f"{test}/dog/1.png", "unlabelled/1.png")
     assert greys(read(root)) == greys(read(root, split="train")) == [0, 1]
@@ -84,6 +84,9 @@ def test_split_folders(write, read, divide, test):
     train, held_out = divide(root)
     assert train.classes == held_out.classes == ("cat", "dog")
     assert held_out.labels.tolist() == [1]  # of the same classes, though the test split has no cat
+    (root / "train").rename(root / "Training")
+    assert greys(read(root)) == [0, 1]
+    assert greys(read(root, split="test")) == [2]
 
 
 def test_test_is_preferred_to_validation(write, read):
@@ -155,7 +158,7 @@ def table(encoded, first=0, count=4, image="image", labels="label", names=None, 
 
 
 @pytest.mark.parametrize("folder", ["", "data"])
-@pytest.mark.parametrize("test", ["test-00000-of-00001", "valid-00000-of-00001", "validation"])
+@pytest.mark.parametrize("test", ["test-00000-of-00001", "valid-00000-of-00001", "validation", "dev"])
 def test_parquet_folder(root, read, divide, encoded, folder, test):
     (root / folder).mkdir(exist_ok=True)
     for part in range(2):
@@ -179,7 +182,7 @@ def test_parquet_splits_by_folders(root, divide, encoded):
     assert [greys(part)[0] for part in divide(root)] == [5, 4]
 
 
-@pytest.mark.parametrize("name", ["training", "train_extra-0000", "trains", "part-0"])
+@pytest.mark.parametrize("name", ["training_extra", "train_extra-0000", "trains", "part-0"])
 def test_names_that_are_no_splits(root, read, encoded, name):
     pq.write_table(table(encoded), root / f"{name}.parquet")
     pq.write_table(table(encoded), root / "other.parquet")

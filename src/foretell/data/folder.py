@@ -14,7 +14,7 @@ from pathlib import Path
 from foretell.errors import ForetellError
 
 from .decode import Item, Unusable
-from .source import EVALUATION, Contents, File, Source, Splits, identity, named_splits
+from .source import Contents, File, Source, Splits, identity, named_splits
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
 
@@ -28,7 +28,7 @@ def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, la
     tops = [file.path.split("/")[0].lower() if "/" in file.path else "" for file in files]
     named = named_splits(tops)
     # `train` alone is a split only if there is nothing else: beside `car` and `plane` it is a class.
-    if "test" not in named and not set(tops) <= {"train", *EVALUATION}:
+    if "test" not in named and set(tops) != set(named.values()):
         named = {}
     found = list(zip(tops, files, strict=True))
     parts = {split: [file for top, file in found if top == name] for split, name in named.items()}

@@ -13,7 +13,11 @@ from foretell.errors import ForetellError
 
 from .decode import Item
 
-EVALUATION = ("test", "valid", "val", "validation")  # in the order in which they are preferred
+SPLITS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing", "valid", "val", "validation", "dev"),
+}
+"""What a split is for -> the names that people give it, the preferred one first."""
 
 
 class Contents(NamedTuple):
@@ -96,14 +100,12 @@ def identity(*parts: object) -> str:
 
 def split_of(name: str) -> str | None:
     """The split that begins the name of a file or folder: `test-00000-of-00001` is test, `trained` none."""
-    match = re.match(r"(train|test|validation|valid|val)(?![^\W\d_]|_[^\W\d_])", name.lower())
+    match = re.match(rf"({'|'.join(sum(SPLITS.values(), ()))})(?![^\W\d_]|_[^\W\d_])", name.lower())
     return match[1] if match else None
 
 
 def named_splits(names: Iterable[str | None]) -> dict[str, str]:
     """Which named split serves as train and which as test: {"train": "train", "test": "val"}, or {}."""
     found = set(names)
-    if "train" not in found:
-        return {}
-    test = next((name for name in EVALUATION if name in found), None)
-    return {"train": "train", "test": test} if test else {"train": "train"}
+    named = {split: name for split, known in SPLITS.items() if (name := next(filter(found.__contains__, known), None))}
+    return named if "train" in named else {}
