@@ -142,6 +142,13 @@ def test_a_folder_named_like_the_bundled_photographs(write, read, root, monkeypa
     assert len(read("./photographs")) == len(read(Path("photographs"))) == 1
 
 
+def test_every_ending_that_is_decoded_is_found(root, read):
+    for n, name in enumerate(("a.jfif", "b.jpe", "c.jp2", "d.avif", "e.pgm")):
+        pillow = {".jp2": "JPEG2000", ".avif": "AVIF", ".pgm": "PPM"}.get(Path(name).suffix, "JPEG")
+        Image.new("RGB", (16, 16), (40 * n,) * 3).save(root / name, pillow)
+    assert greys(read(root)) == pytest.approx([0, 40, 80, 120, 160], abs=3)
+
+
 # Parquet ------------------------------------------------------------------------------------------------------
 
 

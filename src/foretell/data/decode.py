@@ -192,6 +192,11 @@ def reason(error: Exception) -> str:
     return f"damaged: {error or type(error).__name__}"
 
 
+def endings_of_images() -> frozenset[str]:
+    """What the names of files that `decode` reads end in, as Pillow knows them."""
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in FORMATS)
+
+
 @cache
 def _formats() -> tuple[str, ...]:
     Image.init()

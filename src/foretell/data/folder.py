@@ -13,10 +13,10 @@ from pathlib import Path
 
 from foretell.errors import ForetellError
 
-from .decode import Item, Unusable
+from .decode import Item, Unusable, endings_of_images
 from .source import Contents, File, Source, Splits, identity, named_splits
 
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
+ENDINGS = endings_of_images()
 
 
 def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, labels: bool = True) -> Splits:
