@@ -123,6 +123,7 @@ def test_a_long_film_is_never_in_memory(tmp_path, monkeypatch):
 
 def test_clips_are_entries_with_their_time(store, folder, clips, tmp_path):
     with Knowledge.create(store, "films", model=str(clips)) as films:
+        Image.new("RGB", (16, 16)).save(folder / "poster.png")
         added = films.add(folder)
         reasons = {name.rpartition("/")[2]: reason for name, reason in added.skipped}
         assert {name: reasons[name][:9] for name in reasons} == {
@@ -132,7 +133,9 @@ def test_clips_are_entries_with_their_time(store, folder, clips, tmp_path):
             "damaged.mp4": "not a vid",
             "other.mp4": "not a vid",
             "song.avi": "no video ",
+            folder.name: "not read:",
         }
+        assert "1 of another kind (.png); expected" in reasons[folder.name]
         assert (added.files, added.entries) == (2, 5)
         there = {(e.metadata["source"], e.time) for e in films.entries()}
         assert there == {

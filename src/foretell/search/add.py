@@ -21,7 +21,7 @@ from foretell.errors import ForetellError
 from foretell.search import entries, ingest
 from foretell.search.backend import Addition, Former
 from foretell.search.entries import Draft
-from foretell.search.ingest.files import ending_in
+from foretell.search.ingest.files import find
 from foretell.search.passage import Passage
 from foretell.search.runtime import digest
 
@@ -229,14 +229,10 @@ def _documents(
 
 
 def _pictures(model: ImageModel, paths: Sequence[Path], done: Added) -> tuple[int, Generator[_File, None, None]]:
-    """Photographs and videos, and how many."""
-    found: dict[Path, str] = {}
-    for path in paths:
-        if path.is_file() and path.suffix.lower() not in model.endings:
-            expected = ", ".join(sorted(model.endings))
-            done.skipped.append((str(path), f"not of a kind that {model.name} takes; expected {expected}"))
-        else:
-            found |= {each.path: each.name for each in ending_in(path, model.endings)}
+    """Photographs and videos, how many, and what the model does not take into the report."""
+    taken, others = find(paths, sorted(model.endings), f"{model.name} takes")
+    done.skipped += others
+    found = {file.path: file.name for file in taken}
 
     def files() -> Generator[_File, None, None]:
         for path, name in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -67,8 +67,10 @@ class ImageEntry:
         return decode(self.path, size)
 
 
-def find(paths: Iterable[Path]) -> tuple[list[File], list[Skipped]]:
-    """The files at and below paths that can be read as text, and what lies there beside them.
+def find(
+    paths: Iterable[Path], endings: Collection[str] = _BY_ENDING, kind: str = "can be read"
+) -> tuple[list[File], list[Skipped]]:
+    """The files at and below paths with one of the endings, by default those of texts, and what lies there beside them.
 
     Raises ForetellError where there is nothing at a path.
     """
@@ -76,15 +78,15 @@ def find(paths: Iterable[Path]) -> tuple[list[File], list[Skipped]]:
     for root in paths:
         others: Counter[str] = Counter()
         for file in _below(root):
-            if _ending(file.name) in _BY_ENDING:
+            if _ending(file.name) in endings:
                 files.append(file)
             else:
                 others[_ending(file.name) or "no ending"] += 1
         if others:
             found = ", ".join(f"{ending} {count:,}" if count > 1 else ending for ending, count in others.most_common(8))
             many = sum(others.values())
-            whose = "not of a kind that can be read" if root.is_file() else f"not read: {many:,} of another kind"
-            skipped.append(Skipped(root.name or str(root), f"{whose} ({found}); expected {', '.join(_BY_ENDING)}"))
+            whose = f"not of a kind that {kind}" if root.is_file() else f"not read: {many:,} of another kind"
+            skipped.append(Skipped(root.name or str(root), f"{whose} ({found}); expected {', '.join(endings)}"))
     return files, skipped
 
 
@@ -92,13 +94,8 @@ def images(path: Path | str) -> Iterator[ImageEntry]:
     """The photographs at and below a path, by name. Raises ForetellError where there is nothing at the path."""
     from foretell.data.folder import ENDINGS
 
-    for file in ending_in(Path(path), ENDINGS):
+    for file in find([Path(path)], ENDINGS)[0]:
         yield ImageEntry(file.path, file.name)
-
-
-def ending_in(path: Path, endings: frozenset[str]) -> list[File]:
-    """The files at and below a path with one of the endings. Raises ForetellError where there is nothing there."""
-    return [file for file in _below(path) if _ending(file.name) in endings]
 
 
 def _below(root: Path) -> list[File]:
