@@ -485,6 +485,10 @@ def test_an_export_comes_back_as_it_was(store, tmp_path, cloud):
                     assert asdict(a) | {"vector": a.vector.tobytes()} == asdict(b) | {"vector": b.vector.tobytes()}
                 assert made.insert_vectors(x[:1]) == [6]
             assert moved.query(x[3], 1)[0].id == 3
+        for name in ("a/b", "a\\b", "/etc/passwd", ""):
+            for make in (lambda: Knowledge.create(store, name), lambda: Knowledge.import_(store, file, name)):  # noqa: B023
+                with pytest.raises(ForetellError, match=r"expected 1 to 200|without / and"):
+                    make()
 
 
 def test_an_export_knows_every_file_of_the_same_content(store, tmp_path):

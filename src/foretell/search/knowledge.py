@@ -75,7 +75,7 @@ class Knowledge:
 
         Args:
             store: a folder, made if need be, or a Milvus server: `milvus://HOST:PORT/DATABASE`.
-            name: what it is called in commands; one of its owner's knowledges.
+            name: what it is called in commands and addresses, without slashes; one of its owner's knowledges.
             title: for people; the name where empty.
             description: for people.
             category: for people, such as `Artificial Intelligence`.
@@ -434,12 +434,13 @@ class Knowledge:
             name: what to call it; None for what it was called.
 
         Raises:
-            ForetellError: the file is missing, damaged or of another kind, or the name is taken.
+            ForetellError: the file is missing, damaged or of another kind, or the name is taken or not one.
         """
         from foretell.search.parquet import exported
 
         with exported(Path(path)) as (about, rows), _opened(store, create=True, keep=True) as (opened, own):
-            about["name"] = name or about["name"]
+            about["name"] = about["name"] if name is None else name
+            _as_name(about["name"])
             if opened.find(about["contract_id"]):
                 about["contract_id"] = new_contract_id()
             return cls(opened, opened.restore(about, rows), close_store=own)
@@ -480,8 +481,9 @@ class Knowledge:
 def _as_name(name: str) -> None:
     if not name.strip() or len(name) > 200:
         raise ForetellError(f"name is {name!r:.60}, expected 1 to 200 characters")
-    if name in (".", "..") or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
-        raise ForetellError(f"name is {name!r:.60}, expected one line of text that is no path")
+    # In the service's addresses a name is one part of a path. Stores that have others keep them: by their contract ids.
+    if name in (".", "..") or any(ord(letter) < 32 or letter in "/\\\x7f" for letter in name):
+        raise ForetellError(f"name is {name!r:.60}, expected one line of text that is no path, without / and \\")
 
 
 def _as_many(
