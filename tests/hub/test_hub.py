@@ -9,7 +9,8 @@ import torch
 import foretell
 from foretell import hub
 from foretell.errors import ForetellError
-from foretell.hub.files import brief, from_config, read_weights, to_config, write_weights
+from foretell.hub.files import brief, finite, from_config, read_weights, to_config, write_weights
+from foretell.hub.formats import export
 from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig, IWMConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
@@ -125,6 +126,25 @@ def test_a_size_that_the_weights_do_not_have_takes_no_memory(saved):
     spoil_config(saved, lambda c: c["model"]["encoder"].update(width=100_000, heads=1))
     with pytest.raises(ForetellError, match="does not fit the model that it describes"):
         foretell.load(saved)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_weights_that_are_no_numbers_are_refused_by_name(saved, odd, dtype, tmp_path):
+    path, name = saved / "model.safetensors", "predictor.norm.weight"
+    tensors = {each: t.to(dtype) for each, t in read_weights(path).items()}
+    tensors[name][3] = odd
+    write_weights(path, tensors, {"format": "foretell"})
+    with pytest.raises(ForetellError, match=f"NaN or infinity in {name}, expected finite"):
+        foretell.load(saved)
+    tensors[name][3] = 1.0
+    write_weights(path, tensors, {"format": "foretell"})
+    model = foretell.load(saved)
+    model.predictor.norm.weight.data[0] = odd
+    with pytest.raises(ForetellError, match=f"the model holds NaN or infinity in {name}"):
+        export(model, tmp_path / "out", "foretell")
+    finite({"none": torch.empty(0), "count": torch.tensor(3), "mask": torch.tensor([True])}, "x")
+    finite({"tiny": torch.ones(3).to(torch.float8_e4m3fn)}, "x")
 
 
 def test_a_truncated_file_is_refused(saved):

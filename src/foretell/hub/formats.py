@@ -10,6 +10,7 @@ import torch
 
 from foretell import hub
 from foretell.errors import ForetellError
+from foretell.hub.files import finite
 from foretell.hub.official import huggingface, huggingface_video
 from foretell.jepa import JEPA, as_jepa
 from foretell.nn.vit import VideoViTConfig
@@ -50,8 +51,10 @@ def export(
         What was written.
 
     Raises:
-        ForetellError: the form is unknown or has no place for something of the model, or the disk is full.
+        ForetellError: the form is unknown or has no place for something of the model, a weight is not finite, or the
+            disk is full.
     """
     if format not in FORMATS:
         raise ForetellError(f"format is {format!r}, expected one of {', '.join(FORMATS)}")
+    finite(model.state_dict(), "the model")
     return FORMATS[format](model, out, encoder, getattr(torch, dtype))

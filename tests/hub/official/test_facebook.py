@@ -138,6 +138,13 @@ def test_what_does_not_fit_is_accounted_for(layouts, saved, spoil, said):
         foretell.load(saved(content))
 
 
+def test_weights_that_are_no_numbers_are_refused_by_name(layouts, saved):
+    content = layouts.checkpoint()
+    content["target_encoder"]["module.blocks.0.attn.proj.weight"][0, 0] = float("nan")
+    with pytest.raises(ForetellError, match=r"NaN or infinity in target_encoder.blocks.0.attn.proj.weight"):
+        foretell.load(saved(content))
+
+
 def test_a_whole_missing_block_is_one_short_account(layouts, saved):
     content = layouts.checkpoint(depth=4)
     for name in [n for n in content["encoder"] if ".blocks.2." in n or ".blocks.1." in n]:
