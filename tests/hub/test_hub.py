@@ -94,7 +94,7 @@ def spoil_config(folder, change):
         ),
         (lambda f: spoil_config(f, lambda c: c["model"]["predictor"].update(width=32)), "of another shape"),
         (lambda f: spoil_config(f, lambda c: c.update(classifier={})), "load_classifier"),
-        (lambda f: (f / "model.safetensors").write_bytes(b""), "not a whole safetensors file"),
+        (lambda f: (f / "model.safetensors").write_bytes(b""), "is an empty file"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\x00" * 4096), "not a whole safetensors file"),
     ],
 )

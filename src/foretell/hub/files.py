@@ -22,6 +22,16 @@ from foretell.methods import METHODS
 
 M = TypeVar("M", bound=nn.Module)
 
+PICKLE = "a PyTorch pickle, which could run code and is never opened here"
+FOREIGN = {
+    b"PK\x03\x04": PICKLE,
+    b"\x80": PICKLE,
+    b"<": "a web page, and not the file that was asked for: download it again",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by git lfs pull",
+}
+"""First bytes of files that are taken for weights -> what they are."""
+
 
 def to_config(model: Method) -> dict[str, Any]:
     """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
@@ -170,12 +180,23 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
     except FileNotFoundError:
         raise ForetellError(f"{path} is missing: a model folder holds config.json and model.safetensors") from None
     except (SafetensorError, OSError, ValueError) as error:
-        head = path.read_bytes()[:8] if path.is_file() else b""
-        if head.startswith((b"PK\x03\x04", b"\x80")):
-            found = "a PyTorch pickle, which could run code and is never opened here"
-        else:
-            found = f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
+        found = _kind(path) or f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
         raise ForetellError(f"{path} is {found}; expected weights in safetensors") from None
+
+
+def _kind(path: Path) -> str | None:
+    """What a file is that cannot be read as safetensors, by its first bytes; None where it began as one."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        return "an empty file"
+    if head[8:9] == b"{":  # the size of a safetensors header, which stands before it, may be any byte
+        return None
+    if head[257:262] == b"ustar":
+        return "a tar archive: unpack it first"
+    return next((kind for start, kind in FOREIGN.items() if head.lstrip().startswith(start)), None)
 
 
 def built(build: Callable[[], M], tensors: Mapping[str, Tensor], source: Path | str) -> M:

@@ -92,6 +92,9 @@ def test_old_and_unprefixed_files_load_too(layouts, saved):
     images = torch.rand(1, 3, 32, 32)
     expected = foretell.load(saved(content)).encode(images)
     assert torch.equal(foretell.load(saved(parts)).encode(images), expected)
+    for wrapped in ("_orig_mod.", "module.module.", "module._orig_mod."):
+        named = {part: {f"{wrapped}{name}": t for name, t in tensors.items()} for part, tensors in parts.items()}
+        assert torch.equal(foretell.load(saved(named)).encode(images), expected)
     assert torch.equal(foretell.load(saved(content, _use_new_zipfile_serialization=False)).encode(images), expected)
 
 

@@ -1,7 +1,10 @@
 """What is recognised, what is refused, and what an untrained predictor may not do."""
 
+import gzip
 import json
+import tarfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -22,6 +25,11 @@ def bare(layouts, tmp_path, encoder_only):
     torch.save(layouts.encoder(torch.Generator().manual_seed(0)), tmp_path / "encoder.pt")
     with encoder_only():
         return foretell.load(tmp_path / "encoder.pt")
+
+
+def archived(path):
+    with tarfile.open(path, "w") as archive:
+        archive.add(__file__)
 
 
 def test_names_do_not_matter_only_contents_do(layouts, tmp_path):
@@ -46,7 +54,15 @@ def test_names_do_not_matter_only_contents_do(layouts, tmp_path):
         (lambda p: torch.save(torch.zeros(3), p), "holds a Tensor, expected a dictionary"),
         (lambda p: torch.save({}, p), "it holds nothing"),
         (lambda p: p.write_bytes(b"\xff\xd8\xff\xe0 a photograph"), "not a whole safetensors file"),
-        (lambda p: p.write_bytes(b""), "not a whole safetensors file of 0 bytes"),
+        (lambda p: p.write_bytes(b""), "file is an empty file; expected"),
+        (lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"), "file is a web page, and not the file that"),
+        (lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0"), "is a pointer of Git LFS"),
+        (lambda p: p.write_bytes(gzip.compress(b"x" * 999)), "is a gzip archive: unpack it first"),
+        (archived, "is a tar archive: unpack it first"),
+        (
+            lambda p: torch.save({"encoder": {}, "loss": np.float64(0.5)}, p),
+            r"file holds numpy\.\S+scalar, which could run code and is not opened, expected tensors and plain values",
+        ),
         (lambda p: p.write_bytes(b"PK\x03\x04 and no more"), "it is damaged"),
         (lambda p: p.write_bytes(b"\x80\x02 and no more"), "it is damaged"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ class Found:
 
 
 def tensors_in(content: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors among a dictionary's values, without what distributed training and V-JEPA put before their names."""
+    """The tensors among a dictionary's values, without what DDP, torch.compile and V-JEPA put before their names."""
     return {
-        str(name).removeprefix("module.").removeprefix("backbone."): t
+        re.sub(r"^((module|_orig_mod|backbone)\.)+", "", str(name)): t
         for name, t in content.items()
         if isinstance(t, Tensor)
     }
@@ -85,6 +86,12 @@ def _file(path: Path) -> dict[str, Any]:
         # weights_only builds nothing but tensors and plain values; mapped, an optimiser's state is never read
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
     except Exception as error:  # what a damaged or hostile pickle raises can be anything
+        if kind := re.search(r"GLOBAL (\S+)", str(error)):  # as torch names what it does not build
+            raise ForetellError(
+                f"{path} holds {kind[1]}, which could run code and is not opened, expected tensors and plain values: "
+                "where you trust the file, load it by torch.load(..., weights_only=False) and save its dictionaries of "
+                "tensors alone"
+            ) from None
         raise ForetellError(
             f"{path} cannot be read as a PyTorch checkpoint of tensors and plain values "
             f"({type(error).__name__}): it is damaged, or holds objects that could run code, which are not opened"
