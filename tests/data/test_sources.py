@@ -419,8 +419,10 @@ def test_torchvision_errors(mnist, read, tmp_path):
         f"torchvision:MNIST:{tmp_path / 'nowhere'}": "there is no folder",
         f"torchvision:CIFAR10:{mnist}": r"cannot open the train split .*not found or corrupted",
         f"torchvision:FakeData:{mnist}": "is not read from a folder",
-        f"torchvision:EMNIST:{mnist}": "Unknown value",
-        f"torchvision:CocoDetection:{mnist}": "cannot open the all split",
+        f"torchvision:VisionDataset:{mnist}": "is not read from a folder",
+        f"torchvision:EMNIST:{mnist}": "EMNIST needs split beside its root.*name the folder of its images",
+        f"torchvision:UCF101:{mnist}": "UCF101 needs annotation_path, frames_per_clip beside its root",
+        f"torchvision:CocoDetection:{mnist}": "CocoDetection needs annFile beside its root",
     }.items():
         with pytest.raises(ForetellError, match=said):
             read(spec)
