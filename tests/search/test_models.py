@@ -143,7 +143,11 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
         raise huggingface_hub.errors.LocalEntryNotFoundError("it is not here")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", nothing)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(ForetellError, match="not in the Hugging Face cache"):
+        TextModel("all-MiniLM-L6-v2")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # as in the service
+    with pytest.raises(ForetellError, match=r"not on this machine.*until then vectors can be searched$"):
         TextModel("all-MiniLM-L6-v2")
 
 

