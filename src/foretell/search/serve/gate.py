@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from fastapi import HTTPException
@@ -60,7 +61,8 @@ class Gate:
         address = request.client.host if request.client else ""
         caller = await self._caller(secret) if secret else None
         if wait := self._rate.wait(caller.name if caller else f"address {address}"):
-            raise Refused(429, f"too many requests; try again in {wait:.1f} s", Retry_After=str(int(wait) + 1))
+            seconds = ceil(wait)
+            raise Refused(429, f"too many requests; try again in {seconds} s", Retry_After=str(seconds))
         if secret and caller is None:
             raise Refused(401, "this API key is not known here, or was revoked", WWW_Authenticate="Bearer")
         request.state.caller = caller
