@@ -277,8 +277,9 @@ def test_too_many_and_too_large_requests_are_refused(serve):
     assert statuses[:2] == [200, 200]
     assert statuses[-1] == 429
     assert served.call("GET", f"{V1}", key=None)[0] == 200  # another caller
-    status, headers, _ = served.raw("GET", V1, headers={"x-api-key": served.keys["writer"]})
+    status, headers, body = served.raw("GET", V1, headers={"x-api-key": served.keys["writer"]})
     assert (status, headers["retry-after"]) == (429, "1")
+    assert "try again in 1 s" in str(body)
     large = b'{"name": "' + b"x" * 2000 + b'"}'
     assert served.call("POST", V1, large, "admin")[0] == 413
     connection = http.client.HTTPConnection("127.0.0.1", served.port)
@@ -411,7 +412,7 @@ def test_the_command_serves_and_stops_when_told(tmp_path):
 def test_an_address_that_is_taken_is_said(served, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["serve", "--data", str(tmp_path / "d"), "--port", str(served.port)])
-    assert f"cannot serve at 127.0.0.1:{served.port}" in capsys.readouterr().err
+    assert f"cannot serve at 127.0.0.1:{served.port} (Address already in use); choose" in capsys.readouterr().err
 
 
 def test_a_small_knowledge_that_is_known_is_searched_without_a_thread(serve, monkeypatch):

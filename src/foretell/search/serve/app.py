@@ -148,7 +148,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         if listening:
             listening.close()
-        raise ForetellError(f"cannot serve at {host}:{port} ({error}); choose another --host or --port") from None
+        said = getattr(error, "strerror", None) or error
+        raise ForetellError(f"cannot serve at {host}:{port} ({said}); choose another --host or --port") from None
     return listening
 
 
