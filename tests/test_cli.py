@@ -139,6 +139,9 @@ def test_the_flags_of_imagine_are_the_models_own(model, capsys):
 
 
 def test_models_lists_what_ships_and_prints_cards(capsys):
+    with pytest.raises(SystemExit):
+        main(["models", "--help"])
+    assert "usage: foretell models [-h] [NAME]" in capsys.readouterr().out
     names = runs(capsys, "models").out.split()
     assert names == hub.models()
     for name in names:

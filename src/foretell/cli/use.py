@@ -94,7 +94,7 @@ def models(args: list[str]) -> None:
     class Models:
         """List the shipped models, or print one's card."""
 
-        name: Annotated[Positional[str | None], arg(help="print this model's card", metavar="NAME")] = None
+        name: Annotated[Positional[str | None], arg(help="print this model's card", metavar="[NAME]")] = None
 
     flags = parse(Models, args, "models")
     print(hub.card(flags.name) if flags.name else "\n".join(hub.models()))
