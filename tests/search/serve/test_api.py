@@ -257,6 +257,20 @@ def test_a_key_has_one_of_the_scopes(tmp_path):
     store.close()
 
 
+def test_a_knowledge_of_texts_is_made_without_torch(tmp_path):
+    made = """
+import sys
+from foretell.search.backend import Key
+from foretell.search.serve.library import Library
+from foretell.search.store import Store
+
+library = Library(Store(sys.argv[1]), "")
+library.create(Key("k", "o", "write", "", None), "texts", model="bge-small-en-v1.5")
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", made, str(tmp_path)], check=True, timeout=60)
+
+
 # --- limits
 
 

@@ -90,10 +90,9 @@ class Library:
             raise keyless()
         if not caller.allows("write"):
             raise Refused(403, "this key may not write")
-        from foretell import hub  # brings torch, which texts do not need
-
-        ours = embed.known(model) or model in hub.models()
-        if not ours and (not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()):
+        if not (embed.known(model) or _of_the_hub(model)) and (
+            not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()
+        ):
             raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
         about = {"title": title, "description": description, "category": category}
         made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
@@ -121,3 +120,9 @@ class Library:
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         return knowledge
+
+
+def _of_the_hub(model: str) -> bool:
+    from foretell import hub  # brings torch, which takes seconds and texts do not need
+
+    return model in hub.models()
