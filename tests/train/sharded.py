@@ -30,7 +30,7 @@ PREDICTOR = PredictorConfig(12, 1, 3)
 MASKS = TubeMasks(visible=0.25)
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3, 16, 16), dtype=np.uint8)
 PHOTOGRAPHS, CLIPS = Images(PIXELS[:, 0], None, (), (), ""), Videos(PIXELS, None, (), (), "")
-EPISODES = Episodes(PIXELS, None, (), (), "", None, ("x",), ("dx",), torch.rand(8, 7, 2))
+EPISODES = Episodes(PIXELS, None, (), (), "", states=("x",), actions=("dx",), track=torch.rand(8, 7, 2))
 RUNS = [
     (IJEPAConfig(IMAGE, NOISY), PHOTOGRAPHS),
     (IWMConfig(IMAGE, PREDICTOR), PHOTOGRAPHS),
