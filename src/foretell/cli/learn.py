@@ -143,7 +143,7 @@ def finetune(args: list[str]) -> None:
 class Claims:
     """List the papers' findings and whether they hold here, or show one."""
 
-    name: Annotated[Positional[str | None], arg(help="show this one with all its numbers", metavar="NAME")] = None
+    name: Annotated[Positional[str | None], arg(help="show this one with all its numbers", metavar="[NAME]")] = None
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,11 @@ def test_a_knowledge_from_its_creation_to_its_end(served):
     assert [json.loads(m)["text"] for m in fetched["metadata"]] == ["west", "east"]
     assert fetched["vectors"] == [[-1.0, 0.0], [1.0, 0.0]]
 
-    assert send(served, "/v1/knowledge/index/update", f'{{"contract_id": "{contract}", "name": "Compass"}}')[0] == 200
+    assert (
+        send(served, "/v1/knowledge/index/update", f'{{"contract_id": "{contract}", "name": "Compass/Rose"}}')[0] == 200
+    )
     status, listed = send(served, "/v1/knowledge/list", None)
-    shown = {"contract_id": contract, "name": "Compass", "description": "d", "category": "Science"}
+    shown = {"contract_id": contract, "name": "Compass-Rose", "description": "d", "category": "Science"}
     assert shown in listed["contracts"]
     assert send(served, f"/v1/knowledge/get_knowledge_base?contract_id={contract}", None)[1]["count"] == 3
     assert send(served, "/v1/knowledge/remove", f'{{"contract_id": "{contract}"}}') == (200, {"message": True})

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from foretell.errors import ForetellError
 from foretell.search import embed
@@ -78,10 +78,14 @@ class Insert(Contract):
     write_blockchain: bool | None = None
 
 
+Name = Annotated[str, AfterValidator(lambda name: name.replace("/", "-").replace("\\", "-"))]
+"""Free text to Dria, which finds by contract ids alone; here it is also part of addresses."""
+
+
 class Create(BaseModel):
     """A new knowledge."""
 
-    name: str
+    name: Name
     embedding: str
     category: str | None = None
     description: str | None = None
@@ -90,7 +94,7 @@ class Create(BaseModel):
 class Update(Contract):
     """What a knowledge is to say of itself."""
 
-    name: str | None = None
+    name: Name | None = None
     description: str | None = None
     category: str | None = None
 
