@@ -62,6 +62,10 @@ def run(
             raise ForetellError(f"{out} holds other things than a run ({min(there)}): choose another --out")
         if _begun(there) and not resume:
             raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+        if (at := checkpoint.newest(out / "checkpoints")) > config.steps:
+            raise ForetellError(
+                f"{out} is at step {at}, and --steps {config.steps} was asked for: give as many, or more"
+            )
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
@@ -114,9 +118,6 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
             schema = METHODS[settings["method"]][1]
             known["model"] = dump(parse(schema, known.get("model"), path, "model"))
-        at, asked = checkpoint.newest(out / "checkpoints"), settings["train"]["steps"]
-        if at > asked:
-            raise ForetellError(f"{out} is at step {at}, and --steps {asked} was asked for: give as many, or more")
         before, now = _flat(known), _flat(settings)
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
