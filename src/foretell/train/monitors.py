@@ -8,14 +8,14 @@ B batch · N patches · D width
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from foretell.augment import to_float
 from foretell.data import Pictures
@@ -127,7 +127,7 @@ class Spread:
 
 
 @contextmanager
-def in_parts(model: Method, size: int) -> Iterator[None]:
+def in_parts(model: nn.Module, size: int) -> Iterator[None]:
     """Within, the networks of a model take at most `size` samples at a time, and what they give is put together.
 
     In evaluation mode no sample knows of another, so nothing changes but the memory that is needed.
@@ -143,9 +143,14 @@ def in_parts(model: Method, size: int) -> Iterator[None]:
 
 
 def _parted(forward: Callable[..., Tensor], size: int) -> Callable[..., Tensor]:
-    def parted(first: Tensor, *others: Any) -> Tensor:
-        rest = [other.split(size) if isinstance(other, Tensor) else repeat(other) for other in others]
-        return torch.cat([forward(*part) for part in zip(first.split(size), *rest, strict=False)])
+    def parted(first: Tensor, *others: Any, **named: Any) -> Tensor:
+        def cut(given: Any) -> Iterable[Any]:
+            a_sample_each = isinstance(given, Tensor) and given.shape[:1] == first.shape[:1]
+            return given.split(size) if a_sample_each else repeat(given)
+
+        parts = zip(cut(first), *map(cut, others), *map(cut, named.values()), strict=False)
+        n = 1 + len(others)
+        return torch.cat([forward(*part[:n], **dict(zip(named, part[n:], strict=True))) for part in parts])
 
     return parted
 
