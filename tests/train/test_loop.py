@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import spread
+from foretell.evaluate.collapse import Spread, spread
 from foretell.jepa import nearest_visible
 from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig
 from foretell.nn.vit import ViT
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer, batch_index, generator, precision, read, schedule
-from foretell.train.monitors import Collapsed, Monitors, Spread, in_parts
+from foretell.train.monitors import Collapsed, Monitors, in_parts
 from foretell.train.world import World
 from foretell.views import take
 

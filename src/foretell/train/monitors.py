@@ -14,13 +14,12 @@ from itertools import repeat
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell.augment import to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import rankme
+from foretell.evaluate.collapse import Spread, rankme
 from foretell.evaluate.probes import evaluating, knn
 from foretell.method import Method
 from foretell.nn.vit import pool
@@ -98,32 +97,6 @@ class Monitors:
                 f"(healthy: above 0.2), so a loss of {measures['loss']:.4f} means nothing. Try a lower --lr, "
                 "a longer --warmup, a --momentum closer to 1, or a larger --batch"
             )
-
-
-class Spread:
-    """`foretell.evaluate.collapse.spread` of latents that are never held all at once.
-
-    Chan et al.'s update of mean and squared deviations (1979), which is exact where all are equal, as E[s²] − E[s]² is
-    not.
-    """
-
-    def __init__(self) -> None:
-        self.samples, self.mean, self.squares = 0, torch.zeros(()), torch.zeros(())
-
-    def add(self, latents: Float[Tensor, "B N D"]) -> None:
-        """Take in the latents of more images."""
-        latents = latents.float()
-        variance, mean = torch.var_mean(latents, 0, correction=0)
-        moved = mean - self.mean.to(mean.device)
-        before, self.samples = self.samples, self.samples + len(latents)
-        between = moved.square() * (before * len(latents) / self.samples)
-        self.squares = self.squares.to(mean.device) + variance * len(latents) + between
-        self.mean = mean - moved * (before / self.samples)
-
-    @property
-    def value(self) -> float:
-        """The spread of all that were added."""
-        return (self.squares / self.samples).sqrt().mean().item()
 
 
 @contextmanager
