@@ -63,19 +63,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has gone, as `head` does: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)  # as a shell reports the signal
     except ForetellError as error:
         print(f"foretell: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, Usage) else 1)
     except KeyboardInterrupt:
         print("foretell: interrupted", file=sys.stderr)
         sys.exit(130)
-    except OSError as error:  # a full disk, most often
-        print(f"foretell: {error.filename or 'cannot write'}: {error.strerror or error}", file=sys.stderr)
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer would fail again
-        sys.exit(1)
+        if isinstance(error, BrokenPipeError):  # whoever read our output has gone, as `head` does: no one to tell
+            sys.exit(141)  # as a shell reports the signal
+        print(f"foretell: {error.filename or 'cannot write'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)  # a full disk, most often
 
 
 @contextlib.contextmanager

@@ -34,13 +34,15 @@ def find(spec: str) -> Splits:
     parameters = inspect.signature(make).parameters
     if "root" not in parameters or name == "VisionDataset":
         raise ForetellError(f"{spec}: torchvision's {name} is not read from a folder; expected a data set on disk.")
-    missing = [
-        each.name for each in parameters.values() if each.default is each.empty and each.kind != each.VAR_KEYWORD
+    needed = [
+        key
+        for key, each in parameters.items()
+        if key != "root" and each.default is each.empty and each.kind != each.VAR_KEYWORD
     ]
-    if needed := ", ".join(name for name in missing if name != "root"):
+    if needed:
         raise ForetellError(
-            f"{spec}: torchvision's {name} needs {needed} beside its root, which cannot be given here; expected a data "
-            "set that needs its root alone: name the folder of its images or videos instead."
+            f"{spec}: torchvision's {name} needs {', '.join(needed)} beside its root, which cannot be given here; expected "
+            "a data set that needs its root alone: name the folder of its images or videos instead."
         )
     kept = root / str(getattr(make, "base_folder", name))  # where most keep their files; the root may hold others'
     files = [str(kept), *map(str, files_below(kept if kept.is_dir() else root))]

@@ -49,10 +49,10 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world:
     """
     damaged: list[str] = []
     tensors: dict[str, Tensor] = {}
-    step, newest = 0, folder
+    step, source = 0, folder
     for path in reversed(_all(folder)):
         try:
-            tensors, step, newest = read_weights(path), int(read_metadata(path)["step"]), path
+            tensors, step, source = read_weights(path), int(read_metadata(path)["step"]), path
             break
         except (ForetellError, KeyError) as error:
             damaged.append(str(error))
@@ -64,7 +64,7 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world:
     if damaged and not step:
         raise ForetellError(f"no checkpoint in {folder} can be read: {damaged[0]}")
     if step:
-        _load(model, optimizer, tensors, newest)
+        _load(model, optimizer, tensors, source)
     return step, damaged
 
 
