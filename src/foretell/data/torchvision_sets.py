@@ -41,8 +41,8 @@ def find(spec: str) -> Splits:
     ]
     if needed:
         raise ForetellError(
-            f"{spec}: torchvision's {name} needs {', '.join(needed)} beside its root, which cannot be given here; expected "
-            "a data set that needs its root alone: name the folder of its images or videos instead."
+            f"{spec}: torchvision's {name} needs {', '.join(needed)} beside its root, which cannot be given here; "
+            "expected a data set that needs its root alone: name the folder of its images or videos instead."
         )
     kept = root / str(getattr(make, "base_folder", name))  # where most keep their files; the root may hold others'
     files = [str(kept), *map(str, files_below(kept if kept.is_dir() else root))]
