@@ -1,3 +1,4 @@
+import importlib
 import json
 import shutil
 import threading
@@ -12,6 +13,7 @@ from foretell import cli
 from foretell.claims import CLAIMS, Arm, Claim, Data, Expect, details, estimate, overview, page, recorded, run
 from foretell.claims.measures import probes, some
 from foretell.data import Images, train_test
+from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods import IJEPA, IJEPAConfig
 from foretell.nn.predictor import PredictorConfig
@@ -115,6 +117,36 @@ def test_an_interrupted_claim_goes_on(data: Data, tmp_path: Path) -> None:
     results = run(claim(measure), lambda model, spec: data, tmp_path, (0, 1))
     assert [results[arm][0]["score"] for arm in "abc"] == [1.0, 1.0, 2.0]
     assert seen == [0, 0, 1, 1, 1]
+
+
+def test_seeds_are_added_to_what_is_recorded(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+
+    def measure(model: Method, data: Data, seed: int) -> dict[str, float]:
+        trained.append(seed)
+        return {"score": float(seed)}
+
+    def find(model: object, spec: str | None) -> Data:
+        return data
+
+    module = importlib.import_module("foretell.claims.run")  # in its package, the name is the function's
+    monkeypatch.setattr(module, "RECORDS", tmp_path / "recorded")
+    with pytest.raises(ForetellError, match="tiny has no record to add seeds to"):
+        run(claim(measure), find, tmp_path / "new", (0, 1), add=True)
+
+    first = run(claim(measure), find, tmp_path / "recorded", (0,))
+    trained.clear()
+    both = run(claim(measure), find, tmp_path / "new", (0, 1), add=True)
+    assert set(trained) == {1}
+    assert {arm: by[0] for arm, by in both.items()} == {arm: by[0] for arm, by in first.items()}
+    assert {seed for by in json.loads((tmp_path / "new/tiny.json").read_text())["results"].values() for seed in by} == {
+        "0",
+        "1",
+    }
+
+    other = Data(data.train.subset(torch.arange(4)), data.test)
+    with pytest.raises(ForetellError, match="recorded on other data"):
+        run(claim(measure), lambda model, spec: other, tmp_path / "new", (0, 1), add=True)
 
 
 def test_what_another_process_is_at_comes_last(data: Data, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import filelock
 from foretell import __version__, hub
 from foretell.claims.claim import Arm, Claim, Data, Results, Values
 from foretell.claims.figure import figure
+from foretell.errors import ForetellError
 from foretell.hub.files import dump, read_json, write_atomically, write_json
 from foretell.train.run import run as train
 
@@ -34,7 +35,7 @@ Find = Callable[[Any, str | None], Data[Any]]
 """From the configuration of a method what its models learn from: as the claim says, or, for None, the reader's data."""
 
 
-def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int]) -> Results:
+def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool = False) -> Results:
     """Run a claim; call again with the same `out` to go on after an interruption, or from several processes at once.
 
     Seeds are the outer loop: the first answer is early, the next ones make it sure.
@@ -44,12 +45,17 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int]) -> Results:
         find: finds the data, in the size that a model takes.
         out: folder for trainings and results.
         seeds: of the trainings; at least two give intervals.
+        add: to what is recorded, which is taken as it is: only seeds that it lacks are trained.
 
     Returns:
         The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
+
+    Raises:
+        ForetellError: there is no record of this data to add to.
     """
-    results: Results = {arm: {} for arm in claim.arms}
-    left, passed = deque(product(seeds, claim.arms)), 0
+    known = _known(claim, find) if add else {}
+    results: Results = {arm: known.get(arm, {}) for arm in claim.arms}
+    left, passed = deque((seed, arm) for seed, arm in product(seeds, claim.arms) if seed not in results[arm]), 0
     while left:
         seed, name = left.popleft()
         arm, others = claim.arms[name], passed > len(left)  # are at all that is left
@@ -64,7 +70,7 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int]) -> Results:
         passed = 0
         results[name] = dict(sorted({**results[name], seed: values}.items()))
         if all(seed in by for by in results.values()):
-            write_json(out / f"{claim.name}.json", record(claim, results))
+            write_json(out / f"{claim.name}.json", record(claim, results, _fingerprint(claim, find)))
             if claim.panels:
                 write_atomically(out / f"{claim.name}.svg", figure(claim, results))
     return results
@@ -107,9 +113,10 @@ def _name(measure: Callable[..., Values]) -> str:
     return measure.__name__
 
 
-def record(claim: Claim, results: Results) -> dict[str, Any]:
-    """What is written down of a claim: its verdict, every number, and the version that made them."""
-    return {"claim": claim.name, "verdict": claim.verdict(results), "results": results, "version": __version__}
+def record(claim: Claim, results: Results, data: str) -> dict[str, Any]:
+    """What is written down of a claim: its verdict, every number, on what data, and the version that made them."""
+    verdict = claim.verdict(results)
+    return {"claim": claim.name, "verdict": verdict, "results": results, "data": data, "version": __version__}
 
 
 def recorded(claim: Claim) -> Results | None:
@@ -118,3 +125,18 @@ def recorded(claim: Claim) -> Results | None:
     if not path.is_file():
         return None
     return {arm: {int(seed): values for seed, values in by.items()} for arm, by in read_json(path)["results"].items()}
+
+
+def _known(claim: Claim, find: Find) -> Results:
+    """The recorded results, if they are of this data."""
+    results = recorded(claim)
+    if results is None:
+        raise ForetellError(f"{claim.name} has no record to add seeds to: run it without --add")
+    if read_json(RECORDS / f"{claim.name}.json")["data"] != _fingerprint(claim, find):
+        raise ForetellError(f"{claim.name} was recorded on other data than yours: run it without --add")
+    return results
+
+
+def _fingerprint(claim: Claim, find: Find) -> str:
+    """Of what the claim's first arm learns from."""
+    return find(next(iter(claim.arms.values())).recipe.model, claim.data).train.fingerprint

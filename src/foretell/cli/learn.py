@@ -157,6 +157,7 @@ class RunClaims:
         Path, arg(help="folder for trainings and results; the same one again goes on, and processes share it")
     ] = Path("runs/claims")
     seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
+    add: Annotated[bool, arg(help="take the recorded seeds as they are, and train only those they lack")] = False
 
     def __post_init__(self) -> None:
         at_least(self, seeds=1)
@@ -195,4 +196,4 @@ def claims(args: list[str]) -> None:
         return Data(*load(spec or flags.data or ""), other)
 
     for claim in chosen:
-        show(details(claim, run(claim, data, flags.out, range(flags.seeds))))
+        show(details(claim, run(claim, data, flags.out, range(flags.seeds), add=flags.add)))
