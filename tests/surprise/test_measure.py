@@ -7,7 +7,7 @@ import torch
 from foretell import hub
 from foretell.cli import main
 from foretell.data.video import read_video
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 from foretell.methods import IJEPA, VJEPA, IJEPAConfig, VideoPixels, VideoPixelsConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig, layer_norm
@@ -212,7 +212,7 @@ def test_what_is_wrong_with_the_pairs_is_said_before_contexts_are_chosen(test, m
 def test_the_peaks_label_stays_within_the_axes(flash):
     errors = torch.ones(1, 1, 1, 10)
     errors[..., flash // 2] = 2
-    figure = draw({"a": (CLIPS[0], Surprise(errors, (2,), (0,), 2))})
+    figure = draw({"a": (CLIPS[0], Surprise(errors, (2,), (0,), 2), np.arange(20) / 15)})
     plot = figure.axes[-1]
     figure.canvas.draw()
     (label,) = plot.texts
@@ -237,12 +237,29 @@ def film(path, frames):
         container.mux(stream.encode())
 
 
+def test_seconds_are_the_videos_own(tmp_path):
+    film(tmp_path / "a.mp4", CLIPS[0].transpose(0, 1).numpy())  # 15 frames a second
+    pixels, seconds = read_video(tmp_path / "a.mp4", 32, fps=5, stride=2)
+    assert len(pixels) == len(seconds) == 4
+    assert seconds == pytest.approx([0.0, 0.4, 0.8, 1.2])
+
+
+def test_what_is_missing_of_a_video_is_told(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 3, 32, 32), np.uint8)
+    film(tmp_path / "a.mkv", noise)
+    (tmp_path / "cut.mkv").write_bytes((tmp_path / "a.mkv").read_bytes()[: (tmp_path / "a.mkv").stat().st_size // 2])
+    with pytest.warns(ForetellWarning, match=r"cut\.mkv: cut short: of 4"):
+        pixels, _ = read_video(tmp_path / "cut.mkv", 32)
+    assert 16 <= len(pixels) < 60
+
+
 def test_the_command_measures_videos_and_draws_them(saved, tmp_path, capsys):
     film(tmp_path / "a.mp4", CLIPS[0].transpose(0, 1).numpy())
     main(["surprise", saved, str(tmp_path / "a.mp4"), "--json", "--plot", str(tmp_path / "a.png")])
     (report,) = json.loads(capsys.readouterr().out).values()
     assert report["starts"] == [0, 2, 4]
     assert report["peak"] in report["frames"]
+    assert report["seconds"] == pytest.approx([frame / 15 for frame in report["frames"]], abs=1e-3)
     assert (tmp_path / "a.png").stat().st_size > 1000
     film(tmp_path / "short.mp4", CLIPS[0, :, :3].transpose(0, 1).numpy())
     with pytest.raises(SystemExit):
@@ -333,7 +350,7 @@ def test_inflevel_leaves_out_what_primes_and_ends_together(tmp_path):
     table.write_text(f"{heading}\ngravity/a.mp4,impossible,3,gravity/b.mp4,possible,4\n")
     (found,) = LAYOUTS["inflevel"](tmp_path, 32, skip=5)
     assert found.names == ("gravity",)
-    whole = read_video(tmp_path / "gravity" / "b.mp4", 32)
+    whole, _ = read_video(tmp_path / "gravity" / "b.mp4", 32)
     assert torch.equal(found.possible[0].transpose(0, 1), torch.from_numpy(whole[6::5]))  # 20 frames of both are left
     assert found.impossible.shape == (1, 3, 4, 32, 32)
     for wrong, said in (("x", "'x'"), ("inf", "infinity"), ("-50", "-50 is no frame")):

@@ -85,7 +85,8 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     found, wrong = {}, 0
     for path in paths:
         try:
-            video = torch.from_numpy(read_video(path, model.config.encoder.image_size, **model.pace)).transpose(0, 1)
+            pixels, seconds = read_video(path, model.config.encoder.image_size, **model.pace)
+            video = torch.from_numpy(pixels).transpose(0, 1)
             contexts = measure.measurable(model, video.shape[1], flags.context, path)
         except ForetellError as error:
             if len(paths) == 1:
@@ -94,16 +95,17 @@ def _videos(flags: Surprise, device: torch.device) -> None:
             wrong += 1
             continue
         asked: dict[str, Any] = {"contexts": contexts, "stride": flags.stride, "progress": f"Watching {path}"}
-        found[path] = video, measure.surprise(model, video.unsqueeze(0), **asked)
+        found[path] = video, measure.surprise(model, video.unsqueeze(0), **asked), seconds
     if flags.plot and found:
         measure.draw(found).savefig(flags.plot, dpi=120)
-    report = {path: measure.told(one) for path, (_, one) in found.items()}
+    report = {path: measure.told(one, seconds) for path, (_, one, seconds) in found.items()}
     if flags.json:
         print(json.dumps(report, indent=2))
     else:
         for path, one in report.items():
             windows = f"mean {one['mean']:.3f}, {one['largest']:.3f} in the most surprising window"
-            print(f"{path}: {windows}; the curve over frames peaks at frame {one['peak']}")
+            when = one["seconds"][one["frames"].index(one["peak"])]
+            print(f"{path}: {windows}; the curve over frames peaks at frame {one['peak']}, {when:.2f} s")
     if wrong:
         raise ForetellError(f"{wrong} of {len(paths)} videos could not be measured")
 

@@ -7,6 +7,7 @@ the frames that are kept.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 
 from .cache import Form
 from .decode import MAX_PIXELS, Decoded, Item, Label, Raw, Unusable, in_threads, reason
@@ -110,6 +111,8 @@ class Cuts(NamedTuple):
     """uint8 [n, T, 3, size, size]."""
     frames: np.ndarray
     """int64 [n, T]: which frame of the video each is."""
+    seconds: np.ndarray
+    """float64 [n, T]: when it comes, after the first frame of the video."""
     length: int
     """Frames of the whole video."""
     damage: str | None
@@ -135,7 +138,7 @@ def cut_video(path: Path, cut: Cut) -> Cuts:
         raise Unusable(DAMAGED)
     pixels = np.stack([[kept[stamp] for stamp in clip] for clip in stamps[whole].tolist()])
     damage = _cut_short(stamps, unit, promised) if len(whole) == len(plan) else DAMAGED
-    return Cuts(pixels, whole, len(stamps), damage)
+    return Cuts(pixels, whole, _times(stamps, unit)[0][whole], len(stamps), damage)
 
 
 class Film:
@@ -192,19 +195,25 @@ class Film:
                     kept = {each: pixels for each, pixels in kept.items() if each >= plan[place, 0]}
 
 
-def read_video(path: str | Path, size: int, *, fps: float | None = None, stride: int = 1) -> np.ndarray:
-    """A whole video as uint8 [F, 3, size, size]; arguments as of `load_videos`.
+def read_video(
+    path: str | Path, size: int, *, fps: float | None = None, stride: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """A whole video as uint8 [F, 3, size, size], and when each frame comes, in seconds [F] after the first.
+
+    Arguments are as of `load_videos`. Of what is missing of a damaged video a `ForetellWarning` tells.
 
     Raises:
         ForetellError: the file is missing, or no frame can be had of it.
     """
     try:
-        every, _ = decode_video(Path(path), Cut(size, frames=1, fps=fps, clips=10**9))
+        every = cut_video(Path(path), Cut(size, frames=1, fps=fps, clips=10**9))
     except FileNotFoundError:
         raise ForetellError(f"{path}: not found; expected a video file") from None
     except (Unusable, OSError) as error:
         raise ForetellError(f"{path}: {error}") from None
-    return every[::stride, 0]
+    if every.damage:
+        warnings.warn(f"{path}: {every.damage}", ForetellWarning, stacklevel=2)
+    return every.pixels[::stride, 0], every.seconds[::stride, 0]
 
 
 Clips = Callable[[Raw, Label], tuple[np.ndarray, Sequence[Label], str | None]]

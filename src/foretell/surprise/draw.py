@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 from torch import Tensor
 
 from foretell.surprise.measure import Surprise
@@ -19,18 +19,18 @@ STRIP = 12
 """Frames of a film strip."""
 
 
-def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise]]) -> Figure:
+def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise, Float64[np.ndarray, " F"]]]) -> Figure:
     """For each video a film strip, and below it surprise over its frames, the peak marked; one scale for all.
 
     Args:
-        videos: name -> the video and the surprise at it alone.
+        videos: name -> the video, the surprise at it alone, and when its frames come, in seconds.
     """
     from matplotlib.figure import Figure
 
     figure = Figure((9, 2.6 * len(videos)), layout="constrained")
     rows = figure.subplots(2 * len(videos), 1, squeeze=False, height_ratios=[1, 1.6] * len(videos))[:, 0]
-    top = max(float(found.curve()[1].max()) for _, found in videos.values())
-    for (name, (video, found)), film, plot in zip(videos.items(), rows[::2], rows[1::2], strict=True):
+    top = max(float(found.curve()[1].max()) for _, found, _ in videos.values())
+    for (name, (video, found, seconds)), film, plot in zip(videos.items(), rows[::2], rows[1::2], strict=True):
         frames = video.shape[1]
         shown = np.linspace(0, frames - 1, min(STRIP, frames)).round().astype(int)
         film.imshow(np.concatenate(list(video[:, shown].permute(1, 2, 3, 0).numpy()), axis=1))
@@ -42,7 +42,14 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise]]) -> Fig
         plot.axvspan(int(moments[peak]), int(moments[peak]) + found.tubelet, color="#d1495b", alpha=0.25, linewidth=0)
         place = int(moments[peak]), float(curve[0, peak])
         side, offset = ("left", 2) if place[0] < frames / 2 else ("right", -2)  # so that it stays within the axes
-        plot.annotate(f"frame {place[0]}", place, (offset, 3), textcoords="offset points", fontsize=8, ha=side)
+        plot.annotate(
+            f"frame {place[0]}, {seconds[place[0]]:.2f} s",
+            place,
+            (offset, 3),
+            textcoords="offset points",
+            fontsize=8,
+            ha=side,
+        )
         plot.set(xlim=(0, frames), ylim=(0, 1.2 * top), ylabel="surprise")
     rows[-1].set_xlabel("frame")
     return figure

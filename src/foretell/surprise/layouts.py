@@ -159,7 +159,7 @@ def _twins(possible: Path, impossible: Path) -> Iterator[tuple[Path, Path]]:
 
 def _film(path: Path, size: int, skip: int = 1, fps: float | None = None) -> Clip:
     """A video, of every so many frames."""
-    return torch.from_numpy(read_video(path, size, fps=fps, stride=skip))
+    return torch.from_numpy(read_video(path, size, fps=fps, stride=skip)[0])
 
 
 def _possible(path: Path) -> bool:

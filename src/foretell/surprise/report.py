@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float64
 from rich import box
 from rich.table import Table
 
@@ -13,11 +15,15 @@ TITLES = {"pixels": "pixels", "untrained": "untrained", "copy": "copy last"}
 """Of the baselines."""
 
 
-def told(found: Surprise) -> dict[str, Any]:
+def told(found: Surprise, seconds: Float64[np.ndarray, " F"]) -> dict[str, Any]:
     """The surprise at one video, as JSON types.
 
-    `mean` and `largest` of all windows, and the curve over frames: `peak`, the first frame of its highest tubelet,
-    `frames` and `surprise`; and `values`, S_t by context and window.
+    `mean` and `largest` of all windows, and the curve over the frames that the model was shown: `peak`, the first frame
+    of its highest tubelet, `frames`, `seconds` and `surprise`; and `values`, S_t by context and window.
+
+    Args:
+        found: of that video alone.
+        seconds: when each of its frames comes.
     """
     moments, curve = found.curve()
     return {
@@ -25,6 +31,7 @@ def told(found: Surprise) -> dict[str, Any]:
         "largest": found.absolute()[0].item(),
         "peak": int(moments[curve[0].argmax()]),
         "frames": moments.tolist(),
+        "seconds": seconds[moments].round(3).tolist(),
         "surprise": curve[0].tolist(),
         "contexts": list(found.contexts),
         "starts": list(found.starts),
