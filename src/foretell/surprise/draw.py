@@ -42,14 +42,8 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise, Float64[
         plot.axvspan(int(moments[peak]), int(moments[peak]) + found.tubelet, color="#d1495b", alpha=0.25, linewidth=0)
         place = int(moments[peak]), float(curve[0, peak])
         side, offset = ("left", 2) if place[0] < frames / 2 else ("right", -2)  # so that it stays within the axes
-        plot.annotate(
-            f"frame {place[0]}, {seconds[place[0]]:.2f} s",
-            place,
-            (offset, 3),
-            textcoords="offset points",
-            fontsize=8,
-            ha=side,
-        )
+        when = f"frame {place[0]}, {seconds[place[0]]:.2f} s"
+        plot.annotate(when, place, (offset, 3), textcoords="offset points", fontsize=8, ha=side)
         plot.set(xlim=(0, frames), ylim=(0, 1.2 * top), ylabel="surprise")
     rows[-1].set_xlabel("frame")
     return figure
