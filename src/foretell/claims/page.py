@@ -96,5 +96,5 @@ foretell claims run iwm-conditioning --data cifar10          # one again, with t
 What is interrupted goes on by the same command, and processes that are given the same `--out` share the work.
 `--seeds 5 --add` takes the recorded seeds as they are, if they are of the same data, and trains the two missing.
 
-Recorded on CIFAR-10, of V-JEPA on scenes that are made here; every number is in `src/foretell/claims/records`.
+Recorded on CIFAR-10, those of V-JEPA on scenes that are made here; every number is in `src/foretell/claims/records`.
 """

@@ -79,6 +79,9 @@ AMOUNT = Claim(
         Expect("visible", "144,000 clips", "36,000 clips"),
         Expect("moving", "36,000 clips", "144,000 clips"),
     ),
+    remark="Only that more is better is asked. That little is enough for much of it was not seen: after a quarter of "
+    "the steps, with a schedule of their own, 60 % of visible pairs are told apart and no hidden ones. Seed 0 of the "
+    "whole is of the model that ships, in half precision.",
     data=SCENES,
 )
 

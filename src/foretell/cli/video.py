@@ -102,10 +102,10 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     if flags.json:
         print(json.dumps(report, indent=2))
     else:
-        for path, one in report.items():
+        for (path, one), (*_, seconds) in zip(report.items(), found.values(), strict=True):
             windows = f"mean {one['mean']:.3f}, {one['largest']:.3f} in the most surprising window"
-            when = one["seconds"][one["frames"].index(one["peak"])]
-            print(f"{path}: {windows}; the curve over frames peaks at frame {one['peak']}, {when:.2f} s")
+            when = f"frame {one['peak']}, {seconds[one['peak']]:.2f} s"
+            print(f"{path}: {windows}; the curve over frames peaks at {when}")
     if wrong:
         raise ForetellError(f"{wrong} of {len(paths)} videos could not be measured")
 

@@ -125,7 +125,8 @@ def cut_video(path: Path, cut: Cut) -> Cuts:
         stamps, keys, unit, promised = _told(path)
         if not len(stamps):
             raise Unusable("holds no frame")
-        plan = _plan(stamps, unit, cut)
+        times, end = _times(stamps, unit)
+        plan = _plan(times, end, cut)
         wanted, kept = stamps[np.unique(plan)], {}
         # Some containers can only be entered behind the key frame that was asked for: those from their beginning.
         for starts in (keys, keys[:0]):
@@ -137,8 +138,8 @@ def cut_video(path: Path, cut: Cut) -> Cuts:
     if not len(whole):
         raise Unusable(DAMAGED)
     pixels = np.stack([[kept[stamp] for stamp in clip] for clip in stamps[whole].tolist()])
-    damage = _cut_short(stamps, unit, promised) if len(whole) == len(plan) else DAMAGED
-    return Cuts(pixels, whole, _times(stamps, unit)[0][whole], len(stamps), damage)
+    damage = _cut_short(times, end, stamps[0] * unit, promised) if len(whole) == len(plan) else DAMAGED
+    return Cuts(pixels, whole, times[whole], len(stamps), damage)
 
 
 class Film:
@@ -167,7 +168,7 @@ class Film:
             seconds = ticks[edges] if cut.fps is None else np.minimum(edges / cut.fps, end)
         self.spans: list[tuple[float, float]] = [(start, stop) for start, stop in seconds.round(3).tolist()]
         """Start and end of each clip, in seconds from the first frame."""
-        self.damage = _cut_short(self._stamps, unit, promised)
+        self.damage = _cut_short(times, end, self._stamps[0] * unit, promised)
         """What is wrong with the video, if not all of it is there."""
 
     def clips(self) -> Iterator[tuple[int, np.ndarray]]:
@@ -294,11 +295,10 @@ def _told(path: Path) -> tuple[np.ndarray, np.ndarray, float, float]:
         return *_stamps(container, stream), unit, promised
 
 
-def _cut_short(stamps: np.ndarray, unit: float, promised: float) -> str | None:
+def _cut_short(times: np.ndarray, end: float, first: float, promised: float) -> str | None:
     """What is wrong with a video that ends before it promises to. A long last picture may be meant."""
-    times, end = _times(stamps, unit)
     longest = float(np.diff(times).max()) if len(times) > 1 else promised
-    until = end + max(float(stamps[0]) * unit, 0.0)  # some count from the first frame, and some from zero
+    until = end + max(first, 0.0)  # some count from the first frame, and some from zero
     if promised - until <= max(1.0, 2 * longest):
         return None
     return f"cut short: of {promised:.1f} seconds {until:.1f} are there"
@@ -320,9 +320,9 @@ def _stamps(container: InputContainer, stream: VideoStream) -> tuple[np.ndarray,
     return np.unique([each for each in shown if each is not None]).astype(np.int64), np.unique(keys).astype(np.int64)
 
 
-def _plan(stamps: np.ndarray, unit: float, cut: Cut) -> np.ndarray:
-    """Which frames make which clip: int64 [n, T] positions in `stamps`."""
-    moments = _moments(*_times(stamps, unit), cut)
+def _plan(times: np.ndarray, end: float, cut: Cut) -> np.ndarray:
+    """Which frames make which clip: int64 [n, T] positions in `times`."""
+    moments = _moments(times, end, cut)
     free = len(moments) - cut.span
     count = min(cut.clips, free + 1)
     starts = [free // 2] if count == 1 else [round(n * free / (count - 1)) for n in range(count)]
