@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from foretell.data.photographs import CROPS, PHOTOGRAPHS, crop_boxes
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 
 
 def greys(images):
@@ -76,9 +76,23 @@ def test_a_split_without_labels_leaves_those_of_the_other(write, divide):
     assert (len(held_out), held_out.labels, held_out.classes) == (2, None, ())
 
 
+def test_the_folders_of_tiny_imagenet(write, divide):
+    names = [f"train/{kind}/images/{n}.png" for kind in ("cat", "dog") for n in range(2)]
+    train, held_out = divide(write(*names, "val/images/1.png", "val/images/2.png"))
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert train.classes == ("cat", "dog")
+    assert (len(held_out), held_out.labels, held_out.classes) == (2, None, ())
+
+
+def test_pictures_beside_the_splits_are_told_of(write, read):
+    root = write("train/cat/1.png", "train/dog/1.png", "val/dog/1.png", "loose.png", "new/1.png")
+    with pytest.warns(ForetellWarning, match=r"loose\.png and 1 more left out, beside train/ and val/"):
+        assert len(read(root)) == 2
+
+
 @pytest.mark.parametrize("test", ["test", "val", "valid", "validation", "Test", "Testing", "dev"])
 def test_split_folders(write, read, divide, test):
-    root = write("train/cat/1.png", "train/dog/1.png", f"{test}/dog/1.png", "unlabelled/1.png")
+    root = write("train/cat/1.png", "train/dog/1.png", f"{test}/dog/1.png")
     assert greys(read(root)) == greys(read(root, split="train")) == [0, 1]
     assert greys(read(root, split="test")) == [2]
     train, held_out = divide(root)

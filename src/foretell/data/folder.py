@@ -1,20 +1,24 @@
 """A folder of images or videos, in class folders or not, with `train/` and `test/` above them or not.
 
-A split is labelled by its class folders. What lies beside them, or deeper, are strays as long as they are fewer than a
+A split is labelled by its class folders. All files may lie folders of the same names deeper, as in Tiny ImageNet's
+`n01443537/images/`; else what lies beside the class folders, or deeper, are strays as long as they are fewer than a
 class folder holds on average: they are skipped, and said to be. As many or more are no strays: then nothing is skipped,
-and the split has no labels. A split without labels takes none from the others.
+and the split has no labels. A split without labels takes none from the others, and folders of a test split that
+training knows none of are no classes.
 """
 
 import os
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 
 from .decode import Item, Unusable, endings_of_images
-from .source import Contents, File, Source, Splits, identity, named_splits
+from .source import SPLITS, Contents, File, Source, Splits, identity, named_splits
 
 ENDINGS = endings_of_images()
 
@@ -22,7 +26,7 @@ ENDINGS = endings_of_images()
 def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, labels: bool = True) -> Splits:
     """The splits of a folder; `files` are all below it. Without `labels` folders are no classes, and nothing is stray.
 
-    Raises ForetellError where none has one of the endings.
+    Raises ForetellError where none has one of the endings. A ForetellWarning tells of what lies beside named splits.
     """
     files = [file for file in files if _ending(file) in endings] or _fail(root, files, endings)
     tops = [file.path.split("/")[0].lower() if "/" in file.path else "" for file in files]
@@ -31,10 +35,14 @@ def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, la
     if "test" not in named and set(tops) != set(named.values()):
         named = {}
     found = list(zip(tops, files, strict=True))
-    parts = {split: [file for top, file in found if top == name] for split, name in named.items()}
-    parts = parts or {"all": files}
+    if named:
+        _tell_of_others(root, [file for top, file in found if top not in chain(*SPLITS.values())], named.values())
+    parts = {split: [file for top, file in found if top == name] for split, name in named.items()} or {"all": files}
     depth = len(named) and 1
-    folders = {split: _class_folders(part, depth) if labels else set() for split, part in parts.items()}
+    below = {split: _below(part, depth) for split, part in parts.items()}
+    folders = {split: _class_folders(part, depth, below[split]) if labels else set() for split, part in parts.items()}
+    if folders.get("train") and folders["train"].isdisjoint(folders.get("test", ())):  # `val/images/1.png`, perhaps
+        folders["test"] = set()
     # The classes come from all splits, so that a label means the same in each; a single one tells nothing apart.
     classes = tuple(sorted(set().union(*folders.values())))
     known = {split: classes if folders[split] and len(classes) > 1 else () for split in parts}
@@ -42,32 +50,51 @@ def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, la
         split: Source(
             name=root.name if split == "all" else f"{root.name} ({named[split]})",
             identity=identity("folder", root, split, *known[split], part),
-            read=partial(_read, root, part, known[split], depth),
+            read=partial(_read, root, part, known[split], depth, below[split]),
         )
         for split, part in parts.items()
     }
 
 
-def _class_folders(files: list[File], depth: int) -> set[str]:
-    """The folders that a split's files lie in, one level deep, if all but strays do."""
-    inside = [levels[0] for file in files if len(levels := _levels(file)[depth:]) == 2]
+def _below(files: list[File], depth: int) -> tuple[str, ...]:
+    """The folders between a class folder and its files, where all have the same."""
+    found = {_levels(file)[depth + 1 : -1] for file in files}
+    return found.pop() if len(found) == 1 else ()
+
+
+def _class_folders(files: list[File], depth: int, below: tuple[str, ...]) -> set[str]:
+    """The folders that a split's files lie in, if all but strays do."""
+    inside = [folder for file in files if (folder := _class_folder(file, depth, below))]
     folders = set(inside)
     return folders if (len(files) - len(inside)) * len(folders) < len(inside) else set()
 
 
-def _read(root: Path, files: list[File], classes: tuple[str, ...], depth: int) -> Contents:
+def _class_folder(file: File, depth: int, below: tuple[str, ...]) -> str | None:
+    folder, *rest = _levels(file)[depth:]
+    return folder if tuple(rest[:-1]) == below and rest else None
+
+
+def _read(root: Path, files: list[File], classes: tuple[str, ...], depth: int, below: tuple[str, ...]) -> Contents:
     label = {name: number for number, name in enumerate(classes)}
 
     def reader(file: File) -> Callable[[], tuple[Path, int | None]]:
         def read() -> tuple[Path, int | None]:
-            folder, *rest = _levels(file)[depth:]
-            if classes and len(rest) != 1:
-                raise Unusable(f"lies {'deeper than' if rest else 'outside'} the class folders")
-            return root / file.path, label[folder] if classes else None
+            folder = _class_folder(file, depth, below)
+            if classes and folder is None:
+                deeper = len(_levels(file)[depth:]) > 1
+                raise Unusable(f"lies {'deeper than' if deeper else 'outside'} the class folders")
+            return root / file.path, label[folder] if classes and folder else None
 
         return read
 
     return Contents(len(files), classes, (Item(file.path, reader(file)) for file in files))
+
+
+def _tell_of_others(root: Path, files: list[File], named: Iterable[str]) -> None:
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        beside = " and ".join(f"{name}/" for name in named)
+        warnings.warn(f"{root}: {files[0].path}{more} left out, beside {beside}", ForetellWarning, stacklevel=2)
 
 
 def _levels(file: File) -> tuple[str, ...]:
