@@ -142,9 +142,24 @@ def test_seeds_are_added_to_what_is_recorded(data: Data, tmp_path: Path, monkeyp
     saved = json.loads((tmp_path / "new/tiny.json").read_text())["results"]
     assert [set(by) for by in saved.values()] == [{"0", "1"}] * 3
 
-    other = Data(data.train.subset(torch.arange(4)), data.test)
-    with pytest.raises(ForetellError, match="recorded on other data"):
-        run(claim(measure), lambda model, spec: other, tmp_path / "new", (0, 1), add=True)
+    run(claim(measure), find, tmp_path / "newer", (0,), add=True)  # nothing is missing
+    assert json.loads((tmp_path / "newer/tiny.json").read_text()) == json.loads(
+        (tmp_path / "recorded/tiny.json").read_text()
+    )
+
+    fewer = Data(data.train.subset(torch.arange(4)), data.test)
+    with pytest.raises(ForetellError, match=r"recorded on other data than yours .data"):
+        run(claim(measure), lambda model, spec: fewer, tmp_path / "new", (0, 1), add=True)
+
+    def transfer(model: object, spec: str | None) -> Data:
+        return Data(data.train, data.test, given)
+
+    given = data
+    run(claim(measure), transfer, tmp_path / "recorded", (0,))
+    run(claim(measure), find, tmp_path / "without", (0,), add=True)  # which of two claims needs it, its measure knows
+    given = fewer
+    with pytest.raises(ForetellError, match=r"recorded on other data than yours .other"):
+        run(claim(measure), transfer, tmp_path / "new", (0, 1), add=True)
 
 
 def test_what_another_process_is_at_comes_last(data: Data, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
 
-Every training lives in a folder named by what it is made of, and every measurement in a file named by what is measured
-and of which training: claims that share an arm share its runs, and what was interrupted goes on where it stopped. A
-training at work is locked: processes that were given the same folder take the others meanwhile.
+Every training lives in a folder named by what it is made of, and every measurement in a file named by what is
+measured, of which training, and beside which other data: claims that share an arm share its runs, and what was
+interrupted goes on where it stopped. A training at work is locked: processes that were given the same folder take the
+others meanwhile.
 """
 
 from __future__ import annotations
@@ -55,6 +56,15 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
     """
     known = _known(claim, find) if add else {}
     results: Results = {arm: known.get(arm, {}) for arm in claim.arms}
+
+    def save() -> None:
+        write_json(out / f"{claim.name}.json", record(claim, results, _fingerprints(claim, find)))
+        if claim.panels:
+            write_atomically(out / f"{claim.name}.svg", figure(claim, results))
+
+    out.mkdir(parents=True, exist_ok=True)
+    if all(results.values()):  # what is recorded, whole or in part
+        save()
     left, passed = deque((seed, arm) for seed, arm in product(seeds, claim.arms) if seed not in results[arm]), 0
     while left:
         seed, name = left.popleft()
@@ -70,9 +80,7 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         passed = 0
         results[name] = dict(sorted({**results[name], seed: values}.items()))
         if all(seed in by for by in results.values()):
-            write_json(out / f"{claim.name}.json", record(claim, results, _fingerprint(claim, find)))
-            if claim.panels:
-                write_atomically(out / f"{claim.name}.svg", figure(claim, results))
+            save()
     return results
 
 
@@ -90,7 +98,8 @@ def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Valu
         "data": data.train.fingerprint,
     }
     key = f"{kind.__name__}-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]}"
-    folder, kept = out / "trainings" / key, out / "measured" / f"{_name(arm.measure)}-{key}.json"
+    beside = f"-{data.other.train.fingerprint[:12]}" if data.other else ""
+    folder, kept = out / "trainings" / key, out / "measured" / f"{_name(arm.measure)}-{key}{beside}.json"
     lock = out / "locks" / f"{key}.lock"
     for parent in (lock.parent, kept.parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -113,10 +122,10 @@ def _name(measure: Callable[..., Values]) -> str:
     return measure.__name__
 
 
-def record(claim: Claim, results: Results, data: str) -> dict[str, Any]:
+def record(claim: Claim, results: Results, data: dict[str, str]) -> dict[str, Any]:
     """What is written down of a claim: its verdict, every number, on what data, and the version that made them."""
     verdict = claim.verdict(results)
-    return {"claim": claim.name, "verdict": verdict, "results": results, "data": data, "version": __version__}
+    return {"claim": claim.name, "verdict": verdict, "results": results, **data, "version": __version__}
 
 
 def recorded(claim: Claim) -> Results | None:
@@ -132,11 +141,14 @@ def _known(claim: Claim, find: Find) -> Results:
     results = recorded(claim)
     if results is None:
         raise ForetellError(f"{claim.name} has no record to add seeds to: run it without --add")
-    if read_json(RECORDS / f"{claim.name}.json")["data"] != _fingerprint(claim, find):
-        raise ForetellError(f"{claim.name} was recorded on other data than yours: run it without --add")
+    saved = read_json(RECORDS / f"{claim.name}.json")
+    for which, data in _fingerprints(claim, find).items():
+        if saved.get(which, data) != data:  # without `other`: recorded without one
+            raise ForetellError(f"{claim.name} was recorded on other data than yours ({which}): run it without --add")
     return results
 
 
-def _fingerprint(claim: Claim, find: Find) -> str:
-    """Of what the claim's first arm learns from."""
-    return find(next(iter(claim.arms.values())).recipe.model, claim.data).train.fingerprint
+def _fingerprints(claim: Claim, find: Find) -> dict[str, str]:
+    """Of what the claim's first arm learns from, as `--data` and `--other` name it."""
+    data = find(next(iter(claim.arms.values())).recipe.model, claim.data)
+    return {"data": data.train.fingerprint} | ({"other": data.other.train.fingerprint} if data.other else {})
