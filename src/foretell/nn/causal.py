@@ -75,7 +75,7 @@ class CausalPredictor(nn.Module):
             grid: rows and columns of patches.
         """
         K = latents.shape[1]
-        place = sincos(self.config.width, (K, *grid)).to(latents.device).unflatten(0, (K, -1))
+        place = sincos(self.config.width, (K, *grid), device=latents.device).unflatten(0, (K, -1))
         told = [self.embed_action(actions)]
         if self.embed_state is not None:
             told.append(self.embed_state(states))

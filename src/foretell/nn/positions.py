@@ -49,15 +49,20 @@ class Positions(nn.Module):
             self.table = nn.Parameter(torch.empty(prod(grid or ()), width))
             nn.init.trunc_normal_(self.table, std=0.02)
 
-    def forward(self, grid: tuple[int, ...]) -> Float[Tensor, "N D"]:
-        """What is added to the tokens of a grid, in raster order; zeros where positions are rotary."""
+    def forward(self, grid: tuple[int, ...], device: torch.device | None = None) -> Float[Tensor, "N D"]:
+        """What is added to the tokens of a grid, in raster order; zeros where positions are rotary.
+
+        Args:
+            grid: patches along each axis.
+            device: where the tokens are; None is the CPU. Learned positions are where the module is.
+        """
         if self.rotary:
-            return torch.zeros(()).expand(prod(grid), self.width)
-        if self.trained is None or self.kind == "sincos":
-            return sincos(self.width, grid)
+            return torch.zeros((), device=device).expand(prod(grid), self.width)
         if self.kind == "learned":
-            return resize(self.table, self.trained, grid)
-        return _resized(self.width, self.trained, grid, self.kind == "resized-vjepa")
+            return resize(self.table, self.trained or grid, grid)
+        if self.trained is None or self.kind == "sincos":
+            return sincos(self.width, grid, device=device)
+        return _resized(self.width, self.trained, grid, self.kind == "resized-vjepa", device)
 
     def rotation(
         self, grid: tuple[int, ...], device: torch.device, index: Int[Tensor, "B K"] | None = None
@@ -72,28 +77,31 @@ class Positions(nn.Module):
         """
         if not self.rotary:
             return None
-        table = rotations(self.width // self.heads, grid, self.kind == "rotary-vjepa2").to(device)
+        table = rotations(self.width // self.heads, grid, self.kind == "rotary-vjepa2", device)
         return (table.unsqueeze(1) if index is None else table[:, index]).unsqueeze(2)
 
 
 @lru_cache(maxsize=64)
-def sincos(width: int, grid: tuple[int, ...], slowest_first: bool = False) -> Float[Tensor, "N {width}"]:
+def sincos(
+    width: int, grid: tuple[int, ...], slowest_first: bool = False, device: torch.device | None = None
+) -> Float[Tensor, "N {width}"]:
     """Sine–cosine positions (Vaswani et al. 2017, §3.5, one axis after the other as in MAE and I-JEPA).
 
     Args:
         width: D, any even number.
         grid: patches along each axis, slowest first: (rows, columns) or (tubelets, rows, columns).
         slowest_first: the first channels hold the tubelets, as in V-JEPA's released weights (`uniform_power` there).
+        device: where to: a table is copied there once, for a copy in every step would have a GPU wait for it.
 
     Returns:
-        Float32 on the CPU, N = prod(grid), in raster order. The first channels hold the columns, the next the
+        Float32, N = prod(grid), in raster order. The first channels hold the columns, the next the
         rows, as in I-JEPA's released weights. The tensor is shared: do not write to it.
     """
     axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
     pairs = -(-width // (2 * len(grid)))  # sine–cosine pairs an axis, rounded up and cut to the width below
     frequency = 10000 ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
     angles = [axis.reshape(prod(grid), 1) * frequency for axis in (axes if slowest_first else reversed(axes))]
-    return torch.cat([torch.cat([a.sin(), a.cos()], 1) for a in angles], 1)[:, :width].float()
+    return torch.cat([torch.cat([a.sin(), a.cos()], 1) for a in angles], 1)[:, :width].float().to(device)
 
 
 def resize(table: Float[Tensor, "old D"], trained: tuple[int, ...], grid: tuple[int, ...]) -> Float[Tensor, "new D"]:
@@ -115,6 +123,6 @@ def resize(table: Float[Tensor, "old D"], trained: tuple[int, ...], grid: tuple[
 
 @lru_cache(maxsize=64)
 def _resized(
-    width: int, trained: tuple[int, ...], grid: tuple[int, ...], slowest_first: bool
+    width: int, trained: tuple[int, ...], grid: tuple[int, ...], slowest_first: bool, device: torch.device | None
 ) -> Float[Tensor, "N {width}"]:
-    return resize(sincos(width, trained, slowest_first), trained, grid)
+    return resize(sincos(width, trained, slowest_first), trained, grid).to(device)

@@ -101,7 +101,7 @@ class Predictor(nn.Module):
             ŝ_y.
         """
         B, M, L = target_index.shape
-        position = self.positions(grid).to(s_x.device)
+        position = self.positions(grid, s_x.device)
         place, asked = position[context_index], position[target_index.flatten(0, 1)]
         if chance is not None:
             place, asked = self.stochastic(place, asked, self.embed, chance)

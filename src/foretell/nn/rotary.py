@@ -22,16 +22,19 @@ from foretell.errors import ForetellError
 
 
 @lru_cache(maxsize=64)
-def rotations(width: int, grid: tuple[int, ...], vjepa2: bool = False) -> Complex[Tensor, "R N P"]:
+def rotations(
+    width: int, grid: tuple[int, ...], vjepa2: bool = False, device: torch.device | None = None
+) -> Complex[Tensor, "R N P"]:
     """By what the places of a grid multiply queries and keys.
 
     Args:
         width: d, even. Each axis, slowest first, has 2·⌊d/(2·axes)⌋ channels; what is left over is not turned.
         grid: patches along each axis: (rows, columns) or (tubelets, rows, columns).
         vjepa2: the table of V-JEPA 2's released weights.
+        device: where to.
 
     Returns:
-        α, and with `vjepa2` also β: complex64 on the CPU, N = prod(grid), in raster order. The tensor is shared: do
+        α, and with `vjepa2` also β: complex64, N = prod(grid), in raster order. The tensor is shared: do
         not write to it.
     """
     axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
@@ -42,8 +45,8 @@ def rotations(width: int, grid: tuple[int, ...], vjepa2: bool = False) -> Comple
     angles[:, : 2 * pairs * len(grid)] = torch.cat([axis.reshape(-1, 1) * channels for axis in axes], 1)
     first, second = torch.polar(torch.ones_like(angles), angles).unflatten(1, (-1, 2)).unbind(-1)
     if not vjepa2:
-        return first.unsqueeze(0).to(torch.complex64)
-    return torch.stack([(first + second) / 2, ((first - second) / 2).conj()]).to(torch.complex64)
+        return first.unsqueeze(0).to(device, torch.complex64)
+    return torch.stack([(first + second) / 2, ((first - second) / 2).conj()]).to(device, torch.complex64)
 
 
 def pairs_an_axis(width: int, grid: tuple[int, ...]) -> int:

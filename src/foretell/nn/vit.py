@@ -233,7 +233,7 @@ class ViT(nn.Module):
             ForetellError: x is of bytes, or of a shape that cannot be cut into patches.
         """
         grid = self.grid(x)
-        position, rotation = self.positions(grid).to(x.device), self.positions.rotation(grid, x.device, index)
+        position, rotation = self.positions(grid, x.device), self.positions.rotation(grid, x.device, index)
         patches = patchify(standardised(x, self.mean, self.std), self.patch)
         if index is not None:  # embedding and encoding cost what is kept, not what there is
             patches, position = take(patches, index), position[index]
