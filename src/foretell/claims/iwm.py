@@ -5,7 +5,7 @@ from functools import partial
 
 from foretell.claims.claim import Arm, Claim, Expect
 from foretell.claims.measures import finetuned, ranked, tuned_together
-from foretell.claims.scale import JITTER, JITTER_ONLY, PREDICTOR, STRONG, TEXT, iwm
+from foretell.claims.scale import JITTER, JITTER_ONLY, LONG, PREDICTOR, STRONG, TEXT, TEXT_LONG, iwm
 
 PAPER = "Garrido et al. 2024, arXiv:2403.00504"
 
@@ -41,6 +41,18 @@ JITTERS = Claim(
     "its training, which lie further apart and are easier to tell. That row was added after the first was seen.",
 )
 
+JITTERS_LONG = replace(
+    JITTERS,
+    name="iwm-jitter-long",
+    scale=TEXT_LONG,
+    arms={
+        "strong": Arm(iwm(LONG, augment=STRONG), ranked),
+        "default": Arm(iwm(LONG, augment=JITTER), ranked),
+    },
+    expects=(Expect("mrr", "strong", "default"), Expect("mrr, own bank", "strong", "default")),
+    remark="iwm-jitter, four times as long; its rows say what banks are drawn from.",
+)
+
 FINETUNING = Claim(
     name="iwm-finetuning",
     finding="Finetuning a pretrained predictor on a frozen encoder beats a random predictor there, and finetuning "
@@ -59,6 +71,17 @@ FINETUNING = Claim(
     ),
     remark="A linear probe of the same features, which sees all labelled photographs and converges, is at 0.39 (see "
     "iwm-conditioning): after 200 steps no mode has got that far, so this compares how fast they learn.",
+)
+
+FINETUNING_LONG = replace(
+    FINETUNING,
+    name="iwm-finetuning-long",
+    scale=f"{TEXT_LONG}; 500 steps of 64 labelled photographs in each mode",
+    arms={
+        mode: Arm(iwm(LONG), partial(finetuned, mode=mode, steps=500))
+        for mode in ("predictor", "predictor-random", "encoder", "end-to-end")
+    },
+    remark="iwm-finetuning, of the models of iwm-jitter-long.",
 )
 
 DEPTH = Claim(
@@ -100,4 +123,4 @@ MULTITASK = Claim(
     expects=(Expect("mean accuracy", "one predictor", "separate", by=-0.01),),
 )
 
-CLAIMS = (CONDITIONING, JITTERS, FINETUNING, DEPTH, SPECTRUM, MULTITASK)
+CLAIMS = (CONDITIONING, JITTERS, JITTERS_LONG, FINETUNING, FINETUNING_LONG, DEPTH, SPECTRUM, MULTITASK)

@@ -26,7 +26,9 @@ def _text(predictor: PredictorConfig, train: TrainConfig) -> str:
     )
 
 
-TEXT, ACCURACY = _text(PREDICTOR, TRAIN), _text(SHALLOW, LONGER)
+LONG = replace(TRAIN, steps=4000)
+"""For what an image world model knows of actions: after `TRAIN` it knows little (docs/log.md)."""
+TEXT, TEXT_LONG, ACCURACY = _text(PREDICTOR, TRAIN), _text(PREDICTOR, LONG), _text(SHALLOW, LONGER)
 
 JITTER = Photometric()
 """The paper's default: jitter, and destructive operations on the source."""
@@ -35,9 +37,9 @@ STRONG = replace(JITTER, brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
 JITTER_ONLY = replace(JITTER, blur_probability=0.0, grayscale_probability=0.0, solarize_probability=0.0)
 
 
-def iwm(**changes: Any) -> Recipe:
+def iwm(train: TrainConfig = TRAIN, **changes: Any) -> Recipe:
     """An image world model at this scale, of strong jitter; `changes` are of its configuration."""
-    return Recipe(replace(IWMConfig(encoder=ENCODER, predictor=PREDICTOR, augment=STRONG), **changes), TRAIN)
+    return Recipe(replace(IWMConfig(encoder=ENCODER, predictor=PREDICTOR, augment=STRONG), **changes), train)
 
 
 def ijepa(**changes: Any) -> Recipe:
