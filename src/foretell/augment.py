@@ -162,13 +162,13 @@ class Photometric:
     def apply(self, images: Pixels, theta: States) -> Pixels:
         """Make pictures in the given states."""
         operations = (brightness, contrast, saturation, hue, grayscale, blur, solarize)
-        for operation, p, value in zip(operations, self.parameters, theta.unbind(1), strict=True):
-            changed = value != p.identity
-            if changed.all():
+        changed = (theta != self.identity(1, theta.device)).cpu()  # at once: a GPU is waited for here alone
+        for operation, value, some in zip(operations, theta.unbind(1), changed.unbind(1), strict=True):
+            if some.all():
                 images = operation(images, value)
-            elif changed.any():  # most pictures skip most operations: pay only for those that do not
+            elif some.any():  # most pictures skip most operations: pay only for those that do not
                 images = images.clone()
-                images[changed] = operation(images[changed], value[changed])
+                images[some] = operation(images[some], value[some])
         return images
 
 
