@@ -162,7 +162,7 @@ class Photometric:
     def apply(self, images: Pixels, theta: States) -> Pixels:
         """Make pictures in the given states."""
         operations = (brightness, contrast, saturation, hue, grayscale, blur, solarize)
-        changed = (theta != self.identity(1, theta.device)).cpu()  # at once: a GPU is waited for here alone
+        changed = theta.cpu() != self.identity(1)  # of all at once: a GPU is waited for here alone
         for operation, value, some in zip(operations, theta.unbind(1), changed.unbind(1), strict=True):
             if some.all():
                 images = operation(images, value)

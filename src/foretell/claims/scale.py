@@ -15,7 +15,9 @@ PREDICTOR = PredictorConfig(width=64, depth=6, heads=2)
 TRAIN = TrainConfig(steps=1000, batch=64, monitor_every=0, checkpoint_every=250)
 """No monitors: for a claim a collapse is a result."""
 LEARNER, SHALLOW = replace(ENCODER, init_std=None), replace(PREDICTOR, depth=2, init_std=None)
-LONGER = replace(TRAIN, steps=4000, batch=32)
+LONG = replace(TRAIN, steps=4000)
+"""For what an image world model knows of actions: after `TRAIN` it knows little (docs/log.md)."""
+SMALL_BATCH = replace(LONG, batch=32)
 """For claims of accuracy. An I-JEPA of `PREDICTOR` and `TRAIN` is no better than an untrained one (docs/log.md)."""
 
 
@@ -26,9 +28,7 @@ def _text(predictor: PredictorConfig, train: TrainConfig) -> str:
     )
 
 
-LONG = replace(TRAIN, steps=4000)
-"""For what an image world model knows of actions: after `TRAIN` it knows little (docs/log.md)."""
-TEXT, TEXT_LONG, ACCURACY = _text(PREDICTOR, TRAIN), _text(PREDICTOR, LONG), _text(SHALLOW, LONGER)
+TEXT, TEXT_LONG, ACCURACY = _text(PREDICTOR, TRAIN), _text(PREDICTOR, LONG), _text(SHALLOW, SMALL_BATCH)
 
 JITTER = Photometric()
 """The paper's default: jitter, and destructive operations on the source."""
@@ -44,9 +44,9 @@ def iwm(train: TrainConfig = TRAIN, **changes: Any) -> Recipe:
 
 def ijepa(**changes: Any) -> Recipe:
     """An I-JEPA at this scale; `changes` are of its configuration."""
-    return Recipe(replace(IJEPAConfig(encoder=LEARNER, predictor=SHALLOW), **changes), LONGER)
+    return Recipe(replace(IJEPAConfig(encoder=LEARNER, predictor=SHALLOW), **changes), SMALL_BATCH)
 
 
 def pixels() -> Recipe:
     """I-JEPA's control at this scale: pixels to predict."""
-    return Recipe(PixelsConfig(encoder=LEARNER, predictor=SHALLOW), LONGER)
+    return Recipe(PixelsConfig(encoder=LEARNER, predictor=SHALLOW), SMALL_BATCH)

@@ -104,9 +104,9 @@ MASKS = Claim(
         Expect("visible", "blocks", "random"),
         Expect("visible", "blocks", "future"),
     ),
-    remark="None of the paper's three masks tells a pair apart after so few clips, and by `moving` none does much "
-    "better than repeating the last latent, so that they cannot be told from each other. The clips of the fourth teach "
-    "what comes next alone, which is what surprise asks.",
+    remark="None of the paper's three masks tells pairs apart after so few clips, and by `moving` none does much "
+    "better than repeating the last latent, so this cannot say which of them is best. The fourth trains what surprise "
+    "asks for, the future from the past.",
     data=SCENES,
 )
 
