@@ -125,7 +125,8 @@ def benchmark(
             mean of all.
         pixels: a model trained to predict pixels with the same budget; None leaves that baseline out.
         baselines: whether to score `untrained` and `copy`, too: half of the work.
-        contexts, stride: see `surprise`.
+        contexts: see `surprise`.
+        stride: see `surprise`.
         seed: draws the untrained model.
         device: where to compute; None for where the model is.
         progress: what to call the work on a progress bar.
