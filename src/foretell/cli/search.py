@@ -231,7 +231,7 @@ def knowledge(args: list[str]) -> None:
         case KnowledgeExport() as f:
             output("--out", f.out)
             with Knowledge.open(f.store, f.name) as opened:
-                opened.export(f.out)
+                print(opened.export(f.out))
         case KnowledgeImport() as f:
             with Knowledge.import_(f.store, f.file, f.name) as made:
                 print(made.about.contract_id)
@@ -250,7 +250,7 @@ def knowledge(args: list[str]) -> None:
                 print(f"{opened.remove_file(file)} entries removed")
         case KnowledgeBackup() as f:
             with contextlib.closing(open_backend(f.store)) as store:
-                store.backup(f.out)
+                print(store.backup(f.out))
 
 
 @dataclass(frozen=True)
