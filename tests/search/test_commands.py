@@ -47,10 +47,10 @@ def test_create_add_search_show_export_import_and_remove(store, tmp_path, capsys
         ("a.md", "Markdown", 1),
         ("b.txt", "TXT", 1),
     ]
-    run(capsys, "export", "notes", *at, "--out", tmp_path / "notes.parquet")
+    assert run(capsys, "export", "notes", *at, "--out", tmp_path / "notes.parquet") == f"{tmp_path / 'notes.parquet'}\n"
     run(capsys, "import", tmp_path / "notes.parquet", *at, "--name", "copy")
     assert [each["name"] for each in json.loads(run(capsys, "list", *at, "--json"))] == ["notes", "copy"]
-    run(capsys, "backup", *at, "--out", tmp_path / "backup")
+    assert run(capsys, "backup", *at, "--out", tmp_path / "backup") == f"{tmp_path / 'backup'}\n"
     assert run(capsys, "remove", "notes", "--file", tmp_path / "a.md", *at) == "1 entries removed\n"
     assert run(capsys, "files", "notes", *at).split() == ["1", "entries", "TXT", "b.txt"]
     assert json.loads(run(capsys, "show", "notes", *at, "--json"))["count"] == 1

@@ -122,7 +122,8 @@ SLOW = Claim(
     },
     expects=(Expect("moving", "0.998", "0.9998"), Expect("static", "0.998", "0.9998")),
     remark="Expected of runs by absolute error with added positions, where 0.99 ended in slow features; by squared "
-    "error and with rotary ones V-JEPA's own momentum foretells motion better, and tells more pairs apart.",
+    "error and with rotary ones V-JEPA's own momentum foretells motion better, and tells more pairs apart. "
+    "After twice the steps the two are alike (docs/surprise.md).",
     data=SCENES,
 )
 
