@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.vit import Block
+from foretell.train.memory import keep_freed
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class World:
 
 
 def enter(device: str = "auto") -> World:
-    """Find the device and, under torchrun, join the other processes.
+    """Find the device and, under torchrun, join the other processes. On a CPU freed memory is kept from here on.
 
     Args:
         device: `auto` takes a GPU where there is one; otherwise a torch device such as `cpu` or `cuda:1`.
@@ -76,6 +77,8 @@ def enter(device: str = "auto") -> World:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ForetellError(f"device {device!r} cannot be used here ({reason}); try --device cpu") from None
+    if place.type == "cpu":
+        keep_freed()
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     return World(place, rank, size)
