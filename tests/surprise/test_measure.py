@@ -26,7 +26,7 @@ from foretell.surprise import (
     surprise,
 )
 from foretell.surprise.benchmark import another
-from foretell.surprise.measure import default_contexts
+from foretell.surprise.measure import Asked, default_contexts, surprises
 
 ENCODER = VideoViTConfig(image_size=32, patch_size=16, width=12, depth=1, heads=3, frames=16, tubelet=2)
 PREDICTOR = PredictorConfig(12, 1, 3)
@@ -113,10 +113,14 @@ def test_a_shuffled_past_is_anothers_and_seldom_the_neighbours():
 
 @torch.no_grad()
 def test_the_control_is_shown_anothers_past_at_the_same_time():
-    control = surprise(MODEL, CLIPS, contexts=(6,), stride=4, batch=2, pasts=CLIPS.roll(1, 0))
+    asked = [Asked(predicted), Asked(predicted, torch.tensor([2, 0, 1])), Asked(copied)]
+    own, control, copy = surprises(MODEL, CLIPS, asked, contexts=(6,), stride=4, batch=2)
     window = CLIPS[:, :, 4:20].float() / 255
     expected = (predicted(MODEL, window[:1], 3) - MODEL.target(window[1:2])[:, 12:]).abs().mean()
     assert control.values[1, 0, 1].item() == pytest.approx(expected.item(), rel=1e-5)
+    for shared, predict in ((own, predicted), (copy, copied)):
+        alone = surprise(MODEL, CLIPS, predict=predict, contexts=(6,), stride=4)
+        assert torch.allclose(shared.errors, alone.errors, atol=1e-5, equal_nan=True)
 
 
 def test_twins_share_their_past_which_is_predicted_once():

@@ -22,7 +22,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
-from foretell.surprise.measure import Predict, Surprise, copied, measurable, surprise
+from foretell.surprise.measure import Asked, Predict, Surprise, copied, measurable, predicted, surprises
 from foretell.surprise.score import accuracy, auroc, pairwise
 from foretell.train.progress import watched
 
@@ -55,22 +55,9 @@ class Contestant:
     """What is asked about clips: a model, or something simpler that uses its latents."""
 
     model: JEPA
-    predict: Predict | None = None
-    """As `surprise` takes it; None for the model's own prediction."""
+    predict: Predict = predicted
     shuffled: bool = False
     """Whether it is shown another pair's past instead."""
-
-    def of(
-        self, pairs: Pairs, device: Device, contexts: Sequence[int] | None, stride: int
-    ) -> tuple[Surprise, Surprise] | None:
-        """Its surprise at the possible and at the impossible clips; None where there is no other pair to shuffle."""
-        twins = torch.stack([pairs.possible, pairs.impossible], 1)
-        if self.shuffled and len(twins) == 1:
-            return None
-        pasts = twins[another(len(twins))].flatten(0, 1) if self.shuffled else None
-        clips, how = twins.flatten(0, 1), {"contexts": contexts, "stride": stride, "device": device}
-        both = surprise(self.model, clips, predict=self.predict, pasts=pasts, **how)
-        return replace(both, errors=both.errors[::2]), replace(both, errors=both.errors[1::2])
 
 
 def another(n: int) -> Int[Tensor, " n"]:
@@ -166,10 +153,21 @@ def benchmark(
     }
 
 
-def _asked(asked: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> dict[str, tuple[Surprise, Surprise]]:
-    """What those say to pairs that have something to say."""
-    said = {name: one.of(pairs, **how) for name, one in asked.items()}
-    return {name: both for name, both in said.items() if both}
+def _asked(contestants: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> dict[str, tuple[Surprise, Surprise]]:
+    """How surprising the possible and the impossible clips are to those that have something to say: where there is no
+    other pair, a shuffled context is none.
+    """
+    twins = torch.stack([pairs.possible, pairs.impossible], 1)
+    others = torch.arange(2 * len(twins)).view(-1, 2)[another(len(twins))].flatten()  # of another pair, on its side
+    said = {}
+    for model in dict.fromkeys(one.model for one in contestants.values()):
+        here = {name: one for name, one in contestants.items() if one.model is model}
+        if len(twins) == 1:
+            here = {name: one for name, one in here.items() if not one.shuffled}
+        asked = [Asked(one.predict, others if one.shuffled else None) for one in here.values()]
+        for name, both in zip(here, surprises(model, twins.flatten(0, 1), asked, **how), strict=True):
+            said[name] = replace(both, errors=both.errors[::2]), replace(both, errors=both.errors[1::2])
+    return said
 
 
 def _choose(

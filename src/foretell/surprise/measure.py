@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -79,30 +80,55 @@ class Surprise:
 
 
 def surprise(
-    model: JEPA,
-    clips: UInt8[Tensor, "V 3 F H W_"],
-    *,
-    contexts: Sequence[int] | None = None,
-    stride: int = 2,
-    batch: int = 32,
-    device: Device = None,
-    predict: Predict | None = None,
-    pasts: UInt8[Tensor, "V 3 F H W_"] | None = None,
-    progress: str | None = None,
+    model: JEPA, clips: UInt8[Tensor, "V 3 F H W_"], *, predict: Predict | None = None, **options: Any
 ) -> Surprise:
     """Measure surprise over whole videos.
 
     Args:
         model: a video model; its target encoder says what happened, its context encoder what was seen.
         clips: F frames each, F at least the model's window.
+        predict: what predicts; None for the model.
+        options: of `surprises`.
+
+    Raises:
+        ForetellError: as `surprises`.
+    """
+    return surprises(model, clips, [Asked(predict or predicted)], **options)[0]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is held against what happened."""
+
+    predict: Predict
+    pasts: Int[Tensor, " V"] | None = None
+    """For each clip whose past is shown; None for its own. The control with a shuffled context: what still scores when
+    a past is another clip's is not knowledge of what came before."""
+
+
+def surprises(
+    model: JEPA,
+    clips: UInt8[Tensor, "V 3 F H W_"],
+    asked: Sequence[Asked],
+    *,
+    contexts: Sequence[int] | None = None,
+    stride: int = 2,
+    batch: int = 32,
+    device: Device = None,
+    progress: str | None = None,
+) -> list[Surprise]:
+    """Measure several surprises at the same videos: they share the targets, and the predictions where they can.
+
+    Args:
+        model: a video model; its target encoder says what happened.
+        clips: F frames each, F at least the model's window.
+        asked: what to hold against it; a surprise comes out of each.
         contexts: C, frames seen of each window, multiples of the model's tubelet; None: 2, 4, … 10 sixteenths of a
             window, as the paper has them.
         stride: frames between two windows.
-        batch: windows at a time. It bounds the memory and changes nothing else: no window is padded.
+        batch: windows that the networks take at a time. It changes no number: no window is padded. Kept at once are the
+            latents of so many windows, or of one window of each clip where that is more.
         device: where to compute; None for where the model is.
-        predict: what predicts; None for the model.
-        pasts: clips whose first frames are shown in place of the clips' own: the control with a shuffled context, for
-            what still scores when a past is another clip's is not knowledge of what came before.
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
@@ -110,29 +136,34 @@ def surprise(
             tubelets between nothing and all.
     """
     config = as_video(model).config.encoder
-    W, tubelet, F = config.frames, config.tubelet, clips.shape[2]
+    W, tubelet, V, F = config.frames, config.tubelet, len(clips), clips.shape[2]
     chosen = measurable(model, F, contexts)
     starts = tuple(range(0, F - W + 1, stride))
-    windows = [(v, s) for s in starts for v in range(len(clips))]
     P = (config.image_size // config.patch_size) ** 2
-    say = predict or predicted
-    errors = torch.full((len(clips), len(chosen), len(starts), W // tubelet), float("nan"))
+    errors = torch.full((len(asked), V, len(chosen), len(starts), W // tubelet), float("nan"))
+
+    def parts(say: Callable[[Tensor], Tensor], windows: UInt8[Tensor, "n 3 W H W_"]) -> Float[Tensor, "n L D"]:
+        return torch.cat([say(to_float(some.to(device))) for some in windows.split(batch)])
+
+    def foretold(predict: Predict, windows: UInt8[Tensor, "n 3 W H W_"], context: int) -> Float[Tensor, "n L D"]:
+        first, same = _distinct(windows[:, :, :context])
+        return parts(lambda x: predict(model, x, context // tubelet), windows[first])[same]
+
+    moments = max(1, batch // max(V, 1))
     with evaluating(model, device) as device:
-        for i in watched(range(0, len(windows), batch), progress):
-            some = windows[i : i + batch]
-            x, shown = (
-                torch.stack([videos[v, :, s : s + W] for v, s in some])
-                for videos in (clips, clips if pasts is None else pasts)
-            )
-            s_y, past = model.target(to_float(x.to(device))), to_float(shown.to(device))
+        for i in watched(range(0, len(starts), moments), progress):
+            now = slice(i, i + moments)
+            windows = torch.cat([clips[:, :, s : s + W] for s in starts[now]])  # all clips of a moment, then the next
+            s_y = parts(model.target, windows).unflatten(0, (-1, V))
             for row, context in enumerate(chosen):
+                predicts = {one.predict for one in asked}
+                said = {each: foretold(each, windows, context).unflatten(0, (-1, V)) for each in predicts}
                 seen = context // tubelet
-                first, same = _distinct(shown[:, :, :context])
-                s_hat = say(model, past[first], seen)[same]
-                wrong_by = (s_hat - s_y[:, seen * P :]).abs().mean(-1).unflatten(1, (-1, P)).mean(-1)
-                for (v, s), error in zip(some, wrong_by.cpu(), strict=True):
-                    errors[v, row, s // stride, seen:] = error
-    return Surprise(errors, chosen, starts, tubelet)
+                for number, one in enumerate(asked):
+                    s_hat = said[one.predict] if one.pasts is None else said[one.predict][:, one.pasts]
+                    wrong_by = (s_hat - s_y[:, :, seen * P :]).abs().mean(-1).unflatten(2, (-1, P)).mean(-1)
+                    errors[number, :, row, now, seen:] = wrong_by.transpose(0, 1).cpu()
+    return [Surprise(one, chosen, starts, tubelet) for one in errors]
 
 
 def measurable(
