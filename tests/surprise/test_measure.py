@@ -13,20 +13,23 @@ from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig, layer_norm
 from foretell.surprise import (
     LAYOUTS,
+    Asked,
     Pairs,
     Surprise,
     accuracy,
     auroc,
     benchmark,
+    carried,
     copied,
     draw,
     pairwise,
     predicted,
     scenes,
     surprise,
+    surprises,
 )
 from foretell.surprise.benchmark import another
-from foretell.surprise.measure import Asked, default_contexts, surprises
+from foretell.surprise.measure import default_contexts
 
 ENCODER = VideoViTConfig(image_size=32, patch_size=16, width=12, depth=1, heads=3, frames=16, tubelet=2)
 PREDICTOR = PredictorConfig(12, 1, 3)
@@ -121,6 +124,22 @@ def test_the_control_is_shown_anothers_past_at_the_same_time():
     for shared, predict in ((own, predicted), (copy, copied)):
         alone = surprise(MODEL, CLIPS, predict=predict, contexts=(6,), stride=4)
         assert torch.allclose(shared.errors, alone.errors, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_is_carried_ahead_is_the_share_of_a_difference_that_is_foretold(share):
+    """Predictions that differ by a share of what the futures differ by, whatever they have in common."""
+    stories = torch.cat([CLIPS, CLIPS.flip(0)])[:5, :, :16]
+
+    def say(model, x, seen):
+        future = model.target(x)[:, seen * 4 :]
+        return future.mean() + share * future
+
+    found = carried(MODEL, stories, torch.tensor([6, 6, 8, 8, 10]), predict=say, batch=2)
+    assert found["value"] == pytest.approx(share, abs=1e-5)
+    assert found["ahead"] == pytest.approx([share] * 5, abs=1e-5)  # three tubelets seen of eight, at least
+    nothing = carried(MODEL, stories, torch.zeros(5, dtype=torch.int64))
+    assert nothing == {"value": None, "ahead": []}
 
 
 def test_twins_share_their_past_which_is_predicted_once():

@@ -1,21 +1,24 @@
 """Surprise: how far what happens in a video is from what a model predicted."""
 
 from foretell.surprise.benchmark import Pairs, benchmark, on_scenes, scenes
+from foretell.surprise.carried import carried
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
-from foretell.surprise.measure import Surprise, as_video, copied, measurable, predicted, surprise
+from foretell.surprise.measure import Asked, Surprise, as_video, copied, measurable, predicted, surprise, surprises
 from foretell.surprise.report import TITLES, table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
 __all__ = [
     "LAYOUTS",
     "TITLES",
+    "Asked",
     "Pairs",
     "Surprise",
     "accuracy",
     "as_video",
     "auroc",
     "benchmark",
+    "carried",
     "copied",
     "draw",
     "measurable",
@@ -24,6 +27,7 @@ __all__ = [
     "predicted",
     "scenes",
     "surprise",
+    "surprises",
     "table",
     "told",
 ]

@@ -22,6 +22,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
+from foretell.surprise.carried import carried
 from foretell.surprise.measure import Asked, Predict, Surprise, copied, measurable, predicted, surprises
 from foretell.surprise.score import accuracy, auroc, pairwise
 from foretell.train.progress import watched
@@ -42,6 +43,8 @@ class Pairs:
     """Other properties that these pairs test as well."""
     source: str = "a clip"
     """What errors call the first of them."""
+    moment: Int[Tensor, " n"] | None = field(default=None, repr=False)
+    """The first frame of each violation, where possible clips 2j and 2j + 1 are the two stories it is made of."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +82,8 @@ class Answers:
     right: Float[Tensor, " n"]
     possible: Float[Tensor, " n"]
     impossible: Float[Tensor, " n"]
+    carried: dict[str, Any] | None
+    """As `foretell.surprise.carried` has it."""
 
 
 def contestants(model: JEPA, pixels: JEPA | None, seed: int, baselines: bool = True) -> dict[str, Contestant]:
@@ -120,7 +125,8 @@ def benchmark(
 
     Returns:
         JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `auroc`, `directions`, `per_property`} over all pairs;
-        `per_property` has the same for each property, hidden and visible apart. `auroc`: of single clips, by their
+        `per_property` has the same for each property, hidden and visible apart, and of scenes `carried`, see
+        `foretell.surprise.carried`. `auroc`: of single clips, by their
         largest surprise. `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair
         that comes alone has no other's past to show: the control leaves it out, and is None where nothing is left.
         `contexts`: what was chosen for each; None is the mean of all.
@@ -142,7 +148,8 @@ def benchmark(
             context = chosen[name]
             right = pairwise(possible.relative(context), impossible.relative(context))
             single = possible.absolute(context), impossible.absolute(context)
-            answers[name].append(Answers(pairs.names, pairs.direction, right, *single))
+            kept = _carried(asked[name], pairs, device)
+            answers[name].append(Answers(pairs.names, pairs.direction, right, *single, kept))
     found, control = _scored(answers.pop("model")), answers.pop("shuffled_context")
     return {
         "accuracy": found,
@@ -170,6 +177,13 @@ def _asked(contestants: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> d
     return said
 
 
+def _carried(one: Contestant, pairs: Pairs, device: Device) -> dict[str, Any] | None:
+    """How much of what tells stories apart it carries ahead; None where the stories are not known."""
+    if one.shuffled or pairs.moment is None:
+        return None
+    return carried(one.model, pairs.possible, pairs.moment, predict=one.predict, device=device)
+
+
 def _choose(
     names: Iterable[str], validation: Iterable[Mapping[str, tuple[Surprise, Surprise]]]
 ) -> dict[str, int | None]:
@@ -193,7 +207,11 @@ def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
     for one in answers:
         for name in one.names:
             by_property.setdefault(name, []).append(one)
-    return _row(answers) | {"per_property": {name: _row(some) for name, some in by_property.items()}}
+    rows = {name: _row(some) for name, some in by_property.items()}
+    for name, some in by_property.items():
+        if kept := [one.carried for one in some if one.carried]:  # of scenes, whose pairs come all at once
+            rows[name]["carried"] = kept[0]
+    return _row(answers) | {"per_property": rows}
 
 
 def _row(answers: Sequence[Answers]) -> dict[str, Any]:
@@ -238,4 +256,5 @@ def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     for name in PROPERTIES:
         for hidden in (False, True):
             made, asked = make(name, pairs + pairs % 2, hidden=hidden), range(pairs)
-            yield Pairs(name, made.possible.take(asked), made.impossible.take(asked), hidden, made.direction[:pairs])
+            clips = made.possible.take(asked), made.impossible.take(asked)
+            yield Pairs(name, *clips, hidden, made.direction[:pairs], moment=made.violation[:pairs])

@@ -1,0 +1,70 @@
+"""How much of a difference a prediction carries ahead.
+
+Whether a pair is told apart is yes or no, and hangs on more than what was foreseen: a long body costs more error than a
+round one, whatever was expected. Two possible stories p and q, which differ in one thing before and after a moment, ask
+directly whether the prediction keeps that thing:
+
+    carried = Σ ⟨ŝ_p − ŝ_q, s_p − s_q⟩ / Σ ‖s_p − s_q‖²
+
+over all that comes after the moment, predicted from what came before. 0: the prediction is the same for both; 1: it
+differs as much as they do. No paper's: it is the slope of a regression of what was foretold on what came.
+
+n stories, two by two · T tubelets · P patches of a tubelet
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from foretell.augment import to_float
+from foretell.evaluate.probes import Device, evaluating
+from foretell.jepa import JEPA
+from foretell.surprise.measure import Predict, as_video, predicted
+
+
+def carried(
+    model: JEPA,
+    possible: UInt8[Tensor, "n 3 F H W"],
+    moment: Int[Tensor, " n"],
+    *,
+    predict: Predict = predicted,
+    batch: int = 32,
+    device: Device = None,
+) -> dict[str, Any]:
+    """How much of what tells two stories apart a model carries from before a moment to after it.
+
+    Args:
+        model: a video model; of longer clips it sees the first window.
+        possible: stories, 2j and 2j + 1 a pair, as in `foretell.data.scenes.Pairs`; the last of an odd number is left
+            out.
+        moment: the first frame that is predicted; of 2j and 2j + 1 the same. What lies in the first tubelet of a window
+            has no past and is left out.
+        predict: what predicts.
+        batch: stories that the networks take at a time, an even number.
+        device: where to compute; None for where the model is.
+
+    Returns:
+        `value`, over all tubelets that are predicted, None where no stories differ in them, and `ahead`, of the first,
+        the second, … after the moment.
+
+    Raises:
+        ForetellError: the model is not of video.
+    """
+    config = as_video(model).config.encoder
+    T, P = config.frames // config.tubelet, (config.image_size // config.patch_size) ** 2
+    seen = moment[: len(moment) // 2 * 2] // config.tubelet
+    common, all_of_it = torch.zeros(2, T)
+    with evaluating(model, device) as device:
+        for tubelets in seen[(seen > 0) & (seen < T)].unique().tolist():
+            for some in (seen == tubelets).nonzero()[:, 0].split(batch):
+                x = to_float(possible[some, :, : config.frames].to(device))
+                pairs = (model.target(x)[:, tubelets * P :], predict(model, x, tubelets))
+                was, said = (one[::2] - one[1::2] for one in pairs)
+                for total, product in ((common, was * said), (all_of_it, was * was)):
+                    total[: T - tubelets] += product.sum((0, 2)).unflatten(0, (-1, P)).sum(1).cpu()
+    value = (common.sum() / all_of_it.sum()).item() if all_of_it.any() else None
+    return {"value": value, "ahead": (common / all_of_it)[all_of_it > 0].tolist()}
