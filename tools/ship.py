@@ -153,20 +153,21 @@ def video_card(
     others = {title: row for title, row in others.items() if row} | {"shuffled context": report["shuffled_context"]}
 
     def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:
-        apart = found["directions"]
+        apart, kept = found["directions"], found.get("carried")
         directions = ", ".join(f"{way} {share:.0%}" for way, share in apart.items()) if len(apart) <= 4 else ""
         cells = [
             f"{found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%})",
             *(f"{r['value']:.0%}" for r in rest),
         ]
-        return f"| {title} | " + " | ".join([*cells, f"{found['auroc']:.2f}", directions]) + " |"
+        carried = f"{kept['value']:.2f}" if kept else ""
+        return f"| {title} | " + " | ".join([*cells, f"{found['auroc']:.2f}", carried, directions]) + " |"
 
     found = report["accuracy"]
     rows = [
         line(key, row, [o["per_property"][key] for o in others.values()]) for key, row in found["per_property"].items()
     ]
     rows.append(line("all", {**found, "directions": {}}, list(others.values())))
-    heads = ["property", "model", *others, "AUROC", "each way"]
+    heads = ["property", "model", *others, "AUROC", "carried", "each way"]
     table = "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *rows])
     parts = {part: sum(p.numel() for p in module.parameters()) for part, module in model.trained().items()}
     return f"""---
@@ -201,7 +202,8 @@ change in a clip); spread {last["spread"]:.2f}; RankMe {last["rankme"]:.1f}.
 
 Pairs of a possible and an impossible clip, equal until the violation; right when the impossible one surprises more; a tie is
 wrong. 95 % intervals (Wilson). Beside it the same network untrained, repeating the last latents, and the model itself with
-another clip's past. Context lengths were chosen on other pairs. AUROC is of single clips. The last column is each
+another clip's past. Context lengths were chosen on other pairs. AUROC is of single clips. `carried` is how much of what
+tells the two stories of a pair apart is foretold from the past (0 nothing, 1 all of it). The last column is each
 direction of a violation by itself: where one is near 0 % and the other near 100 %, a mean of 50 % knows nothing.
 
 {table}

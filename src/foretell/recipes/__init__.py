@@ -19,6 +19,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "iwm-mini": cpu.iwm_mini,
     "vjepa-mini": cpu.vjepa_mini,
     "vjepa-mini-pixels": cpu.vjepa_mini_pixels,
+    "vjepa-fine": cpu.vjepa_fine,
+    "vjepa-fine-pixels": cpu.vjepa_fine_pixels,
     "simclr": cpu.simclr,
     "simclr-vit": cpu.simclr_vit,
     "vicreg": cpu.vicreg,
