@@ -84,6 +84,7 @@ def test_contexts_are_sixteenths_in_whole_tubelets():
     ("clips", "options", "message"),
     [
         (CLIPS[:, :, :15], {}, "15 frames and the model's window is 16"),
+        (CLIPS[:0], {}, "there are no clips"),
         (CLIPS, {"contexts": (3,)}, "context 3: expected a multiple of 2"),
         (CLIPS, {"contexts": (16,)}, "context 16: expected"),
     ],
@@ -135,7 +136,7 @@ def test_what_is_carried_ahead_is_the_share_of_a_difference_that_is_foretold(sha
         future = model.target(x)[:, seen * 4 :]
         return future.mean() + share * future
 
-    found = carried(MODEL, stories, torch.tensor([6, 6, 8, 8, 10]), predict=say, batch=2)
+    found = carried(MODEL, stories, torch.tensor([6, 6, 8, 8, 10]), predict=say, batch=3)
     assert found["value"] == pytest.approx(share, abs=1e-5)
     assert found["ahead"] == pytest.approx([share] * 5, abs=1e-5)  # three tubelets seen of eight, at least
     nothing = carried(MODEL, stories, torch.zeros(5, dtype=torch.int64))

@@ -125,11 +125,11 @@ def benchmark(
 
     Returns:
         JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `auroc`, `directions`, `per_property`} over all pairs;
-        `per_property` has the same for each property, hidden and visible apart, and of scenes `carried`, see
-        `foretell.surprise.carried`. `auroc`: of single clips, by their
-        largest surprise. `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair
-        that comes alone has no other's past to show: the control leaves it out, and is None where nothing is left.
-        `contexts`: what was chosen for each; None is the mean of all.
+        `per_property` has the same for each property, hidden and visible apart, and of scenes also `carried`, see
+        `foretell.surprise.carried`. `auroc`: of single clips, by their largest surprise. `baselines`: {`untrained`,
+        `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has no other's past to show:
+        the control leaves it out, and is None where nothing is left. `contexts`: what was chosen for each; None is the
+        mean of all.
 
     Raises:
         ForetellError: there are no pairs, or as `surprise`.

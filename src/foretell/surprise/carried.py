@@ -44,7 +44,7 @@ def carried(
         moment: the first frame that is predicted; of 2j and 2j + 1 the same. What lies in the first tubelet of a window
             has no past and is left out.
         predict: what predicts.
-        batch: stories that the networks take at a time, an even number.
+        batch: stories that the networks take at a time; of an odd number one fewer.
         device: where to compute; None for where the model is.
 
     Returns:
@@ -60,7 +60,7 @@ def carried(
     common, all_of_it = torch.zeros(2, T)
     with evaluating(model, device) as device:
         for tubelets in seen[(seen > 0) & (seen < T)].unique().tolist():
-            for some in (seen == tubelets).nonzero()[:, 0].split(batch):
+            for some in (seen == tubelets).nonzero()[:, 0].split(max(batch // 2, 1) * 2):
                 x = to_float(possible[some, :, : config.frames].to(device))
                 pairs = (model.target(x)[:, tubelets * P :], predict(model, x, tubelets))
                 was, said = (one[::2] - one[1::2] for one in pairs)

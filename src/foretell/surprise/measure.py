@@ -132,11 +132,13 @@ def surprises(
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
-        ForetellError: the model is not of video, the clips are shorter than its window, or a context is not a number of
-            tubelets between nothing and all.
+        ForetellError: the model is not of video, there are no clips, they are shorter than its window, or a context is
+            not a number of tubelets between nothing and all.
     """
     config = as_video(model).config.encoder
     W, tubelet, V, F = config.frames, config.tubelet, len(clips), clips.shape[2]
+    if not V:
+        raise ForetellError("there are no clips to be surprised at")
     chosen = measurable(model, F, contexts)
     starts = tuple(range(0, F - W + 1, stride))
     P = (config.image_size // config.patch_size) ** 2
@@ -149,7 +151,7 @@ def surprises(
         first, same = _distinct(windows[:, :, :context])
         return parts(lambda x: predict(model, x, context // tubelet), windows[first])[same]
 
-    moments = max(1, batch // max(V, 1))
+    moments = max(batch // V, 1)
     with evaluating(model, device) as device:
         for i in watched(range(0, len(starts), moments), progress):
             now = slice(i, i + moments)

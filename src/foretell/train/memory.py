@@ -2,7 +2,7 @@
 
 A step frees what its backward pass needed and asks for the same again a moment later. glibc gives blocks of 32 MiB and
 more back to the system at once, and the kernel clears every page when they are asked for again: with long sequences
-on a CPU that is a sixth of a step (docs/speed.md).
+that is a fifth of a step (docs/speed.md).
 """
 
 import ctypes
