@@ -14,10 +14,11 @@ import resource, sys, torch
 from foretell.train.world import enter
 if sys.argv[1] == "kept":
     enter("cpu")
-torch.zeros(2**24)  # 64 MiB, given back
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.zeros(2**24)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+def faults():
+    torch.zeros(2**24)  # 64 MiB, freed at once
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = [faults() for _ in range(3)][-1]  # what is kept finds its place
+print([faults() for _ in range(8)][-1] - before)
 """
 
 
@@ -27,4 +28,5 @@ def test_memory_that_was_freed_is_kept():
         how: int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
         for how in ("kept", "given back")
     }
-    assert faults["given back"] > 20 * max(faults["kept"], 1), faults
+    assert faults["given back"] > 4 * faults["kept"], faults
+    assert faults["given back"] >= 8 * 32, faults  # a page of 2 MiB at the most
