@@ -20,7 +20,7 @@ from foretell.errors import ForetellError
 from foretell.nn.vit import layer_norm
 
 if TYPE_CHECKING:
-    from foretell.data import Pictures
+    from foretell.data import Pictures, Specs
 
 
 M = TypeVar("M", bound="Method")
@@ -59,7 +59,7 @@ class Method(nn.Module, ABC):
             raise ForetellError(f"{cls.__name__} learns an encoder of its own, so --encoder has no use")
         return cls(config)
 
-    def load(self, spec: str | Path, **options: Any) -> Pictures:
+    def load(self, spec: Specs, **options: Any) -> Pictures:
         """Data as this method takes it; `options` are those of `foretell.data.load`."""
         from foretell.data import load  # only training and measuring read data: a model needs torch alone
 

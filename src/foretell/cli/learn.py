@@ -29,7 +29,7 @@ def train(args: list[str]) -> None:
     schema = make_dataclass(
         "Train",
         [
-            ("data", Annotated[str, arg(help=ANY_DATA)]),
+            ("data", Annotated[tuple[str, ...], arg(help=f"{ANY_DATA}. Several are one set")]),
             ("out", Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]),
             ("model", type(recipe.model), field(default=recipe.model)),
             ("train", Annotated[TrainConfig, arg(name="")], field(default=recipe.train)),

@@ -16,15 +16,16 @@ video_list, episodes; made: scenes, pusher), decode, video, cache.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
 from foretell.errors import ForetellError
 
 from . import cache, folder, parquet, photographs, torchvision_sets
-from .images import Episodes, Images, Kind, Moves, Pictures, Skipped, Videos
+from .images import Episodes, Images, Kind, Moves, Pictures, Skipped, Videos, joined
 from .source import Splits, file_at, files_below
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "Moves",
     "Pictures",
     "Skipped",
+    "Specs",
     "Videos",
     "load",
     "load_episodes",
@@ -44,6 +46,9 @@ __all__ = [
     "train_test_episodes",
     "train_test_videos",
 ]
+
+Specs: TypeAlias = str | Path | Sequence[str | Path]
+"""Where data lies: one place, or several that make one set."""
 
 _EXPECTED = (
     "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
@@ -56,7 +61,7 @@ _EXPECTED_EPISODES = "expected a folder of videos, each with a table of its name
 
 
 def load(
-    spec: str | Path,
+    spec: Specs,
     size: int,
     *,
     split: str | None = None,
@@ -69,7 +74,7 @@ def load(
     spec: a folder of images (class folders, and `train/` with `test/` or `val/` above them, are recognised; a few
         pictures beside the class folders are left out, see `foretell.data.folder`), a Hugging Face parquet file or a
         folder of them, `torchvision:NAME:ROOT` for a data set of torchvision that is on disk, or `photographs` for
-        crops of bundled ones.
+        crops of bundled ones. Several of them are one set, one behind the other; one that comes twice counts twice.
     split: None or "train": the train split where the data names its splits, else everything; "test": the test
         split, or the validation split where there is no other.
     seed: draws the crops of `photographs`; other sources are read as they are.
@@ -82,11 +87,11 @@ def load(
     Raises ForetellError: nothing at `spec`, or not of these kinds; no usable image; no such split; no room
     for the cache.
     """
-    return _load(spec, _find(spec, size, seed), cache.images(size), split, cache_dir, progress)
+    return _each(spec, lambda one: _load(one, _find(one, size, seed), cache.images(size), split, cache_dir, progress))
 
 
 def load_videos(
-    spec: str | Path,
+    spec: Specs,
     size: int,
     *,
     frames: int = 16,
@@ -102,7 +107,8 @@ def load_videos(
 
     spec: a folder of videos (class folders and splits as for `load`), a list of them (.csv, .tsv or .txt, a path and
         perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many), or `pusher`
-        for those of `load_episodes`.
+        for those of `load_episodes`. Several of them are one set, as for `load`; what is made here keeps its own pace
+        among files, of which `fps`, `stride` and `clips` are then.
     frames: T, of a clip.
     fps: frames a second after resampling by time stamps; None takes the frames as they come.
     stride: of these, every so many make the clip: V-JEPA takes 16 frames with stride 4 of 30 a second.
@@ -117,12 +123,17 @@ def load_videos(
     """
     from . import video
 
-    form = video.videos(cut := video.Cut(size, frames, fps, stride, clips))
-    return _load(spec, _find_videos(spec, cut, seed), form, split, cache_dir, progress)
+    cut = video.Cut(size, frames, fps, stride, clips)
+
+    def read(one: str | Path) -> Videos:
+        own = video.Cut(size, frames) if one is not spec and _is_made(one) else cut  # alone, a pace is refused
+        return _load(one, _find_videos(one, own, seed), video.videos(own), split, cache_dir, progress)
+
+    return _each(spec, read)
 
 
 def load_episodes(
-    spec: str | Path,
+    spec: Specs,
     size: int,
     *,
     frames: int = 16,
@@ -137,7 +148,7 @@ def load_episodes(
     """One split of a set of videos of someone who acts, as clips with a state and an action a step.
 
     spec: a folder of videos, each with a table of its name (see `foretell.data.episodes`), or `pusher` for a world made
-        here (`pusher:20000` for so many episodes, see `foretell.data.pusher`).
+        here (`pusher:20000` for so many episodes, see `foretell.data.pusher`). Several with like columns are one set.
     Other arguments as for `load_videos`.
 
     Videos that give no clip, or whose table is missing or wrong, are left out and listed in `skipped`.
@@ -147,7 +158,15 @@ def load_episodes(
     from . import episodes, video
 
     form = episodes.episodes(cut := video.Cut(size, frames, fps, stride, clips))
-    return _load(spec, _find_episodes(spec, cut, seed), form, split, cache_dir, progress)
+    return _each(spec, lambda one: _load(one, _find_episodes(one, cut, seed), form, split, cache_dir, progress))
+
+
+def _each(spec: Specs, read: Callable[[str | Path], Kind]) -> Kind:
+    """What is read of one place, or of each of several, joined."""
+    places = [spec] if isinstance(spec, str | Path) else spec
+    if not places:
+        raise ForetellError("data: found an empty list of places; expected one or more.")
+    return joined([read(place) for place in places])
 
 
 def _load(
@@ -266,11 +285,11 @@ def _find(spec: str | Path, size: int, seed: int) -> Splits:
 
 
 def _find_videos(spec: str | Path, cut: "Cut", seed: int) -> Splits:
-    if str(spec).split(":")[0] == "scenes" and not isinstance(spec, Path):
+    if _is_made(spec, "scenes"):
         from .scenes import source
 
         return source.find(str(spec), cut, seed)
-    if _is_pusher(spec):
+    if _is_made(spec, "pusher"):
         from . import pusher
 
         return pusher.find(str(spec), cut, seed, steps=False)
@@ -287,7 +306,7 @@ def _find_videos(spec: str | Path, cut: "Cut", seed: int) -> Splits:
 def _find_episodes(spec: str | Path, cut: "Cut", seed: int) -> Splits:
     from . import episodes, pusher
 
-    if _is_pusher(spec):
+    if _is_made(spec, "pusher"):
         return pusher.find(str(spec), cut, seed)
     root = Path(os.path.realpath(os.path.expanduser(spec)))
     if str(spec) and os.path.isdir(root):
@@ -296,8 +315,9 @@ def _find_episodes(spec: str | Path, cut: "Cut", seed: int) -> Splits:
     raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED_EPISODES}.")
 
 
-def _is_pusher(spec: str | Path) -> bool:
-    return str(spec).split(":")[0] == "pusher" and not isinstance(spec, Path)
+def _is_made(spec: str | Path, *names: str) -> bool:
+    """Whether data is made here, under one of these names, or under any."""
+    return str(spec).split(":")[0] in (names or ("scenes", "pusher")) and not isinstance(spec, Path)
 
 
 def _cache_folder(folder: Path | None) -> Path:

@@ -1,13 +1,15 @@
 """What every source becomes: decoded photographs or clips in one array, ready to index."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from foretell.errors import ForetellError
 
 Index: TypeAlias = Tensor | np.ndarray | Sequence[int]
 
@@ -23,7 +25,7 @@ class Skipped(NamedTuple):
 class Pictures:
     """Decoded pictures with what is known of them; `Images` and `Videos` say of which shape.
 
-    pixels: uint8 [R, ...] in 0..255, usually a read-only memory map.
+    pixels: uint8 [R, ...] in 0..255, usually a read-only memory map, or several.
     labels: int64 [N], or None where the source has no labels.
     classes: names of the classes, `classes[label]`; () without labels.
     skipped: every file of the source that could not be used, with the reason.
@@ -33,7 +35,7 @@ class Pictures:
     whole: fingerprint of the data that this is a selection of; None where it is whole itself.
     """
 
-    pixels: np.ndarray = field(repr=False)
+    pixels: "np.ndarray | Chain" = field(repr=False)
     labels: Tensor | None = field(repr=False)
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
@@ -50,7 +52,7 @@ class Pictures:
         Raises IndexError outside -N..N-1.
         """
         index = _positions(index, len(self))
-        return torch.from_numpy(np.take(self.pixels, index if self.rows is None else self.rows[index], axis=0))
+        return torch.from_numpy(self.pixels.take(index if self.rows is None else self.rows[index], axis=0))
 
     def batch(self, index: Index) -> "Tensor | Moves":
         """What a method's `views` takes: what `take` gives, and of episodes what was done as well."""
@@ -69,6 +71,35 @@ class Pictures:
 
 
 Kind = TypeVar("Kind", bound=Pictures)
+
+
+class Chain:
+    """Arrays [R, ...] alike but for R, read as one behind the other: none is copied."""
+
+    def __init__(self, parts: "Sequence[np.ndarray | Chain]") -> None:
+        self.parts = tuple(parts)
+        self._ends = np.cumsum([len(part) for part in parts])
+        self.shape: tuple[int, ...] = (int(self._ends[-1]), *parts[0].shape[1:])
+        self.dtype = parts[0].dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, rows: int | slice) -> np.ndarray:
+        picked = np.arange(len(self))[rows]
+        return self.take(np.atleast_1d(picked)).reshape(*picked.shape, *self.shape[1:])
+
+    def take(self, rows: np.ndarray, axis: int = 0) -> np.ndarray:
+        """As of an array, along the first axis: a copy."""
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        of = np.searchsorted(self._ends, rows, side="right")
+        for number in np.unique(of):
+            here, part = of == number, self.parts[number]
+            found[here] = part.take(rows[here] - self._ends[number] + len(part), axis=axis)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +157,36 @@ class Episodes(Videos):
         rows = torch.from_numpy(rows if self.rows is None else self.rows[rows])
         states, actions = self.track[rows].split([len(self.states), len(self.actions)], -1)
         return states, actions
+
+
+def joined(parts: Sequence[Kind]) -> Kind:
+    """Several whole sets as one, a set behind the other; one that comes twice counts twice.
+
+    Labels are kept where all sets have the same classes.
+
+    Raises ForetellError where episodes differ in what their states and actions are called.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    known = [part.labels for part in parts if part.labels is not None and part.classes == first.classes]
+    labelled = len(known) == len(parts)
+    every = replace(
+        first,
+        pixels=Chain([part.pixels for part in parts]),
+        labels=torch.cat(known) if labelled else None,
+        classes=first.classes if labelled else (),
+        skipped=tuple(each for part in parts for each in part.skipped),
+        fingerprint=hashlib.sha256(" ".join(part.fingerprint for part in parts).encode()).hexdigest()[:32],
+    )
+    episodes = [part for part in parts if isinstance(part, Episodes)]
+    if not episodes:
+        return every
+    called = [(part.states, part.actions) for part in episodes]
+    if len(set(called)) > 1:
+        named = " and ".join(f"({', '.join(s + a)})" for s, a in dict.fromkeys(called))
+        raise ForetellError(f"these episodes cannot be learned from together: found {named}; expected the same columns")
+    return replace(every, track=torch.cat([part.track for part in episodes]))
 
 
 def _positions(index: Index, n: int) -> np.ndarray:

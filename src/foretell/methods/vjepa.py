@@ -35,7 +35,7 @@ from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
 from foretell.views import Views
 
 if TYPE_CHECKING:
-    from foretell.data import Videos
+    from foretell.data import Specs, Videos
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class VJEPAConfig:
     """Frames a second that videos are resampled to; None takes their frames as they come."""
     stride: int = 1
     """Of these frames every so many make the clip. The paper: every fourth of about 30 a second."""
+    clips: int = 1
+    """Clips of a video at most, from its beginning to its end."""
     centred: bool = False
     """Take each clip's mean latent off its targets: what stays the same all through a clip is then nothing to predict.
     Not in the paper: against slow features (see `VJEPA.motion`)."""
@@ -63,7 +65,7 @@ class VJEPAConfig:
     Where it is not known which mask hides something, the second asks."""
 
     def __post_init__(self) -> None:
-        within(self, crop=SOME, flip=SHARE, fps=POSITIVE, stride=COUNT)
+        within(self, crop=SOME, flip=SHARE, fps=POSITIVE, stride=COUNT, clips=COUNT)
 
     def queries(self) -> nn.Module:
         """What the predictor asks with."""
@@ -82,12 +84,13 @@ class VJEPA(JEPA):
         predictor = Predictor(config.predictor, encoder.width, config.queries(), config.encoder.grid)
         super().__init__(encoder, predictor, losses.DISTANCES[config.loss], config)
 
-    def load(self, spec: str | Path, **options: Any) -> Videos:
+    def load(self, spec: Specs, **options: Any) -> Videos:
         """Clips; `options` are those of `foretell.data.load_videos`."""
         from foretell.data import load_videos
 
-        size, frames = self.config.encoder.image_size, self.config.encoder.frames
-        return load_videos(spec, size, frames=frames, **self.pace, **options)
+        c = self.config
+        size, frames = c.encoder.image_size, c.encoder.frames
+        return load_videos(spec, size, frames=frames, clips=c.clips, **self.pace, **options)
 
     def train_test(self, spec: str | Path, **options: Any) -> tuple[Videos, Videos]:
         """Clips to learn from and clips to test on; `options` are those of `foretell.data.train_test_videos`."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from foretell import __version__, hub
-from foretell.data import Pictures
+from foretell.data import Pictures, Specs
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
@@ -33,7 +33,7 @@ SHOWN = 5  # files that could not be used, with the reason
 def run(
     model: Any,
     config: TrainConfig,
-    data: str,
+    data: Specs,
     out: Path,
     *,
     encoder: str | None = None,
@@ -45,7 +45,7 @@ def run(
     Args:
         model: the configuration of a method, such as `IWMConfig`.
         config: how to train.
-        data: what the method's `load` takes.
+        data: what the method's `load` takes: a place, or several that make one set.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
         encoder: for a method that stands on a frozen encoder (V-JEPA 2-AC) the trained model it is taken from, as
             `foretell.load` takes it. The finished run holds a copy.
@@ -70,7 +70,8 @@ def run(
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
             images = built.load(data, progress=world.first)
-        source = {"spec": str(data), "fingerprint": images.fingerprint}
+        places = [data] if isinstance(data, str | Path) else data
+        source = {"spec": " ".join(map(str, places)), "fingerprint": images.fingerprint}
         given = {"encoder": encoder} if encoder else {}
         _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)
         with Show(config.steps, quiet=not world.first) as show:
@@ -85,7 +86,7 @@ def run(
             if world.first:  # read back what was saved: whole tensors, however the processes hold them
                 hub.save(hub.load(out), out)
             world.wait()
-            show.say(f"{out} holds the model: foretell evaluate {out} --data {data}")
+            show.say(f"{out} holds the model: foretell evaluate {out} --data {places[0]}")
     except BaseException:
         leave(failed=True)
         raise
@@ -118,6 +119,7 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
             schema = METHODS[settings["method"]][1]
             known["model"] = dump(parse(schema, known.get("model"), path, "model"))
+            known["train"] = dump(parse(TrainConfig, known.get("train") or {}, path, "train"))
         before, now = _flat(known), _flat(settings)
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
