@@ -53,7 +53,11 @@ def interrupted(trainer, at):
     return trainer
 
 
-@pytest.mark.parametrize("config", [SHORT, replace(SHORT, accumulate=2, clip=1.0)], ids=["plain", "accumulated"])
+@pytest.mark.parametrize(
+    "config",
+    [SHORT, replace(SHORT, accumulate=2, clip=1.0), replace(SHORT, optimizer="muon")],
+    ids=["plain", "accumulated", "muon"],
+)
 def test_resumed_weights_are_bit_for_bit_those_of_an_uninterrupted_run(tmp_path, images, config):
     whole = fresh()
     Trainer(whole, images, config, tmp_path / "whole", HERE).run()
@@ -121,9 +125,10 @@ def test_all_processes_come_to_the_same_verdict(tmp_path, images, monkeypatch):
         Trainer(fresh(), images, replace(SHORT, monitor_every=1), tmp_path, HERE).run()
 
 
-def test_the_loss_falls(tmp_path, images):
-    model = fresh()
-    Trainer(model, images, replace(SHORT, steps=60, monitor_every=0, momentum=0.99), tmp_path, HERE).run()
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_the_loss_falls(tmp_path, images, optimizer):
+    config = replace(SHORT, steps=60, monitor_every=0, momentum=0.99, optimizer=optimizer)
+    Trainer(fresh(), images, config, tmp_path, HERE).run()
     losses = [line["loss"] for line in read(tmp_path / "metrics.jsonl")]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
@@ -165,8 +170,9 @@ def test_precision_is_what_was_asked_for():
     assert precision("bf16", torch.device("cpu")) == torch.bfloat16
 
 
-def test_bf16_trains(tmp_path, images):
-    Trainer(fresh(), images, replace(SHORT, precision="bf16"), tmp_path, HERE).run()
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_bf16_trains(tmp_path, images, optimizer):
+    Trainer(fresh(), images, replace(SHORT, precision="bf16", optimizer=optimizer), tmp_path, HERE).run()
     assert len(read(tmp_path / "metrics.jsonl")) == 8
 
 

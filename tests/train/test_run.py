@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -97,9 +98,10 @@ def test_a_polite_stop_saves_and_says_how_to_go_on(photos, whole, tmp_path):
     assert same(whole, tmp_path / "run")
 
 
-def test_copied_split_and_single_runs_resume_each_other(photos, tmp_path):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_copied_split_and_single_runs_resume_each_other(photos, tmp_path, optimizer):
     """Two parts of a batch, one after the other or in two processes, are the same thing."""
-    flags = ("--steps", "6", "--checkpoint-every", "3")
+    flags = ("--steps", "6", "--checkpoint-every", "3", "--optimizer", optimizer)
     run(photos, tmp_path / "one", *flags, "--accumulate", "2")
     run(photos, tmp_path / "copied", *flags, processes=2)
     (tmp_path / "copied" / "checkpoints" / "step-00000006.safetensors").unlink()
@@ -143,12 +145,14 @@ def test_a_run_is_not_resumed_to_fewer_steps_than_it_has(photos, whole):
 
 
 def test_a_run_begun_before_a_setting_existed_is_resumed_with_its_default(tmp_path):
-    settings = to_config(IJEPA(IJEPAConfig()))
+    settings = to_config(IJEPA(IJEPAConfig())) | {"train": asdict(TrainConfig())}
     older = json.loads(json.dumps(settings))
-    del older["model"]["encoder"]["positions"]
+    del older["model"]["encoder"]["positions"], older["train"]["optimizer"]
     (tmp_path / "config.json").write_text(json.dumps(older))
     (tmp_path / "metrics.jsonl").write_text("{}")
     _record(tmp_path, settings, enter("cpu"))
+    with pytest.raises(ForetellError, match=r"train\.optimizer is 'adamw', but 'muon' was asked for"):
+        _record(tmp_path, settings | {"train": asdict(TrainConfig(optimizer="muon"))}, enter("cpu"))
     settings["model"]["encoder"]["positions"] = "learned"
     with pytest.raises(ForetellError, match=r"encoder\.positions is 'sincos', but 'learned' was asked for"):
         _record(tmp_path, settings, enter("cpu"))

@@ -30,7 +30,7 @@ from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
 from foretell.train.monitors import Monitors
-from foretell.train.optimizer import adamw, set_rates
+from foretell.train.optimizer import adamw, muon, set_rates
 from foretell.train.schedules import cosine, linear, warmup_cosine
 from foretell.train.show import Show
 from foretell.train.world import World, accumulating, distribute
@@ -46,6 +46,8 @@ class TrainConfig:
     """Photographs an optimiser step, over all processes and accumulated parts."""
     accumulate: int = 1
     """Parts a step is computed in, one after the other, to save memory."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`, not in the papers: for the matrices of transformer blocks, at the same rates (`foretell.train.muon`)."""
     lr: float = 1e-3
     """Peak learning rate."""
     lr_start: float = 1e-4
@@ -106,8 +108,12 @@ class Trainer:
         model.prepare(images)
         self.model, self.images, self.config, self.out, self.world, self.show = model, images, config, out, world, show
         self.called = distribute(model, world, config.shard)
-        self.optimizer = adamw([(module, 1.0) for module in model.trained().values()], config.lr, config.weight_decay)
         self.dtype = precision(config.precision, world.device)
+        modules = [(module, 1.0) for module in model.trained().values()]
+        if config.optimizer == "muon":
+            self.optimizer = muon(modules, config.lr, config.weight_decay, self.dtype)
+        else:
+            self.optimizer = adamw(modules, config.lr, config.weight_decay)
         self.monitors = Monitors(images, config.seed) if config.monitor_every else None
 
     def step(self, step: int) -> Tensor:

@@ -1,16 +1,18 @@
-"""AdamW as the JEPA papers use it."""
+"""AdamW as the JEPA papers use it, and Muon for those who want it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
+from foretell.train.muon import Muon
+
+Modules = Iterable[tuple[nn.Module, float]]
+
 
 def adamw(
-    modules: Iterable[tuple[nn.Module, float]],
-    lr: float,
-    weight_decay: float,
-    betas: tuple[float, float] = (0.9, 0.999),
+    modules: Modules, lr: float, weight_decay: float, betas: tuple[float, float] = (0.9, 0.999)
 ) -> torch.optim.AdamW:
     """Make an optimizer with two groups a module: weights, and biases and norms, which do not decay (I-JEPA §A.1).
 
@@ -26,17 +28,37 @@ def adamw(
     Returns:
         An AdamW whose groups carry `lr_share` and `decays`; `set_rates` turns a schedule into their rates.
     """
-    groups = []
-    for module, share in modules:
-        trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-        for decays in (True, False):
-            parameters = [p for name, p in trained if (p.ndim > 1 and not name.endswith("bias")) == decays]
-            if parameters:
-                groups.append({"params": parameters, "lr_share": share, "decays": decays})
     # fused: one pass over the parameters instead of ten, on the CPU as on a GPU
-    optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
+    optimizer = torch.optim.AdamW(_groups(modules), lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
     set_rates(optimizer, lr, weight_decay)
     return optimizer
+
+
+def muon(modules: Modules, lr: float, weight_decay: float, dtype: torch.dtype = torch.float32) -> Muon:
+    """Make an optimizer as `adamw`, but the matrices of transformer blocks go by Muon, with the same rates.
+
+    Args:
+        modules: as of `adamw`.
+        lr: as of `adamw`.
+        weight_decay: as of `adamw`.
+        dtype: to compute directions in; bfloat16 is exact enough, where the processor has it.
+    """
+    optimizer = Muon(_groups(modules, apart=True), dtype, lr=lr, weight_decay=weight_decay, fused=True)
+    set_rates(optimizer, lr, weight_decay)
+    return optimizer
+
+
+def _groups(modules: Modules, apart: bool = False) -> list[dict[str, Any]]:
+    """What decays, what does not, and of that `apart` the matrices of blocks: alone, and three in one."""
+    groups: dict[tuple[int, bool, int], dict[str, Any]] = {}
+    for number, (module, share) in enumerate(modules):
+        for name, p in module.named_parameters():
+            if p.requires_grad:
+                decays = p.ndim > 1 and not name.endswith("bias")
+                matrices = (3 if "qkv" in name else 1) if apart and decays and p.ndim == 2 and "blocks." in name else 0
+                new = {"params": [], "lr_share": share, "decays": decays, "matrices": matrices}
+                groups.setdefault((number, not decays, matrices), new)["params"].append(p)
+    return [groups[key] for key in sorted(groups)]
 
 
 def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) -> None:
