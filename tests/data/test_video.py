@@ -308,7 +308,7 @@ def test_a_list_with_a_missing_file_and_lists_that_are_none(film, read):
         ({"frames": 0}, "frames: found 0"),
         ({"fps": -1.0}, "fps: found -1.0"),
         ({"spec": "scenes:many"}, "scenes:N"),
-        ({"spec": "scenes", "fps": 3.0}, "at a pace of their own"),
+        ({"spec": "scenes", "fps": 3.0}, "at another pace"),
         ({"split": "all"}, "split: found 'all'"),
     ],
 )

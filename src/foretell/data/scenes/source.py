@@ -14,15 +14,18 @@ from foretell.data.video import Cut
 from foretell.errors import ForetellError
 
 from . import KINDS, VERSION, film, scene
+from .world import Scene
 
 
 def find(spec: str, cut: Cut, seed: int) -> Splits:
-    """Train and test clips, drawn by `seed`. Raises ForetellError for what is no number, or a frame rate."""
+    """Train and test clips, drawn by `seed`. Raises ForetellError for what is no number, or another frame rate."""
     train = asked(spec, "clips")
-    if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
+    own = cut.frames / Scene.seconds
+    if cut.fps not in (None, own) or (cut.stride, cut.clips) != (1, 1):
         raise ForetellError(
-            f"{spec}: scenes last two seconds, in as many frames as a clip has, and cannot be had at a pace of their "
-            f"own (fps {cut.fps}, stride {cut.stride}, clips {cut.clips}): write them as files (`foretell scenes`)"
+            f"{spec}: scenes last {Scene.seconds:g} seconds, in as many frames as a clip has ({own:g} a second), and "
+            f"cannot be had at another pace (fps {cut.fps}, stride {cut.stride}, clips {cut.clips}): write them as "
+            "files (`foretell scenes`)"
         )
     if cut.frames < 8 or cut.size < 8:
         raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 8 or more of both.")
