@@ -61,9 +61,11 @@ class JEPA(Method):
         return self.context_encoder(x, index)
 
     @torch.no_grad()
-    def target(self, y: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
-        """s_y: what a prediction of y in [0, 1] is held against: layer-normed, without gradient."""
-        return layer_norm(self.target_encoder(y))
+    def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+        """s_y: what a prediction of y in [0, 1] is held against: layer-normed, without gradient. With an index it is of
+        these patches, and the others are not seen.
+        """
+        return layer_norm(self.target_encoder(y, index))
 
     def predict(
         self,

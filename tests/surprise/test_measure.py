@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -51,6 +52,28 @@ def test_surprise_is_the_papers_mean_absolute_error():
     assert found.values[1, 0, 2].item() == pytest.approx(expected.item(), rel=1e-5)
     assert found.errors[..., :3].isnan().all()
     assert found.errors[..., 3:].isfinite().all()
+
+
+@torch.no_grad()
+def test_future_targets_see_nothing_of_the_past():
+    found = surprise(MODEL, CLIPS, contexts=(6,), stride=2, targets="future")
+    x = CLIPS[1:2, :, 4:20].float() / 255
+    past, future = torch.arange(12).unsqueeze(0), torch.arange(12, 32).unsqueeze(0)
+    said = MODEL.predict(MODEL.context_encoder(x, past), past, future.unsqueeze(1))[:, 0]
+    expected = (said - layer_norm(MODEL.target_encoder(x, future))).abs().mean()
+    assert found.values[1, 0, 2].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert not torch.allclose(found.values, surprise(MODEL, CLIPS, contexts=(6,), stride=2).values)
+
+    other = CLIPS.clone()
+    other[:, :, :6] = 0
+    seen = torch.arange(12, 32).expand(3, -1)
+    assert torch.equal(MODEL.target(CLIPS[:, :, :16] / 255, seen), MODEL.target(other[:, :, :16] / 255, seen))
+
+
+def test_pixels_are_the_same_whatever_is_seen_beside_them():
+    pixels = VideoPixels(VideoPixelsConfig(ENCODER, PREDICTOR)).eval()
+    window, future = (surprise(pixels, CLIPS, targets=targets).errors for targets in ("window", "future"))
+    torch.testing.assert_close(window, future, equal_nan=True)
 
 
 def test_no_batch_size_changes_it():
@@ -199,6 +222,21 @@ def test_a_benchmark_is_scored_beside_its_baselines():
         benchmark(MODEL, [], [])
 
 
+def test_a_benchmark_asks_with_the_targets_it_was_given(monkeypatch):
+    asked = []
+
+    def watching(*args, **options):
+        asked.append(options["targets"])
+        return surprises(*args, **options)
+
+    monkeypatch.setattr(sys.modules["foretell.surprise.benchmark"], "surprises", watching)
+    for targets in ("window", "future"):
+        benchmark(MODEL, [sudden(2, 1)], [sudden(2, 0)], baselines=False, contexts=(4,), targets=targets)
+        assert asked
+        assert set(asked) == {targets}
+        asked.clear()
+
+
 def test_scenes_come_hidden_and_visible():
     found = list(scenes(2, 0, 32, 16))
     assert len(found) == 18
@@ -285,6 +323,10 @@ def test_the_command_measures_videos_and_draws_them(saved, tmp_path, capsys):
     assert report["peak"] in report["frames"]
     assert report["seconds"] == pytest.approx([frame / 15 for frame in report["frames"]], abs=1e-3)
     assert (tmp_path / "a.png").stat().st_size > 1000
+    main(["surprise", saved, str(tmp_path / "a.mp4"), "--json", "--targets", "future"])
+    (other,) = json.loads(capsys.readouterr().out).values()
+    assert other["frames"] == report["frames"]
+    assert other["values"] != report["values"]
     film(tmp_path / "short.mp4", CLIPS[0, :, :3].transpose(0, 1).numpy())
     with pytest.raises(SystemExit):
         main(["surprise", saved, str(tmp_path / "short.mp4"), str(tmp_path / "a.mp4"), str(tmp_path / "none.mp4")])

@@ -40,6 +40,10 @@ class Surprise:
     pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property")] = 100
     context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
     stride: Annotated[int, arg(help="frames between two windows")] = 2
+    targets: Annotated[
+        Literal["window", "future"],
+        arg(help="what the target encoder sees: the whole window, as in the paper, or of it only what is predicted"),
+    ] = "window"
     json: Annotated[bool, arg(help="print JSON")] = False
     seed: int = 0
     device: str = "auto"
@@ -94,8 +98,8 @@ def _videos(flags: Surprise, device: torch.device) -> None:
             print(f"foretell: {error}", file=sys.stderr)
             wrong += 1
             continue
-        asked: dict[str, Any] = {"contexts": contexts, "stride": flags.stride, "progress": f"Watching {path}"}
-        found[path] = video, measure.surprise(model, video.unsqueeze(0), **asked), seconds
+        asked: dict[str, Any] = {"contexts": contexts, "stride": flags.stride, "targets": flags.targets}
+        found[path] = video, measure.surprise(model, video.unsqueeze(0), progress=f"Watching {path}", **asked), seconds
     if flags.plot and found:
         measure.draw(found).savefig(flags.plot, dpi=120)
     report = {path: measure.told(one, seconds) for path, (_, one, seconds) in found.items()}
@@ -124,6 +128,7 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
         "pixels": pixels,
         "contexts": flags.context or None,
         "stride": flags.stride,
+        "targets": flags.targets,
         "seed": flags.seed,
         "progress": "Measuring surprise",
     }

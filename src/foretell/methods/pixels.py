@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from foretell import losses
@@ -24,6 +24,7 @@ from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.nn.predictor import Predictor
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, layer_norm, patchify
+from foretell.views import take
 
 
 class PixelTargets(JEPA):
@@ -33,9 +34,10 @@ class PixelTargets(JEPA):
     """
 
     @torch.no_grad()
-    def target(self, y: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N P"]:
+    def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ P"]:
         """The pixels of each patch of y, to mean 0 and variance 1."""
-        return layer_norm(patchify(y, self.context_encoder.patch))
+        patches = patchify(y, self.context_encoder.patch)
+        return layer_norm(patches if index is None else take(patches, index))
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
         """What monitors watch for collapse: the encoder's latents, not the targets."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from foretell import losses
@@ -117,9 +117,9 @@ class VJEPA(JEPA):
         return Views(x, y, context_index, target_index, mask, generator)
 
     @torch.no_grad()
-    def target(self, y: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
-        """s_y: what predictions are held against: layer-normed, without gradient."""
-        s_y = self.target_encoder(y)
+    def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+        """s_y: what predictions are held against: layer-normed, without gradient; as in `JEPA`."""
+        s_y = self.target_encoder(y, index)
         return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
 
     def trivial(self, views: Views) -> dict[str, float]:

@@ -23,7 +23,7 @@ from foretell.evaluate.probes import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
 from foretell.surprise.carried import carried
-from foretell.surprise.measure import Asked, Predict, Surprise, copied, measurable, predicted, surprises
+from foretell.surprise.measure import Asked, Predict, Surprise, Targets, copied, measurable, predicted, surprises
 from foretell.surprise.score import accuracy, auroc, pairwise
 from foretell.train.progress import watched
 
@@ -104,6 +104,7 @@ def benchmark(
     baselines: bool = True,
     contexts: Sequence[int] | None = None,
     stride: int = 2,
+    targets: Targets = "window",
     seed: int = 0,
     device: Device = None,
     progress: str | None = None,
@@ -119,6 +120,7 @@ def benchmark(
         baselines: whether to score `untrained` and `copy`, too: half of the work.
         contexts: see `surprise`.
         stride: see `surprise`.
+        targets: see `surprise`; `carried` is always of whole windows.
         seed: draws the untrained model.
         device: where to compute; None for where the model is.
         progress: what to call the work on a progress bar.
@@ -139,7 +141,7 @@ def benchmark(
         raise ForetellError("there are no pairs of clips to score")
     measurable(model, first.possible.shape[2], contexts, first.source)
     asked = contestants(model, pixels, seed, baselines)
-    ask = partial(_asked, asked, device=device, contexts=contexts, stride=stride)
+    ask = partial(_asked, asked, device=device, contexts=contexts, stride=stride, targets=targets)
     chosen = _choose(asked, map(ask, watched(validation, progress and "Choosing contexts")))
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):

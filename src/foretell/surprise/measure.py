@@ -6,6 +6,9 @@ understanding emerges from self-supervised pretraining on natural videos", 2025,
 A window of W frames slides over a video. Of each the model sees the first C frames, predicts the latents of the others,
 and is held against the target encoder, which sees the whole window. Surprise is the mean absolute error.
 
+A target encoder that sees a violation from both sides tells a future that was partly made of the past: then `future`
+targets, not in the paper, encode the frames that were not shown by themselves.
+
 V videos · W frames a window · T tubelets a window · P patches of a tubelet · D width
 """
 
@@ -13,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -29,6 +33,10 @@ from foretell.train.progress import watched
 
 Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
 """What says the latents of a window after its first tubelets: a model, or one of the baselines."""
+
+
+Targets = Literal["window", "future"]
+"""What the target encoder sees: the whole window, as in the paper, or of it only what is predicted."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,7 @@ def surprises(
     *,
     contexts: Sequence[int] | None = None,
     stride: int = 2,
+    targets: Targets = "window",
     batch: int = 32,
     device: Device = None,
     progress: str | None = None,
@@ -126,6 +135,7 @@ def surprises(
         contexts: C, frames seen of each window, multiples of the model's tubelet; None: 2, 4, … 10 sixteenths of a
             window, as the paper has them.
         stride: frames between two windows.
+        targets: what the target encoder sees.
         batch: windows that the networks take at a time. It changes no number: no window is padded. Kept at once are the
             latents of so many windows, or of one window of each clip where that is more.
         device: where to compute; None for where the model is.
@@ -156,14 +166,16 @@ def surprises(
         for i in watched(range(0, len(starts), moments), progress):
             now = slice(i, i + moments)
             windows = torch.cat([clips[:, :, s : s + W] for s in starts[now]])  # all clips of a moment, then the next
-            s_y = parts(model.target, windows).unflatten(0, (-1, V))
+            whole = parts(model.target, windows) if targets == "window" else None
             for row, context in enumerate(chosen):
                 predicts = {one.predict for one in asked}
                 said = {each: foretold(each, windows, context).unflatten(0, (-1, V)) for each in predicts}
                 seen = context // tubelet
+                s_y = parts(partial(after, model, seen=seen), windows) if whole is None else whole[:, seen * P :]
+                s_y = s_y.unflatten(0, (-1, V))
                 for number, one in enumerate(asked):
                     s_hat = said[one.predict] if one.pasts is None else said[one.predict][:, one.pasts]
-                    wrong_by = (s_hat - s_y[:, :, seen * P :]).abs().mean(-1).unflatten(2, (-1, P)).mean(-1)
+                    wrong_by = (s_hat - s_y).abs().mean(-1).unflatten(2, (-1, P)).mean(-1)
                     errors[number, :, row, now, seen:] = wrong_by.transpose(0, 1).cpu()
     return [Surprise(one, chosen, starts, tubelet) for one in errors]
 
@@ -215,6 +227,13 @@ def predicted(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[T
     every = torch.arange(grid[0] * P, device=x.device).expand(len(x), -1)
     past, future = every[:, : seen * P], every[:, seen * P :]
     return model.predict(model.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
+
+
+def after(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+    """Targets of a window after its first `seen` tubelets, which the target encoder does not see."""
+    grid = model.context_encoder.grid(x)
+    P = grid[1] * grid[2]
+    return model.target(x, torch.arange(seen * P, grid[0] * P, device=x.device).expand(len(x), -1))
 
 
 def copied(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
