@@ -108,11 +108,12 @@ def load_videos(
     spec: a folder of videos (class folders and splits as for `load`), a list of them (.csv, .tsv or .txt, a path and
         perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many), or `pusher`
         for those of `load_episodes`. Several of them are one set, as for `load`; what is made here keeps its own pace
-        among files, of which `fps`, `stride` and `clips` are then.
+        among files, of which `fps` and `stride` are then.
     frames: T, of a clip.
     fps: frames a second after resampling by time stamps; None takes the frames as they come.
     stride: of these, every so many make the clip: V-JEPA takes 16 frames with stride 4 of 30 a second.
-    clips: of a video at most, spread from its beginning to its end; one comes from the middle.
+    clips: of a video at most, spread from its beginning to its end; one comes from the middle. What is made here is as
+        long as a clip.
     split, cache_dir, progress: as for `load`; a cache holds 3·frames·size² bytes a clip.
     seed: draws the scenes; other sources are read as they are.
 
@@ -123,11 +124,13 @@ def load_videos(
     """
     from . import video
 
-    cut = video.Cut(size, frames, fps, stride, clips)
+    several = not isinstance(spec, str | Path)
 
     def read(one: str | Path) -> Videos:
-        own = video.Cut(size, frames) if one is not spec and _is_made(one) else cut  # alone, a pace is refused
-        return _load(one, _find_videos(one, own, seed), video.videos(own), split, cache_dir, progress)
+        made = _is_made(one)
+        pace = (None, 1) if made and several else (fps, stride)
+        cut = video.Cut(size, frames, *pace, clips=1 if made else clips)
+        return _load(one, _find_videos(one, cut, seed), video.videos(cut), split, cache_dir, progress)
 
     return _each(spec, read)
 

@@ -21,11 +21,10 @@ def find(spec: str, cut: Cut, seed: int) -> Splits:
     """Train and test clips, drawn by `seed`. Raises ForetellError for what is no number, or another frame rate."""
     train = asked(spec, "clips")
     own = cut.frames / Scene.seconds
-    if cut.fps not in (None, own) or (cut.stride, cut.clips) != (1, 1):
+    if cut.fps not in (None, own) or cut.stride != 1:
         raise ForetellError(
             f"{spec}: scenes last {Scene.seconds:g} seconds, in as many frames as a clip has ({own:g} a second), and "
-            f"cannot be had at another pace (fps {cut.fps}, stride {cut.stride}, clips {cut.clips}): write them as "
-            "files (`foretell scenes`)"
+            f"cannot be had at another pace (fps {cut.fps}, stride {cut.stride}): `foretell scenes` writes files"
         )
     if cut.frames < 8 or cut.size < 8:
         raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 8 or more of both.")
