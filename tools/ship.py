@@ -1,7 +1,7 @@
 """Make a finished run a model that ships with the package: weights in half precision, measured as they ship, and a card.
 
     python tools/ship.py RUN NAME --data DATA            # of images: measured on DATA
-    python tools/ship.py RUN NAME [--pixels RUN] [--seeds JSON ...]  # of video: by surprise at pairs of scenes
+    python tools/ship.py RUN NAME [--pixels RUN] [--seeds JSON ...] [--films TEXT]  # of video: by surprise at scenes
 
 The files of --seeds are `foretell surprise --benchmark scenes --model RUN --json` of runs from other seeds.
 
@@ -32,11 +32,12 @@ def main() -> None:
     parser.add_argument("--data", help="what to measure on")
     parser.add_argument("--pixels", help="the control of a video model")
     parser.add_argument("--pairs", type=int, default=100, help="of each property, of a video model")
+    parser.add_argument("--films", default="", help="what films were among the scenes, in a sentence")
     parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="what was measured of runs from other seeds")
     given = parser.parse_args()
 
     settings = read_json(given.run / "config.json")
-    settings["data"]["spec"] = Path(settings["data"]["spec"]).name
+    settings["data"]["spec"] = " ".join(Path(place).name for place in settings["data"]["spec"].split())
     folder = hub.SHIPPED / given.name
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", settings)
@@ -47,7 +48,7 @@ def main() -> None:
         pixels = surprise.as_video(hub.load(given.pixels)) if given.pixels else None
         report = surprise.on_scenes(model, given.pairs, pixels=pixels, progress="Measuring surprise")
         report["seeds"] = [read_json(path)["accuracy"] for path in given.seeds]
-        text = video_card(given.name, settings, report, metrics, model)
+        text = video_card(given.name, settings, report, metrics, model, given.films)
     else:
         report = evaluate.evaluate(model, *train_test(given.data, model.config.encoder.image_size))
         text = card(given.name, settings, report, Path(given.data).name, metrics)
@@ -144,13 +145,14 @@ learned.
 
 
 def video_card(
-    name: str, settings: dict[str, Any], report: dict[str, Any], metrics: list[dict[str, Any]], model: VJEPA
+    name: str, settings: dict[str, Any], report: dict[str, Any], metrics: list[dict[str, Any]], model: VJEPA, films: str
 ) -> str:
     """The card of a video model: what it is, how it was made, and what surprises it."""
     train, encoder = settings["train"], settings["model"]["encoder"]
     last = [line["monitor"] for line in metrics if "monitor" in line][-1]
     others = {title: report["baselines"].get(key) for key, title in surprise.TITLES.items()}
     others = {title: row for title, row in others.items() if row} | {"shuffled context": report["shuffled_context"]}
+    films = f"{films}\n" if films else ""
 
     def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:
         apart, kept = found["directions"], found.get("carried")
@@ -180,7 +182,7 @@ license: apache-2.0
 
 A small model of video that predicts {"pixels" if isinstance(model, VideoPixels) else "latents"}: {parts["encoder"]:,} parameters in the encoder, {parts["predictor"]:,} in the predictor, clips of
 {encoder["frames"]} frames of {encoder["image_size"]} × {encoder["image_size"]} pixels in patches of {encoder["tubelet"]} × {encoder["patch_size"]} × {encoder["patch_size"]}. It knows simple scenes made here, in which things fall,
-roll, bounce, collide, rest and pass behind screens, and nothing else.
+roll, bounce, collide, rest and pass behind screens, and {"hardly anything" if films else "nothing"} else.
 
 ```sh
 foretell surprise {name} film.mp4 --plot surprise.png
@@ -191,7 +193,7 @@ foretell surprise --benchmark scenes --model {name}
 
 `foretell train {name} --data {settings["data"]["spec"]} --out RUN`: {train["steps"]:,} steps of {train["batch"]} clips
 ({train["steps"] * train["batch"]:,} clips), seed {train["seed"]}, one CPU thread, about {timedelta(seconds=seconds(settings, metrics))} of computing.
-Weights are stored as float16, and every number below but the monitors is of those.
+{films}Weights are stored as float16, and every number below but the monitors is of those.
 
 At the end of training, on training clips: loss {last["loss"]:.3f}, against {last["constant"]:.3f} for the best constant and
 {last["copy"]:.3f} for copying the nearest visible patch; `moving` {last["moving"]:.2f} (error on moving patches one tubelet
