@@ -21,6 +21,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "vjepa-mini-pixels": cpu.vjepa_mini_pixels,
     "vjepa-fine": cpu.vjepa_fine,
     "vjepa-fine-pixels": cpu.vjepa_fine_pixels,
+    "vjepa-muon": cpu.vjepa_muon,
+    "vjepa-muon-pixels": cpu.vjepa_muon_pixels,
     "simclr": cpu.simclr,
     "simclr-vit": cpu.simclr_vit,
     "vicreg": cpu.vicreg,
