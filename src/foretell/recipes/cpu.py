@@ -152,7 +152,10 @@ def vjepa_fine_pixels() -> Recipe:
 def vjepa_muon() -> Recipe:
     """The video model that ships as `vjepa-muon`: `vjepa-mini` by Muon, from half the clips, with some of films.
 
-    foretell train vjepa-muon --data scenes:30000 FILMS --out runs/vjepa-muon
+    foretell train vjepa-muon --data scenes:30000 FILMS FILMS FILMS FILMS --out runs/vjepa-muon
+
+    Some 17 minutes on one thread that computes in bfloat16. Expect `moving` 0.57, and 93 and 92 % of the pairs of
+    `foretell surprise --benchmark scenes` (two seeds).
     """
     return Recipe(replace(vjepa_mini().model, **FILMS), TURNED)
 
