@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from foretell.errors import ForetellError
 from foretell.methods import IJEPA, IJEPAConfig
 from foretell.train.muon import orthogonal
 from foretell.train.optimizer import muon, set_rates
@@ -109,3 +110,8 @@ def test_of_a_method_the_matrices_of_all_blocks_are_turned_and_no_others():
             inside = "blocks." in name and name.endswith("weight") and "norm" not in name
             assert turned[id(p)] == (inside and (3 if "qkv" in name else 1)), name
     assert set(turned.values()) == {0, 1, 3}
+
+
+def test_a_model_without_blocks_is_refused():
+    with pytest.raises(ForetellError, match="leave it at adamw"):
+        muon([(nn.Linear(4, 8), 1.0)], lr=1e-3, weight_decay=0.0)

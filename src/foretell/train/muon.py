@@ -7,6 +7,9 @@ gradient knows, and not mainly in its few largest ones (Jordan et al. 2024, http
 0.2 √max(A, B) makes it as large as one of AdamW, whose rates and decays then serve (Liu et al. 2025, arXiv:2502.16982,
 §2.2).
 
+torch.optim.Muon computes in bfloat16 even where a processor emulates it, takes one matrix at a time, and takes queries,
+keys and values for one.
+
 n matrices · A × B their shape
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from foretell.errors import ForetellError
 from foretell.train.muon import Muon
 
 Modules = Iterable[tuple[nn.Module, float]]
@@ -42,8 +43,14 @@ def muon(modules: Modules, lr: float, weight_decay: float, dtype: torch.dtype = 
         lr: as of `adamw`.
         weight_decay: as of `adamw`.
         dtype: to compute directions in; bfloat16 is exact enough, where the processor has it.
+
+    Raises:
+        ForetellError: there are no transformer blocks.
     """
-    optimizer = Muon(_groups(modules, apart=True), dtype, lr=lr, weight_decay=weight_decay, fused=True)
+    groups = _groups(modules, apart=True)
+    if not any(group["matrices"] for group in groups):
+        raise ForetellError("optimizer muon is for transformer blocks, and this model has none: leave it at adamw")
+    optimizer = Muon(groups, dtype, lr=lr, weight_decay=weight_decay, fused=True)
     set_rates(optimizer, lr, weight_decay)
     return optimizer
 
