@@ -106,6 +106,8 @@ def test_scenes_keep_their_pace_among_films(film, clips):
     assert step.mean().item() == pytest.approx(20, abs=3)  # every second frame
     with pytest.raises(ForetellError, match=r"4 a second.*another pace \(fps None, stride 2\)"):
         clips("scenes:8", stride=2)
+    with pytest.raises(ForetellError, match="another pace"):
+        clips(["scenes:8"], stride=2)  # one place is not several
     assert len(clips("scenes:8", clips=3)) == 8
     assert torch.equal(clips("scenes:8", fps=4.0).take([0]), both.take([0]))  # their own: eight frames, two seconds
 

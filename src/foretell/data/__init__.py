@@ -42,6 +42,7 @@ __all__ = [
     "load",
     "load_episodes",
     "load_videos",
+    "places",
     "train_test",
     "train_test_episodes",
     "train_test_videos",
@@ -124,7 +125,7 @@ def load_videos(
     """
     from . import video
 
-    several = not isinstance(spec, str | Path)
+    several = len(places(spec)) > 1
 
     def read(one: str | Path) -> Videos:
         made = _is_made(one)
@@ -164,12 +165,16 @@ def load_episodes(
     return _each(spec, lambda one: _load(one, _find_episodes(one, cut, seed), form, split, cache_dir, progress))
 
 
+def places(spec: Specs) -> Sequence[str | Path]:
+    """Where data lies, place by place. Raises ForetellError where there is none."""
+    if not (found := [spec] if isinstance(spec, str | Path) else spec):
+        raise ForetellError("data: found an empty list of places; expected one or more.")
+    return found
+
+
 def _each(spec: Specs, read: Callable[[str | Path], Kind]) -> Kind:
     """What is read of one place, or of each of several, joined."""
-    places = [spec] if isinstance(spec, str | Path) else spec
-    if not places:
-        raise ForetellError("data: found an empty list of places; expected one or more.")
-    return joined([read(place) for place in places])
+    return joined([read(place) for place in places(spec)])
 
 
 def _load(

@@ -222,18 +222,20 @@ def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:
 
 def predicted(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """What the model predicts of a window after its first `seen` tubelets."""
-    grid = model.context_encoder.grid(x)
-    P = grid[1] * grid[2]
-    every = torch.arange(grid[0] * P, device=x.device).expand(len(x), -1)
-    past, future = every[:, : seen * P], every[:, seen * P :]
-    return model.predict(model.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
+    past, future = _divided(model, x, seen)
+    return model.predict(model.encode(x, past), past, future.unsqueeze(1), grid=model.context_encoder.grid(x))[:, 0]
 
 
 def after(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """Targets of a window after its first `seen` tubelets, which the target encoder does not see."""
-    grid = model.context_encoder.grid(x)
-    P = grid[1] * grid[2]
-    return model.target(x, torch.arange(seen * P, grid[0] * P, device=x.device).expand(len(x), -1))
+    return model.target(x, _divided(model, x, seen)[1])
+
+
+def _divided(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> tuple[Int[Tensor, "V K"], Int[Tensor, "V L"]]:
+    """The patches of a window's first `seen` tubelets, and all others."""
+    T, rows, columns = model.context_encoder.grid(x)
+    every = torch.arange(T * rows * columns, device=x.device).expand(len(x), -1)
+    return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
 
 
 def copied(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from foretell import __version__, hub
-from foretell.data import Pictures, Specs
+from foretell.data import Pictures, Specs, places
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
@@ -70,8 +70,7 @@ def run(
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
             images = built.load(data, progress=world.first)
-        places = [data] if isinstance(data, str | Path) else data
-        source = {"spec": " ".join(map(str, places)), "fingerprint": images.fingerprint}
+        source = {"spec": " ".join(map(str, places(data))), "fingerprint": images.fingerprint}
         given = {"encoder": encoder} if encoder else {}
         _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)
         with Show(config.steps, quiet=not world.first) as show:
@@ -86,7 +85,7 @@ def run(
             if world.first:  # read back what was saved: whole tensors, however the processes hold them
                 hub.save(hub.load(out), out)
             world.wait()
-            show.say(f"{out} holds the model: foretell evaluate {out} --data {places[0]}")
+            show.say(f"{out} holds the model: foretell evaluate {out} --data {places(data)[0]}")
     except BaseException:
         leave(failed=True)
         raise
