@@ -3,10 +3,25 @@
 import io
 from functools import partial
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 
 from foretell.data import load, train_test
+
+
+def film(path, count=9, grey=25):
+    """Write a video whose frames are grey by number, `grey` brighter each. Returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        for number in range(count):
+            pixels = np.full((16, 16, 3), grey * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode())
+    return path
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import csv
 from functools import partial
 
-import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,18 +13,9 @@ from foretell.data import load_episodes, load_videos, pusher, train_test_episode
 from foretell.data.pusher import LIMIT, RADIUS, RIM, TASKS, Table, episode, start
 from foretell.errors import ForetellError
 
+from .conftest import film
+
 FRAMES = 9
-
-
-def film(path, count=FRAMES):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
-        for number in range(count):
-            pixels = np.full((16, 16, 3), 25 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-        container.mux(stream.encode())
 
 
 def write(path, columns):

@@ -2,13 +2,13 @@
 
 from functools import partial
 
-import av
-import numpy as np
 import pytest
 import torch
 
 from foretell.data import load_episodes, load_videos
 from foretell.errors import ForetellError
+
+from .conftest import film
 
 
 def greys(images):
@@ -23,25 +23,6 @@ def places(tmp_path, encoded):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encoded(10 * number))
     return tmp_path / "a", tmp_path / "b"
-
-
-@pytest.fixture
-def film(tmp_path):
-    """A video whose frames are grey by number. Returns its path."""
-
-    def write(name, count=12):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("mpeg4", rate=10)
-            stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
-            for number in range(count):
-                pixels = np.full((16, 16, 3), 10 * number, np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-            container.mux(stream.encode())
-        return path
-
-    return write
 
 
 @pytest.fixture
@@ -97,8 +78,8 @@ def test_a_missing_place_among_several_is_named(places, read):
         read([])
 
 
-def test_scenes_keep_their_pace_among_films(film, clips):
-    path = film("films/a.mp4", 20)
+def test_scenes_keep_their_pace_among_films(tmp_path, clips):
+    path = film(tmp_path / "films/a.mp4", 20, grey=10)
     both = clips(["scenes:8", str(path.parent)], stride=2, clips=3)
     assert len(both) == 8 + 3
     assert torch.equal(both.take(range(8)), clips("scenes:8").take(range(8)))
@@ -112,10 +93,10 @@ def test_scenes_keep_their_pace_among_films(film, clips):
     assert torch.equal(clips("scenes:8", fps=4.0).take([0]), both.take([0]))  # their own: eight frames, two seconds
 
 
-def test_episodes_are_joined_with_their_steps(film, tmp_path):
+def test_episodes_are_joined_with_their_steps(tmp_path):
     read = partial(load_episodes, size=8, frames=4, cache_dir=tmp_path / "cache", progress=False)
     for folder, scale in (("one", 1), ("two", 100)):
-        film(f"{folder}/a.mp4", 6).with_suffix(".csv").write_text(
+        film(tmp_path / folder / "a.mp4", 6).with_suffix(".csv").write_text(
             "state_x,action_x\n" + "\n".join(f"{scale * k},{scale}" for k in range(6))
         )
     both = read([tmp_path / "one", tmp_path / "two"])
@@ -123,6 +104,6 @@ def test_episodes_are_joined_with_their_steps(film, tmp_path):
         alone = read(tmp_path / folder).batch([0])
         assert all(torch.equal(a, b) for a, b in zip(both.batch([place]), alone, strict=True))
 
-    film("three/a.mp4", 6).with_suffix(".csv").write_text("state_y,action_x\n" + "0,0\n" * 6)
+    film(tmp_path / "three/a.mp4", 6).with_suffix(".csv").write_text("state_y,action_x\n" + "0,0\n" * 6)
     with pytest.raises(ForetellError, match=r"\(state_x, action_x\) and \(state_y, action_x\)"):
         read([tmp_path / "one", tmp_path / "three"])
