@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from statistics import median
 from time import process_time
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,17 +25,23 @@ from foretell.train.world import World
 STEPS, BEFORE = 5, 2  # that count, and that come before them
 
 
+def training(name: str, batch: int, **settings: Any) -> Trainer:
+    """A recipe's model, about to learn from a batch of noise on the CPU; `settings` are of its `TrainConfig`."""
+    torch.manual_seed(0)
+    model = begin(RECIPES[name]().model)
+    encoder = model.config.encoder
+    shape = (*([encoder.frames] if len(encoder.patch) == 3 else []), encoder.image_size, encoder.image_size)
+    noise = np.random.default_rng(0).integers(256, size=(batch, 3, *shape), dtype=np.uint8)
+    train = TrainConfig(batch=batch, monitor_every=0, **settings)
+    return Trainer(model, Pictures(noise, None, (), (), ""), train, Path(), World(torch.device("cpu")))
+
+
 def cost(name: str, batch: int, kept: bool) -> tuple[float, float]:
     """Seconds of process time of a step, and MiB that the process held at most."""
     torch.set_num_threads(1)
     if kept:
         keep_freed()
-    model = begin(RECIPES[name]().model)
-    encoder = model.config.encoder
-    shape = (*([encoder.frames] if len(encoder.patch) == 3 else []), encoder.image_size, encoder.image_size)
-    noise = np.random.default_rng(0).integers(256, size=(batch, 3, *shape), dtype=np.uint8)
-    train = TrainConfig(batch=batch, monitor_every=0)
-    trainer = Trainer(model, Pictures(noise, None, (), (), ""), train, Path(), World(torch.device("cpu")))
+    trainer = training(name, batch)
     spent = []
     for step in range(BEFORE + STEPS):
         began = process_time()

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
-from typing import Literal
 
-import numpy as np
-import torch
 import tyro
 
+from benchmarks.freed import training
 from benchmarks.measure import interleaved, one_thread, table
-from foretell.data import Videos
-from foretell.methods import begin
-from foretell.recipes import RECIPES
-from foretell.train.loop import TrainConfig, Trainer
-from foretell.train.world import enter
+from foretell.train.memory import keep_freed
 
 
-def stepping(name: str, batch: int, optimizer: Literal["adamw", "muon"]) -> Callable[[], object]:
-    """A contender that takes the next training step of a video recipe's model."""
-    torch.manual_seed(0)
-    model = begin(RECIPES[name]().model)
-    encoder = model.config.encoder
-    shape = (batch, encoder.frames, 3, encoder.image_size, encoder.image_size)
-    noise = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
-    train = TrainConfig(batch=batch, optimizer=optimizer, monitor_every=0)
-    trainer, steps = Trainer(model, Videos(noise, None, (), (), ""), train, Path(), enter("cpu")), count()
+def stepping(name: str, batch: int, optimizer: str) -> Callable[[], object]:
+    """A contender that takes the next training step of a recipe's model."""
+    trainer, steps = training(name, batch, optimizer=optimizer), count()
     return lambda: trainer.step(next(steps))
 
 
@@ -38,10 +25,11 @@ def main(
     """Measure.
 
     Args:
-        steps: recipes of videos, each with its batch.
+        steps: recipes, each with its batch.
         rounds: turns that each optimizer has.
     """
     one_thread()
+    keep_freed()  # as training does
     rows = []
     for name, batch in steps:
         took = interleaved({kind: stepping(name, batch, kind) for kind in ("adamw", "muon")}, rounds)
