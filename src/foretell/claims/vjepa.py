@@ -160,10 +160,10 @@ LOSS = Claim(
 
 MUON = Claim(
     name="vjepa-muon",
-    finding="With Muon in the place of AdamW a quarter of the clips is enough for most of it.",
+    finding="From a quarter of the clips Muon learns more physics than AdamW.",
     source="ours; V-JEPA is trained by AdamW",
     paper="none",
-    scale=f"{text(FULL // 4)}; momentum 0.99, the best of both",
+    scale=f"{text(FULL // 4)}; momentum 0.99, with which both carried most of those tried",
     arms={name: Arm(vjepa(FULL // 4, {"momentum": 0.99, "optimizer": name}), surprised) for name in ("muon", "adamw")},
     expects=(
         Expect("visible", "muon", "adamw"),

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from foretell.errors import ForetellError
 from foretell.hub.files import load_weights, read_metadata, read_weights, write_weights
 from foretell.method import Method
-from foretell.train.world import World
+from foretell.train.world import World, gathered, like
 
 
 def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
@@ -26,7 +25,7 @@ def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimize
         parts |= {f"optimizer.{names[p]}|{key}": t for key, t in state.items()}
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():  # one whole tensor at a time: a device that holds a slice may not hold all
-        whole = part.full_tensor() if isinstance(part, DTensor) else part
+        whole = gathered(part)
         if world.first:
             tensors[name] = whole.cpu()
         del whole
@@ -76,19 +75,14 @@ def newest(folder: Path) -> int:
 def _load(model: Method, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
     whole = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}
     own = model.state_dict()
-    load_weights(model, {name: _like(own[name], t) if name in own else t for name, t in whole.items()}, path)
+    load_weights(model, {name: like(own[name], t) if name in own else t for name, t in whole.items()}, path)
     named = dict(model.named_parameters())
     for key, t in tensors.items():
         if key.startswith("optimizer."):
             name, _, field = key.removeprefix("optimizer.").partition("|")
             p = named[name]
-            optimizer.state[p][field] = _like(p, t) if t.shape == p.shape else t.to(p.device)
+            optimizer.state[p][field] = like(p, t) if t.shape == p.shape else t.to(p.device)
 
 
 def _all(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.safetensors"))
-
-
-def _like(own: Tensor, whole: Tensor) -> Tensor:
-    whole = whole.to(own.device)
-    return distribute_tensor(whole, own.device_mesh, own.placements) if isinstance(own, DTensor) else whole

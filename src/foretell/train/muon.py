@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
+
+from foretell.train.world import gathered, like
 
 BETA = 0.95
 QUINTIC = 3.4445, -4.7750, 2.0315
@@ -59,16 +60,13 @@ class Muon(torch.optim.AdamW):
                 if not self.state[p]:
                     self.state[p]["momentum"] = torch.zeros_like(p)
                 momentum = self.state[p]["momentum"].lerp_(p.grad, 1 - BETA)
-                ahead = p.grad.lerp(momentum, BETA)
-                whole = ahead.full_tensor() if isinstance(ahead, DTensor) else ahead
-                matrices = whole.unflatten(0, (group["matrices"], -1))
+                matrices = gathered(p.grad.lerp(momentum, BETA)).unflatten(0, (group["matrices"], -1))
                 alike[matrices.shape].append((p, matrices))
                 p.grad = None
         for (n, A, B), found in alike.items():
             turned = orthogonal(torch.cat([matrices for _, matrices in found]).to(self._dtype))
             for (p, _), matrices in zip(found, turned.split(n), strict=True):
-                step = matrices.flatten(0, 1).to(p.dtype)
-                step = distribute_tensor(step, p.device_mesh, p.placements) if isinstance(p, DTensor) else step
+                step = like(p, matrices.flatten(0, 1).to(p.dtype))
                 p.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-0.2 * group["lr"] * sqrt(max(A, B)))
 
 

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from foretell.errors import ForetellError
@@ -121,3 +122,14 @@ def accumulating(model: nn.Module, last: bool) -> AbstractContextManager[None]:
     elif isinstance(model, DistributedDataParallel) and not last:
         return model.no_sync()
     return nullcontext()
+
+
+def gathered(part: torch.Tensor) -> torch.Tensor:
+    """A tensor as a whole, of which each process may hold a slice."""
+    return part.full_tensor() if isinstance(part, DTensor) else part
+
+
+def like(own: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    """A whole tensor where another lies, and split as that is."""
+    whole = whole.to(own.device)
+    return distribute_tensor(whole, own.device_mesh, own.placements) if isinstance(own, DTensor) else whole
