@@ -155,10 +155,11 @@ def video_card(
     films = f"{films}\n" if films else ""
 
     def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:
-        apart, kept = found["directions"], found.get("carried")
+        apart, kept, sets = found["directions"], found.get("carried"), found.get("sets")
         directions = ", ".join(f"{way} {share:.0%}" for way, share in apart.items()) if len(apart) <= 4 else ""
         cells = [
             f"{found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%})",
+            f"{sets['value']:.0%}" if sets else "",
             *(f"{r['value']:.0%}" for r in rest),
         ]
         carried = f"{kept['value']:.2f}" if kept else ""
@@ -169,7 +170,7 @@ def video_card(
         line(key, row, [o["per_property"][key] for o in others.values()]) for key, row in found["per_property"].items()
     ]
     rows.append(line("all", {**found, "directions": {}}, list(others.values())))
-    heads = ["property", "model", *others, "AUROC", "carried", "each way"]
+    heads = ["property", "model", "sets", *others, "AUROC", "carried", "each way"]
     table = "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *rows])
     parts = {part: sum(p.numel() for p in module.parameters()) for part, module in model.trained().items()}
     return f"""---

@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,6 +223,23 @@ def test_a_benchmark_is_scored_beside_its_baselines():
         benchmark(MODEL, [], [])
 
 
+def test_in_sets_what_a_clip_costs_cancels():
+    """Nothing happens, or noise goes on: noise costs more than stillness, so no pair that ends in stillness is found."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(256, (3, 3, 16, 32, 32), dtype=torch.uint8, generator=generator)
+    still = torch.full_like(noise, 127)
+    halves = [torch.cat([a[:, :, :8], b[:, :, 8:]], 2) for a, b in ((still, noise), (noise, still))]
+    quads = [torch.stack(side, 1).flatten(0, 1) for side in ((still, noise), halves)]
+    some = Pairs("noise", *quads, direction=("begins", "ends") * 3, sets=True)
+    found = benchmark(MODEL, [some], [some], contexts=(8,))["baselines"]["copy"]
+    assert found["directions"] == {"begins": 1.0, "ends": 0.0}
+    assert found["sets"] | {"low": None} == {"value": 1.0, "low": None, "high": 1.0, "pairs": 3}
+    odd = replace(some, possible=some.possible[:5], impossible=some.impossible[:5])
+    assert benchmark(MODEL, [odd], [some], contexts=(8,))["baselines"]["copy"]["sets"]["pairs"] == 2
+    alone = replace(some, sets=False)
+    assert benchmark(MODEL, [alone], [some], contexts=(8,))["baselines"]["copy"]["sets"] is None
+
+
 def test_a_benchmark_asks_with_the_targets_it_was_given(monkeypatch):
     asked = []
 
@@ -376,7 +394,9 @@ def test_intphys_pairs_share_their_past(tmp_path):
     assert not torch.equal(found.possible[:, :, 4:], found.impossible[:, :, 4:])
     for frame in scene.iterdir():
         frame.rename(frame.with_suffix(".PNG" if "1" in frame.stem else ".txt"))
-    assert {one.possible.shape[2] for one in LAYOUTS["intphys"](tmp_path, 32, skip=1)} == {1, 8}  # as the shorter
+    apart = list(LAYOUTS["intphys"](tmp_path, 32, skip=1))
+    assert {one.possible.shape[2] for one in apart} == {1, 8}  # as the shorter
+    assert [found.sets, *(one.sets for one in apart)] == [True, False, False]
     for frame in scene.iterdir():
         frame.unlink()
     with pytest.raises(ForetellError, match=r"4.scene: no frame in it"):

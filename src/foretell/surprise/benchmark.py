@@ -43,8 +43,10 @@ class Pairs:
     """Other properties that these pairs test as well."""
     source: str = "a clip"
     """What errors call the first of them."""
+    sets: bool = False
+    """Whether pairs 2j and 2j + 1 are a set: two possible stories, and the two impossible ones their halves make."""
     moment: Int[Tensor, " n"] | None = field(default=None, repr=False)
-    """The first frame of each violation, where possible clips 2j and 2j + 1 are the two stories it is made of."""
+    """Of sets, where it is known: the first frame of each violation."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,6 +82,8 @@ class Answers:
     names: tuple[str, ...]
     direction: tuple[str, ...]
     right: Float[Tensor, " n"]
+    sets: Float[Tensor, " m"]
+    """Which sets it told apart; none where pairs come alone."""
     possible: Float[Tensor, " n"]
     impossible: Float[Tensor, " n"]
     carried: dict[str, Any] | None
@@ -126,12 +130,18 @@ def benchmark(
         progress: what to call the work on a progress bar.
 
     Returns:
-        JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `auroc`, `directions`, `per_property`} over all pairs;
-        `per_property` has the same for each property, hidden and visible apart, and of scenes also `carried`, see
-        `foretell.surprise.carried`. `auroc`: of single clips, by their largest surprise. `baselines`: {`untrained`,
-        `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has no other's past to show:
-        the control leaves it out, and is None where nothing is left. `contexts`: what was chosen for each; None is the
-        mean of all.
+        JSON types.
+
+        - `accuracy`: {`value`, `low`, `high`, `pairs`, `sets`, `auroc`, `directions`, `per_property`} over all pairs;
+          `per_property` has the same for each property, hidden and visible apart, and of scenes also `carried`, see
+          `foretell.surprise.carried`. `sets`, {`value`, `low`, `high`, `pairs`}: of two pairs that are the halves of
+          two stories, whether the impossible clips are together the more surprising. What a clip costs whatever was
+          expected cancels; it is IntPhys' own relative score (Riochet et al. 2018, arXiv:1803.07616). None where pairs
+          come alone.
+        - `auroc`: of single clips, by their largest surprise.
+        - `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has
+          no other's past to show: the control leaves it out, and is None where nothing is left.
+        - `contexts`: what was chosen for each; None is the mean of all.
 
     Raises:
         ForetellError: there are no pairs, or as `surprise`.
@@ -148,10 +158,11 @@ def benchmark(
         measurable(model, pairs.possible.shape[2], contexts, pairs.source)
         for name, (possible, impossible) in ask(pairs).items():
             context = chosen[name]
-            right = pairwise(possible.relative(context), impossible.relative(context))
+            scores = possible.relative(context), impossible.relative(context)
+            sets = pairwise(*(_by_set(one, pairs.sets) for one in scores))
             single = possible.absolute(context), impossible.absolute(context)
             kept = _carried(asked[name], pairs, device)
-            answers[name].append(Answers(pairs.names, pairs.direction, right, *single, kept))
+            answers[name].append(Answers(pairs.names, pairs.direction, pairwise(*scores), sets, *single, kept))
     found, control = _scored(answers.pop("model")), answers.pop("shuffled_context")
     return {
         "accuracy": found,
@@ -177,6 +188,11 @@ def _asked(contestants: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> d
         for name, both in zip(here, surprises(model, twins.flatten(0, 1), asked, **how), strict=True):
             said[name] = replace(both, errors=both.errors[::2]), replace(both, errors=both.errors[1::2])
     return said
+
+
+def _by_set(scores: Float[Tensor, " n"], sets: bool) -> Float[Tensor, " m"]:
+    """Scores of two pairs at a time; of an odd number the last is half a set and left out."""
+    return scores[: len(scores) // 2 * 2].unflatten(0, (-1, 2)).sum(1) if sets else scores[:0]
 
 
 def _carried(one: Contestant, pairs: Pairs, device: Device) -> dict[str, Any] | None:
@@ -225,7 +241,9 @@ def _row(answers: Sequence[Answers]) -> dict[str, Any]:
         for name, found in zip(one.direction, one.right.tolist(), strict=False):
             directions.setdefault(name, []).append(found)
     apart = {name: sum(found) / len(found) for name, found in directions.items()}
-    return accuracy(right) | {"auroc": auroc(*single), "directions": apart}
+    sets = torch.cat([one.sets for one in answers])
+    whole = accuracy(sets) if len(sets) else None
+    return accuracy(right) | {"sets": whole, "auroc": auroc(*single), "directions": apart}
 
 
 def on_scenes(
@@ -259,4 +277,4 @@ def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
         for hidden in (False, True):
             made, asked = make(name, pairs + pairs % 2, hidden=hidden), range(pairs)
             clips = made.possible.take(asked), made.impossible.take(asked)
-            yield Pairs(name, *clips, hidden, made.direction[:pairs], moment=made.violation[:pairs])
+            yield Pairs(name, *clips, hidden, made.direction[:pairs], sets=True, moment=made.violation[:pairs])

@@ -63,7 +63,7 @@ def together(one_by_one: Callable[P, Iterator[Pairs]]) -> Callable[P, Iterator[P
 
     @wraps(one_by_one)
     def read(*args: P.args, **options: P.kwargs) -> Iterator[Pairs]:
-        for _, run in groupby(one_by_one(*args, **options), lambda one: (one.names, one.possible.shape)):
+        for _, run in groupby(one_by_one(*args, **options), lambda one: (one.names, one.sets, one.possible.shape)):
             while some := list(islice(run, TOGETHER)):
                 possible, impossible = (torch.cat([getattr(one, side) for one in some]) for side in SIDES)
                 yield replace(some[0], possible=possible, impossible=impossible)
@@ -91,8 +91,9 @@ def intphys(folder: Path, size: int, skip: int = 2) -> Iterator[Pairs]:
     scenes = [path for block in blocks for path in sorted((folder / block).iterdir()) if path.is_dir()]
     for scene, frames in [(scene, _clips(scene)) for scene in scenes]:
         possible, impossible = ([_decoded(paths[::skip], size) for paths in frames[kind]] for kind in (True, False))
+        sets = len(possible) == 2 and len({len(clip) for clip in possible + impossible}) == 1
         for both in zip(possible, _matched(possible, impossible), strict=True):
-            yield _pair(INTPHYS[scene.parent.name], (scene,), *both)
+            yield replace(_pair(INTPHYS[scene.parent.name], (scene,), *both), sets=sets)
 
 
 @together

@@ -47,18 +47,18 @@ def table(report: dict[str, Any]) -> Table:
     control = " Shuffled: shown another pair's past." if report["shuffled_context"] else ""
     made = Table(
         title=f"Pairs told apart, in %: AUROC of single clips {report['auroc']:.2f}",
-        caption=f"Contexts were chosen on other pairs.{control}",
+        caption=f"Sets: of two pairs, their sums compared. Contexts were chosen on other pairs.{control}",
         box=box.SIMPLE_HEAD,
         padding=0,
     )
     made.add_column("property", no_wrap=True)
-    for heading in ("pairs", "model", "95 %", *others):
+    for heading in ("pairs", "model", "95 %", "sets", *others):
         made.add_column(heading, justify="right", no_wrap=True)
 
     def add(name: str, row: dict[str, Any], rest: list[dict[str, Any] | None]) -> None:
         ends = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
-        shares = [f"{100 * one['value']:.0f}" if one else "–" for one in (row, *rest)]
-        made.add_row(name, str(row["pairs"]), shares[0], ends, *shares[1:])
+        model, sets, *shares = (f"{100 * one['value']:.0f}" if one else "–" for one in (row, row["sets"], *rest))
+        made.add_row(name, str(row["pairs"]), model, ends, sets, *shares)
 
     for name, row in report["accuracy"]["per_property"].items():
         add(name, row, [one["per_property"].get(name) for one in others.values()])
