@@ -150,8 +150,7 @@ def video_card(
     """The card of a video model: what it is, how it was made, and what surprises it."""
     train, encoder = settings["train"], settings["model"]["encoder"]
     last = [line["monitor"] for line in metrics if "monitor" in line][-1]
-    others = {title: report["baselines"].get(key) for key, title in surprise.TITLES.items()}
-    others = {title: row for title, row in others.items() if row} | {"shuffled context": report["shuffled_context"]}
+    others = report["baselines"] | {"shuffled context": report["shuffled_context"]}
     films = f"{films}\n" if films else ""
 
     def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:

@@ -224,7 +224,7 @@ def test_a_benchmark_is_scored_beside_its_baselines():
 
 
 def test_in_sets_what_a_clip_costs_cancels():
-    """Nothing happens, or noise goes on: noise costs more than stillness, so no pair that ends in stillness is found."""
+    """Nothing happens, or noise goes on: noise costs more than stillness, so no pair that ends still is found."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(256, (3, 3, 16, 32, 32), dtype=torch.uint8, generator=generator)
     still = torch.full_like(noise, 127)

@@ -5,12 +5,11 @@ from foretell.surprise.carried import carried
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
 from foretell.surprise.measure import Asked, Surprise, as_video, copied, measurable, predicted, surprise, surprises
-from foretell.surprise.report import TITLES, table, told
+from foretell.surprise.report import table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
 __all__ = [
     "LAYOUTS",
-    "TITLES",
     "Asked",
     "Pairs",
     "Surprise",

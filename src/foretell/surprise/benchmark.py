@@ -139,8 +139,8 @@ def benchmark(
           expected cancels; it is IntPhys' own relative score (Riochet et al. 2018, arXiv:1803.07616). None where pairs
           come alone.
         - `auroc`: of single clips, by their largest surprise.
-        - `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has
-          no other's past to show: the control leaves it out, and is None where nothing is left.
+        - `baselines`: {`untrained`, `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone
+          has no other's past to show: the control leaves it out, and is None where nothing is left.
         - `contexts`: what was chosen for each; None is the mean of all.
 
     Raises:

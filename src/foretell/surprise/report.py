@@ -11,9 +11,6 @@ from rich.table import Table
 
 from foretell.surprise.measure import Surprise
 
-TITLES = {"pixels": "pixels", "untrained": "untrained", "copy": "copy last"}
-"""Of the baselines."""
-
 
 def told(found: Surprise, seconds: Float64[np.ndarray, " F"]) -> dict[str, Any]:
     """The surprise at one video, as JSON types.
@@ -41,7 +38,7 @@ def told(found: Surprise, seconds: Float64[np.ndarray, " F"]) -> dict[str, Any]:
 
 def table(report: dict[str, Any]) -> Table:
     """Accuracy of pairs by property, beside the baselines' and the control's."""
-    others = {TITLES[name]: row for name, row in report["baselines"].items()}
+    others = dict(report["baselines"])
     if report["shuffled_context"]:
         others["shuffled"] = report["shuffled_context"]
     control = " Shuffled: shown another pair's past." if report["shuffled_context"] else ""
