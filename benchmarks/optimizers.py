@@ -19,7 +19,7 @@ def stepping(name: str, batch: int, optimizer: str) -> Callable[[], object]:
 
 
 def main(
-    steps: tuple[tuple[str, int], ...] = (("vjepa-mini", 8), ("vjepa-mini", 32), ("vjepa-fine", 8), ("vjepa", 16)),
+    steps: tuple[tuple[str, int], ...] = (("vjepa-mini", 8), ("vjepa-mini", 32), ("vjepa-deep", 8), ("vjepa", 16)),
     rounds: int = 9,
 ) -> None:
     """Measure.

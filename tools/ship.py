@@ -204,7 +204,8 @@ change in a clip); spread {last["spread"]:.2f}; RankMe {last["rankme"]:.1f}.
 
 Pairs of a possible and an impossible clip, equal until the violation; right when the impossible one surprises more; a tie is
 wrong. 95 % intervals (Wilson). Beside it the same network untrained, repeating the last latents, and the model itself with
-another clip's past. Context lengths were chosen on other pairs. AUROC is of single clips. `carried` is how much of what
+another clip's past. Context lengths were chosen on other pairs. AUROC is of single clips. `sets` compares the sums of two
+pairs that are made of the same pasts and futures, so that what a clip costs whatever was expected cancels. `carried` is how much of what
 tells the two stories of a pair apart is foretold from the past (0 nothing, 1 all of it). The last column is each
 direction of a violation by itself: where one is near 0 % and the other near 100 %, a mean of 50 % knows nothing.
 

@@ -28,7 +28,7 @@ class Surprise:
         Literal["scenes", "pairs", "intphys", "grasp", "inflevel"] | None,
         arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or a published set"),
     ] = None
-    model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-mini"
+    model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-deep"
     pixels: Annotated[
         str | None,
         arg(help="with --benchmark: a model of video-pixels, as a baseline; by default MODEL-pixels if that ships"),
