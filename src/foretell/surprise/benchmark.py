@@ -132,13 +132,13 @@ def benchmark(
     Returns:
         JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `sets`, `auroc`, `directions`, `per_property`} over
         all pairs; `per_property` has the same for each property, hidden and visible apart, and of scenes also
-        `carried`, see `foretell.surprise.carried`. `sets`, {`value`, `low`, `high`, `pairs`}: of two pairs that are the halves of
-        two stories, whether the impossible clips are together the more surprising; what a clip costs whatever was
-        expected cancels. It is IntPhys' own relative score (Riochet et al. 2018, arXiv:1803.07616), and None where
-        pairs come alone. `auroc`: of single clips, by their largest surprise. `baselines`: {`untrained`, `copy`,
-        `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has no other's past to show: the
-        control leaves it out, and is None where nothing is left. `contexts`: what was chosen for each; None is the
-        mean of all.
+        `carried`, see `foretell.surprise.carried`. `sets`, {`value`, `low`, `high`, `pairs`}: of two pairs that are
+        the halves of two stories, whether the impossible clips are together the more surprising; what a clip costs
+        whatever was expected cancels. It is IntPhys' own relative score (Riochet et al. 2018, arXiv:1803.07616), and
+        None where pairs come alone. `auroc`: of single clips, by their largest surprise. `baselines`: {`untrained`,
+        `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has no other's past to show:
+        the control leaves it out, and is None where nothing is left. `contexts`: what was chosen for each; None is
+        the mean of all.
 
     Raises:
         ForetellError: there are no pairs, or as `surprise`.
