@@ -154,7 +154,7 @@ def video_card(
     films = f"{films}\n" if films else ""
 
     def line(title: str, found: dict[str, Any], rest: list[dict[str, Any]]) -> str:
-        apart, kept, sets = found["directions"], found.get("carried"), found.get("sets")
+        apart, kept, sets = found["directions"], found.get("carried"), found["sets"]
         directions = ", ".join(f"{way} {share:.0%}" for way, share in apart.items()) if len(apart) <= 4 else ""
         cells = [
             f"{found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%})",
