@@ -135,8 +135,8 @@ def vjepa_muon() -> Recipe:
 
     foretell train vjepa-muon --data scenes:30000 FILMS FILMS FILMS FILMS --out runs/vjepa-muon
 
-    Some 17 minutes on one thread that computes in bfloat16. Expect `moving` 0.57, and 93 and 92 % of the pairs of
-    `foretell surprise --benchmark scenes` (two seeds).
+    Some 17 minutes on one thread that computes in bfloat16. Expect `moving` 0.57, and 93, 92 and 92 % of the pairs of
+    `foretell surprise --benchmark scenes` (three seeds).
     """
     return Recipe(replace(vjepa_mini().model, **FILMS), TURNED)
 
