@@ -152,7 +152,7 @@ def vjepa_deep() -> Recipe:
     foretell train vjepa-deep --data scenes:30000 FILMS FILMS FILMS FILMS --out runs/vjepa-deep
 
     Some 90 minutes on one thread that computes in bfloat16. Expect `moving` 0.55, and 95 % of the pairs of `foretell
-    surprise --benchmark scenes`. Seed 0, once.
+    surprise --benchmark scenes` (three seeds).
     """
     return Recipe(replace(vjepa_muon().model, **DEEP), LONG)
 
