@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import Usage, first, output, parse, summary, table
+from foretell.cli.flags import Usage, first, output, parse, summary, table
 from foretell.errors import ForetellError
 
 STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
