@@ -1,0 +1,254 @@
+"""Cross-risk minimisation: Pezeshki et al., "Discovering environments with XRM", ICML 2024, arXiv:2309.16748.
+
+    aᵢ ~ Bernoulli(½)                                      twin A learns from row i, or twin B does
+    L = Σ_c mean_{i: ỹᵢ = c} CE(held-in twin(xᵢ), c)         classes weigh alike, by the labels ỹ as they stand
+    ỹᵢ ← argmax held-out twin(xᵢ)   with chance (pᵢ − 1/n) · n/(n − 1)     pᵢ: its confidence
+    e(x, y) = 1 where A(x) ≠ y or B(x) ≠ y                  y: the original label
+
+Each twin learns one half of the rows. Labels drift towards confident mistakes of the twin that did not learn from the
+row, so both twins come to rely on the shortcut alone. What they get wrong at last lacks the shortcut: environment 1.
+
+Differs from the paper:
+- All runs see the same rows in the same order, so that they share one product of matrices. A run with a smaller batch
+  takes the first rows of it.
+- The last layer of the `mlp` begins at zero as the text says; the released code overwrites it.
+- Several seeds are joined by vote into one environment a row (`Discovery`); the paper keeps each seed's own.
+
+R runs · N rows · B rows of a batch · D width of a row · n classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from foretell.errors import ForetellError
+from foretell.robust.twins import Settings, TwinConfig, Twins, optimizer_of
+from foretell.train.loop import batch_index, generator
+from foretell.train.progress import watched
+
+PART = 8192
+"""Rows that are asked about at a time, after training."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one pair of twins came to."""
+
+    settings: Settings
+    seed: int
+    flip_rate: float
+    """Share of the training rows whose label differs from the original after the last step; 0 where the twins
+    are degenerate: a class of the training or validation rows is all in one environment."""
+    wrong: Bool[Tensor, "N 2"] = field(repr=False)
+    """Which twin errs on a training row, by the original label."""
+    wrong_validation: Bool[Tensor, "V 2"] = field(repr=False)
+
+    @property
+    def environment(self) -> Int[Tensor, " N"]:
+        """0 or 1 for each training row: 1 where either twin errs."""
+        return self.wrong.any(1).long()
+
+    @property
+    def validation(self) -> Int[Tensor, " V"]:
+        """The same of validation rows: no held-out rule here."""
+        return self.wrong_validation.any(1).long()
+
+
+def drawn(count: int, seed: int = 0) -> list[Settings]:
+    """Hyper-parameters as the paper draws them for images: rate 10^U(−5, −3), batch 2^U(5, 7), decay 10^U(−6, −3)."""
+    chance = np.random.default_rng([seed, 1])
+    return [
+        Settings(
+            lr=float(10 ** chance.uniform(-5, -3)),
+            batch=int(2 ** chance.uniform(5, 7)),
+            weight_decay=float(10 ** chance.uniform(-6, -3)),
+        )
+        for _ in range(count)
+    ]
+
+
+def train(
+    x: Float[Tensor, "N D"],
+    y: Int[Tensor, " N"],
+    x_validation: Float[Tensor, "V D"],
+    y_validation: Int[Tensor, " V"],
+    settings: Sequence[Settings],
+    seeds: Sequence[int],
+    config: TwinConfig | None = None,
+    *,
+    progress: str | None = None,
+) -> list[Run]:
+    """Train twins for each of several settings at once.
+
+    Args:
+        x: rows to learn from.
+        y: their labels, 0 to n − 1.
+        x_validation: rows that are given an environment and not learned from; may be empty.
+        y_validation: their labels.
+        settings: of each run.
+        seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
+        config: the network and the number of steps.
+        progress: what to call the work on a progress bar; None for no bar.
+
+    Raises:
+        ForetellError: rows that are not finite, fewer than two classes, or a class with fewer than two rows.
+    """
+    config, classes = config or TwinConfig(), _classes(x, y)
+    N, R = len(x), len(settings)
+    chance = [generator(seed, 0, 0, torch.device("cpu")) for seed in seeds]
+    a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
+    drifting = y.repeat(R, 1)
+    batches = torch.tensor([one.batch for one in settings])
+    twins = Twins(R, x.shape[1], classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
+    optimizer = optimizer_of(twins, list(settings), config)
+    for step in watched(range(config.steps), progress):
+        index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
+        used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
+        logits = twins(x[index].float())
+        first = a[:, index].unsqueeze(-1)
+        held_in = torch.where(first, logits[:, 0], logits[:, 1])
+        held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
+        labels = drifting[:, index]
+        optimizer.zero_grad()
+        balanced(held_in, labels, used).sum().backward()
+        optimizer.step()
+        draw = torch.stack([torch.rand(len(index), generator=g) for g in chance])
+        drifting[:, index] = torch.where(used & (draw < flip_chance(held_out)), held_out.argmax(-1), labels)
+    wrong, wrong_validation = _mistakes(twins, x, y), _mistakes(twins, x_validation, y_validation)
+    flipped = (drifting != y).float().mean(1).tolist()
+    runs = []
+    for r, (one, seed) in enumerate(zip(settings, seeds, strict=True)):
+        told = all(_both(w[r].any(1), of) for w, of in ((wrong, y), (wrong_validation, y_validation)))
+        runs.append(Run(one, seed, flipped[r] if told else 0.0, wrong[r], wrong_validation[r]))
+    return runs
+
+
+def balanced(
+    logits: Float[Tensor, "R B n"], labels: Int[Tensor, "R B"], used: Bool[Tensor, "R B"]
+) -> Float[Tensor, " R"]:
+    """Σ_c mean_{i: label c} CE of each run over the rows it uses: a class without rows adds nothing."""
+    error = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
+    one_hot = F.one_hot(labels, logits.shape[-1]) * used.unsqueeze(-1)
+    counts = one_hot.sum(1).clamp(min=1)  # [R, n]
+    return (error * used / counts.gather(1, labels)).sum(1)
+
+
+def flip_chance(logits: Float[Tensor, "*some n"]) -> Float[Tensor, "*some"]:
+    """(p − 1/n) · n/(n − 1), p the confidence: 0 where the twin knows nothing, 1 where it is sure."""
+    n = logits.shape[-1]
+    return ((logits.softmax(-1).amax(-1) - 1 / n) * n / (n - 1)).clamp(0, 1)
+
+
+@torch.no_grad()
+def _mistakes(twins: Twins, x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> Bool[Tensor, "R N 2"]:
+    parts = [
+        (twins(some.float()).argmax(-1) != of).transpose(1, 2)
+        for some, of in zip(x.split(PART), y.split(PART), strict=True)
+    ]
+    return torch.cat(parts, 1) if parts else torch.empty(len(twins.runs), 0, 2, dtype=torch.bool)
+
+
+def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"]) -> bool:
+    """Whether each class has rows in both environments."""
+    return all(environment[y == c].unique().numel() == 2 for c in y.unique())
+
+
+def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> int:
+    if len(x) != len(y):
+        raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
+    counts = torch.bincount(y) if len(y) else y
+    if len(counts) < 2:
+        raise ForetellError(f"found {len(counts)} classes among the labels; expected two or more to tell apart")
+    if few := [c for c, count in enumerate(counts.tolist()) if count < 2]:
+        raise ForetellError(f"class {few[0]} has fewer than two rows; each twin needs rows of each class: leave it out")
+    if not all(part.isfinite().all() for part in x.split(PART)):
+        raise ForetellError("a row has a number that is NaN or infinite; expected finite features")
+    return len(counts)
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The environments of a table, and how far they can be trusted."""
+
+    settings: Settings
+    """The settings with the largest flip rate among those tried."""
+    tried: list[Run] = field(repr=False)
+    runs: list[Run] = field(repr=False)
+    """One for each seed, with `settings`."""
+
+    @property
+    def flip_rate(self) -> float:
+        """The mean over seeds; 0 where nothing was found."""
+        return float(np.mean([run.flip_rate for run in self.runs]))
+
+    @property
+    def environment(self) -> Int[Tensor, " N"]:
+        """0 or 1 for each training row: what most seeds say."""
+        return _vote([run.environment for run in self.runs])
+
+    @property
+    def validation(self) -> Int[Tensor, " V"]:
+        """The same of validation rows."""
+        return _vote([run.validation for run in self.runs])
+
+    @property
+    def confidence(self) -> Float[Tensor, " N"]:
+        """Share of the seeds that agree with `environment`, 0.5 to 1."""
+        ones = torch.stack([run.environment for run in self.runs]).float().mean(0)
+        return torch.maximum(ones, 1 - ones)
+
+    @property
+    def votes(self) -> Float[Tensor, " N"]:
+        """Share of all twins that err on the row."""
+        return torch.stack([run.wrong for run in self.runs]).float().mean((0, 2))
+
+
+def _vote(environments: list[Tensor]) -> Int[Tensor, " N"]:
+    return (torch.stack(environments).float().mean(0) >= 0.5).long()
+
+
+def discover(
+    x: Float[Tensor, "N D"],
+    y: Int[Tensor, " N"],
+    x_validation: Float[Tensor, "V D"],
+    y_validation: Int[Tensor, " V"],
+    *,
+    draws: int | Sequence[Settings] = 10,
+    seeds: int = 10,
+    seed: int = 0,
+    config: TwinConfig | None = None,
+    progress: bool = True,
+) -> Discovery:
+    """Choose settings by flip rate, which asks for no annotation, and train that choice with several seeds (§4).
+
+    Args:
+        x: rows to learn from.
+        y: their labels, 0 to n − 1.
+        x_validation: rows that are given an environment and not learned from.
+        y_validation: their labels.
+        draws: how many settings to draw, or the settings themselves.
+        seeds: how many runs of the chosen one.
+        seed: the first of them; it also draws the settings.
+        config: the network and the number of steps.
+        progress: show bars.
+
+    Raises:
+        ForetellError: as `train`.
+    """
+    given = drawn(draws, seed) if isinstance(draws, int) else list(draws)
+    tables = (x, y, x_validation, y_validation)
+
+    def bar(text: str) -> str | None:
+        return text if progress else None
+
+    tried = train(*tables, given, [seed] * len(given), config, progress=bar("Trying settings"))
+    best = max(tried, key=lambda run: run.flip_rate).settings
+    again = [seed + k for k in range(seeds)]
+    return Discovery(best, tried, train(*tables, [best] * seeds, again, config, progress=bar("Repeating the choice")))
