@@ -9,6 +9,8 @@
     LfF       CE weighted by how much harder it is for a biased network         Nam et al. 2020, arXiv:2007.02561
     EIIL      environments that a reference network violates IRM on most        Creager et al. 2021, arXiv:2010.07249
 
+LfF takes what is hard for what matters: where labels are noisy it learns the noise.
+
 A group is one environment of one class: group = classes·environment + class.
 
 B rows of a batch · n classes · G groups · E environments
@@ -162,9 +164,7 @@ def generalised(logits: Float[Tensor, "B n"], y: Int[Tensor, " B"], q: float = 0
     return (q * p**q * F.cross_entropy(logits, y, reduction="none")).mean()
 
 
-def harder(
-    biased: Float[Tensor, "B n"], debiased: Float[Tensor, "B n"], y: Int[Tensor, " B"]
-) -> Float[Tensor, " B"]:
+def harder(biased: Float[Tensor, "B n"], debiased: Float[Tensor, "B n"], y: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
     """LfF's weight of each row for the debiased network: ce_b / (ce_b + ce_d), without gradient."""
     b, d = (F.cross_entropy(z.detach(), y, reduction="none") for z in (biased, debiased))
     return b / (b + d + 1e-8)
@@ -179,8 +179,8 @@ def inferred(logits: Float[Tensor, "N n"], y: Int[Tensor, " N"], steps: int = 20
     optimizer = torch.optim.Adam([guess], lr=lr * 10)
     for _ in range(steps):
         share = guess.sigmoid()
-        violated = sum(((q * each).sum() / q.sum()).square() for q in (share, 1 - share))
+        violated = torch.stack([((q * each).sum() / q.sum()).square() for q in (share, 1 - share)])
         optimizer.zero_grad()
-        (-violated / 2).backward()
+        (-violated.mean()).backward()
         optimizer.step()
     return (guess.detach() > 0).long()

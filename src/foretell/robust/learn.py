@@ -3,7 +3,7 @@
     outcome = learn(train, validation, RobustConfig("groupdro"))
     accuracies(outcome.network, test)["worst_group"]
 
-Settings are chosen, and training is stopped, by the worst group of the validation rows (XRM, §5; the released code). Those
+The worst group of the validation rows chooses settings and the step to stop at (XRM, §5; the released code). These
 groups may be inferred: nobody has to annotate anything.
 
 N rows · D width of a row · n classes · E environments
@@ -42,8 +42,9 @@ class Table:
     """Rows with labels and environments."""
 
     x: Float[Tensor, "N D"] = field(repr=False)
-    y: Int[Tensor, " N"] = field(repr=False)
-    environment: Int[Tensor, " N"] = field(repr=False)
+    y: Int[Tensor, " _"] = field(repr=False)
+    """The label of each row, 0 to n − 1."""
+    environment: Int[Tensor, " _"] = field(repr=False)
     """0 to E − 1; all 0 where a class is a group."""
 
     def __post_init__(self) -> None:
@@ -231,22 +232,17 @@ def _fit_twice(train: Table, validation: Table, n: int, E: int, config: RobustCo
 
 
 def _last_layer(train: Table, validation: Table, n: int, E: int, config: RobustConfig) -> Outcome:
-    """DFR: ERM, then the last layer anew on group-balanced validation rows (Kirichenko et al. 2023, arXiv:2204.02937)."""
+    """DFR: ERM, then a new last layer from group-balanced validation rows (Kirichenko et al., arXiv:2204.02937)."""
     network = built(train.x.shape[1], n, config)
     optimizer = _optimizer(network, config)
     for step in range(config.steps):
         _step(network, optimizer, ERM(), train, _index(train, None, step, config), E, step)
-    body, head = network[:-1], network[-1]
-    with torch.no_grad():
-        hidden = torch.cat([body(some.float()) for some in validation.x.split(PART)])
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    return replace(
-        _fit(
-            head, SUBG(), replace(validation, x=hidden), replace(validation, x=hidden), E, replace(config, seed=config.seed)
-        ),
-        network=network,
-    )
+    body = network[:-1]
+    hidden = _logits(body, validation.x)
+    head = built(hidden.shape[1], n, replace(config, network="linear"))
+    balanced = replace(validation, x=hidden)
+    found = _fit(head, SUBG(), balanced, balanced, E, config)
+    return replace(found, network=nn.Sequential(*body, found.network))
 
 
 def _index(train: Table, weights: Tensor | None, step: int, config: RobustConfig) -> Int[Tensor, " B"]:
@@ -286,7 +282,7 @@ def _optimizer(network: nn.Module, config: RobustConfig) -> torch.optim.Optimize
 def _look(
     network: nn.Module, validation: Table, E: int, config: RobustConfig, step: int, best: Outcome | None
 ) -> Outcome | None:
-    """Keep the network if its worst validation group is at least as good as at any look before (the last of the best)."""
+    """Keep the network if no look before had a better worst validation group: of equal ones the last is kept."""
     if step % config.every and step != config.steps - 1:
         return best
     right = _logits(network, validation.x).argmax(1) == validation.y

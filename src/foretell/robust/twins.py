@@ -6,6 +6,7 @@ R runs · M = 2R networks · N rows · B rows of a batch · D width of a row · 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -46,11 +47,11 @@ class TwinConfig:
         within(self, width=SIZE, steps=COUNT)
 
 
-class Twins(nn.Module):
-    """R pairs of networks: `forward` asks all of them about the same rows.
+class Twins:
+    """R pairs of networks: a call asks all of them about the same rows.
 
-    Each run keeps its own parameters, so that an ordinary optimiser gives each its own learning rate. The forward pass
-    joins them: one product for all networks, however many runs there are.
+    Each run keeps its own parameters, so that an ordinary optimiser gives each its own rate. A call joins them:
+    one product for all networks, however many runs there are.
 
     Args:
         runs: R.
@@ -61,24 +62,23 @@ class Twins(nn.Module):
     """
 
     def __init__(self, runs: int, inputs: int, classes: int, config: TwinConfig, generator: torch.Generator) -> None:
-        super().__init__()
         hidden = [config.width] * 2 if config.network == "mlp" else []
         sizes = [inputs, *hidden, classes]
-        self.runs = nn.ModuleList(
-            nn.ParameterList(
+        self.runs = [
+            [
                 parameter
-                for a, b in zip(sizes, sizes[1:], strict=False)
+                for a, b in pairwise(sizes)
                 for parameter in (_weights(a, b, generator), nn.Parameter(torch.zeros(2, 1, b)))
-            )
+            ]
             for _ in range(runs)
-        )
+        ]
         with torch.no_grad():
             for run in self.runs:
                 run[-2].zero_()
 
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "R 2 B n"]:
+    def __call__(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "R 2 B n"]:
         """The logits of every network."""
-        layers = [torch.cat(same) for same in zip(*(list(run) for run in self.runs), strict=True)]  # [M, in, out]
+        layers = [torch.cat(same) for same in zip(*self.runs, strict=True)]  # [M, in, out]
         z = torch.einsum("bd,mdh->mbh", x, layers[0]) + layers[1]
         for weight, bias in zip(layers[2::2], layers[3::2], strict=True):
             z = torch.baddbmm(bias, z.relu(), weight)
@@ -94,7 +94,7 @@ def _weights(inputs: int, outputs: int, generator: torch.Generator) -> nn.Parame
 def optimizer_of(twins: Twins, settings: list[Settings], config: TwinConfig) -> torch.optim.Optimizer:
     """One optimiser for all runs, with each run's own rate and decay."""
     groups = [
-        {"params": list(run), "lr": one.lr, "weight_decay": one.weight_decay}
+        {"params": run, "lr": one.lr, "weight_decay": one.weight_decay}
         for run, one in zip(twins.runs, settings, strict=True)
     ]
     if config.optimizer == "adam":

@@ -76,7 +76,7 @@ def drawn(count: int, seed: int = 0) -> list[Settings]:
 
 def train(
     x: Float[Tensor, "N D"],
-    y: Int[Tensor, " N"],
+    y: Int[Tensor, " _"],
     x_validation: Float[Tensor, "V D"],
     y_validation: Int[Tensor, " V"],
     settings: Sequence[Settings],
@@ -103,7 +103,7 @@ def train(
     config, classes = config or TwinConfig(), _classes(x, y)
     N, R = len(x), len(settings)
     chance = [generator(seed, 0, 0, torch.device("cpu")) for seed in seeds]
-    a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
+    learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
     drifting = y.repeat(R, 1)
     batches = torch.tensor([one.batch for one in settings])
     twins = Twins(R, x.shape[1], classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
@@ -112,7 +112,7 @@ def train(
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
         used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
         logits = twins(x[index].float())
-        first = a[:, index].unsqueeze(-1)
+        first = learns_a[:, index].unsqueeze(-1)
         held_in = torch.where(first, logits[:, 0], logits[:, 1])
         held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
         labels = drifting[:, index]
@@ -160,7 +160,7 @@ def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"]) -> bool:
     return all(environment[y == c].unique().numel() == 2 for c in y.unique())
 
 
-def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> int:
+def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"]) -> int:
     if len(x) != len(y):
         raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
     counts = torch.bincount(y) if len(y) else y
