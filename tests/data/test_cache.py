@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from foretell.data import cache, load
-from foretell.data.images import Images
+from foretell.data import Images, cache, load
 from foretell.errors import ForetellError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from foretell.data.decode import MAX_PIXELS, Item, Unusable, decode, decode_all, quiet_pillow
+from foretell.data.images.decode import MAX_PIXELS, Item, Unusable, decode, decode_all, quiet_pillow
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from foretell.data import load_episodes, load_videos, pusher, train_test_episodes
-from foretell.data.pusher import LIMIT, RADIUS, RIM, TASKS, Table, episode, start
+from foretell.data import load_episodes, load_videos, train_test_episodes
+from foretell.data.made import pusher
+from foretell.data.made.pusher import LIMIT, RADIUS, RIM, TASKS, Table, episode, start
 from foretell.errors import ForetellError
 
 from .conftest import film

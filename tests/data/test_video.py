@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from foretell.data import load_videos, train_test_videos
-from foretell.data.decode import Unusable
+from foretell.data.images.decode import Unusable
 from foretell.data.video import DAMAGED, Cut, decode_video
 from foretell.errors import ForetellError
 
@@ -95,7 +95,7 @@ def test_one_clip_is_from_the_middle_and_clips_are_spread_evenly(film):
 
 
 def test_a_clip_out_of_the_middle_decodes_only_from_its_key_frame(film, monkeypatch):
-    from foretell.data import video
+    from foretell.data.video import decode as video
 
     path, seen, frames = film(count=30, key=5), [], video._frames
     monkeypatch.setattr(video, "_frames", lambda packet: [seen.append(f.pts) or f for f in frames(packet)])
@@ -227,7 +227,7 @@ def test_damage_in_the_middle_costs_only_the_clips_there(film, read, tmp_path):
 
 
 def test_frames_too_large(film, monkeypatch):
-    monkeypatch.setattr("foretell.data.video.MAX_PIXELS", 1000)
+    monkeypatch.setattr("foretell.data.video.decode.MAX_PIXELS", 1000)
     with pytest.raises(Unusable, match="megapixels"):
         decode_video(film(), Cut(8))
 

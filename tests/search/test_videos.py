@@ -104,7 +104,7 @@ def test_a_film_is_cut_from_end_to_end(folder, tmp_path):
 
 
 def test_a_long_film_is_never_in_memory(tmp_path, monkeypatch):
-    from foretell.data import video
+    from foretell.data.video import decode as video
 
     path, frames, most = film(tmp_path / "long.mp4", ["along"] * 600), [], []
     real = video._square

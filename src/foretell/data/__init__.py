@@ -24,12 +24,13 @@ import torch
 
 from foretell.errors import ForetellError
 
-from . import cache, folder, parquet, photographs, torchvision_sets
-from .images import Episodes, Images, Kind, Moves, Pictures, Skipped, Videos, joined
+from . import cache, folder, photographs
+from .dataset import Episodes, Images, Kind, Moves, Pictures, Skipped, Videos, joined
+from .images import parquet, torchvision_sets
 from .source import Splits, file_at, files_below
 
 if TYPE_CHECKING:
-    from .video import Cut
+    from .video.decode import Cut
 
 __all__ = [
     "Episodes",
@@ -123,7 +124,7 @@ def load_videos(
 
     Raises ForetellError: as `load`; a number is out of range.
     """
-    from . import video
+    from .video import decode as video
 
     several = len(places(spec)) > 1
 
@@ -151,15 +152,17 @@ def load_episodes(
 ) -> Episodes:
     """One split of a set of videos of someone who acts, as clips with a state and an action a step.
 
-    spec: a folder of videos, each with a table of its name (see `foretell.data.episodes`), or `pusher` for a world made
-        here (`pusher:20000` for so many episodes, see `foretell.data.pusher`). Several with like columns are one set.
+    spec: a folder of videos, each with a table of its name (see `foretell.data.video.episodes`), or `pusher` for a
+        world made here (`pusher:20000` for so many episodes, see `foretell.data.made.pusher`). Several with like columns are
+        one set.
     Other arguments as for `load_videos`.
 
     Videos that give no clip, or whose table is missing or wrong, are left out and listed in `skipped`.
 
     Raises ForetellError: as `load_videos`; no table has a column of states or actions.
     """
-    from . import episodes, video
+    from .video import decode as video
+    from .video import episodes
 
     form = episodes.episodes(cut := video.Cut(size, frames, fps, stride, clips))
     return _each(spec, lambda one: _load(one, _find_episodes(one, cut, seed), form, split, cache_dir, progress))
@@ -222,7 +225,7 @@ def train_test_videos(
 
     One clip a video, so that no video is on both sides.
     """
-    from . import video
+    from .video import decode as video
 
     form = video.videos(cut := video.Cut(size, frames, fps, stride))
     return _train_test(spec, _find_videos(spec, cut, seed), form, seed, cache_dir, progress)
@@ -240,7 +243,8 @@ def train_test_episodes(
     progress: bool = True,
 ) -> tuple[Episodes, Episodes]:
     """The episodes to learn from and those to test on: `load_episodes` divided as by `train_test`, one clip a video."""
-    from . import episodes, video
+    from .video import decode as video
+    from .video import episodes
 
     form = episodes.episodes(cut := video.Cut(size, frames, fps, stride))
     return _train_test(spec, _find_episodes(spec, cut, seed), form, seed, cache_dir, progress)
@@ -294,25 +298,27 @@ def _find(spec: str | Path, size: int, seed: int) -> Splits:
 
 def _find_videos(spec: str | Path, cut: "Cut", seed: int) -> Splits:
     if _is_made(spec, "scenes"):
-        from .scenes import source
+        from .made.scenes import source
 
         return source.find(str(spec), cut, seed)
     if _is_made(spec, "pusher"):
-        from . import pusher
+        from .made import pusher
 
         return pusher.find(str(spec), cut, seed, steps=False)
-    from . import video, video_list
+    from .video import decode as video
+    from .video import lists
 
     root = Path(os.path.realpath(os.path.expanduser(spec)))
     if str(spec) and os.path.isdir(root):
         return folder.find(root, files_below(root), video.ENDINGS)
     if str(spec) and os.path.isfile(root):
-        return video_list.find(root) if root.suffix.lower() in video_list.LISTS else video.find(root)
+        return lists.find(root) if root.suffix.lower() in lists.LISTS else video.find(root)
     raise ForetellError(f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}; {_EXPECTED_VIDEOS}.")
 
 
 def _find_episodes(spec: str | Path, cut: "Cut", seed: int) -> Splits:
-    from . import episodes, pusher
+    from .made import pusher
+    from .video import episodes
 
     if _is_made(spec, "pusher"):
         return pusher.find(str(spec), cut, seed)

@@ -28,8 +28,8 @@ from numpy.lib import format as npy
 
 from foretell.errors import ForetellError
 
-from .decode import Decoded, Item, Label, decode_all
-from .images import Images, Kind, Skipped
+from .dataset import Images, Kind, Skipped
+from .images.decode import Decoded, Item, Label, decode_all
 from .source import Contents, Source
 
 VERSION = 2  # raise it when the layout changes, or decoding: old caches are then left alone

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from foretell.errors import ForetellError
 
-from .decode import Item
+from .images.decode import Item
 
 SPLITS = {
     "train": ("train", "training"),

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.augment import Parameter, Photometric, to_float
-from foretell.data.decode import Unusable, decode
+from foretell.data.images.decode import Unusable, decode
 from foretell.errors import ForetellError
 from foretell.jepa import JEPA, as_jepa
 from foretell.method import Method

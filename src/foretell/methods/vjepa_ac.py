@@ -168,7 +168,9 @@ class VJEPAAC(Method):
 
         c = self.config
         if not isinstance(data, Episodes):
-            raise ForetellError("V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.episodes)")
+            raise ForetellError(
+                "V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.video.episodes)"
+            )
         if (len(data.states), len(data.actions)) != (c.states, c.actions):
             S, A = len(data.states), len(data.actions)
             change = f"--model.states {S} --model.actions {A}" if S in (0, A) else "take the columns of states out"

@@ -1,4 +1,4 @@
-"""Does a world model act? Tasks on a table with a pusher (`foretell.data.pusher`), planned from pictures alone.
+"""Does a world model act? Tasks on a table with a pusher (`foretell.data.made.pusher`), planned from pictures alone.
 
 In each task the model is shown a picture of the table and one of the goal. It plans, does its first action, looks
 again, and plans anew. Beside it stand random actions, and the same search by a predictor that expects no change.
@@ -25,7 +25,7 @@ from foretell.train.progress import watched
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-    from foretell.data.pusher import Task
+    from foretell.data.made.pusher import Task
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
 """Less thorough than the paper's, and farther: goals are farther than a step, and latents tell little of how far the
@@ -64,7 +64,7 @@ def benchmark(
     Raises:
         ForetellError: no such task, or as `plan`.
     """
-    from foretell.data import pusher
+    from foretell.data.made import pusher
 
     if task not in pusher.TASKS:
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
@@ -112,7 +112,7 @@ def act(
     Returns:
         How far each ends from its goal, and the seconds that planning took.
     """
-    from foretell.data.pusher import Table
+    from foretell.data.made.pusher import Table
 
     size = model.config.encoder.image_size
     tables = [Table(one.scene) for one in tasks]

@@ -22,7 +22,7 @@ from torch import Tensor
 from foretell import hub
 from foretell.augment import to_float
 from foretell.data import folder, video
-from foretell.data.decode import Unusable, decode
+from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import Cut, Film, decode_video
 from foretell.errors import ForetellError
 from foretell.imagine.ask import actions_of, split

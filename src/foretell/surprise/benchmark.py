@@ -264,10 +264,10 @@ def on_scenes(
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     """Pairs of every property made here, hidden and visible; `pairs` of each.
 
-    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.scenes.Pairs`).
+    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.made.scenes.Pairs`).
     """
-    from foretell.data.scenes import PROPERTIES
-    from foretell.data.scenes import pairs as draw
+    from foretell.data.made.scenes import PROPERTIES
+    from foretell.data.made.scenes import pairs as draw
 
     make = partial(draw, seed=seed, size=size, frames=frames)
     for name in PROPERTIES:

@@ -30,7 +30,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from foretell.data.decode import Unusable, decode
+from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import ENDINGS, read_video
 from foretell.errors import ForetellError
 from foretell.surprise.benchmark import Pairs

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from .images import Skipped
+from foretell.data.dataset import Skipped
 
 Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
 Label: TypeAlias = Any
-"""int: a class. None: not known. float32 [T − 1, columns]: an episode's track, see `foretell.data.episodes`."""
+"""int: a class. None: not known. float32 [T − 1, columns]: an episode's track, see `foretell.data.video.episodes`."""
 
 MAX_PIXELS = 200_000_000
 # What lies behind transparent pixels is unknown. Black would swallow dark subjects and white bright ones;

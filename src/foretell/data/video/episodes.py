@@ -1,5 +1,5 @@
 """Clips of someone who acts: a folder of videos, each with a table of the same name (`cup-3.mp4`, `cup-3.csv` or
-`cup-3.parquet`), or a world made here (`pusher`, see `foretell.data.pusher`).
+`cup-3.parquet`), or a world made here (`pusher`, see `foretell.data.made.pusher`).
 
 A table has columns `state_*` and `action_*`, all numbers, and a row a frame: the state at that frame, and the action
 that was done then. The last row may be missing, because nothing follows. Without `action_*` the actions are the changes
@@ -21,15 +21,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from foretell.data.cache import Form
+from foretell.data.dataset import Episodes, Skipped
+from foretell.data.folder import find as find_videos
+from foretell.data.images.decode import Item, Label, Raw, Unusable, in_threads, reason
+from foretell.data.source import Contents, File, Source, Splits, identity
 from foretell.errors import ForetellError
 
-from .cache import Form
-from .decode import Item, Label, Raw, Unusable, in_threads, reason
-from .folder import find as find_videos
-from .images import Episodes, Skipped
-from .source import Contents, File, Source, Splits, identity
-from .video import ENDINGS, Cut, cut_video, decode_items
-from .video import videos as form_of_videos
+from .decode import ENDINGS, Cut, cut_video, decode_items
+from .decode import videos as form_of_videos
 
 TABLES = (".csv", ".parquet")
 

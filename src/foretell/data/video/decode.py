@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from foretell.data.cache import Form
+from foretell.data.dataset import Skipped, Videos
+from foretell.data.images.decode import MAX_PIXELS, Decoded, Item, Label, Raw, Unusable, in_threads, reason
+from foretell.data.source import Contents, Source, Splits, file_at, identity
 from foretell.errors import ForetellError, ForetellWarning
-
-from .cache import Form
-from .decode import MAX_PIXELS, Decoded, Item, Label, Raw, Unusable, in_threads, reason
-from .images import Skipped, Videos
-from .source import Contents, Source, Splits, file_at, identity
 
 if TYPE_CHECKING:
     import av

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from foretell.data.decode import Item
-from foretell.data.made import asked, splits
+from foretell.data.images.decode import Item
+from foretell.data.made.splits import asked, splits
 from foretell.data.source import Contents, Splits
 from foretell.data.video import Cut
 from foretell.errors import ForetellError

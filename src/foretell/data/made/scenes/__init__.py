@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretell.data.images import Videos
+from foretell.data.dataset import Videos
 from foretell.errors import ForetellError
 
 from .kinds import KINDS
@@ -109,7 +109,7 @@ class Pairs:
     hidden: bool
     """Whether a screen hides what changes while it changes."""
     crossed: bool
-    """Whether what is balanced is cause and course, not past and future. See `foretell.data.scenes.violations`."""
+    """Whether what is balanced is cause and course, not past and future. See `foretell.data.made.scenes.violations`."""
     possible: Videos = field(repr=False)
     impossible: Videos = field(repr=False)
     violation: Tensor = field(repr=False)

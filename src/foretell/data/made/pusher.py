@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.data.decode import Item
-from foretell.data.made import asked, splits
-from foretell.data.scenes.physics import SLOP, made
-from foretell.data.scenes.render import render
-from foretell.data.scenes.stage import Stage, Variety
-from foretell.data.scenes.world import Body, Scene, Vector, box
+from foretell.data.images.decode import Item
+from foretell.data.made.scenes.physics import SLOP, made
+from foretell.data.made.scenes.render import render
+from foretell.data.made.scenes.stage import Stage, Variety
+from foretell.data.made.scenes.world import Body, Scene, Vector, box
+from foretell.data.made.splits import asked, splits
 from foretell.data.source import Contents, Splits
 from foretell.data.video import Cut
 from foretell.errors import ForetellError

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.data import scenes
-from foretell.data.scenes import KINDS, PROPERTIES, Body, Camera, Light, Scene, Variety, film
-from foretell.data.scenes.physics import simulate
-from foretell.data.scenes.stage import BACKGROUND
-from foretell.data.scenes.world import GRAVITY, SHAPES, Block, box
+from foretell.data.made import scenes
+from foretell.data.made.scenes import KINDS, PROPERTIES, Body, Camera, Light, Scene, Variety, film
+from foretell.data.made.scenes.physics import simulate
+from foretell.data.made.scenes.stage import BACKGROUND
+from foretell.data.made.scenes.world import GRAVITY, SHAPES, Block, box
 from foretell.errors import ForetellError
 
 seeds = st.integers(0, 2**32)
