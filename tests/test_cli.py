@@ -270,9 +270,9 @@ def test_scenes_are_written_to_look_at(tmp_path, capsys):
     assert "collision-visible.png" in out
     assert len(json.loads((tmp_path / "clips" / "scenes.json").read_text())) == 2
     assert len(list((tmp_path / "pairs").glob("*.mp4"))) == 9 * 4
-    from foretell.data import load_videos
+    from foretell.data import Clips, load
 
-    videos = load_videos(tmp_path / "clips", 16, frames=8, progress=False)
+    videos = load(tmp_path / "clips", Clips(16, frames=8), progress=False)
     assert (len(videos), videos.skipped) == (2, ())
     with Image.open(tmp_path / "pairs" / "shape-visible.png") as strips:
         assert strips.size == (16 * 18, 4 * 18)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from foretell.data.images.decode import Item
+from foretell.data.items import Item
 from foretell.data.source import Contents, Source, Splits, identity
 from foretell.errors import ForetellError
 

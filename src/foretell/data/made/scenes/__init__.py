@@ -82,7 +82,7 @@ def clips(
 ) -> Videos:
     """Possible clips number `start` to `start + n - 1`, in memory: 3·frames·size² bytes each.
 
-    Their labels are their kinds. `load_videos("scenes")` keeps as many as the disk holds instead.
+    Their labels are their kinds. `load("scenes", Clips(32))` keeps as many as the disk holds instead.
 
     Raises ForetellError: a number is out of range.
     """
