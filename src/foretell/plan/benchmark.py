@@ -20,7 +20,7 @@ from foretell.evaluate.intervals import bootstrap, wilson
 from foretell.methods import VJEPAAC
 from foretell.plan.cem import CEM, within
 from foretell.plan.planner import Rollout, copied, plan
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid

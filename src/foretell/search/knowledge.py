@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
+from foretell.progress import watched
 from foretell.search import embed, entries
 from foretell.search.backend import About, Backend, Collection, File, Record, new_contract_id, open_backend
 from foretell.search.entries import Draft, Entry, Hit
@@ -24,7 +25,6 @@ from foretell.search.filters import Filter, Value
 from foretell.search.index import LEVELS
 from foretell.search.models import canonical, load_model, load_reranker
 from foretell.search.runtime import texts_of
-from foretell.train.progress import watched
 
 if TYPE_CHECKING:
     from foretell.search.add import Added
