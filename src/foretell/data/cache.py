@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -186,11 +185,14 @@ def _build(source: Source, form: Form[Any], home: Path, progress: bool) -> None:
 
 
 def _write(name: str, contents: Contents, form: Form[Any], part: Path, progress: bool) -> None:
+    from foretell.progress import bar  # a second call needs no more than what is there
+
     writers: dict[str, ColumnWriter] = {}
     skipped: list[Skipped] = []
     first, missing, highest = hashlib.sha256(), False, -1
     with ExitStack() as files, closing(form.decode(contents.items)) as chunks:
-        advance = files.enter_context(_bar(name, contents.count, form.what, progress))
+        said = f"Decoding {contents.count} {form.what} of {name} once, to cache them."
+        decoding = files.enter_context(bar(f"decoding {name}" if progress else None, contents.count, said))
         for decoded in chunks:
             for number, (column, rows) in enumerate(decoded.columns.items()):
                 if column not in writers:
@@ -203,7 +205,7 @@ def _write(name: str, contents: Contents, form: Form[Any], part: Path, progress:
                 if column == "labels" and isinstance(rows, np.ndarray):
                     missing, highest = missing or bool((rows == MISSING).any()), max(highest, int(rows.max()))
             skipped += decoded.skipped
-            advance(decoded.items)
+            decoding.advance(decoded.items)
         if not writers:
             said = "; ".join(f"{each.name}: {each.reason}" for each in skipped[:3]) or "it is empty"
             raise ForetellError(f"{name}: no usable {form.what.removesuffix('s')} among {len(skipped)} ({said}).")
@@ -256,7 +258,9 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         if progress:
-            print("Another process is caching this data; waiting for it.", file=sys.stderr)
+            from foretell.progress import say
+
+            say("Another process is caching this data; waiting for it.")
         lock.acquire()
     except NotImplementedError:
         yield
@@ -267,24 +271,3 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _bar(name: str, count: int, what: str, progress: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, one line elsewhere, nothing without `progress`; to be called with images done."""
-    if not progress:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        print(f"Decoding {count} {what} of {name} once, to cache them.", file=sys.stderr)
-        yield lambda _: None
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"decoding {escape(name)}", total=count)
-        yield lambda n: bar.advance(task, n)

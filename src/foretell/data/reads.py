@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from foretell.errors import ForetellError
+from foretell.errors import Range, within
+
+WHOLE = Range(1, whole=True)
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,7 @@ class Photographs:
     size: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.size, int) or self.size < 1:
-            raise ForetellError(f"size: found {self.size!r}; expected a whole number of pixels, 1 or more.")
+        within(self, size=WHOLE)
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,7 @@ class Clips:
     clips: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("size", "frames", "stride", "clips"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ForetellError(f"{name}: found {value!r}; expected a whole number, 1 or more.")
-        if self.fps is not None and not 0 < self.fps <= 1000:
-            raise ForetellError(f"fps: found {self.fps!r}; expected frames a second, more than 0 and at most 1000.")
+        within(self, size=WHOLE, frames=WHOLE, stride=WHOLE, clips=WHOLE, fps=Range(0, 1000, above=True))
 
     @property
     def span(self) -> int:
