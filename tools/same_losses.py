@@ -16,9 +16,8 @@ import tempfile
 from pathlib import Path
 
 ENCODER = "--model.encoder.image-size 32 --model.encoder.patch-size 4 --model.encoder.width 48 --model.encoder.depth 2"
-SMALL = (
-    f"{ENCODER} --model.encoder.heads 3 --model.predictor.width 24 --model.predictor.depth 1 --model.predictor.heads 3"
-)
+PREDICTOR = "--model.predictor.width 24 --model.predictor.depth 1 --model.predictor.heads 3"
+SMALL = f"{ENCODER} --model.encoder.heads 3 {PREDICTOR}"
 RUNS = {
     "ijepa": f"ijepa --data photographs --steps 30 {SMALL}",
     "iwm": f"iwm --data photographs --steps 30 {SMALL}",
