@@ -305,8 +305,8 @@ def test_a_list_with_a_missing_file_and_lists_that_are_none(film, read):
     ("change", "said"),
     [
         ({"spec": "/no/such"}, "not found"),
-        ({"frames": 0}, "frames: found 0"),
-        ({"fps": -1.0}, "fps: found -1.0"),
+        ({"frames": 0}, "frames is 0, "),
+        ({"fps": -1.0}, "fps is -1, "),
         ({"spec": "scenes:many"}, "scenes:N"),
         ({"spec": "scenes", "fps": 3.0}, "at another pace"),
         ({"split": "all"}, "split: found 'all'"),

@@ -22,6 +22,7 @@ import numpy as np
 from torch import Tensor
 
 from foretell.errors import ForetellError
+from foretell.extras import MissingExtra, needed
 
 from .cache import Form
 from .decode import Item, Label, Raw, Unusable, in_threads, reason
@@ -150,6 +151,7 @@ def _values(path: Path) -> dict[str, Sequence[Any]]:
     """The columns of a table by name."""
     try:
         if path.suffix.lower() == ".parquet":
+            needed("pyarrow", "reading Parquet")
             import pyarrow.parquet as pq
 
             return pq.ParquetFile(path).read().to_pydict()
@@ -159,7 +161,7 @@ def _values(path: Path) -> dict[str, Sequence[Any]]:
             if len(row) != len(heading):
                 raise Unusable(f"{path.name}: row {number} has {len(row)} fields, expected {len(heading)}")
         return {name.strip(): [row[place] for row in rows] for place, name in enumerate(heading)}
-    except Unusable:
+    except (Unusable, MissingExtra):
         raise
     except Exception as error:  # pyarrow raises whatever its parsing stumbles over
         raise Unusable(f"{path.name}: cannot be read as a table ({reason(error)})") from error

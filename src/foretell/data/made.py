@@ -7,6 +7,7 @@ from functools import partial
 from importlib.metadata import version
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 
 from .source import Contents, Source, Splits, identity
 
@@ -24,6 +25,7 @@ def asked(spec: str, what: str) -> int:
 
 def splits(name: str, count: int, layout: int, seed: int, read: Callable[[int, int], Contents]) -> Splits:
     """`count` to learn from and an eighth as many to test on; `read` makes some, from which number on and how many."""
+    needed("pymunk", "making data")
     return {
         split: Source(
             name=f"{name} ({split})",

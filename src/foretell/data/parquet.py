@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 
 from .decode import Item, Unusable, decode
 from .source import Contents, File, Source, Splits, identity, named_splits, split_of
@@ -200,6 +201,7 @@ def _holds_bytes(kind: "pa.DataType") -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["pq.ParquetFile"]:
+    needed("pyarrow", "reading Parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

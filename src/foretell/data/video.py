@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from foretell.errors import ForetellError, ForetellWarning, Range, within
+from foretell.extras import MissingExtra, needed
 
 from .cache import Form
 from .decode import MAX_PIXELS, Decoded, Item, Label, Raw, Unusable, in_threads, reason
@@ -223,6 +224,8 @@ def decode_items(items: list[Item], cut: Cut, clips_of: Clips) -> Decoded:
     for item in items:
         try:
             clips, known, damage = clips_of(*item.read())
+        except MissingExtra:
+            raise
         except Exception as error:  # one bad video never stops the others
             skipped.append(Skipped(item.name, reason(error)))
             continue
@@ -246,6 +249,7 @@ def _clips(raw: Raw, label: Label, cut: Cut) -> tuple[np.ndarray, Sequence[Label
 @contextmanager
 def _reasons() -> Iterator[None]:
     """What FFmpeg complains of, as the reason why a video is unusable."""
+    needed("av", "reading videos")
     import av
 
     try:
@@ -258,6 +262,7 @@ def _reasons() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    needed("av", "reading videos")
     import av
     from av.stream import Disposition
 
