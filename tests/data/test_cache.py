@@ -179,7 +179,7 @@ import sys, time
 from pathlib import Path
 from foretell.data import cache, load
 
-heavy = {"torchvision", "skimage", "pyarrow", "rich"} & set(sys.modules)
+heavy = {"torchvision", "av", "pyarrow", "rich"} & set(sys.modules)
 assert not heavy, f"imported without need: {heavy}"
 
 def stuck(items, size):

@@ -1,4 +1,4 @@
-"""Photographs from folders, parquet files, torchvision and scikit-image, and clips from video files or made of
+"""Photographs from folders, parquet files, torchvision and the package itself, and clips from video files or made of
 scenes with physics, decoded once into a cached array.
 
     images = load("path/to/photos", size=64)
