@@ -63,6 +63,16 @@ def test_all_is_every_extra():
     assert set(re.split(r"[\[\],]", PROJECT["optional-dependencies"]["all"][0])[1:-1]) == set(EXTRAS)
 
 
+def test_nobody_is_told_to_install_foretell_from_an_index():
+    """There is none that has it: whoever claims the name there could put anything into it."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    for folder in ("src", "docs", "tools", "benchmarks"):
+        pages += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".md", ".jinja")]
+    named = re.compile(r"""\binstall\s+(?:-\S+\s+)*['"]?foretell\b""")
+    wrong = [str(page) for page in pages if named.search(page.read_text(encoding="utf-8"))]
+    assert not wrong
+
+
 def test_a_module_is_imported_or_its_extra_named():
     assert needed("json") is __import__("json")
     assert install("google.protobuf.message") == "in foretell's checkout, type pip install '.[search]'"
