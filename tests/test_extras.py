@@ -68,7 +68,7 @@ def test_nobody_is_told_to_install_foretell_from_an_index():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     for folder in ("src", "docs", "tools", "benchmarks"):
         pages += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".md", ".jinja")]
-    named = re.compile(r"""\binstall\s+(?:-\S+\s+)*['"]?foretell\b""")
+    named = re.compile(r"""\bpipx?3?\s+install\s+(?:-\S+\s+)*['"]?foretell\b""")
     wrong = [str(page) for page in pages if named.search(page.read_text(encoding="utf-8"))]
     assert not wrong
 
