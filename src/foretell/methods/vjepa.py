@@ -122,6 +122,18 @@ class VJEPA(JEPA):
         s_y = self.target_encoder(y, index)
         return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
 
+    def divide(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B L"]]:
+        """The patches of a clip's first `seen` tubelets, and all others."""
+        T, rows, columns = self.context_encoder.grid(x)
+        every = torch.arange(T * rows * columns, device=x.device).expand(len(x), -1)
+        return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
+
+    def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
+        """What the model predicts of a clip after its first `seen` tubelets, of which alone it sees the pixels."""
+        past, future = self.divide(x, seen)
+        grid = self.context_encoder.grid(x)
+        return self.predict(self.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
+
     def trivial(self, views: Views) -> dict[str, float]:
         """What a problem would cost without learning, and whether the model sees motion (see `motion`)."""
         return {**super().trivial(views), **self.motion(views.target)}

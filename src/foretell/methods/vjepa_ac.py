@@ -28,6 +28,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell import losses
+from foretell.actions import Steps
 from foretell.augment import to_float
 from foretell.errors import COUNT, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.method import Method
@@ -224,6 +225,11 @@ class VJEPAAC(Method):
             moved = states[:, -1:] + actions[:, k - 1 : k] if self.config.states else states[:, -1:]
             states = torch.cat([states, moved], 1)
         return seen[:, 1:]
+
+    @property
+    def action_space(self) -> Steps:
+        """What can be done in a step: as much along each axis as training has shown."""
+        return Steps(tuple(self.action_limit.tolist()))
 
     def forward(self, views: Trajectory) -> Float[Tensor, ""]:
         """The loss: one step ahead from what really was, and some steps ahead from predictions (eq. 4)."""

@@ -15,11 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foretell.capabilities import Rolls, require
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap, wilson
-from foretell.methods import VJEPAAC
+from foretell.method import Method
 from foretell.plan.cem import CEM, within
-from foretell.plan.planner import Rollout, copied, plan
+from foretell.plan.planner import Rollout, copied, largest, plan
 from foretell.train.progress import watched
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ PLANNED = 16
 
 
 def benchmark(
-    model: VJEPAAC,
+    model: Method,
     task: str = "reach",
     *,
     episodes: int = 50,
@@ -70,6 +71,7 @@ def benchmark(
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
     if episodes < 1 or steps < 1:
         raise ForetellError(f"found {episodes} episodes of {steps} steps, expected at least 1 of both")
+    require(model, Rolls, "planning")
     if model.config.actions != 2 or model.config.states not in (0, 2):
         raise ForetellError(
             f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "
@@ -97,7 +99,7 @@ def benchmark(
 
 
 def act(
-    model: VJEPAAC, tasks: list[Task], steps: int, search: CEM, seed: int, by: Rollout | str | None = None
+    model: Method, tasks: list[Task], steps: int, search: CEM, seed: int, by: Rollout | str | None = None
 ) -> tuple[np.ndarray, float]:
     """Do some tasks side by side: look, plan, do the first action, and again.
 
@@ -118,7 +120,7 @@ def act(
     tables = [Table(one.scene) for one in tasks]
     goals = torch.from_numpy(np.stack([one.picture(size) for one in tasks]))
     generator, spent = torch.Generator().manual_seed(seed), 0.0
-    limit = search.limits(model.action_limit).cpu()
+    limit = search.limits(largest(require(model, Rolls, "planning")))
     for step in range(steps):
         began = time.perf_counter()
         if isinstance(by, str):
