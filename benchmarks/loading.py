@@ -86,10 +86,10 @@ def share(images: data.Images, batch: int, rounds: int) -> tuple[float, float]:
     index = torch.arange(batch) % len(images)
 
     def make() -> object:
-        return model.views(images.take(index), generator)
+        return model.views(images.batch(index), generator)
 
     def step() -> None:
-        model(model.views(images.take(index), generator)).backward()
+        model(model.views(images.batch(index), generator)).backward()
         optimizer.step()
         optimizer.zero_grad()
         model.update_target(MOMENTUM)

@@ -25,9 +25,9 @@ import numpy as np
 
 from benchmarks.measure import table
 from benchmarks.stores import asked, chunks, vectors
+from foretell.progress import watched
 from foretell.search import Knowledge, Store, rerank
 from foretell.search.models import load_reranker
-from foretell.train.progress import watched
 
 TOP = 10
 BARE = """

@@ -5,6 +5,7 @@ import torch
 
 from foretell.augment import to_float
 from foretell.capabilities import Predicts, require
+from foretell.data import Batch
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods import IJEPA, IWM, IJEPAConfig, IWMConfig
@@ -37,7 +38,7 @@ def photographs(batch=3, size=16):
 
 
 def problem(model, batch=3, seed=0):
-    return model.views(photographs(batch), torch.Generator().manual_seed(seed))
+    return model.views(Batch(pixels=photographs(batch)), torch.Generator().manual_seed(seed))
 
 
 # The equations once more, a token at a time and independently of the package --------------------------------

@@ -12,10 +12,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foretell import losses
@@ -26,6 +26,9 @@ from foretell.method import Method
 from foretell.nn.predictor import Predictor
 from foretell.nn.vit import ViT, layer_norm, pool
 from foretell.views import Views, take
+
+if TYPE_CHECKING:
+    from foretell.data import Batch
 
 
 class JEPA(Method):
@@ -49,12 +52,12 @@ class JEPA(Method):
         self.distance = distance
 
     @abstractmethod
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
-        """Make prediction problems of photographs.
+    def views(self, batch: Batch, generator: torch.Generator) -> Views:
+        """Make prediction problems of some samples.
 
         Args:
-            images: decoded photographs.
-            generator: the only source of chance, on the images' device.
+            batch: samples of what `config.reads` says.
+            generator: the only source of chance, on the batch's device.
         """
 
     def encode(self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:

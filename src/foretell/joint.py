@@ -10,11 +10,11 @@ B batch · D width · K projector's output
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell.augment import Photometric, distort, to_float
@@ -25,6 +25,9 @@ from foretell.nn.projector import Projector
 from foretell.nn.resnet import ResNet, ResNetConfig
 from foretell.nn.vit import ViT, ViTConfig, pool
 from foretell.views import Pair
+
+if TYPE_CHECKING:
+    from foretell.data import Batch
 
 
 class _Named:
@@ -59,18 +62,18 @@ class JointEmbedding(Method):
         self.encoder = build(config.encoder)
         self.projector = Projector(config.projector, self.encoder.width)
 
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Pair:
+    def views(self, batch: Batch, generator: torch.Generator) -> Pair:
         """Two random crops of each photograph, their colours distorted.
 
         Raises:
             ForetellError: one photograph alone, in training: batch norm and the losses compare several.
         """
-        if self.training and len(images) < 2:
+        if self.training and len(batch) < 2:
             raise ForetellError(
                 f"{type(self).__name__} compares photographs, and a part of a step has only one: "
                 "use a larger --batch or a smaller --accumulate"
             )
-        x, size = to_float(images), self.config.encoder.image_size
+        x, size = to_float(batch.pixels), self.config.encoder.image_size
         first, second = (distort(x, size, generator, augment, self.config.crop) for augment in self.augment)
         return Pair(first, second)
 

@@ -91,7 +91,7 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     found, wrong = {}, 0
     for path in paths:
         try:
-            pixels, seconds = read_video(path, model.config.encoder.image_size, **model.pace)
+            pixels, seconds = read_video(path, model.config.encoder.image_size, **model.config.reads.pace)
             video = torch.from_numpy(pixels).transpose(0, 1)
             contexts = measure.measurable(model, video.shape[1], flags.context, path)
         except ForetellError as error:
@@ -142,7 +142,7 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     else:
         if flags.data is None:
             raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
-        pace = model.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
+        pace = model.config.reads.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
         e = model.config.encoder
         test = measure.LAYOUTS[name](flags.data, e.image_size, **pace)
         validation = measure.scenes(20, 2 * flags.seed, e.image_size, e.frames)

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from foretell.augment import Parameter, to_float
-from foretell.data import Images
+from foretell.data import Batch, Images
 from foretell.imagine import Imagined, imagine, sweep
 from foretell.imagine.ask import actions_of, imagine_all
 from foretell.jepa import JEPA
@@ -191,7 +191,7 @@ def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Traini
     """Of some problems made of one picture, the one with the most to say: the largest action."""
     device = next(model.parameters()).device
     pixels = (picture * 255).round().byte().expand(32, -1, -1, -1).to(device)
-    views = model.views(pixels, torch.Generator(device).manual_seed(seed))
+    views = model.views(Batch(pixels=pixels), torch.Generator(device).manual_seed(seed))
     assert views.action is not None
     views = _only(views, int(views.action.abs().sum(1).argmax()))
     assert views.action is not None

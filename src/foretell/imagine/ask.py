@@ -24,7 +24,7 @@ from torch import Tensor
 from foretell.actions import Parameter, PictureActions
 from foretell.augment import to_float
 from foretell.capabilities import Imagines, require
-from foretell.data.decode import Unusable, decode
+from foretell.data.images.decode import Unusable, decode
 from foretell.errors import ForetellError
 from foretell.method import Method
 

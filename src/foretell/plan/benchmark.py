@@ -1,4 +1,4 @@
-"""Does a world model act? Tasks on a table with a pusher (`foretell.data.pusher`), planned from pictures alone.
+"""Does a world model act? Tasks on a table with a pusher (`foretell.data.made.pusher`), planned from pictures alone.
 
 In each task the model is shown a picture of the table and one of the goal. It plans, does its first action, looks
 again, and plans anew. Beside it stand random actions, and the same search by a predictor that expects no change.
@@ -16,17 +16,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from foretell.capabilities import Rolls, require
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.intervals import bootstrap, wilson
 from foretell.method import Method
 from foretell.plan.cem import CEM, within
 from foretell.plan.planner import Rollout, copied, largest, plan
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-    from foretell.data.pusher import Task
+    from foretell.data.made.pusher import Task
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
 """Less thorough than the paper's, and farther: goals are farther than a step, and latents tell little of how far the
@@ -65,12 +65,12 @@ def benchmark(
     Raises:
         ForetellError: no such task, or as `plan`.
     """
-    from foretell.data import pusher
+    from foretell.data.made import pusher
 
     if task not in pusher.TASKS:
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
-    if episodes < 1 or steps < 1:
-        raise ForetellError(f"found {episodes} episodes of {steps} steps, expected at least 1 of both")
+    check_range("episodes", episodes, COUNT)
+    check_range("steps", steps, COUNT)
     require(model, Rolls, "planning")
     if model.config.actions != 2 or model.config.states not in (0, 2):
         raise ForetellError(
@@ -114,7 +114,7 @@ def act(
     Returns:
         How far each ends from its goal, and the seconds that planning took.
     """
-    from foretell.data.pusher import Table
+    from foretell.data.made.pusher import Table
 
     size = model.config.encoder.image_size
     tables = [Table(one.scene) for one in tasks]

@@ -22,9 +22,9 @@ from torch import Tensor
 from foretell import hub
 from foretell.augment import to_float
 from foretell.capabilities import EncodesPatches, Imagines, require
-from foretell.data import folder, video
-from foretell.data.decode import Unusable, decode
-from foretell.data.video import Cut, Film, decode_video
+from foretell.data import Clips, folder, video
+from foretell.data.images.decode import Unusable, decode
+from foretell.data.video import Film, decode_video
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.vit import pool
@@ -69,9 +69,9 @@ class ImageModel:
         self.dimension = require(model, EncodesPatches, "search by photographs and videos").patch_encoder.width
 
     @property
-    def cut(self) -> Cut:
+    def cut(self) -> Clips:
         """What becomes an entry of a video."""
-        return Cut(self.size, frames=1, fps=1.0)
+        return Clips(self.size, frames=1, fps=1.0)
 
     @property
     def endings(self) -> frozenset[str]:
@@ -164,13 +164,13 @@ class VideoModel(ImageModel):
 
     def __init__(self, name: str, model: Any) -> None:
         super().__init__(name, model)
-        self._pace = model.pace
+        self._pace = model.config.reads.pace
 
     @property
-    def cut(self) -> Cut:
+    def cut(self) -> Clips:
         """As the model was trained."""
         encoder = self._model.config.encoder
-        return Cut(self.size, frames=encoder.frames, **self._pace)
+        return Clips(self.size, frames=encoder.frames, **self._pace)
 
     @property
     def endings(self) -> frozenset[str]:

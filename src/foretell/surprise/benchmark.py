@@ -21,10 +21,10 @@ from torch import Tensor
 from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
 from foretell.method import Method, fresh
+from foretell.progress import watched
 from foretell.surprise.carried import carried
 from foretell.surprise.measure import Asked, Predict, Surprise, Targets, copied, measurable, predicted, surprises
 from foretell.surprise.score import accuracy, auroc, pairwise
-from foretell.train.progress import watched
 
 
 @dataclass(frozen=True)
@@ -263,10 +263,10 @@ def on_scenes(
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     """Pairs of every property made here, hidden and visible; `pairs` of each.
 
-    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.scenes.Pairs`).
+    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.made.scenes.Pairs`).
     """
-    from foretell.data.scenes import PROPERTIES
-    from foretell.data.scenes import pairs as draw
+    from foretell.data.made.scenes import PROPERTIES
+    from foretell.data.made.scenes import pairs as draw
 
     make = partial(draw, seed=seed, size=size, frames=frames)
     for name in PROPERTIES:

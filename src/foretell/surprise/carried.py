@@ -40,8 +40,8 @@ def carried(
 
     Args:
         model: a video model; of longer clips it sees the first window.
-        possible: stories, 2j and 2j + 1 a pair, as in `foretell.data.scenes.Pairs`; the last of an odd number is left
-            out.
+        possible: stories, 2j and 2j + 1 a pair, as in `foretell.data.made.scenes.Pairs`; the last of an odd number is
+            left out.
         moment: the first frame that is predicted; of 2j and 2j + 1 the same. What lies in the first tubelet of a window
             has no past and is left out.
         predict: what predicts.

@@ -28,7 +28,7 @@ from foretell.capabilities import Foresees, require
 from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device, evaluating
 from foretell.method import Method
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 Predict = Callable[[Foresees, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
 """What says the latents of a window after its first tubelets: a model, or one of the baselines."""
