@@ -54,7 +54,7 @@ def save(model: Method, folder: str | Path, card: str | None = None, dtype: torc
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.json"
     known = read_json(config) if config.is_file() else {}  # a run folder keeps what else it says of itself
-    known.pop("untrained", None)
+    known = {key: value for key, value in known.items() if key not in ("untrained", "source")}
     tensors = {name: t.to(dtype) if dtype and t.is_floating_point() else t for name, t in model.state_dict().items()}
     write_weights(folder / "model.safetensors", tensors, {"format": "foretell"})
     write_json(config, known | to_config(model))

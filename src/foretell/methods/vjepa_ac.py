@@ -34,6 +34,7 @@ from foretell.errors import COUNT, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.method import Method
 from foretell.nn.causal import CausalConfig, CausalPredictor
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig, layer_norm
+from foretell.registry import register
 
 if TYPE_CHECKING:
     from foretell.data import Batch, Dataset, EpisodeClips
@@ -106,6 +107,7 @@ class Trajectory:
     actions: Float[Tensor, "B K A"]
 
 
+@register("vjepa-ac", VJEPAACConfig)
 class VJEPAAC(Method):
     """Predict what a frozen encoder will see after an action."""
 

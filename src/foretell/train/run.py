@@ -22,11 +22,12 @@ from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
 
 CHANGEABLE = {
+    "source",
     *("steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"),
     "data.spec",
 }
 """What a resumed run may change: how far it goes, where, and what it writes; where its data lies, but not what it
-learns. (Another number of steps stretches the schedules from there on.)"""
+learns; where its method's file is. (Another number of steps stretches the schedules from there on.)"""
 SHOWN = 5  # files that could not be used, with the reason
 
 
@@ -116,7 +117,7 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
     if _begun(_holds(out)):
         known = read_json(path)
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
-            schema = METHODS[settings["method"]][1]
+            schema = METHODS[settings["method"]].config
             known["model"] = dump(parse(schema, known.get("model"), path, "model"))
             known["train"] = dump(parse(TrainConfig, known.get("train") or {}, path, "train"))
         before, now = _flat(known), _flat(settings)
