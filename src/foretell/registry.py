@@ -169,12 +169,14 @@ def unknown(name: object, source: object = None) -> str:
         name: the method's name, as a file has it.
         source: where the method came from, as a run's config.json has it. It is shown, and never run.
     """
-    known = ", ".join((*METHODS, *packaged()))
     if not isinstance(source, str):
-        return f"method is {name!r}, expected one of {known}"
-    how = "install that package" if source.startswith("package ") else f"if you trust that file: --method {source}"
-    python = "" if source.startswith("package ") else f' (in Python: foretell.registry.from_file("{source}"))'
-    return f"method is {name!r}, which came from {source} and is not known here: {how}{python}. Known are {known}"
+        return f"method is {name!r}, expected one of {', '.join((*METHODS, *packaged()))}"
+    missing = f"method is {name!r}, which is not known here; it came from {source}"
+    if source.startswith("package "):
+        return f"{missing}: install that package"
+    return (
+        f'{missing}: if you trust that file, add --method {source} (in Python: foretell.registry.from_file("{source}"))'
+    )
 
 
 def _package(point: EntryPoint) -> str:

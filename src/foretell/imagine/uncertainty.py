@@ -21,7 +21,7 @@ from torch import Tensor
 from foretell.augment import to_float
 from foretell.capabilities import Predicts, require
 from foretell.errors import ForetellError
-from foretell.masking import complement
+from foretell.masking import BlockMasks, complement
 from foretell.method import Method
 from foretell.views import take
 
@@ -77,7 +77,8 @@ def uncertainty(
     x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
     grid = world.patch_encoder.grid(x)
     chance = torch.Generator(x.device).manual_seed(seed)
-    context_index, _ = world.config.masks.draw(chance, grid, contexts)
+    masks = getattr(world.config, "masks", BlockMasks())  # a method without masks is asked with I-JEPA's
+    context_index, _ = masks.draw(chance, grid, contexts)
     hidden = complement(context_index, torch.Size(grid).numel())
     s_y = world.target(x)
     found = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from foretell import __version__, hub
+from foretell import __version__, hub, registry
 from foretell.data import Pictures, Specs, load, places
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
@@ -73,7 +73,8 @@ def run(
             images = load(data, built.config.reads, progress=world.first)
         source = {"spec": " ".join(map(str, places(data))), "fingerprint": images.fingerprint}
         given = {"encoder": encoder} if encoder else {}
-        _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)
+        settings = to_config(built)
+        _record(out, settings | {"train": asdict(config), "data": source} | given, world)
         with Show(config.steps, quiet=not world.first) as show:
             if images.skipped:
                 what, some = type(images).__name__.lower(), len(images.skipped)
@@ -86,7 +87,9 @@ def run(
             if world.first:  # read back what was saved: whole tensors, however the processes hold them
                 hub.save(hub.load(out), out)
             world.wait()
-            show.say(f"{out} holds the model: foretell evaluate {out} --data {places(data)[0]}")
+            own = registry.source(settings["method"]) or ""
+            method = f" --method {own}" if registry.is_place(own) else ""
+            show.say(f"{out} holds the model: foretell evaluate {out} --data {places(data)[0]}{method}")
     except BaseException:
         leave(failed=True)
         raise
