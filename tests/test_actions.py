@@ -140,7 +140,6 @@ def test_what_destroys_is_done_to_the_source_and_the_rest_is_asked_for():
 def test_a_model_of_other_actions_is_asked_by_its_own_table():
     model = IWM(IWMConfig(VIT, PREDICTOR)).eval()
     model.actions = Shade()
-    model.predictor = IWM(IWMConfig(VIT, PREDICTOR)).predictor
     model.predictor.queries = _Ignores(model.predictor.queries, 7)
     image = torch.rand(3, 16, 16, generator=chance())
     found = imagine(model, image, {"shade": 0.6, "flat": 1}, bank=8)

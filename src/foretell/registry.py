@@ -174,9 +174,8 @@ def unknown(name: object, source: object = None) -> str:
     missing = f"method is {name!r}, which is not known here; it came from {source}"
     if source.startswith("package "):
         return f"{missing}: install that package"
-    return (
-        f'{missing}: if you trust that file, add --method {source} (in Python: foretell.registry.from_file("{source}"))'
-    )
+    python = f'(in Python: foretell.registry.from_file("{source}"))'
+    return f"{missing}: if you trust that file, add --method {source} {python}"
 
 
 def _package(point: EntryPoint) -> str:

@@ -287,5 +287,5 @@ def encoder_of(model: Method) -> ViT:
         return found
     raise ForetellError(
         f"{type(model).__name__} has no encoder of patches to stand on: give a model with a vision transformer, such "
-        "as an I-JEPA, an image world model or a V-JEPA"
+        "as the shipped iwm-mini"
     )
