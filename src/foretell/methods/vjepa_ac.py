@@ -64,7 +64,7 @@ class VJEPAACConfig:
     actions: int = 2
     """Numbers that say what was done in a step."""
     states: int = 2
-    """Numbers that say how the one who acts is: as many as actions, because actions are changes of the state; or 0."""
+    """Numbers of the actor's state: as many as actions, because an action is a change of the state; or 0."""
     frames: int = 16
     """Frames of a training clip: one more than steps."""
     rollout: int = 2
@@ -143,7 +143,7 @@ class VJEPAAC(Method):
             ForetellError: there is none, or as `encoder_of`.
         """
         if encoder is None:
-            raise ForetellError("V-JEPA 2-AC stands on a trained encoder: --encoder MODEL names the model it is of")
+            raise ForetellError("V-JEPA 2-AC needs a trained encoder: --encoder MODEL names the model that has it")
         found = encoder_of(encoder)
         built = cls(replace(config, encoder=found.config))
         built.encoder.load_state_dict(found.state_dict())
@@ -209,7 +209,7 @@ class VJEPAAC(Method):
 
         Args:
             latents: of what is seen now, from `target`.
-            state: of the one who acts, now.
+            state: the actor's, now.
             actions: what is to be done; the state is carried on by adding them.
         """
         seen, states = latents.unsqueeze(1), state.unsqueeze(1)
