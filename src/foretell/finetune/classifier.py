@@ -123,22 +123,17 @@ class WorldModelClassifier(nn.Module):
         return rates
 
 
-def require_trained(model: Method, mode: Mode) -> None:
-    """Raise ForetellError where a mode finetunes a trained predictor and the model has none."""
-    if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
-        raise ForetellError(
-            f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
-            "use mode predictor-random or encoder"
-        )
-
-
 def parts(model: Method, mode: Mode) -> tuple[ViT, Predictor | None]:
     """Copies of a model's encoder of patches and its predictor, frozen or fresh as the mode wants.
 
     Raises:
         ForetellError: the model has no such part, or is of videos.
     """
-    require_trained(model, mode)
+    if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
+        raise ForetellError(
+            f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
+            "use mode predictor-random or encoder"
+        )
     predictor = None
     if mode != "encoder":
         fresh = {name: value for name, value in to_config(model).items() if name != "untrained"}

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from foretell.data.made.pusher import Task
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
-"""Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly tell the distance
-of the pusher from a goal that it does not touch."""
+"""Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly tell how far
+the pusher is from a goal that it does not touch."""
 PLANNED = 16
 """Tasks whose plans are made side by side."""
 
