@@ -30,7 +30,7 @@ def foretell(images: data.Images, index: Tensor, size: int) -> Load:
 
     def load() -> Tensor:
         crop = random_resized_crop(to_float(images.take(index)), size, generator)
-        return AUGMENT.apply(crop, AUGMENT.destroy(generator, AUGMENT.jitter(generator, len(index))))
+        return AUGMENT.apply(crop, AUGMENT.destroy(generator, AUGMENT.draw(generator, len(index))))
 
     return load
 

@@ -19,7 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foretell import losses
-from foretell.augment import Photometric
+from foretell.actions import PictureActions
+from foretell.capabilities import Foresees, Imagines, Predicts, require
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.predictor import Predictor
@@ -37,8 +38,8 @@ class JEPA(Method):
     problems.
     """
 
-    actions: Photometric | None = None
-    """What the predictor can be told; None for a model without actions."""
+    actions: PictureActions | None = None
+    """The actions that the predictor can be told; None for a model without actions."""
     entrances = (*Method.entrances, "target")
 
     def __init__(
@@ -133,15 +134,15 @@ class JEPA(Method):
 
     @torch.no_grad()
     def measures(self, views: Views) -> dict[str, float]:
-        """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
-        views = replace(views, chance=None)  # FlexPredict's noise is of training
+        """The loss of a prediction problem, the losses of `trivial` answers, and the predictor's own measures."""
+        views = replace(views, chance=None)  # FlexPredict's noise is for training only
         return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
 
     def trivial(self, views: Views) -> dict[str, float]:
-        """What a prediction problem would cost without learning.
+        """The loss of two answers that need no learning.
 
-        - `constant`: the best constant prediction, whose fall to zero is collapse.
-        - `copy`: repeating the nearest visible patch.
+        - `constant`: the best constant prediction. If this falls to zero, the latents have collapsed.
+        - `copy`: the latent of the nearest visible patch.
         """
         target = self.target(views.target)
         s_y = wanted(target, views)
@@ -163,7 +164,7 @@ class JEPA(Method):
         Raises:
             ForetellError: the predictor was never trained, or there is another number of actions.
         """
-        self.require_predictor()
+        require(self, Predicts, "imagining a change")
         if action is not None:
             if len(action) not in (1, len(x)):
                 raise ForetellError(
@@ -172,33 +173,32 @@ class JEPA(Method):
             action = action.expand(len(x), -1)
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
 
-    def require_predictor(self) -> None:
-        """Raise ForetellError unless the predictor was trained: what puts a model to work asks first."""
-        if self.untrained == "predictor":
-            raise ForetellError(
-                "this model's predictor was never trained, as its weights hold an encoder only: what needs no "
-                "predictor works (encode, target, probes); train one first for the rest"
-            )
+    @property
+    def patch_encoder(self) -> ViT:
+        """The target encoder, which I-JEPA evaluates (§4)."""
+        return self.target_encoder
+
+    @property
+    def patch_predictor(self) -> Predictor:
+        """The predictor."""
+        return self.predictor
+
+    def lacks(self, capability: type) -> str | None:
+        """As `Method.lacks`: it has no actions, is of images, or its predictor was never trained."""
+        name = type(self).__name__
+        if capability is Imagines and self.actions is None:
+            return f"{name} has no actions"
+        if capability is Foresees and len(self.context_encoder.patch) != 3:
+            return f"{name} is of images"
+        if capability in (Predicts, Imagines, Foresees) and self.untrained == "predictor":
+            return "this model's predictor was never trained, as its weights hold an encoder only"
+        return super().lacks(capability)
 
 
 def wanted(s_y: Float[Tensor, "_ N D"], views: Views) -> Float[Tensor, "B M L D"]:
     """The latents to predict, of all of y; each y serves as many contexts as there are."""
     R = len(views.context) // len(s_y)
     return take(s_y.expand(R, *s_y.shape).flatten(0, 1), views.target_index)
-
-
-def as_jepa(model: Method, purpose: str) -> JEPA:
-    """The model, if it is a JEPA.
-
-    Raises:
-        ForetellError: it has no predictor between patches; `purpose` says what that is needed for.
-    """
-    if isinstance(model, JEPA):
-        return model
-    raise ForetellError(
-        f"{purpose} needs a model that predicts patch latents, such as an I-JEPA, an image world model or a V-JEPA; "
-        f"{type(model).__name__} does not"
-    )
 
 
 def nearest_visible(model: JEPA, views: Views) -> Tensor:

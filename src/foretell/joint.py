@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell.augment import Photometric, distort, to_float
+from foretell.capabilities import EncodesPatches
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.projector import Projector
@@ -79,6 +80,18 @@ class JointEmbedding(Method):
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """h: the encoder's latents of x in [0, 1], averaged over places."""
         return pool(self.encoder(x))
+
+    @property
+    def patch_encoder(self) -> ViT:
+        """The encoder, where it is a vision transformer (see `lacks`)."""
+        assert isinstance(self.encoder, ViT)
+        return self.encoder
+
+    def lacks(self, capability: type) -> str | None:
+        """As `Method.lacks`: a ResNet has no patches."""
+        if capability is EncodesPatches and not isinstance(self.encoder, ViT):
+            return f"the encoder of this {type(self).__name__} is a ResNet, which has no patches"
+        return super().lacks(capability)
 
     def project(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
         """z: what the loss compares."""

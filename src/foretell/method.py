@@ -111,6 +111,17 @@ class Method(nn.Module, ABC):
         """After a step of the optimiser: move a slow copy, where there is one."""
         return
 
+    def lacks(self, capability: type) -> str | None:
+        """Why this very model cannot do what its class can.
+
+        Args:
+            capability: a protocol of `foretell.capabilities`, which asks here.
+
+        Returns:
+            A clause that a sentence can go on with, such as "its predictor was never trained"; None where it can.
+        """
+        return
+
     @torch.no_grad()
     def measures(self, views: Any) -> dict[str, float]:
         """What monitors show of a fixed training problem, in evaluation mode: the loss, and what to hold it against."""

@@ -42,7 +42,7 @@ class Surprise:
     stride: Annotated[int, arg(help="frames between two windows")] = 2
     targets: Annotated[
         Literal["window", "future"],
-        arg(help="what the target encoder sees: the whole window, as in the paper, or of it only what is predicted"),
+        arg(help="the target encoder sees the whole window, as in the paper, or only the part that is predicted"),
     ] = "window"
     json: Annotated[bool, arg(help="print JSON")] = False
     seed: int = 0
@@ -80,12 +80,14 @@ def _videos(flags: Surprise, device: torch.device) -> None:
 
     from foretell import hub
     from foretell import surprise as measure
+    from foretell.capabilities import Foresees, require
     from foretell.data.video import read_video
     from foretell.errors import ForetellError
 
     name, *paths = flags.what
     output("--plot", flags.plot, FIGURES)
-    model = measure.as_video(hub.load(name, device))
+    model = hub.load(name, device)
+    require(model, Foresees, "surprise")  # before videos are read
     found, wrong = {}, 0
     for path in paths:
         try:
@@ -120,10 +122,13 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
 
     from foretell import hub
     from foretell import surprise as measure
+    from foretell.capabilities import Foresees, require
 
-    model = measure.as_video(hub.load(flags.model, device))
+    model = hub.load(flags.model, device)
     control = flags.pixels or (f"{flags.model}-pixels" if f"{flags.model}-pixels" in hub.models() else None)
-    pixels = measure.as_video(hub.load(control, device)) if control else None
+    pixels = hub.load(control, device) if control else None
+    for one in (model, pixels) if pixels else (model,):
+        require(one, Foresees, "surprise")  # before clips are read or made
     options: dict[str, Any] = {
         "pixels": pixels,
         "contexts": flags.context or None,

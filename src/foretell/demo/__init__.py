@@ -22,7 +22,6 @@ from foretell.demo.small import DATA, PIXELS, recipe
 from foretell.errors import POSITIVE, ForetellError, check_range
 from foretell.extras import needed
 from foretell.hub.files import write_atomically, write_json
-from foretell.imagine.ask import actions_of
 from foretell.progress import say
 from foretell.train.loop import Stopped, read
 from foretell.train.run import run
@@ -62,7 +61,7 @@ def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -
     say("1 of 3 · cutting photographs into crops")
     learn = load(DATA, PIXELS, seed=seed)
     held_out = load(DATA, shipped.context_encoder.config.image_size, split="test", seed=seed)
-    config, train = recipe(actions_of(shipped), learn, 60 * minutes, seed, place)
+    config, train = recipe(shipped.config.augment, learn, 60 * minutes, seed, place)
 
     say(f"2 of 3 · training for about {minutes:g} min: {train.steps} steps of {train.batch} crops, on {place}")
     began = time.monotonic()

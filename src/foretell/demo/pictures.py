@@ -163,7 +163,7 @@ def _example(name: str, model: JEPA, one: Imagined) -> Example:
     ((asked, value),) = one.values.items()
     device = next(model.parameters()).device
     x = one.source.unsqueeze(0).to(device)
-    action = actions.action(actions.identity(1), actions.state(one.values)).to(device)
+    action = actions.action(actions.identity(1), actions.parse(one.values)).to(device)
     latent, right = model.target(torch.stack([one.source, one.asked]).to(device))
     predicted = model.imagine(x, action)[0]
     foretold, came = ((there - latent).mean(0, keepdim=True) for there in (predicted, right))

@@ -15,7 +15,7 @@ I images · B elements of a bank · Q queries an image · S sources · P paramet
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -23,7 +23,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from foretell.augment import Photometric, to_float
+from foretell.actions import PictureActions
+from foretell.augment import to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import bootstrap
@@ -48,7 +49,7 @@ def mrr(
     batch: int = 64,
     seed: int = 0,
     device: Device = None,
-    drawn_from: Photometric | None = None,
+    drawn_from: PictureActions | None = None,
     progress: str | None = None,
 ) -> dict[str, Any] | None:
     """Rank a world model's predictions.
@@ -164,15 +165,14 @@ class _Bank:
         return _Bank(self.elements[i].to(device), {name: s[i].to(device) for name, s in self.sources.items()})
 
 
-def _draw(actions: Photometric, images: int, bank: int, generator: torch.Generator) -> list[_Bank]:
+def _draw(actions: PictureActions, images: int, bank: int, generator: torch.Generator) -> list[_Bank]:
     """All banks of all images, the headline's first; drawn at once, so that no batch size changes them."""
     clean = actions.identity(images)
-    certain = replace(actions, grayscale_probability=1.0, blur_probability=1.0, solarize_probability=1.0)
-    destroyed = certain.destroy(generator, clean)
-    headline = actions.jitter(generator, images * bank, probability=1.0).unflatten(0, (images, bank))
+    destroyed = actions.destroy(generator, clean, certain=True)
+    headline = actions.draw(generator, images * bank, probability=1.0).unflatten(0, (images, bank))
     sources, own = {ALL: clean}, []
     for column, p in enumerate(actions.parameters):
-        if p.destructive and getattr(actions, f"{p.name}_probability") > 0:
+        if p.destructive and p.probability > 0:
             sources[p.name] = clean.clone()
             sources[p.name][:, column] = destroyed[:, column]
         elif not p.destructive and p.high > p.low:

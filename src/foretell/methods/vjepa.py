@@ -31,6 +31,7 @@ from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens, TokenPerMask
 from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
+from foretell.registry import register
 from foretell.views import Views
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class VJEPAConfig:
         return TokenPerMask(width, len(self.masks.blocks)) if self.token_per_mask else MaskTokens(width)
 
 
+@register("vjepa", VJEPAConfig)
 class VJEPA(JEPA):
     """Predict hidden parts of a clip from the others, in latent space."""
 
@@ -107,6 +109,18 @@ class VJEPA(JEPA):
         """s_y: what predictions are held against: layer-normed, without gradient; as in `JEPA`."""
         s_y = self.target_encoder(y, index)
         return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
+
+    def divide(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B L"]]:
+        """The patches of a clip's first `seen` tubelets, and all others."""
+        T, rows, columns = self.context_encoder.grid(x)
+        every = torch.arange(T * rows * columns, device=x.device).expand(len(x), -1)
+        return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
+
+    def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
+        """What the model predicts of a clip after its first `seen` tubelets, of which alone it sees the pixels."""
+        past, future = self.divide(x, seen)
+        grid = self.context_encoder.grid(x)
+        return self.predict(self.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
 
     def trivial(self, views: Views) -> dict[str, float]:
         """What a problem would cost without learning, and whether the model sees motion (see `motion`)."""
