@@ -8,7 +8,7 @@ from rich.console import Console
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import evaluate, report, table
-from foretell.evaluate.probes import encode
+from foretell.evaluate.encode import encode
 from foretell.masking import TubeMasks
 from foretell.methods import VJEPA, VJEPAConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig

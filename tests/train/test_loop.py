@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import Spread, spread
+from foretell.evaluate.spread import Spread, spread
 from foretell.jepa import nearest_visible
 from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig
 from foretell.nn.vit import ViT

@@ -3,26 +3,22 @@
     report = evaluate(model, train, test)
     rich.print(table(report))
 
-Read on in this order: report, collapse, sparsity, probes, equivariance, intervals.
+Read on in this order: report, encode, measures, spread, intervals.
 """
 
-from foretell.evaluate.collapse import lidar, rankme, spread
-from foretell.evaluate.equivariance import mrr
+from foretell.evaluate.encode import Encoded, augmented, encode, features, latents
 from foretell.evaluate.intervals import bootstrap, wilson
-from foretell.evaluate.probes import (
-    Encoded,
-    ProbeTraining,
-    attentive_probe,
-    augmented,
-    encode,
-    features,
-    knn,
-    latents,
-    linear_probe,
-    mlp_probe,
-)
+from foretell.evaluate.measures.attentive import attentive_probe
+from foretell.evaluate.measures.knn import knn
+from foretell.evaluate.measures.lidar import lidar
+from foretell.evaluate.measures.linear import linear_probe
+from foretell.evaluate.measures.mlp import mlp_probe
+from foretell.evaluate.measures.mrr import mrr
+from foretell.evaluate.measures.probe import ProbeTraining
+from foretell.evaluate.measures.rankme import rankme
+from foretell.evaluate.measures.sparsity import binarised, sparsity
 from foretell.evaluate.report import evaluate, table
-from foretell.evaluate.sparsity import binarised, sparsity
+from foretell.evaluate.spread import spread
 
 __all__ = [
     "Encoded",

@@ -12,21 +12,16 @@ from torch import Tensor
 
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import lidar, rankme
-from foretell.evaluate.equivariance import HITS, mrr
+from foretell.evaluate.encode import Device, Encoded, augmented, encode, features
 from foretell.evaluate.intervals import accuracy_of
-from foretell.evaluate.probes import (
-    Device,
-    Encoded,
-    attentive_probe,
-    augmented,
-    encode,
-    features,
-    knn,
-    linear_probe,
-    mlp_probe,
-)
-from foretell.evaluate.sparsity import sparsity
+from foretell.evaluate.measures.attentive import attentive_probe
+from foretell.evaluate.measures.knn import knn
+from foretell.evaluate.measures.lidar import lidar
+from foretell.evaluate.measures.linear import linear_probe
+from foretell.evaluate.measures.mlp import mlp_probe
+from foretell.evaluate.measures.mrr import HITS, mrr
+from foretell.evaluate.measures.rankme import rankme
+from foretell.evaluate.measures.sparsity import sparsity
 from foretell.jepa import JEPA
 from foretell.method import Method, parameters
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from foretell.augment import to_float
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import evaluating
+from foretell.evaluate.encode import evaluating
 from foretell.method import Method
 from foretell.methods import VJEPAAC
 from foretell.plan.cem import CEM, minimise

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import Device
+from foretell.evaluate.encode import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
 from foretell.progress import watched

@@ -21,7 +21,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from foretell.augment import to_float
-from foretell.evaluate.probes import Device, evaluating
+from foretell.evaluate.encode import Device, evaluating
 from foretell.jepa import JEPA
 from foretell.surprise.measure import Predict, as_video, predicted
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from foretell.augment import to_float
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import Device, evaluating
+from foretell.evaluate.encode import Device, evaluating
 from foretell.jepa import JEPA
 from foretell.method import Method
 from foretell.methods import VJEPA

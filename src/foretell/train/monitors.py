@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from foretell.augment import to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import Spread, rankme
-from foretell.evaluate.probes import evaluating, knn
+from foretell.evaluate.encode import evaluating
+from foretell.evaluate.measures.knn import knn
+from foretell.evaluate.measures.rankme import rankme
+from foretell.evaluate.spread import Spread
 from foretell.method import Method
 from foretell.nn.vit import pool
 

@@ -26,8 +26,8 @@ from torch import Tensor
 from foretell.augment import Photometric, to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
+from foretell.evaluate.encode import Device, evaluating
 from foretell.evaluate.intervals import bootstrap
-from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
 from foretell.method import fresh, unrelated
 from foretell.progress import watched
