@@ -73,13 +73,17 @@ class JointEmbedding(Method):
         first, second = (distort(x, size, generator, augment, self.config.crop) for augment in self.augment)
         return Pair(first, second)
 
+    def augmented(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """x′: the second of the two views."""
+        return self.views(images, generator).target
+
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """h: the encoder's latents of x in [0, 1], averaged over places."""
-        return pool(self.encoder(x))
+        return pool(self.in_chunks(self.encoder, x))
 
     def project(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
         """z: what the loss compares."""
-        return self.projector(self.features(x))
+        return self.in_chunks(self.projector, self.features(x))
 
     def trained(self) -> dict[str, nn.Module]:
         """The encoder and the projector."""

@@ -153,9 +153,9 @@ def augmented(
 ) -> Float[Tensor, "objects views D"]:
     """Pooled features of several views of some images, as `lidar` wants them.
 
-    The views are the targets that the method itself trains on (LiDAR §4.2): random crops for I-JEPA, with
-    their colours jittered for IWM, one of the two views for a joint-embedding method. They are encoded
-    whole, as they are when the features are used.
+    The views are those that the method itself trains on (LiDAR §4.2), see `Method.augmented`: random crops for
+    I-JEPA, with jittered colours for IWM, one of the two views for a joint-embedding method. They are encoded whole,
+    as they are when the features are used.
 
     Args:
         model: any method.
@@ -173,6 +173,6 @@ def augmented(
         generator = torch.Generator(device).manual_seed(seed)
         for chunk in watched(chosen.split(batch), progress):
             some = images.batch(chunk).to(device)
-            targets = (model.views(some, generator).target for _ in range(views))
-            made.append(torch.stack([model.features(y).float().cpu() for y in targets], 1))
+            several = (model.augmented(some, generator) for _ in range(views))
+            made.append(torch.stack([model.features(x).float().cpu() for x in several], 1))
     return torch.cat(made)
