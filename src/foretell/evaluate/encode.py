@@ -5,24 +5,24 @@ n images · N patches · D width
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import EncodesPatches, require
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.jepa import JEPA
 from foretell.method import Method
 from foretell.nn.vit import pool
 from foretell.progress import watched
 
 Device = torch.device | str | None
-Encoder = Literal["target", "context"]
 
 
 class Encoded(NamedTuple):
@@ -42,7 +42,7 @@ def evaluating(model: Method, device: Device = None) -> Iterator[torch.device]:
 
     Not in inference mode: what is computed here trains probes, and a model that was moved must train again.
     """
-    home = next(model.parameters()).device
+    home = next(chain(model.parameters(), model.buffers())).device
     modes = [(module, module.training) for module in model.modules()]
     device = home if device is None else torch.device(device)
     try:
@@ -56,45 +56,51 @@ def evaluating(model: Method, device: Device = None) -> Iterator[torch.device]:
 
 
 def encode(
-    model: JEPA,
+    model: Method,
     images: Pictures,
     *,
     keep: int | None = None,
     batch: int = 128,
     device: Device = None,
-    encoder: Encoder = "target",
+    network: Callable[[Tensor], Tensor] | None = None,
     seed: int = 0,
     progress: str | None = None,
 ) -> Encoded:
-    """Pooled features of all images and patch latents of some, in one pass.
+    """Global features of all images and patch latents of some, in one pass where the features are the latents' mean.
 
     Args:
-        model: any JEPA; encodes whole images, nothing masked.
+        model: a method that encodes patches; it encodes whole images, nothing masked.
         images: at a size the encoder takes.
         keep: how many images' latents to keep, drawn at random; None for all.
         batch: images at a time.
         device: where to compute; None for where the model is.
-        encoder: I-JEPA evaluates the target encoder (§4).
+        network: another one of the model's networks, x -> [B, N, D], whose latents and their mean are wanted; None for
+            the `patch_encoder` and the features of the model.
         seed: draws the images to keep.
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
-        ForetellError: no images, or latents that are not finite numbers.
+        ForetellError: no images, a model without patches, or latents that are not finite numbers.
     """
     n = len(images)
     if n == 0:
         raise ForetellError("there are no images to encode")
+    pooled = network is not None
+    network = network or require(model, EncodesPatches, "encoding patches").patch_encoder
     index = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:keep].sort().values
     features, latents = torch.empty(0), torch.empty(0, dtype=torch.float16)
     with evaluating(model, device) as device:
-        network = model.target_encoder if encoder == "target" else model.context_encoder
-        chunks = torch.arange(n).split(batch)
-        for chunk in watched(chunks, progress):
-            z = _finite(network(to_float(images.take(chunk).to(device))).float(), f"the {encoder} encoder")
+        for chunk in watched(torch.arange(n).split(batch), progress):
+            x = to_float(images.take(chunk).to(device))
+            z = _finite(network(x).float())
+            mean = pool(z)
             if chunk[0] == 0:
-                features = torch.empty(n, z.shape[-1])
+                # most methods' features are this mean: the first images tell whether to compute them apart
+                whole = mean if pooled else model.features(x).float()
+                pooled = whole.shape == mean.shape and torch.allclose(whole, mean, rtol=1e-2, atol=1e-2)
+                features = torch.empty(n, whole.shape[1])
                 latents = torch.empty(len(index), *z.shape[1:], dtype=torch.float16)
-            features[chunk] = pool(z).cpu()
+            features[chunk] = (mean if pooled else _finite(model.features(x).float())).cpu()
             first, last = torch.searchsorted(index, torch.tensor([chunk[0], chunk[-1] + 1])).tolist()
             latents[first:last] = z[(index[first:last] - chunk[0]).to(z.device)].half().cpu()
     return Encoded(features, latents, index)
@@ -121,22 +127,20 @@ def features(
     with evaluating(model, device) as device:
         for chunk in watched(torch.arange(len(images)).split(batch), progress):
             z = model.features(to_float(images.take(chunk).to(device))).float()
-            made.append(_finite(z, "the encoder").cpu())
+            made.append(_finite(z).cpu())
     return torch.cat(made)
 
 
-def latents(
-    model: JEPA, images: Pictures, *, batch: int = 128, device: Device = None, encoder: Encoder = "target"
-) -> Float16[Tensor, "n N D"]:
+def latents(model: Method, images: Pictures, *, batch: int = 128, device: Device = None) -> Float16[Tensor, "n N D"]:
     """Each image's patch latents, on the CPU: 2·N·D bytes an image. Arguments and errors as of `encode`."""
-    return encode(model, images, batch=batch, device=device, encoder=encoder).latents
+    return encode(model, images, batch=batch, device=device).latents
 
 
-def _finite(z: Tensor, encoder: str) -> Tensor:
+def _finite(z: Tensor) -> Tensor:
     if z.isfinite().all():
         return z
     raise ForetellError(
-        f"{encoder} gives latents that are not finite numbers: its training diverged, take an earlier checkpoint"
+        "the encoder gives latents that are not finite numbers: its training diverged, take an earlier checkpoint"
     )
 
 

@@ -32,7 +32,7 @@ class TestEncode:
         with torch.no_grad():
             target, context = model.target_encoder(whole), model.context_encoder(whole)
         torch.testing.assert_close(features(model, some, batch=4), pool(target))
-        torch.testing.assert_close(encode(model, some, keep=0, encoder="context").features, pool(context))
+        torch.testing.assert_close(encode(model, some, keep=0, network=model.context_encoder).features, pool(context))
         torch.testing.assert_close(latents(model, some, batch=4), target.half(), atol=2e-3, rtol=2e-3)
 
     def test_keeps_a_random_part(self, images, world_model):

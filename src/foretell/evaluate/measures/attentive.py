@@ -5,13 +5,44 @@ n images · N patches · D width
 
 from __future__ import annotations
 
+from math import gcd
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from foretell.capabilities import EncodesPatches, require
 from foretell.evaluate.encode import Device
-from foretell.evaluate.measures.probe import TRAINING, ProbeTraining, trained
+from foretell.evaluate.measures.probe import TRAINING, Probe, ProbeTraining, trained
+from foretell.evaluate.subject import Subject
 from foretell.nn.pooler import AttentiveClassifier
+
+
+class AttentiveProbe(Probe):
+    """A learned query that attends over patch latents."""
+
+    name: ClassVar[str] = "attentive"
+    title: ClassVar[str] = "attentive probe"
+    needs: ClassVar[tuple[type, ...]] = (EncodesPatches,)
+
+    def right(
+        self, subject: Subject, labels: Int[Tensor, " n"], asked: Int[Tensor, " m"]
+    ) -> tuple[Bool[Tensor, " some"], Int[Tensor, " some"]]:
+        """See `Probe.right`."""
+        encoder = require(subject.model, EncodesPatches, self.title).patch_encoder
+        learn, ask = subject.learn, subject.ask
+        right = attentive_probe(
+            learn.latents,
+            labels[learn.index],
+            ask.latents,
+            asked[ask.index],
+            heads=gcd(encoder.config.heads, learn.latents.shape[-1]),
+            seed=subject.seed,
+            device=subject.device,
+            progress=subject.bar("Training the attentive probe"),
+        )
+        return right, asked[ask.index]
 
 
 def attentive_probe(

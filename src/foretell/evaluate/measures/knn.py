@@ -5,10 +5,30 @@ n images · D width
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+
+from foretell.evaluate.measures.probe import Probe
+from foretell.evaluate.subject import Subject
+
+
+class NearestNeighbours(Probe):
+    """The vote of the nearest training images."""
+
+    name: ClassVar[str] = "knn"
+    title: ClassVar[str] = "kNN"
+
+    def right(
+        self, subject: Subject, labels: Int[Tensor, " n"], asked: Int[Tensor, " m"]
+    ) -> tuple[Bool[Tensor, " some"], Int[Tensor, " some"]]:
+        """See `Probe.right`."""
+        device = subject.device
+        known, found = subject.learn.features.to(device), subject.ask.features.to(device)
+        return knn(known, labels.to(device), found, asked.to(device)), asked
 
 
 def knn(

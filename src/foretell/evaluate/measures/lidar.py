@@ -5,11 +5,34 @@ D width
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foretell.evaluate.encode import augmented
+from foretell.evaluate.measure import Line, Measure, Result
 from foretell.evaluate.measures.rankme import effective_rank, exact
+from foretell.evaluate.subject import Subject
+
+
+class LiDAR(Measure):
+    """How many dimensions tell the training images apart: `value` `of` the most it can be."""
+
+    name: ClassVar[str] = "lidar"
+    title: ClassVar[str] = "LiDAR"
+
+    def run(self, subject: Subject) -> Result:
+        """Encode several views of some images and measure them."""
+        text = subject.bar("Encoding several views of images")
+        views = augmented(subject.model, subject.train, seed=subject.seed, device=subject.device, progress=text)
+        return Result({"value": lidar(views), "of": max(min(len(views) - 1, views.shape[-1]), 1)})
+
+    def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
+        """The rank."""
+        return [Line(self.title, numbers, "{:.1f}")]
 
 
 def lidar(features: Float[Tensor, "objects views D"], delta: float = 1e-4) -> float:

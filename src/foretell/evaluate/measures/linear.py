@@ -6,6 +6,7 @@ n images · D width
 from __future__ import annotations
 
 from math import ceil
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,7 +14,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.evaluate.encode import Device
-from foretell.evaluate.measures.probe import standardised
+from foretell.evaluate.measures.probe import Probe, standardised
+from foretell.evaluate.subject import Subject
+
+
+class LinearProbe(Probe):
+    """Logistic regression on features."""
+
+    name: ClassVar[str] = "linear"
+    title: ClassVar[str] = "linear probe"
+
+    def right(
+        self, subject: Subject, labels: Int[Tensor, " n"], asked: Int[Tensor, " m"]
+    ) -> tuple[Bool[Tensor, " some"], Int[Tensor, " some"]]:
+        """See `Probe.right`."""
+        known, found = subject.learn.features, subject.ask.features
+        return linear_probe(known, labels, found, asked, seed=subject.seed, device=subject.device), asked
+
 
 WEIGHT_DECAYS = (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
 

@@ -5,12 +5,29 @@ n images · D width
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from foretell.evaluate.encode import Device
-from foretell.evaluate.measures.probe import TRAINING, ProbeTraining, standardised, trained
+from foretell.evaluate.measures.probe import TRAINING, Probe, ProbeTraining, standardised, trained
+from foretell.evaluate.subject import Subject
+
+
+class MLPProbe(Probe):
+    """A network of two layers on features."""
+
+    name: ClassVar[str] = "mlp"
+    title: ClassVar[str] = "two-layer probe"
+
+    def right(
+        self, subject: Subject, labels: Int[Tensor, " n"], asked: Int[Tensor, " m"]
+    ) -> tuple[Bool[Tensor, " some"], Int[Tensor, " some"]]:
+        """See `Probe.right`."""
+        known, found = subject.learn.features, subject.ask.features
+        return mlp_probe(known, labels, found, asked, seed=subject.seed, device=subject.device), asked
 
 
 def mlp_probe(

@@ -15,19 +15,23 @@ I images · B elements of a bank · Q queries an image · S sources · P paramet
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from foretell.augment import Photometric, to_float
+from foretell.capabilities import Predicts, require
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import Device, evaluating
 from foretell.evaluate.intervals import bootstrap
+from foretell.evaluate.measure import Line, Measure, Result
+from foretell.evaluate.subject import Subject
 from foretell.jepa import JEPA
 from foretell.method import fresh, unrelated
 from foretell.progress import watched
@@ -36,6 +40,64 @@ HITS = (1, 5, 10)
 MEASURES = ("value", *(f"hits@{k}" for k in HITS))
 ALL = "all"
 """The row of the headline."""
+
+
+@dataclass(frozen=True)
+class MRR(Measure):
+    """How well a world model ranks its predictions; settings as of `mrr`."""
+
+    name: ClassVar[str] = "mrr"
+    title: ClassVar[str] = "mean reciprocal rank (MRR)"
+    section: ClassVar[str] = "predictions"
+    needs: ClassVar[tuple[type, ...]] = (Predicts,)
+
+    bank: int = 256
+    images: int = 64
+    queries: int = 16
+
+    def lacks(self, subject: Subject) -> str | None:
+        """Why a model's predictions cannot be ranked."""
+        if lacking := super().lacks(subject):
+            return lacking
+        if require(subject.model, Predicts, self.title).actions is None:
+            return f"{self.title} needs a model that is told of changes to a picture; this one has no actions"
+        if subject.model.untrained == "predictor":
+            return f"{self.title} needs a trained predictor; the weights of this model contain an encoder alone"
+        return None
+
+    def run(self, subject: Subject) -> Result:
+        """Rank predictions on test images."""
+        assert isinstance(subject.model, JEPA)
+        found = mrr(
+            subject.model,
+            subject.test,
+            bank=self.bank,
+            images=self.images,
+            queries=self.queries,
+            seed=subject.seed,
+            device=subject.device,
+            progress=subject.bar("Ranking predictions"),
+        )
+        assert found is not None, "the model has actions and a trained predictor"
+        return Result(found)
+
+    def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
+        """The headline, its hits, and a line for each parameter of an action."""
+        return list(_lines(numbers))
+
+
+def _lines(numbers: dict[str, Any]) -> Iterator[Line]:
+    form, control = "{:.3f}", numbers["untrained"]
+    yield Line(f"MRR among {numbers['bank']}", numbers, form)
+    for k in HITS:
+        hit = f"hits@{k}"
+        yield Line(hit, {"value": numbers[hit], "untrained": {"value": control[hit]}} | numbers["intervals"][hit], form)
+    direction = None
+    for name, row in numbers["per_action"].items():
+        if row["direction"] != direction:
+            direction = row["direction"]
+            yield Line(f"MRR, {direction}")
+        yield Line(f"  {name}", row | {"untrained": control["per_action"][name]}, form)
 
 
 def mrr(

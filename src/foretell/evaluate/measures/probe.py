@@ -7,14 +7,19 @@ n images · N patches · D width
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foretell.evaluate.intervals import accuracy_of
+from foretell.evaluate.measure import Line, Measure, Result
+from foretell.evaluate.subject import Subject
 from foretell.method import seeded
 from foretell.train.fit import fit
 
@@ -40,6 +45,35 @@ class ProbeTraining:
 
 
 TRAINING = ProbeTraining()
+
+
+class Probe(Measure):
+    """A classifier of frozen latents. Its numbers are an accuracy in [0, 1], see `foretell.evaluate.intervals`."""
+
+    section: ClassVar[str] = "probes"
+    labels: ClassVar[bool] = True
+
+    @abstractmethod
+    def right(
+        self, subject: Subject, labels: Int[Tensor, " n"], asked: Int[Tensor, " m"]
+    ) -> tuple[Bool[Tensor, " some"], Int[Tensor, " some"]]:
+        """Where the classifier is right, and the labels of the test images that it was asked about.
+
+        Args:
+            subject: what is measured.
+            labels: of the training images.
+            asked: of the test images.
+        """
+
+    def run(self, subject: Subject) -> Result:
+        """Train the classifier and test it."""
+        assert subject.labels is not None, "a probe needs labels"
+        right, asked = self.right(subject, *subject.labels)
+        return Result(accuracy_of(int(right.sum()), asked), right.cpu())
+
+    def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
+        """The accuracy."""
+        return [Line(self.title, numbers)]
 
 
 def standardised(

@@ -5,11 +5,37 @@ n samples · D width · k values
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from foretell.evaluate.measure import Line, Measure, Result
+from foretell.evaluate.subject import Subject
+
 EPSILON = 1e-7
+IMAGES = 25_600
+"""As many as the paper uses (§4)."""
+
+
+class RankMe(Measure):
+    """How many dimensions the features of the training images use: `value` `of` the most it can be."""
+
+    name: ClassVar[str] = "rankme"
+    title: ClassVar[str] = "RankMe"
+
+    def run(self, subject: Subject) -> Result:
+        """Measure features; of more than 25,600 images a random part."""
+        features = subject.learn.features
+        some = torch.randperm(len(features), generator=torch.Generator().manual_seed(subject.seed))[:IMAGES]
+        used = features[some]
+        return Result({"value": rankme(used), "of": min(used.shape)})
+
+    def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
+        """The rank."""
+        return [Line(self.title, numbers, "{:.1f}")]
 
 
 def rankme(features: Float[Tensor, "n D"]) -> float:
