@@ -206,7 +206,7 @@ def _nothing():
         ("scenes", "--out"),
         ("scenes --out o --pairs levity", "expected one of permanence"),
         ("scenes --out o --pairs all --n 3", "n: found 3; expected an even number"),
-        ("scenes --out o --size 8", "--size is 8, expected 16 or more"),
+        ("scenes --out o --size 8", "--size is 8, expected at least 16"),
         ("scenes --out o --hidden", "add --pairs PROPERTY"),
         ("evaluate m --data d --bank 0", "--bank is 0, expected 1"),
         ("evaluate m --data d --images -1", "--images is -1"),
@@ -270,9 +270,9 @@ def test_scenes_are_written_to_look_at(tmp_path, capsys):
     assert "collision-visible.png" in out
     assert len(json.loads((tmp_path / "clips" / "scenes.json").read_text())) == 2
     assert len(list((tmp_path / "pairs").glob("*.mp4"))) == 9 * 4
-    from foretell.data import load_videos
+    from foretell.data import Clips, load
 
-    videos = load_videos(tmp_path / "clips", 16, frames=8, progress=False)
+    videos = load(tmp_path / "clips", Clips(16, frames=8), progress=False)
     assert (len(videos), videos.skipped) == (2, ())
     with Image.open(tmp_path / "pairs" / "shape-visible.png") as strips:
         assert strips.size == (16 * 18, 4 * 18)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,18 +19,30 @@ from foretell.errors import ForetellError
 from foretell.nn.vit import layer_norm
 
 if TYPE_CHECKING:
-    from foretell.data import Pictures, Specs
+    from foretell.data import Batch, Dataset, Photographs
 
 
 M = TypeVar("M", bound="Method")
+
+
+class ReadsPhotographs:
+    """A configuration of a method that learns from photographs, at the size of its encoder."""
+
+    @property
+    def reads(self) -> Photographs:
+        """What the method reads, as `foretell.data.load` takes it."""
+        from foretell.data import Photographs  # only training and measuring read data: a model needs torch alone
+
+        encoder: Any = vars(self)["encoder"]
+        return Photographs(encoder.image_size)
 
 
 class Method(nn.Module, ABC):
     """Something that learns features of images by comparing latents; `foretell.jepa.JEPA` is the main kind.
 
     Args:
-        config: the dataclass the model was built from: `type(model)(model.config)` builds its like. Its
-            `encoder.image_size` says how large the images are.
+        config: the dataclass the model was built from: `type(model)(model.config)` builds its like. Its `reads` says
+            what data the method takes (see `foretell.data.reads`), and its `encoder.image_size` how large images are.
     """
 
     entrances: tuple[str, ...] = ("features", "latents")
@@ -62,19 +73,7 @@ class Method(nn.Module, ABC):
             raise ForetellError(f"{cls.__name__} learns an encoder of its own, so --encoder has no use")
         return cls(config)
 
-    def load(self, spec: Specs, **options: Any) -> Pictures:
-        """Data as this method takes it; `options` are those of `foretell.data.load`."""
-        from foretell.data import load  # only training and measuring read data: a model needs torch alone
-
-        return load(spec, self.config.encoder.image_size, **options)
-
-    def train_test(self, spec: str | Path, **options: Any) -> tuple[Pictures, Pictures]:
-        """The data to learn from and the data to test on; `options` are those of `foretell.data.train_test`."""
-        from foretell.data import train_test
-
-        return train_test(spec, self.config.encoder.image_size, **options)
-
-    def prepare(self, data: Pictures) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Take from the data to learn from what must be known before training; for most methods nothing.
 
         Raises:
@@ -83,24 +82,24 @@ class Method(nn.Module, ABC):
         return
 
     @abstractmethod
-    def views(self, images: Any, generator: torch.Generator) -> Any:
-        """Make a training problem of photographs.
+    def views(self, batch: Batch, generator: torch.Generator) -> Any:
+        """Make a training problem of some samples.
 
         Args:
-            images: decoded photographs, uint8 [B, 3, H, W]; whatever `batch` of the method's data gives.
-            generator: the only source of chance, on the images' device.
+            batch: samples of what `config.reads` says: of photographs `batch.pixels` is uint8 [B, 3, H, W].
+            generator: the only source of chance, on the batch's device.
 
         Returns:
             What `forward` takes.
         """
 
     @abstractmethod
-    def augmented(self, images: Any, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
         """One random view of each image, as the method sees it in training. LiDAR compares several.
 
         Args:
-            images: as `views` takes them.
-            generator: the only source of chance, on the images' device.
+            batch: as `views` takes it.
+            generator: the only source of chance, on the batch's device.
 
         Returns:
             Images [B, C, H, W] or clips [B, C, T, H, W] in [0, 1].
@@ -124,6 +123,17 @@ class Method(nn.Module, ABC):
 
     def update_target(self, momentum: float) -> None:
         """After a step of the optimiser: move a slow copy, where there is one."""
+        return
+
+    def lacks(self, capability: type) -> str | None:
+        """Why this very model cannot do what its class can.
+
+        Args:
+            capability: a protocol of `foretell.capabilities`, which asks here.
+
+        Returns:
+            A clause that a sentence can go on with, such as "its predictor was never trained"; None where it can.
+        """
         return
 
     @torch.no_grad()

@@ -395,7 +395,7 @@ def test_no_usable_image(write, read, root, cache_dir):
 
 def test_wrong_size_and_split(write, read):
     root = write("a.png")
-    with pytest.raises(ForetellError, match="size: found 0"):
+    with pytest.raises(ForetellError, match="size is 0, expected a whole number"):
         read(root, size=0)
     with pytest.raises(ForetellError, match="split: found 'dev'; expected 'train' or 'test'"):
         read(root, split="dev")

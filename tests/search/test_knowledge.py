@@ -533,7 +533,7 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
     for name in names:
         Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
         image = read_image(folder / f"{name}.png", 32)[None] / 255
-        dark = actions_of(model).apply(image, actions_of(model).state({"brightness": 0.6}))[0]
+        dark = actions_of(model).apply(image, actions_of(model).parse({"brightness": 0.6}))[0]
         Image.fromarray((dark.permute(1, 2, 0).numpy() * 255).astype(np.uint8)).save(folder / f"{name}-dark.png")
     (folder / "broken.png").write_bytes(b"not a picture")
     with Knowledge.create(store, "photos", model="iwm-mini") as photos:

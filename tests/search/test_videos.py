@@ -14,7 +14,8 @@ from PIL import Image
 import foretell
 from foretell import ForetellError
 from foretell.cli import main
-from foretell.data.video import Cut, Film, decode_video
+from foretell.data import Clips
+from foretell.data.video import Film, decode_video
 from foretell.masking.tubes import TubeMasks
 from foretell.methods import VJEPA
 from foretell.methods.vjepa import VJEPAConfig
@@ -90,24 +91,24 @@ def folder(tmp_path):
 
 
 def test_a_film_is_cut_from_end_to_end(folder, tmp_path):
-    cut = Cut(16, frames=4, stride=2)  # a clip spans 7 frames
+    cut = Clips(16, frames=4, stride=2)  # a clip spans 7 frames
     there = Film(folder / "three.mp4", cut)
     assert there.spans == [(0.0, 0.7), (0.7, 1.4), (1.4, 2.1), (1.7, 2.4)]
-    every = decode_video(folder / "three.mp4", Cut(16, frames=1, clips=24))[0][:, 0]
+    every = decode_video(folder / "three.mp4", Clips(16, frames=1, clips=24))[0][:, 0]
     for (place, pixels), start in zip(there.clips(), (0, 7, 14, 17), strict=True):
         assert there.spans[place][0] == start / FPS
         np.testing.assert_array_equal(pixels, every[start : start + 7 : 2])
-    seconds = Film(folder / "three.mp4", Cut(16, frames=1, fps=1.0))
+    seconds = Film(folder / "three.mp4", Clips(16, frames=1, fps=1.0))
     assert seconds.spans == [(0.0, 1.0), (1.0, 2.0), (2.0, 2.4)]
     for (_, pixels), frame in zip(seconds.clips(), (0, 10, 20), strict=True):
         np.testing.assert_array_equal(pixels[0], every[frame])
 
 
 def test_a_long_film_is_never_in_memory(tmp_path, monkeypatch):
-    from foretell.data import video
+    from foretell.data.video import frames as video
 
     path, frames, most = film(tmp_path / "long.mp4", ["along"] * 600), [], []
-    real = video._square
+    real = video.square
 
     def square(*args):
         pixels = real(*args)
@@ -115,8 +116,8 @@ def test_a_long_film_is_never_in_memory(tmp_path, monkeypatch):
         most.append(sum(frame() is not None for frame in frames))
         return pixels
 
-    monkeypatch.setattr(video, "_square", square)
-    assert sum(1 for _ in video.Film(path, Cut(8, frames=8)).clips()) == 75
+    monkeypatch.setattr(video, "square", square)
+    assert sum(1 for _ in Film(path, Clips(8, frames=8)).clips()) == 75
     assert len(most) == 600
     assert max(most) <= 16
 

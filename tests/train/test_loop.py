@@ -223,7 +223,7 @@ def test_the_spread_of_parts_is_that_of_the_whole():
 
 def test_copying_takes_the_nearest_visible_patch(images):
     model = IJEPA(IJEPAConfig(TINY.encoder, TINY.predictor))
-    views = model.views(images.take(range(4)), torch.Generator().manual_seed(0))
+    views = model.views(images.batch(range(4)), torch.Generator().manual_seed(0))
     copied = nearest_visible(model, views)
     s_x = model.target(views.context)
     for b in range(4):

@@ -28,12 +28,12 @@ class Contrastive(Method):
         self.contrast = Contrast()
         self.taken: list[int] = []
 
-    def views(self, images, generator):
-        x = to_float(images)
+    def views(self, batch, generator):
+        x = to_float(batch.pixels)
         return Pair(x, (x + 0.1 * torch.rand(x.shape, generator=generator)).clamp(0, 1))
 
-    def augmented(self, images, generator):
-        return self.views(images, generator).target
+    def augmented(self, batch, generator):
+        return self.views(batch, generator).target
 
     def forward(self, views):
         similarity = self.contrast(self.features(views.source), self.features(views.target))

@@ -36,6 +36,7 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import evaluate, hub
+    from foretell.data import train_test
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
@@ -43,7 +44,7 @@ def evaluate(args: list[str]) -> None:
     output("--out", flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    learn, test = model.train_test(flags.data, seed=flags.seed)
+    learn, test = train_test(flags.data, model.config.reads, seed=flags.seed)
     report = evaluate.evaluate(
         model,
         learn,

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from foretell.errors import ForetellError, ForetellWarning
 
-from .decode import Item, Unusable, endings_of_images
+from .images.decode import endings_of_images
+from .items import Item, Unusable
 from .source import SPLITS, Contents, File, Source, Splits, identity, named_splits
 
 ENDINGS = endings_of_images()

@@ -15,7 +15,7 @@ from PIL import Image
 
 from foretell.errors import ForetellError
 
-from .decode import Item
+from .items import Item
 from .source import Contents, Source, Splits, identity
 
 PHOTOGRAPHS = {

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.augment import to_float
+from foretell.data import Batch
 from foretell.evaluate.intervals import paired
 from foretell.evaluate.measure import Measure, Result
 from foretell.evaluate.subject import Subject
@@ -62,13 +63,13 @@ class RawPixels(Method):
         """The pixels of x in [0, 1]: 768 numbers."""
         return averaged(x).flatten(1)
 
-    def views(self, images: Any, generator: torch.Generator) -> Tensor:
+    def views(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The images as they are."""
-        return to_float(images)
+        return to_float(batch.pixels)
 
-    def augmented(self, images: Any, generator: torch.Generator) -> Tensor:
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The images as they are."""
-        return to_float(images)
+        return to_float(batch.pixels)
 
     def forward(self, views: Tensor) -> Float[Tensor, ""]:
         """There is nothing to learn."""
@@ -80,10 +81,10 @@ class RawPixels(Method):
 
 
 def subjects(subject: Subject) -> Iterator[tuple[str, Subject]]:
-    """What to hold a model against, by name, one after the other: no two need memory at a time.
+    """What a model is held against, by name. One comes after the other, so that memory holds one at a time.
 
-    `untrained`: the same network with fresh weights, drawn by a seed that no run starts from. `pixels`: of images alone,
-    as the pixels of clips do not line up.
+    - `untrained`: the same network with fresh weights, from a seed that no run starts from.
+    - `pixels`: raw pixels, for images only; the pixels of clips do not line up.
     """
     untrained = fresh(subject.model, unrelated(subject.seed)).eval()
     yield "untrained", replace(subject, model=untrained, called=", untrained")

@@ -47,12 +47,12 @@ def accuracy_of(correct: int, labels: Int[Tensor, " n"]) -> dict[str, float]:
 def paired(first: Shaped[Tensor, " n"], second: Shaped[Tensor, " n"], level: float = 0.95) -> dict[str, float]:
     """How much higher the first of two scores is on the same images, on average, and an interval of that.
 
-    Images that are hard are hard for both. So the difference of two scores is much surer than each of them alone, and two
-    intervals that overlap do not say that there is no difference.
+    An image that is hard for one is often hard for the other. So the difference is surer than each of the two scores,
+    and there can be one although their intervals overlap.
 
-    The interval is Agresti and Min's for two shares of the same images ("Simple improved confidence intervals for
-    comparing matched proportions", 2005): normal, with half an image added to each of the four outcomes, which keeps its
-    level where there are few images.
+    The interval is that of Agresti and Min for two shares of the same images ("Simple improved confidence intervals for
+    comparing matched proportions", 2005). It is the normal one, with half an image added to each of the four outcomes.
+    So it keeps its level where there are few images.
 
     Args:
         first: each image's score in [0, 1], or whether it was right.

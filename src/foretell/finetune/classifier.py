@@ -30,12 +30,13 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foretell.actions import PictureActions
 from foretell.augment import random_resized_crop, to_float
+from foretell.capabilities import EncodesPatches, Predicts, require
 from foretell.data import Images
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE, SOME, ForetellError, within
 from foretell.finetune.supervise import accuracy, fitted, labels_of, likeliest
 from foretell.hub.files import from_config, to_config
-from foretell.jepa import JEPA, as_jepa
 from foretell.method import Method, seeded, unrelated
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.predictor import Predictor
@@ -90,13 +91,12 @@ class WorldModelClassifier(nn.Module):
 
     def __init__(self, model: Method, classes: Iterable[str], mode: Mode = "predictor") -> None:
         super().__init__()
-        model = as_jepa(model, "finetuning")
         self.world = to_config(model)
         """What `foretell.hub.files.from_config` builds such a world model from."""
         self.mode: Mode = mode
         self.classes = tuple(classes)
-        self.actions = 0 if model.actions is None else len(model.actions.names)
         self.encoder, self.predictor = parts(model, mode)
+        self.actions = told(model)
         self.head = head(self.encoder, self.predictor, len(self.classes))
 
     def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N _"]:
@@ -124,7 +124,7 @@ class WorldModelClassifier(nn.Module):
         return rates
 
 
-def require_trained(model: JEPA, mode: Mode) -> None:
+def require_trained(model: Method, mode: Mode) -> None:
     """Raise ForetellError where a mode finetunes a trained predictor and the model has none."""
     if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
         raise ForetellError(
@@ -133,17 +133,28 @@ def require_trained(model: JEPA, mode: Mode) -> None:
         )
 
 
-def parts(model: JEPA, mode: Mode) -> tuple[ViT, Predictor | None]:
-    """Copies of a world model's target encoder and predictor, frozen or fresh as the mode wants."""
-    if len(model.context_encoder.config.grid) != 2:
-        raise ForetellError(f"finetuning takes a model of images, and this {type(model).__name__} is of videos")
+def parts(model: Method, mode: Mode) -> tuple[ViT, Predictor | None]:
+    """Copies of a model's encoder of patches and its predictor, frozen or fresh as the mode wants.
+
+    Raises:
+        ForetellError: the model has no such part, or is of videos.
+    """
     require_trained(model, mode)
-    encoder = deepcopy(model.target_encoder).requires_grad_(mode in ("encoder", "end-to-end"))
-    if mode == "encoder":
-        return encoder, None
-    fresh = mode == "predictor-random"
-    origin = as_jepa(from_config(to_config(model)), mode) if fresh else model
-    return encoder, deepcopy(origin.predictor)
+    predictor = None
+    if mode != "encoder":
+        fresh = {name: value for name, value in to_config(model).items() if name != "untrained"}
+        origin = from_config(fresh) if mode == "predictor-random" else model
+        predictor = deepcopy(require(origin, Predicts, "finetuning").patch_predictor)
+    encoder = require(model, EncodesPatches, "finetuning").patch_encoder
+    if len(encoder.patch) != 2:
+        raise ForetellError(f"finetuning takes a model of images, and this {type(model).__name__} is of videos")
+    return deepcopy(encoder).requires_grad_(mode in ("encoder", "end-to-end")), predictor
+
+
+def told(model: Method) -> int:
+    """How many numbers say an action to a model's predictor; 0 without actions."""
+    actions: PictureActions | None = getattr(model, "actions", None)
+    return 0 if actions is None else len(actions.names)
 
 
 def head(encoder: ViT, predictor: Predictor | None, classes: int) -> AttentiveClassifier:
@@ -172,7 +183,7 @@ def finetune(
     """Make a classifier of a world model.
 
     Args:
-        model: a world model, that is a JEPA; it is not changed.
+        model: a world model, or in mode `encoder` any model that encodes patches; it is not changed.
         train: labelled images to learn from, of any size.
         test: labelled images to measure on, with no class that `train` has not.
         config: how; None for the defaults.
@@ -186,8 +197,8 @@ def finetune(
         class would score.
 
     Raises:
-        ForetellError: the model is no JEPA, a data set has no images or no labels, or the test set has classes of
-            its own.
+        ForetellError: the model lacks a part that the mode needs, a data set has no images or no labels, or the test
+            set has classes of its own.
     """
     config = config or FinetuneConfig()
     device = torch.device(device or next(model.parameters()).device)

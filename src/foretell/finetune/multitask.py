@@ -24,10 +24,20 @@ from torch.nn import functional as F
 
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.finetune.classifier import FinetuneConfig, Mode, answer, autocast, finetune, head, learn, parts, views
+from foretell.finetune.classifier import (
+    FinetuneConfig,
+    Mode,
+    answer,
+    autocast,
+    finetune,
+    head,
+    learn,
+    parts,
+    told,
+    views,
+)
 from foretell.finetune.supervise import accuracy, labels_of, likeliest
 from foretell.hub.files import to_config
-from foretell.jepa import as_jepa
 from foretell.method import Method, seeded, unrelated
 
 
@@ -63,11 +73,10 @@ class MultitaskClassifier(nn.Module):
 
     def __init__(self, model: Method, tasks: Mapping[str, Iterable[str]], mode: Mode = "predictor") -> None:
         super().__init__()
-        model = as_jepa(model, "finetuning")
         self.world = to_config(model)
         self.mode: Mode = mode
         self.tasks = {name: tuple(classes) for name, classes in tasks.items()}
-        self.actions = 0 if model.actions is None else len(model.actions.names)
+        self.actions = told(model)
         self.encoder, predictor = parts(model, mode)
         if predictor is None or mode == "end-to-end":
             raise ForetellError(f"mode {mode} trains the encoder, which tasks share: use mode predictor")
@@ -116,7 +125,7 @@ def multitask(
     """Tune one predictor for several data sets together.
 
     Args:
-        model: a world model, that is a JEPA; it is not changed.
+        model: a world model; it is not changed.
         tasks: for each name the labelled images to learn from and to measure on.
         config: how, in mode `predictor` or `predictor-random`; None for the defaults; steps a task.
         compare: also tune a predictor for each task alone, and report what those reach.

@@ -19,8 +19,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import Predicts, require
 from foretell.errors import ForetellError
-from foretell.jepa import as_jepa
 from foretell.masking import complement
 from foretell.method import Method
 from foretell.views import take
@@ -66,8 +66,8 @@ def uncertainty(
     Raises:
         ForetellError: the model predicts no patches, its positions are exact, or there are too few contexts or draws.
     """
-    jepa = as_jepa(model, "uncertainty about places")
-    if not jepa.predictor.config.noise.sigma:
+    world = require(model, Predicts, "uncertainty about places")
+    if not world.patch_predictor.config.noise.sigma:
         raise ForetellError(
             "this model's positions are exact, so it cannot be unsure of places: "
             "train one with stochastic positions (foretell train flexpredict)"
@@ -75,18 +75,18 @@ def uncertainty(
     if contexts < 1 or draws < 2:
         raise ForetellError(f"contexts is {contexts} and draws {draws}: expected at least 1, and at least 2 to compare")
     x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
-    grid = jepa.context_encoder.grid(x)
+    grid = world.patch_encoder.grid(x)
     chance = torch.Generator(x.device).manual_seed(seed)
-    context_index, _ = jepa.config.masks.draw(chance, grid, contexts)
+    context_index, _ = world.config.masks.draw(chance, grid, contexts)
     hidden = complement(context_index, torch.Size(grid).numel())
-    s_y = jepa.target(x)
+    s_y = world.target(x)
     found = []
     for seen, asked in zip(context_index, hidden, strict=True):
-        s_x = jepa.encode(x, seen.unsqueeze(0))
+        s_x = world.encode(x, seen.unsqueeze(0))
         # draws go into the batch, for what was seen may be uncertain, too
         again, anew = seen.expand(draws, -1), asked.expand(draws, 1, -1)
-        nothing = None if jepa.actions is None else x.new_zeros(draws, len(jepa.actions.names))
-        said = jepa.predict(s_x.expand(draws, -1, -1), again, anew, nothing, grid, chance)[:, 0]
+        nothing = None if world.actions is None else x.new_zeros(draws, len(world.actions.names))
+        said = world.predict(s_x.expand(draws, -1, -1), again, anew, nothing, grid, chance)[:, 0]
         wrong = (said.mean(0) - take(s_y, asked.unsqueeze(0))[0]).abs().mean(-1)
         shown = (t.cpu() for t in (asked, said.std(0).mean(-1), wrong))
         found.append(Uncertain(to_float(image.cpu()), grid, *shown))

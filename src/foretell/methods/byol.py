@@ -26,6 +26,7 @@ from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.method import ReadsPhotographs
 from foretell.nn.projector import Projector, ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
 from foretell.nn.vit import pool
@@ -33,7 +34,7 @@ from foretell.views import Pair
 
 
 @dataclass(frozen=True)
-class BYOLConfig:
+class BYOLConfig(ReadsPhotographs):
     """What a BYOL is built from."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)

@@ -28,6 +28,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell import losses
+from foretell.actions import Steps
 from foretell.augment import to_float
 from foretell.errors import COUNT, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.method import Method
@@ -35,7 +36,7 @@ from foretell.nn.causal import CausalConfig, CausalPredictor
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig, layer_norm
 
 if TYPE_CHECKING:
-    from foretell.data import Episodes, Pictures
+    from foretell.data import Batch, Dataset, EpisodeClips
 
 
 class _Framed:
@@ -86,6 +87,13 @@ class VJEPAACConfig:
             )
         if not 1 <= self.rollout < self.frames:
             raise ForetellError(f"rollout is {self.rollout}, expected 1 to {self.frames - 1}, a step less than frames")
+
+    @property
+    def reads(self) -> EpisodeClips:
+        """What the method reads, as `foretell.data.load` takes it."""
+        from foretell.data import EpisodeClips
+
+        return EpisodeClips(self.encoder.image_size, self.frames, self.fps, self.stride, self.clips)
 
 
 @dataclass(frozen=True)
@@ -139,26 +147,7 @@ class VJEPAAC(Method):
         built.encoder.load_state_dict(found.state_dict())
         return built
 
-    def load(self, spec: Any, **options: Any) -> Episodes:
-        """Clips with their steps; `options` are those of `foretell.data.load_episodes`."""
-        from foretell.data import load_episodes
-
-        c = self.config
-        return load_episodes(spec, c.encoder.image_size, frames=c.frames, clips=c.clips, **self.pace, **options)
-
-    def train_test(self, spec: Any, **options: Any) -> tuple[Episodes, Episodes]:
-        """Episodes to learn from and to test on; `options` are those of `foretell.data.train_test_episodes`."""
-        from foretell.data import train_test_episodes
-
-        c = self.config
-        return train_test_episodes(spec, c.encoder.image_size, frames=c.frames, **self.pace, **options)
-
-    @property
-    def pace(self) -> dict[str, Any]:
-        """How fast videos run: the `fps` and `stride` that its clips were read with."""
-        return {"fps": self.config.fps, "stride": self.config.stride}
-
-    def prepare(self, data: Pictures) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Learn the scale of states and actions.
 
         Raises:
@@ -168,12 +157,15 @@ class VJEPAAC(Method):
 
         c = self.config
         if not isinstance(data, Episodes):
-            raise ForetellError("V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.episodes)")
-        if (len(data.states), len(data.actions)) != (c.states, c.actions):
-            S, A = len(data.states), len(data.actions)
+            raise ForetellError(
+                "V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.video.episodes)"
+            )
+        if (len(data.state_names), len(data.action_names)) != (c.states, c.actions):
+            S, A = len(data.state_names), len(data.action_names)
+            named = ", ".join((*data.state_names, *data.action_names))
             change = f"--model.states {S} --model.actions {A}" if S in (0, A) else "take the columns of states out"
             raise ForetellError(
-                f"the data has {S} columns of states and {A} of actions ({', '.join((*data.states, *data.actions))}), "
+                f"the data has {S} columns of states and {A} of actions ({named}), "
                 f"and the model expects {c.states} and {c.actions}: {change}"
             )
         states, actions = (values.flatten(0, 1).to(self.action_limit) for values in data.steps(range(len(data))))
@@ -183,18 +175,18 @@ class VJEPAAC(Method):
         self.action_scale.copy_(actions.square().mean(0).sqrt().clamp_min(1e-6))
         self.action_limit.copy_(actions.abs().amax(0))
 
-    def views(self, images: Any, generator: torch.Generator) -> Trajectory:
+    def views(self, batch: Batch, generator: torch.Generator) -> Trajectory:
         """A clip as it is: neither cropped nor mirrored, which would change what an action does.
 
         Args:
-            images: `foretell.data.Moves`, what `Episodes.batch` gives.
-            generator: not asked for anything.
+            batch: samples of episodes: `pixels`, `states` and `actions`.
+            generator: nothing is drawn from it.
         """
-        return Trajectory(to_float(images.pixels), images.states, images.actions)
+        return Trajectory(to_float(batch.pixels), batch["states"], batch["actions"])
 
-    def augmented(self, images: Any, generator: torch.Generator) -> Float[Tensor, "B 3 T H W"]:
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B 3 T H W"]:
         """The clip as it is: nothing is drawn, so all views of a clip are equal."""
-        return self.views(images, generator).target
+        return self.views(batch, generator).target
 
     @torch.no_grad()
     def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
@@ -232,6 +224,11 @@ class VJEPAAC(Method):
             moved = states[:, -1:] + actions[:, k - 1 : k] if self.config.states else states[:, -1:]
             states = torch.cat([states, moved], 1)
         return seen[:, 1:]
+
+    @property
+    def action_space(self) -> Steps:
+        """What can be done in a step: as much along each axis as training has shown."""
+        return Steps(tuple(self.action_limit.tolist()))
 
     def forward(self, views: Trajectory) -> Float[Tensor, ""]:
         """The loss: one step ahead from what really was, and some steps ahead from predictions (eq. 4)."""

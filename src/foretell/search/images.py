@@ -1,8 +1,8 @@
 """Photographs and videos as vectors, by a world model: as they are, or as it imagines them.
 
-What is stored of a photograph y is target(y), pooled; a query is the same of another photograph, or predict(encode(x),
-a) pooled: "this one, but darker", without the darker picture ever being made. A video is stored as its clips where the
-model is one of videos, and as a frame a second where it is one of images.
+What is stored of a photograph y is latents(y), pooled; of a world model these are target(y). A query is the same of
+another photograph, or predict(encode(x), a) pooled: "this one, but darker", without the darker picture ever being made.
+A video is stored as its clips where the model is one of videos, and as a frame a second where it is one of images.
 
 n images or clips · D width · T frames of a clip
 """
@@ -21,13 +21,12 @@ from torch import Tensor
 
 from foretell import hub
 from foretell.augment import to_float
-from foretell.data import folder, video
-from foretell.data.decode import Unusable, decode
-from foretell.data.video import Cut, Film, decode_video
+from foretell.capabilities import EncodesPatches, Imagines, require
+from foretell.data import Clips, folder, video
+from foretell.data.images.decode import Unusable, decode
+from foretell.data.video import Film, decode_video
 from foretell.errors import ForetellError
-from foretell.imagine.ask import actions_of, split
-from foretell.jepa import JEPA, as_jepa
-from foretell.methods import VJEPA
+from foretell.method import Method
 from foretell.nn.vit import pool
 from foretell.search.passage import Passage
 
@@ -39,11 +38,12 @@ def load(name: str) -> ImageModel:
         name: what `foretell.load` takes.
 
     Raises:
-        ForetellError: there is no such model, or it predicts no patch latents.
+        ForetellError: there is no such model, or it encodes no patches.
     """
-    model = as_jepa(hub.load(name), "search by photographs and videos")
+    model = hub.load(name)
+    encoder = require(model, EncodesPatches, "search by photographs and videos").patch_encoder
     known = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
-    return VideoModel(known, model) if isinstance(model, VJEPA) else ImageModel(known, model)
+    return VideoModel(known, model) if len(encoder.patch) == 3 else ImageModel(known, model)
 
 
 class ImageModel:
@@ -57,7 +57,7 @@ class ImageModel:
     films = video.ENDINGS - folder.ENDINGS
     """Endings of files that are videos to it."""
 
-    def __init__(self, name: str, model: JEPA) -> None:
+    def __init__(self, name: str, model: Method) -> None:
         self.name = name
         self._model = model
         digest = hashlib.sha256()
@@ -66,12 +66,12 @@ class ImageModel:
             digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().data)
         self.fingerprint = digest.hexdigest()
         self.size = model.config.encoder.image_size
-        self.dimension = model.context_encoder.width
+        self.dimension = require(model, EncodesPatches, "search by photographs and videos").patch_encoder.width
 
     @property
-    def cut(self) -> Cut:
+    def cut(self) -> Clips:
         """What becomes an entry of a video."""
-        return Cut(self.size, frames=1, fps=1.0)
+        return Clips(self.size, frames=1, fps=1.0)
 
     @property
     def endings(self) -> frozenset[str]:
@@ -129,10 +129,11 @@ class ImageModel:
         pixels = self.read(image)
         if not imagine:
             return self._vectors(np.stack([pixels]))[0]
-        actions = actions_of(self._model)
-        source, target = split(actions, imagine)
+        world = require(self._model, Imagines, "a search with an imagined change")
+        actions = world.actions
+        source, target = actions.split(imagine)
         x = actions.apply(to_float(torch.tensor(pixels))[None], source)
-        return _unit(pool(self._model.imagine(x, actions.action(source, target))))[0]
+        return _unit(pool(world.imagine(x, actions.action(source, target))))[0]
 
     def _clips(self, path: Path, film: Film) -> Iterator[tuple[int, np.ndarray]]:
         try:
@@ -149,7 +150,7 @@ class ImageModel:
         return clip[0]
 
     def _vectors(self, pixels: UInt8[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n D"]:
-        return _unit(pool(self._model.target(to_float(torch.from_numpy(pixels)))))
+        return _unit(pool(self._model.latents(to_float(torch.from_numpy(pixels)))))
 
 
 class VideoModel(ImageModel):
@@ -161,15 +162,15 @@ class VideoModel(ImageModel):
     stills = folder.ENDINGS - video.ENDINGS
     films = video.ENDINGS
 
-    def __init__(self, name: str, model: VJEPA) -> None:
+    def __init__(self, name: str, model: Any) -> None:
         super().__init__(name, model)
-        self._pace = model.pace
+        self._pace = model.config.reads.pace
 
     @property
-    def cut(self) -> Cut:
+    def cut(self) -> Clips:
         """As the model was trained."""
         encoder = self._model.config.encoder
-        return Cut(self.size, frames=encoder.frames, **self._pace)
+        return Clips(self.size, frames=encoder.frames, **self._pace)
 
     @property
     def endings(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from foretell.surprise.benchmark import Pairs, benchmark, on_scenes, scenes
 from foretell.surprise.carried import carried
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
-from foretell.surprise.measure import Asked, Surprise, as_video, copied, measurable, predicted, surprise, surprises
+from foretell.surprise.measure import Asked, Surprise, copied, measurable, predicted, surprise, surprises
 from foretell.surprise.report import table, told
 from foretell.surprise.score import accuracy, auroc, pairwise
 
@@ -14,7 +14,6 @@ __all__ = [
     "Pairs",
     "Surprise",
     "accuracy",
-    "as_video",
     "auroc",
     "benchmark",
     "carried",

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import Device
-from foretell.jepa import JEPA
-from foretell.method import fresh
+from foretell.method import Method, fresh
 from foretell.progress import watched
 from foretell.surprise.carried import carried
 from foretell.surprise.measure import Asked, Predict, Surprise, Targets, copied, measurable, predicted, surprises
@@ -59,7 +58,7 @@ class Pairs:
 class Contestant:
     """What is asked about clips: a model, or something simpler that uses its latents."""
 
-    model: JEPA
+    model: Method
     predict: Predict = predicted
     shuffled: bool = False
     """Whether it is shown another pair's past instead."""
@@ -90,7 +89,7 @@ class Answers:
     """As `foretell.surprise.carried` has it."""
 
 
-def contestants(model: JEPA, pixels: JEPA | None, seed: int, baselines: bool = True) -> dict[str, Contestant]:
+def contestants(model: Method, pixels: Method | None, seed: int, baselines: bool = True) -> dict[str, Contestant]:
     """The model, its baselines, and the control with shuffled contexts."""
     found = {"model": Contestant(model), "shuffled_context": Contestant(model, shuffled=True)}
     if baselines:
@@ -100,11 +99,11 @@ def contestants(model: JEPA, pixels: JEPA | None, seed: int, baselines: bool = T
 
 
 def benchmark(
-    model: JEPA,
+    model: Method,
     test: Iterable[Pairs],
     validation: Iterable[Pairs],
     *,
-    pixels: JEPA | None = None,
+    pixels: Method | None = None,
     baselines: bool = True,
     contexts: Sequence[int] | None = None,
     stride: int = 2,
@@ -244,7 +243,7 @@ def _row(answers: Sequence[Answers]) -> dict[str, Any]:
 
 
 def on_scenes(
-    model: JEPA, pairs: int = 100, seed: int = 0, *, others: int | None = None, **options: Any
+    model: Method, pairs: int = 100, seed: int = 0, *, others: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """`benchmark` at pairs made here, of which no training clip and no pair that chooses a context is one.
 
@@ -264,10 +263,10 @@ def on_scenes(
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     """Pairs of every property made here, hidden and visible; `pairs` of each.
 
-    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.scenes.Pairs`).
+    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.made.scenes.Pairs`).
     """
-    from foretell.data.scenes import PROPERTIES
-    from foretell.data.scenes import pairs as draw
+    from foretell.data.made.scenes import PROPERTIES
+    from foretell.data.made.scenes import pairs as draw
 
     make = partial(draw, seed=seed, size=size, frames=frames)
     for name in PROPERTIES:

@@ -21,13 +21,14 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import Foresees, require
 from foretell.evaluate.encode import Device, evaluating
-from foretell.jepa import JEPA
-from foretell.surprise.measure import Predict, as_video, predicted
+from foretell.method import Method
+from foretell.surprise.measure import Predict, predicted
 
 
 def carried(
-    model: JEPA,
+    model: Method,
     possible: UInt8[Tensor, "n 3 F H W"],
     moment: Int[Tensor, " n"],
     *,
@@ -39,8 +40,8 @@ def carried(
 
     Args:
         model: a video model; of longer clips it sees the first window.
-        possible: stories, 2j and 2j + 1 a pair, as in `foretell.data.scenes.Pairs`; the last of an odd number is left
-            out.
+        possible: stories, 2j and 2j + 1 a pair, as in `foretell.data.made.scenes.Pairs`; the last of an odd number is
+            left out.
         moment: the first frame that is predicted; of 2j and 2j + 1 the same. What lies in the first tubelet of a window
             has no past and is left out.
         predict: what predicts.
@@ -54,7 +55,8 @@ def carried(
     Raises:
         ForetellError: the model is not of video.
     """
-    config = as_video(model).config.encoder
+    world = require(model, Foresees, "what a prediction carries ahead")
+    config = world.config.encoder
     T, P = config.frames // config.tubelet, (config.image_size // config.patch_size) ** 2
     seen = moment[: len(moment) // 2 * 2] // config.tubelet
     common, all_of_it = torch.zeros(2, T)
@@ -62,7 +64,7 @@ def carried(
         for tubelets in seen[(seen > 0) & (seen < T)].unique().tolist():
             for some in (seen == tubelets).nonzero()[:, 0].split(max(batch // 2, 1) * 2):
                 x = to_float(possible[some, :, : config.frames].to(device))
-                pairs = (model.target(x)[:, tubelets * P :], predict(model, x, tubelets))
+                pairs = (world.target(x)[:, tubelets * P :], predict(world, x, tubelets))
                 was, said = (one[::2] - one[1::2] for one in pairs)
                 for total, product in ((common, was * said), (all_of_it, was * was)):
                     total[: T - tubelets] += product.sum((0, 2)).unflatten(0, (-1, P)).sum(1).cpu()

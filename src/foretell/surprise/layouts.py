@@ -30,7 +30,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from foretell.data.decode import Unusable, decode
+from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import ENDINGS, read_video
 from foretell.errors import ForetellError
 from foretell.surprise.benchmark import Pairs
@@ -73,7 +73,7 @@ def together(one_by_one: Callable[P, Iterator[Pairs]]) -> Callable[P, Iterator[P
 
 @together
 def pairs(folder: Path, size: int, fps: float | None = None, stride: int = 1) -> Iterator[Pairs]:
-    """Pairs of a folder of videos; see the module. `fps` and `stride` as of `foretell.data.load_videos`."""
+    """Pairs of a folder of videos; see the module. `fps` and `stride` as of `foretell.data.Clips`."""
     found = sorted(path.parent for path in folder.glob("*/possible") if (path.parent / "impossible").is_dir())
     if not found:
         raise ForetellError(f"{folder}: no PROPERTY/possible beside PROPERTY/impossible in it")

@@ -24,14 +24,13 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import Foresees, require
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import Device, evaluating
-from foretell.jepa import JEPA
 from foretell.method import Method
-from foretell.methods import VJEPA
 from foretell.progress import watched
 
-Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
+Predict = Callable[[Foresees, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
 """What says the latents of a window after its first tubelets: a model, or one of the baselines."""
 
 
@@ -88,7 +87,7 @@ class Surprise:
 
 
 def surprise(
-    model: JEPA, clips: UInt8[Tensor, "V 3 F H W_"], *, predict: Predict | None = None, **options: Any
+    model: Method, clips: UInt8[Tensor, "V 3 F H W_"], *, predict: Predict | None = None, **options: Any
 ) -> Surprise:
     """Measure surprise over whole videos.
 
@@ -115,7 +114,7 @@ class Asked:
 
 
 def surprises(
-    model: JEPA,
+    model: Method,
     clips: UInt8[Tensor, "V 3 F H W_"],
     asked: Sequence[Asked],
     *,
@@ -145,7 +144,8 @@ def surprises(
         ForetellError: the model is not of video, there are no clips, they are shorter than its window, or a context is
             not a number of tubelets between nothing and all.
     """
-    config = as_video(model).config.encoder
+    world = require(model, Foresees, "surprise")
+    config = world.config.encoder
     W, tubelet, V, F = config.frames, config.tubelet, len(clips), clips.shape[2]
     if not V:
         raise ForetellError("there are no clips to be surprised at")
@@ -159,19 +159,19 @@ def surprises(
 
     def foretold(predict: Predict, windows: UInt8[Tensor, "n 3 W H W_"], context: int) -> Float[Tensor, "n L D"]:
         first, same = _distinct(windows[:, :, :context])
-        return parts(lambda x: predict(model, x, context // tubelet), windows[first])[same]
+        return parts(lambda x: predict(world, x, context // tubelet), windows[first])[same]
 
     moments = max(batch // V, 1)
     with evaluating(model, device) as device:
         for i in watched(range(0, len(starts), moments), progress):
             now = slice(i, i + moments)
             windows = torch.cat([clips[:, :, s : s + W] for s in starts[now]])  # all clips of a moment, then the next
-            whole = parts(model.target, windows) if targets == "window" else None
+            whole = parts(world.target, windows) if targets == "window" else None
             for row, context in enumerate(chosen):
                 predicts = {one.predict for one in asked}
                 said = {each: foretold(each, windows, context).unflatten(0, (-1, V)) for each in predicts}
                 seen = context // tubelet
-                s_y = parts(partial(after, model, seen=seen), windows) if whole is None else whole[:, seen * P :]
+                s_y = parts(partial(after, world, seen=seen), windows) if whole is None else whole[:, seen * P :]
                 s_y = s_y.unflatten(0, (-1, V))
                 for number, one in enumerate(asked):
                     s_hat = said[one.predict] if one.pasts is None else said[one.predict][:, one.pasts]
@@ -181,10 +181,10 @@ def surprises(
 
 
 def measurable(
-    model: JEPA, frames: int, contexts: Sequence[int] | None = None, source: str = "the video"
+    model: Method, frames: int, contexts: Sequence[int] | None = None, source: str = "the video"
 ) -> tuple[int, ...]:
     """The contexts to measure in clips of so many frames; errors call them `source`. Raises as `surprise` does."""
-    config = as_video(model).config.encoder
+    config = require(model, Foresees, "surprise").config.encoder
     W, tubelet = config.frames, config.tubelet
     chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
     if wrong := [c for c in chosen if c % tubelet or not 0 < c < W]:
@@ -203,43 +203,24 @@ def _distinct(pasts: UInt8[Tensor, "V 3 C H W_"]) -> tuple[list[int], list[int]]
     return [same.index(one) for one in range(len(known))], same
 
 
-def as_video(model: Method) -> VJEPA:
-    """The model, if it predicts clips.
-
-    Raises:
-        ForetellError: it does not.
-    """
-    if isinstance(model, VJEPA):
-        return model
-    raise ForetellError(f"surprise needs a model of videos, such as a V-JEPA; {type(model).__name__} is of images")
-
-
 def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:
     """2, 4, 6, 8 and 10 sixteenths of a window, as the paper has them, in whole tubelets."""
     found = (round(k * window / 16 / tubelet) * tubelet for k in (2, 4, 6, 8, 10))
     return tuple(dict.fromkeys(max(c, tubelet) for c in found))
 
 
-def predicted(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+def predicted(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """What the model predicts of a window after its first `seen` tubelets."""
-    past, future = _divided(model, x, seen)
-    return model.predict(model.encode(x, past), past, future.unsqueeze(1), grid=model.context_encoder.grid(x))[:, 0]
+    return model.foresee(x, seen)
 
 
-def after(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+def after(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """Targets of a window after its first `seen` tubelets, which the target encoder does not see."""
-    return model.target(x, _divided(model, x, seen)[1])
+    return model.target(x, model.divide(x, seen)[1])
 
 
-def _divided(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> tuple[Int[Tensor, "V K"], Int[Tensor, "V L"]]:
-    """The patches of a window's first `seen` tubelets, and all others."""
-    T, rows, columns = model.context_encoder.grid(x)
-    every = torch.arange(T * rows * columns, device=x.device).expand(len(x), -1)
-    return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
-
-
-def copied(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+def copied(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """The baseline that repeats the last tubelet's latents, encoded with nothing that comes after."""
-    grid = model.context_encoder.grid(x)
-    past = model.target(x[:, :, : seen * model.context_encoder.patch[0]])
+    grid = model.patch_encoder.grid(x)
+    past = model.target(x[:, :, : seen * model.patch_encoder.patch[0]])
     return past.unflatten(1, (seen, -1))[:, -1].repeat(1, grid[0] - seen, 1)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from foretell import __version__, hub
-from foretell.data import Pictures, Specs, places
+from foretell.data import Pictures, Specs, load, places
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
@@ -45,7 +45,7 @@ def run(
     Args:
         model: the configuration of a method, such as `IWMConfig`.
         config: how to train.
-        data: what the method's `load` takes: a place, or several that make one set.
+        data: where the data lies, as of `foretell.data.load`: a place, or several that make one set.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
         encoder: for a method that stands on a frozen encoder (V-JEPA 2-AC) the trained model it is taken from, as
             `foretell.load` takes it. The finished run holds a copy.
@@ -69,7 +69,7 @@ def run(
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
-            images = built.load(data, progress=world.first)
+            images = load(data, built.config.reads, progress=world.first)
         source = {"spec": " ".join(map(str, places(data))), "fingerprint": images.fingerprint}
         given = {"encoder": encoder} if encoder else {}
         _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)

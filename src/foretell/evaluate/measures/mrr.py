@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar
 
@@ -24,16 +24,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from foretell.augment import Photometric, to_float
-from foretell.capabilities import Predicts, require
+from foretell.actions import PictureActions
+from foretell.augment import to_float
+from foretell.capabilities import Imagines, Predicts, able, require
 from foretell.data import Pictures
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import Device, evaluating
 from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.measure import Line, Measure, Result
 from foretell.evaluate.subject import Subject
-from foretell.jepa import JEPA
-from foretell.method import fresh, unrelated
+from foretell.method import Method, fresh, unrelated
 from foretell.progress import watched
 
 HITS = (1, 5, 10)
@@ -49,25 +49,14 @@ class MRR(Measure):
     name: ClassVar[str] = "mrr"
     title: ClassVar[str] = "mean reciprocal rank (MRR)"
     section: ClassVar[str] = "predictions"
-    needs: ClassVar[tuple[type, ...]] = (Predicts,)
+    needs: ClassVar[tuple[type, ...]] = (Imagines, Predicts)
 
     bank: int = 256
     images: int = 64
     queries: int = 16
 
-    def lacks(self, subject: Subject) -> str | None:
-        """Why a model's predictions cannot be ranked."""
-        if lacking := super().lacks(subject):
-            return lacking
-        if require(subject.model, Predicts, self.title).actions is None:
-            return f"{self.title} needs a model that is told of changes to a picture; this one has no actions"
-        if subject.model.untrained == "predictor":
-            return f"{self.title} needs a trained predictor; the weights of this model contain an encoder alone"
-        return None
-
     def run(self, subject: Subject) -> Result:
         """Rank predictions on test images."""
-        assert isinstance(subject.model, JEPA)
         found = mrr(
             subject.model,
             subject.test,
@@ -101,7 +90,7 @@ def _lines(numbers: dict[str, Any]) -> Iterator[Line]:
 
 
 def mrr(
-    model: JEPA,
+    model: Method,
     photographs: Pictures,
     *,
     bank: int = 256,
@@ -110,7 +99,7 @@ def mrr(
     batch: int = 64,
     seed: int = 0,
     device: Device = None,
-    drawn_from: Photometric | None = None,
+    drawn_from: PictureActions | None = None,
     progress: str | None = None,
 ) -> dict[str, Any] | None:
     """Rank a world model's predictions.
@@ -138,7 +127,7 @@ def mrr(
     the first quarter of the images, which keeps the whole below two and a half times the headline's cost.
 
     Args:
-        model: any JEPA; encodes sources by `encode`, targets by `target`.
+        model: one that predicts and imagines; encodes sources by `encode`, targets by `target`.
         photographs: whole pictures, at a size the encoder takes.
         bank: elements of a bank.
         images: photographs to ask about, drawn from `photographs`; at most all.
@@ -151,7 +140,7 @@ def mrr(
         progress: what to call the work on a progress bar; None for no bar.
 
     Returns:
-        None for a model without actions or without a trained predictor, else, ready for JSON:
+        None for a model without actions or without a trained predictor; for others, ready for JSON:
 
         - `value`, `low`, `high`, `chance`: the MRR, its 95 % interval (bootstrap over images), and chance's.
         - `hits@1`, `hits@5`, `hits@10`: how often the right one is among the k nearest. `intervals` holds
@@ -163,8 +152,10 @@ def mrr(
     Raises:
         ForetellError: no photographs, or latents that are not finite numbers.
     """
-    if model.actions is None or model.untrained == "predictor":
+    if not (able(model, Imagines) and able(model, Predicts)):
         return None
+    world = require(model, Predicts, "MRR")
+    assert world.actions is not None, "what imagines has actions"
     if not len(photographs):
         raise ForetellError("there are no photographs to rank predictions on")
     generator = torch.Generator().manual_seed(seed)
@@ -172,15 +163,16 @@ def mrr(
     images, queries, few = len(chosen), min(queries, bank), ceil(len(chosen) / 4)
     # at random places, so that nothing that depends on the place alone can look like skill
     asked = torch.rand(images, bank, generator=generator).argsort(1)[:, :queries]
-    banks = _draw(drawn_from or model.actions, images, bank, generator)
+    banks = _draw(drawn_from or world.actions, images, bank, generator)
 
-    parameters = model.actions.parameters
+    parameters = world.actions.parameters
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     with evaluating(model, device) as device:
-        predictors = {"trained": model, "untrained": fresh(model, unrelated(seed)).to(device).eval()}
+        blank = require(fresh(model, unrelated(seed)).to(device).eval(), Predicts, "MRR")
+        predictors = {"trained": world, "untrained": blank}
         for i in watched(range(images), progress):
             photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
-            who = predictors if i < few else {"trained": model}
+            who = predictors if i < few else {"trained": world}
             for one in banks if i < few else banks[:1]:
                 distances = _distances(who, photograph, one.at(i, device), asked[i].to(device), batch)
                 for (predictor, source), measured in distances.items():
@@ -226,15 +218,14 @@ class _Bank:
         return _Bank(self.elements[i].to(device), {name: s[i].to(device) for name, s in self.sources.items()})
 
 
-def _draw(actions: Photometric, images: int, bank: int, generator: torch.Generator) -> list[_Bank]:
+def _draw(actions: PictureActions, images: int, bank: int, generator: torch.Generator) -> list[_Bank]:
     """All banks of all images, the headline's first; drawn at once, so that no batch size changes them."""
     clean = actions.identity(images)
-    certain = replace(actions, grayscale_probability=1.0, blur_probability=1.0, solarize_probability=1.0)
-    destroyed = certain.destroy(generator, clean)
-    headline = actions.jitter(generator, images * bank, probability=1.0).unflatten(0, (images, bank))
+    destroyed = actions.destroy(generator, clean, certain=True)
+    headline = actions.draw(generator, images * bank, probability=1.0).unflatten(0, (images, bank))
     sources, own = {ALL: clean}, []
     for column, p in enumerate(actions.parameters):
-        if p.destructive and getattr(actions, f"{p.name}_probability") > 0:
+        if p.destructive and p.probability > 0:
             sources[p.name] = clean.clone()
             sources[p.name][:, column] = destroyed[:, column]
         elif not p.destructive and p.high > p.low:
@@ -245,7 +236,7 @@ def _draw(actions: Photometric, images: int, bank: int, generator: torch.Generat
 
 
 def _distances(
-    predictors: dict[str, JEPA],
+    predictors: dict[str, Predicts],
     photograph: Float[Tensor, "1 3 H W"],
     bank: _Bank,
     asked: Int[Tensor, " Q"],
@@ -257,7 +248,7 @@ def _distances(
     assert actions is not None
     states = torch.stack(list(bank.sources.values()))
     sources = actions.apply(photograph.expand(len(states), -1, -1, -1), states)
-    s_x, grid = model.encode(sources), model.context_encoder.grid(sources)
+    s_x, grid = model.encode(sources), model.patch_encoder.grid(sources)
     source = torch.arange(len(states), device=states.device).repeat_interleave(len(asked))
     action = actions.action(states[source], bank.elements[asked].repeat(len(states), 1))
     prediction = torch.cat(

@@ -60,9 +60,9 @@ class ImageEntry:
     def pixels(self, size: int) -> np.ndarray:
         """uint8 [3, size, size] in 0..255: the shorter side resized, the centre kept.
 
-        Raises foretell.data.decode.Unusable, with the reason, where it is no whole image.
+        Raises foretell.data.images.decode.Unusable, with the reason, where it is no whole image.
         """
-        from foretell.data.decode import decode
+        from foretell.data.images.decode import decode
 
         return decode(self.path, size)
 

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from foretell.data.items import Item, Unusable
+from foretell.data.source import Contents, File, Source, Splits, identity, named_splits, split_of
 from foretell.errors import ForetellError
 
-from .decode import Item, Unusable, decode
-from .source import Contents, File, Source, Splits, identity, named_splits, split_of
+from .decode import decode
 
 if TYPE_CHECKING:
     import pyarrow as pa

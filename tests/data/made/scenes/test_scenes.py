@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.data import scenes
-from foretell.data.scenes import KINDS, PROPERTIES, Body, Camera, Light, Scene, Variety, film
-from foretell.data.scenes.physics import simulate
-from foretell.data.scenes.stage import BACKGROUND
-from foretell.data.scenes.world import GRAVITY, SHAPES, Block, box
+from foretell.data.made import scenes
+from foretell.data.made.scenes import KINDS, PROPERTIES, Body, Camera, Light, Scene, Variety, film
+from foretell.data.made.scenes.physics import simulate
+from foretell.data.made.scenes.stage import BACKGROUND
+from foretell.data.made.scenes.world import GRAVITY, SHAPES, Block, box
 from foretell.errors import ForetellError
 
 seeds = st.integers(0, 2**32)
@@ -181,10 +181,10 @@ def test_clips_of_all_kinds_move_and_vary(variety):
     [
         ({"property": "levity"}, "expected one of permanence"),
         ({"n": 3}, "n: found 3; expected an even number"),
-        ({"n": 0}, "n: found 0"),
-        ({"size": 4}, "size: found 4"),
-        ({"frames": 2}, "frames: found 2"),
-        ({"seed": -1}, "seed: found -1"),
+        ({"n": 0}, "n is 0, "),
+        ({"size": 4}, "size is 4, "),
+        ({"frames": 2}, "frames is 2, "),
+        ({"seed": -1}, "seed is -1, "),
     ],
 )
 def test_wrong_arguments(change, said):

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
+from foretell.data.source import Contents, Source, Splits, identity
 from foretell.errors import ForetellError
-
-from .source import Contents, Source, Splits, identity
 
 COUNT = 4096
 HELD_OUT = 10**9  # number of the first one to test on

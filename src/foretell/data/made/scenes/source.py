@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 
-from foretell.data.decode import Item
-from foretell.data.made import asked, splits
+from foretell.data.items import Item
+from foretell.data.made.splits import asked, splits
+from foretell.data.reads import Clips
 from foretell.data.source import Contents, Splits
-from foretell.data.video import Cut
 from foretell.errors import ForetellError
 
 from . import KINDS, VERSION, film, scene
 from .world import Scene
 
 
-def find(spec: str, cut: Cut, seed: int) -> Splits:
+def find(spec: str, cut: Clips, seed: int) -> Splits:
     """Train and test clips, drawn by `seed`. Raises ForetellError for what is no number, or another frame rate."""
     train = asked(spec, "clips")
     own = cut.frames / Scene.seconds
@@ -31,11 +31,11 @@ def find(spec: str, cut: Cut, seed: int) -> Splits:
     return splits("scenes", train, VERSION, seed, partial(_read, seed, cut))
 
 
-def _read(seed: int, cut: Cut, start: int, count: int) -> Contents:
+def _read(seed: int, cut: Clips, start: int, count: int) -> Contents:
     return Contents(count, tuple(KINDS), _items(start, count, seed, cut))
 
 
-def _items(start: int, count: int, seed: int, cut: Cut) -> Iterator[Item]:
+def _items(start: int, count: int, seed: int, cut: Clips) -> Iterator[Item]:
     def reader(index: int) -> Callable[[], tuple[np.ndarray, int]]:
         def read() -> tuple[np.ndarray, int]:
             drawn = scene(seed, index, cut.frames)

@@ -111,7 +111,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything a clip is made of. `foretell.data.scenes.film` makes the clip."""
+    """Everything a clip is made of. `foretell.data.made.scenes.film` makes the clip."""
 
     kind: str
     bodies: tuple[Body, ...]

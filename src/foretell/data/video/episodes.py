@@ -1,5 +1,5 @@
 """Clips of someone who acts: a folder of videos, each with a table of the same name (`cup-3.mp4`, `cup-3.csv` or
-`cup-3.parquet`), or a world made here (`pusher`, see `foretell.data.pusher`).
+`cup-3.parquet`), or a world made here (`pusher`, see `foretell.data.made.pusher`).
 
 A table has columns `state_*` and `action_*`, all numbers, and a row a frame: the state at that frame, and the action
 that was done then. The last row may be missing, because nothing follows. Without `action_*` the actions are the changes
@@ -13,23 +13,25 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
+from foretell.data.cache import Form, Stored
+from foretell.data.columns import Column
+from foretell.data.dataset import Episodes
+from foretell.data.folder import find as find_videos
+from foretell.data.images.decode import reason
+from foretell.data.items import Item, Unusable, in_threads
+from foretell.data.reads import Clips
+from foretell.data.source import Contents, File, Source, Splits, identity
 from foretell.errors import ForetellError
 
-from .cache import Form
-from .decode import Item, Label, Raw, Unusable, in_threads, reason
-from .folder import find as find_videos
-from .images import Episodes, Skipped
-from .source import Contents, File, Source, Splits, identity
-from .video import ENDINGS, Cut, cut_video, decode_items
-from .video import videos as form_of_videos
+from .decode import ENDINGS, cut_video, decode_items
+from .decode import videos as form_of_videos
 
 TABLES = (".csv", ".parquet")
 
@@ -42,8 +44,12 @@ class Table(NamedTuple):
     actions: np.ndarray | None
     """float64 [rows, A]; None: the changes of the states."""
 
-    def track(self, frames: np.ndarray, length: int) -> np.ndarray:
-        """The steps of clips: float32 [n, T − 1, S + A] for the frames [n, T] of a video of `length` frames."""
+    def steps(self, frames: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """The steps of clips, for the frames [n, T] of a video of `length` frames.
+
+        Returns:
+            States before each step, float32 [n, T − 1, S], and actions, float32 [n, T − 1, A].
+        """
         rows = len(self.states)
         expected = (length,) if self.actions is None else (length - 1, length)
         if rows not in expected:
@@ -53,20 +59,56 @@ class Table(NamedTuple):
         else:
             done = np.concatenate([np.zeros_like(self.actions[:1]), self.actions.cumsum(0)])
             actions = np.diff(done[frames], axis=1)
-        return np.concatenate([self.states[frames[:, :-1]], actions], axis=-1).astype(np.float32)
+        return self.states[frames[:, :-1]].astype(np.float32), actions.astype(np.float32)
 
 
-def episodes(cut: Cut) -> Form[Episodes]:
+def episodes(cut: Clips) -> Form[Episodes]:
     """Clips with their steps, for the cache."""
     videos = form_of_videos(cut)
     return Form(
-        "episodes",
-        _episodes,
-        videos.shape,
-        f"episodes {videos.key}",
-        lambda items: in_threads(items, lambda some: decode_items(some, cut, partial(_clips, cut=cut)), 1),
-        cut.clips,
+        what="episodes",
+        kind=_episodes,
+        shape=videos.shape,
+        key=f"episodes {videos.key}",
+        decode=lambda items: in_threads(items, lambda some: decode_items(some, partial(_clips, cut=cut)), 1),
+        each=cut.clips,
+        before=_before,
+        hashed=_hashed,
     )
+
+
+def _episodes(stored: Stored) -> Episodes:
+    return Episodes(
+        stored.array("pixels"),
+        None,
+        (),
+        stored.skipped,
+        stored.fingerprint,
+        states=stored.array("states"),
+        actions=stored.array("actions"),
+        state_names=stored.names["states"],
+        action_names=stored.names["actions"],
+    )
+
+
+def _before(track: np.ndarray, columns: tuple[str, ...]) -> Stored:
+    """In the cache's layout before, states and actions lay side by side in the place of labels [N, T − 1, S + A]."""
+    names = _by_kind(columns)
+    S = len(names["states"])
+    return Stored({"states": track[..., :S], "actions": track[..., S:]}, None, (), names, (), "")
+
+
+def _hashed(columns: Mapping[str, Column]) -> list[Column]:
+    """As in the layout before, so that an episode's fingerprint is what it was."""
+    states, actions = (np.array(columns[name]) for name in ("states", "actions"))
+    return [np.concatenate([states, actions], -1)]
+
+
+def _by_kind(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    return {
+        "states": tuple(name for name in names if name.startswith("state_")),
+        "actions": tuple(name for name in names if name.startswith("action_")),
+    }
 
 
 def find(root: Path, files: list[File]) -> Splits:
@@ -88,22 +130,14 @@ def find(root: Path, files: list[File]) -> Splits:
     }
 
 
-def _episodes(
-    pixels: np.ndarray, track: Tensor, columns: tuple[str, ...], skipped: tuple[Skipped, ...], fingerprint: str
-) -> Episodes:
-    """What the cache holds, as episodes: there the columns' names are in the place of classes."""
-    states, actions = (tuple(c for c in columns if c.startswith(kind)) for kind in ("state_", "action_"))
-    return Episodes(pixels, None, (), skipped, fingerprint, states=states, actions=actions, track=track)
-
-
 def _read(
     read: Callable[[], Contents], root: Path, beside: dict[str, Path], columns: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> Contents:
     states, actions = columns
-    known = (*states, *(actions or tuple(f"action_{name.removeprefix('state_')}" for name in states)))
+    names = {"states": states, "actions": actions or tuple(f"action_{name.removeprefix('state_')}" for name in states)}
 
     def with_table(item: Item) -> Item:
-        def both() -> tuple[Raw, Table]:
+        def both() -> tuple[Path, Table]:
             video, _ = item.read()
             if (table := beside.get(item.name.rpartition(".")[0])) is None:
                 raise Unusable("no table of its name beside it")
@@ -112,7 +146,7 @@ def _read(
         return Item(item.name, both)
 
     contents = read()
-    return Contents(contents.count, known, map(with_table, contents.items))
+    return Contents(contents.count, (), map(with_table, contents.items), names)
 
 
 def _columns(tables: list[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -124,9 +158,9 @@ def _columns(tables: list[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         except Unusable as error:
             why = why or f"{path.parent}: {error}."
             continue
-        states, actions = (tuple(name for name in names if name.startswith(kind)) for kind in ("state_", "action_"))
-        if states or actions:
-            return states, actions
+        found = _by_kind(names)
+        if found["states"] or found["actions"]:
+            return found["states"], found["actions"]
         why = why or (
             f"{path}: none of its columns {', '.join(names) or '(it has none)'} is state_* or action_*; expected "
             "numbers a frame, such as state_x, state_y, action_x, action_y."
@@ -178,11 +212,13 @@ def _numbers(path: Path, name: str, values: Sequence[Any]) -> list[float]:
     return found
 
 
-def _clips(raw: Raw, known: Label, cut: Cut) -> tuple[np.ndarray, Sequence[Label], str | None]:
+def _clips(raw: Any, known: Any, cut: Clips) -> tuple[Mapping[str, np.ndarray], str | None]:
     """A video's clips with their steps; of one that was made, itself."""
     if isinstance(raw, Path) and isinstance(known, Table):
         cuts = cut_video(raw, cut)
-        return cuts.pixels, list(known.track(cuts.frames, cuts.length)), cuts.damage
-    if isinstance(raw, np.ndarray):  # made, not decoded
-        return raw[None], [known], None
-    raise Unusable("not a video")
+        pixels, (states, actions), damage = cuts.pixels, known.steps(cuts.frames, cuts.length), cuts.damage
+    elif isinstance(raw, np.ndarray):  # made, not decoded
+        pixels, (states, actions), damage = raw[None], (steps[None] for steps in known), None
+    else:
+        raise Unusable("not a video")
+    return {"pixels": pixels, "states": states, "actions": actions}, damage

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from foretell.data.items import Item
+from foretell.data.source import Contents, Source, Splits, identity
 from foretell.errors import ForetellError
 
-from .decode import Item
-from .source import Contents, Source, Splits, identity
-from .video import ENDINGS
+from .decode import ENDINGS
 
 LISTS = {".csv", ".tsv", ".txt"}
 HEADINGS = {"path", "video", "file", "filename", "video_path", "filepath", "name"}

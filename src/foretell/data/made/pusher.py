@@ -22,21 +22,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.data.decode import Item
-from foretell.data.made import asked, splits
-from foretell.data.scenes.physics import SLOP, made
-from foretell.data.scenes.render import render
-from foretell.data.scenes.stage import Stage, Variety
-from foretell.data.scenes.world import Body, Scene, Vector, box
+from foretell.data.items import Item
+from foretell.data.made.scenes.physics import SLOP, made
+from foretell.data.made.scenes.render import render
+from foretell.data.made.scenes.stage import Stage, Variety
+from foretell.data.made.scenes.world import Body, Scene, Vector, box
+from foretell.data.made.splits import asked, splits
+from foretell.data.reads import Clips
 from foretell.data.source import Contents, Splits
-from foretell.data.video import Cut
 from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
     import pymunk
 
 VERSION = 1  # raise it when the same seed gives other pixels
-COLUMNS = ("state_x", "state_y", "action_x", "action_y")
+NAMES = {"states": ("state_x", "state_y"), "actions": ("action_x", "action_y")}
 LIMIT = 0.15
 """How far the pusher goes in a step along each axis, at most."""
 SECONDS = 0.25
@@ -230,7 +230,7 @@ TASKS: dict[str, Callable[[int, int], Task]] = {"reach": reach, "push": push}
 """name -> task number `index` of a seed."""
 
 
-def find(spec: str, cut: Cut, seed: int, steps: bool = True) -> Splits:
+def find(spec: str, cut: Clips, seed: int, steps: bool = True) -> Splits:
     """`pusher`, or `pusher:N` for N episodes, and an eighth as many others for testing; clips alone without `steps`.
 
     Raises ForetellError for what is no number.
@@ -246,13 +246,13 @@ def find(spec: str, cut: Cut, seed: int, steps: bool = True) -> Splits:
     return splits("pusher", train, VERSION, seed, partial(_read, seed, cut, steps))
 
 
-def _read(seed: int, cut: Cut, steps: bool, first: int, count: int) -> Contents:
-    def reader(index: int) -> Callable[[], tuple[np.ndarray, np.ndarray | None]]:
-        def read() -> tuple[np.ndarray, np.ndarray | None]:
+def _read(seed: int, cut: Clips, steps: bool, first: int, count: int) -> Contents:
+    def reader(index: int) -> Callable[[], tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]]:
+        def read() -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
             pixels, states, actions = episode(seed, index, cut.frames, cut.size)
-            return pixels, np.concatenate([states[:-1], actions], axis=1) if steps else None
+            return pixels, (states[:-1], actions) if steps else None
 
         return read
 
     items: Iterator[Item] = (Item(f"episode {i}", reader(i)) for i in range(first, first + count))
-    return Contents(count, COLUMNS if steps else (), items)
+    return Contents(count, (), items, NAMES if steps else {})

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretell.data.images import Videos
-from foretell.errors import ForetellError
+from foretell.data.dataset import Videos
+from foretell.errors import ForetellError, Range, check_range
 
 from .kinds import KINDS
 from .physics import simulate
@@ -82,7 +82,7 @@ def clips(
 ) -> Videos:
     """Possible clips number `start` to `start + n - 1`, in memory: 3·frames·size² bytes each.
 
-    Their labels are their kinds. `load_videos("scenes")` keeps as many as the disk holds instead.
+    Their labels are their kinds. `load("scenes", Clips(32))` keeps as many as the disk holds instead.
 
     Raises ForetellError: a number is out of range.
     """
@@ -109,7 +109,7 @@ class Pairs:
     hidden: bool
     """Whether a screen hides what changes while it changes."""
     crossed: bool
-    """Whether what is balanced is cause and course, not past and future. See `foretell.data.scenes.violations`."""
+    """Whether what is balanced is cause and course, not past and future. See `foretell.data.made.scenes.violations`."""
     possible: Videos = field(repr=False)
     impossible: Videos = field(repr=False)
     violation: Tensor = field(repr=False)
@@ -222,5 +222,4 @@ def _fingerprint(*parts: object) -> str:
 
 def _check(**given: tuple[int, int]) -> None:
     for name, (value, least) in given.items():
-        if not isinstance(value, int) or value < least:
-            raise ForetellError(f"{name}: found {value!r}; expected a whole number, {least} or more.")
+        check_range(name, value, Range(least, whole=True))

@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from foretell.data.items import Item, Unusable
+from foretell.data.source import Contents, Source, Splits, files_below, identity
 from foretell.errors import ForetellError
 
-from .decode import Item, Raw, Unusable
-from .source import Contents, Source, Splits, files_below, identity
+from .decode import Raw
 
 # torchvision names splits in these ways; the first that a data set knows is used.
 NAMES = {

@@ -5,26 +5,22 @@ nothing warns: an image is converted or it is `Unusable`.
 """
 
 import io
-import os
 import threading
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from .images import Skipped
+from foretell.data.cache import Form, Stored, labels_of
+from foretell.data.dataset import Images, Skipped
+from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
 
 Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
-Label: TypeAlias = Any
-"""int: a class. None: not known. float32 [T − 1, columns]: an episode's track, see `foretell.data.episodes`."""
 
 MAX_PIXELS = 200_000_000
 # What lies behind transparent pixels is unknown. Black would swallow dark subjects and white bright ones;
@@ -35,28 +31,20 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF
 CHUNK = 32  # images a thread takes at once: thumbnails decode in 0.1 ms, no more than handing one over costs
 
 
-class Unusable(Exception):
-    """An image or a video that cannot be used; the message is the reason."""
+def images(size: int) -> Form[Images]:
+    """Photographs, `size` × `size`, for the cache."""
+    return Form(
+        what="images",
+        kind=_images,
+        shape=(3, size, size),
+        key=str(size),
+        decode=lambda items: decode_all(items, size),
+        before=labels_of,
+    )
 
 
-class Item(NamedTuple):
-    """One image or video of a source: its name for messages, and how to get it with its label.
-
-    `read` runs in a thread; whatever it raises becomes the reason to skip it.
-    """
-
-    name: str
-    read: Callable[[], tuple[Raw, Label]]
-
-
-class Decoded(NamedTuple):
-    """A run of images or clips: pixels uint8 [n, ...], their n labels, and what was skipped among them."""
-
-    pixels: np.ndarray
-    labels: list[Label]
-    skipped: list[Skipped]
-    items: int
-    """How many items these came of."""
+def _images(stored: Stored) -> Images:
+    return Images(stored.array("pixels"), stored.labels, stored.classes, stored.skipped, stored.fingerprint)
 
 
 def decode(raw: Raw, size: int) -> np.ndarray:
@@ -78,24 +66,6 @@ def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, Non
         yield from in_threads(items, lambda chunk: _decode_chunk(chunk, size), CHUNK)
 
 
-def in_threads(
-    items: Iterable[Item], decode_chunk: Callable[[list[Item]], Decoded], count: int
-) -> Generator[Decoded, None, None]:
-    """What `decode_chunk` makes of all items, `count` at a time, in their order, by one thread a core."""
-    threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
-    items, pending = iter(items), deque[Future[Decoded]]()
-    with ThreadPoolExecutor(threads, "decode") as pool:
-        try:
-            while chunk := list(islice(items, count)):
-                pending.append(pool.submit(decode_chunk, chunk))
-                if len(pending) > 2 * threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _decode_chunk(items: list[Item], size: int) -> Decoded:
     pixels, labels, skipped = np.empty((len(items), 3, size, size), np.uint8), [], []
     for item in items:
@@ -105,7 +75,8 @@ def _decode_chunk(items: list[Item], size: int) -> Decoded:
             labels.append(label)
         except Exception as error:  # from a source's reader, too: one bad image never stops the others
             skipped.append(Skipped(item.name, reason(error)))
-    return Decoded(pixels[: len(labels)], labels, skipped, len(items))
+    columns = {"pixels": pixels[: len(labels)], "labels": label_column(labels)} if labels else {}
+    return Decoded(columns, skipped, len(items))
 
 
 def _decode(raw: Raw, size: int) -> np.ndarray:
