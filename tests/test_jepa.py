@@ -277,6 +277,9 @@ class Plain(Method):
     def views(self, images, generator):
         return to_float(images)
 
+    def augmented(self, images, generator):
+        return self.views(images, generator)
+
     def forward(self, views):
         return views.mean()
 

@@ -60,16 +60,20 @@ class JEPA(Method):
             generator: the only source of chance, on the batch's device.
         """
 
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """y: what the target encoder sees in training."""
+        return self.views(batch, generator).target
+
     def encode(self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_x [B, K, D]: latents of the visible patches of x in [0, 1]; of all N patches without an index."""
-        return self.context_encoder(x, index)
+        return self.in_chunks(self.context_encoder, x, index)
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_y: what a prediction of y in [0, 1] is held against: layer-normed, without gradient. With an index it is of
         these patches, and the others are not seen.
         """
-        return layer_norm(self.target_encoder(y, index))
+        return layer_norm(self.in_chunks(self.target_encoder, y, index))
 
     def predict(
         self,
@@ -103,7 +107,11 @@ class JEPA(Method):
         every = torch.arange(torch.Size(grid).numel(), device=s_x.device).expand(len(s_x), -1)
         context_index = every if context_index is None else context_index
         target_index = every.unsqueeze(1) if target_index is None else target_index
-        return self.predictor(s_x, context_index, target_index, grid, action, chance)
+
+        def predictor(s_x: Tensor, seen: Tensor, asked: Tensor, action: Tensor | None) -> Tensor:
+            return self.predictor(s_x, seen, asked, grid, action, chance)
+
+        return self.in_chunks(predictor, s_x, context_index, target_index, action)
 
     def forward(self, views: Views) -> Float[Tensor, ""]:
         """The loss of one prediction problem: distance(ŝ_y, s_y)."""
@@ -126,7 +134,7 @@ class JEPA(Method):
 
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """The target encoder's latents of x in [0, 1], averaged over patches: I-JEPA evaluates these (§4)."""
-        return pool(self.target_encoder(x))
+        return pool(self.in_chunks(self.target_encoder, x))
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
         """What monitors watch for collapse: `target`, patch by patch."""

@@ -77,9 +77,13 @@ class JointEmbedding(Method):
         first, second = (distort(x, size, generator, augment, self.config.crop) for augment in self.augment)
         return Pair(first, second)
 
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """x′: the second of the two views."""
+        return self.views(batch, generator).target
+
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """h: the encoder's latents of x in [0, 1], averaged over places."""
-        return pool(self.encoder(x))
+        return pool(self.in_chunks(self.encoder, x))
 
     @property
     def patch_encoder(self) -> ViT:
@@ -95,7 +99,7 @@ class JointEmbedding(Method):
 
     def project(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
         """z: what the loss compares."""
-        return self.projector(self.features(x))
+        return self.in_chunks(self.projector, self.features(x))
 
     def trained(self) -> dict[str, nn.Module]:
         """The encoder and the projector."""

@@ -6,7 +6,7 @@ B batch · D width
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,6 +51,9 @@ class Method(nn.Module, ABC):
     untrained: str | None = None
     """The one of `trained` that never was: official weights may hold an encoder alone."""
 
+    chunk: int | None = None
+    """The most samples that a network takes at a time; None for no limit. `chunked` sets it."""
+
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
@@ -87,8 +90,19 @@ class Method(nn.Module, ABC):
             generator: the only source of chance, on the batch's device.
 
         Returns:
-            What `forward` takes. Its `target` [B, 3, H, W] in [0, 1] is an augmented version of each photograph,
-            as LiDAR compares them.
+            What `forward` takes.
+        """
+
+    @abstractmethod
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """One random view of each image, as the method sees it in training. LiDAR compares several.
+
+        Args:
+            batch: as `views` takes it.
+            generator: the only source of chance, on the batch's device.
+
+        Returns:
+            Images [B, C, H, W] or clips [B, C, T, H, W] in [0, 1].
         """
 
     @abstractmethod
@@ -126,6 +140,40 @@ class Method(nn.Module, ABC):
     def measures(self, views: Any) -> dict[str, float]:
         """What monitors show of a fixed training problem, in evaluation mode: the loss, and what to hold it against."""
         return {"loss": self(views).item()}
+
+    @contextmanager
+    def chunked(self, size: int) -> Iterator[None]:
+        """Within, networks that are called by `in_chunks` take at most `size` samples at a time: it bounds the memory.
+
+        It is for evaluation mode, where no sample knows of another.
+        """
+        before, self.chunk = self.chunk, size
+        try:
+            yield
+        finally:
+            self.chunk = before
+
+    def in_chunks(self, network: Callable[..., Tensor], *samples: Tensor | None) -> Tensor:
+        """network(*samples), computed in chunks of the samples within `chunked`, and at once otherwise.
+
+        Embedding is computed in chunks. What compares samples with each other, as a contrastive loss does, takes all
+        embeddings at once and is called directly.
+
+        Args:
+            network: gives [B, ...], where a sample's result hangs on that sample alone.
+            samples: [B, ...] each, the first axis for samples, or None.
+
+        Returns:
+            [B, ...].
+        """
+        if self.chunk is None:
+            return network(*samples)
+        size = self.chunk
+        B = next(len(each) for each in samples if each is not None)
+        chunks = (
+            [None if each is None else each[first : first + size] for each in samples] for first in range(0, B, size)
+        )
+        return torch.cat([network(*chunk) for chunk in chunks])
 
 
 @contextmanager

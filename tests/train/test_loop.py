@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import Spread, spread
+from foretell.evaluate.spread import Spread, spread
 from foretell.jepa import nearest_visible
 from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig
 from foretell.nn.vit import ViT
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer, batch_index, generator, precision, read, schedule
-from foretell.train.monitors import Collapsed, Monitors, in_parts
+from foretell.train.monitors import Collapsed, Monitors
 from foretell.train.world import World
 from foretell.views import take
 
@@ -219,22 +219,6 @@ def test_the_spread_of_parts_is_that_of_the_whole():
         same.add(latents[:1].expand(len(part), -1, -1))
     assert parted.value == pytest.approx(spread(latents), rel=1e-4)
     assert same.value < 1e-6
-
-
-def test_networks_take_parts_however_they_are_called():
-    class Network(torch.nn.Module):
-        def forward(self, x, index, *, weight, bias=None):
-            seen.append(len(x))
-            return x * index.unsqueeze(1) @ weight + (0 if bias is None else bias)
-
-    seen, network, x, index = [], Network(), torch.rand(5, 3), torch.arange(5)
-    model = torch.nn.ModuleDict({"network": network})
-    whole = network(x, index, weight=torch.eye(3), bias=x)
-    with in_parts(model, 2):
-        assert torch.equal(network(x, index, weight=torch.eye(3), bias=x), whole)
-    assert seen == [5, 2, 2, 1]
-    network(x, index, weight=torch.eye(3))
-    assert seen[-1] == 5
 
 
 def test_copying_takes_the_nearest_visible_patch(images):

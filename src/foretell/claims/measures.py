@@ -13,7 +13,7 @@ from foretell.claims.claim import Data, Kind, Values
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import features, knn, linear_probe, mrr, rankme
-from foretell.evaluate.probes import evaluating
+from foretell.evaluate.encode import evaluating
 from foretell.finetune.classifier import FinetuneConfig, Mode
 from foretell.jepa import JEPA
 from foretell.method import Method, fresh

@@ -23,6 +23,9 @@ class Evaluate:
     bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256
     images: Annotated[int, arg(help="images whose predictions are ranked")] = 64
     queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
+    controls: Annotated[
+        bool, arg(help="also measure the same network untrained, and raw pixels: about twice the time")
+    ] = True
     seed: int = 0
     device: str = "auto"
 
@@ -48,9 +51,8 @@ def evaluate(args: list[str]) -> None:
         test,
         seed=flags.seed,
         device=device,
-        bank=flags.bank,
-        images=flags.images,
-        queries=flags.queries,
+        measures=evaluate.chosen(evaluate.MRR(flags.bank, flags.images, flags.queries)),
+        controls=flags.controls,
         trained_on=hub.trained_on(flags.model),
     )
     if flags.out:

@@ -69,7 +69,7 @@ class BYOL(JointEmbedding):
     def forward(self, views: Pair) -> Float[Tensor, ""]:
         """Both directions, added; each view goes through the networks by itself."""
         x, y = views.source, views.target
-        prediction, other = self.predictor(self.project(x)), self.predictor(self.project(y))
+        prediction, other = (self.in_chunks(self.predictor, self.project(view)) for view in (x, y))
         z, z_other = self.target(x), self.target(y)
         with exact(x.device):
             return losses.normalised_l2(prediction.float(), z_other) + losses.normalised_l2(other.float(), z)
@@ -77,7 +77,7 @@ class BYOL(JointEmbedding):
     @torch.no_grad()
     def target(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
         """z_ξ: what a prediction is held against, without gradient."""
-        return self.target_projector(pool(self.target_encoder(x))).float()
+        return self.in_chunks(self.target_projector, pool(self.in_chunks(self.target_encoder, x))).float()
 
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:

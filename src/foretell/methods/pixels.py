@@ -42,7 +42,7 @@ class PixelTargets(JEPA):
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
         """What monitors watch for collapse: the encoder's latents, not the targets."""
-        return layer_norm(self.target_encoder(x))
+        return layer_norm(self.in_chunks(self.target_encoder, x))
 
     def update_target(self, momentum: float) -> None:
         """There is no slow copy: what is evaluated and finetuned is the encoder as it is."""

@@ -107,7 +107,7 @@ class VJEPA(JEPA):
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_y: what predictions are held against: layer-normed, without gradient; as in `JEPA`."""
-        s_y = self.target_encoder(y, index)
+        s_y = self.in_chunks(self.target_encoder, y, index)
         return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
 
     def divide(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B L"]]:

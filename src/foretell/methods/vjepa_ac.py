@@ -186,6 +186,10 @@ class VJEPAAC(Method):
         """
         return Trajectory(to_float(batch.pixels), batch["states"], batch["actions"])
 
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B 3 T H W"]:
+        """The clip as it is: nothing is drawn, so all views of a clip are equal."""
+        return self.views(batch, generator).target
+
     @torch.no_grad()
     def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
         """z: the frozen encoder's latents of each frame in [0, 1] by itself, layer-normed."""
@@ -200,7 +204,11 @@ class VJEPAAC(Method):
         """ẑ_{k+1} for each of K steps, from all that was until then: comparable with `target`."""
         rows, columns = self.config.encoder.grid[-2:]
         actions, states = actions / self.action_scale, (states - self.state_mean) / self.state_scale
-        return layer_norm(self.predictor(latents, actions, states, (rows, columns)))
+
+        def predictor(latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:
+            return self.predictor(latents, actions, states, (rows, columns))
+
+        return layer_norm(self.in_chunks(predictor, latents, actions, states))
 
     def rollout(
         self, latents: Float[Tensor, "B N D"], state: Float[Tensor, "B S"], actions: Float[Tensor, "B H A"]
@@ -273,7 +281,7 @@ class VJEPAAC(Method):
         x = frames.transpose(1, 2).flatten(0, 1)
         if isinstance(self.encoder.config, VideoViTConfig):
             x = x.unsqueeze(2).expand(-1, -1, self.encoder.config.tubelet, -1, -1)
-        return self.encoder(x).unflatten(0, (len(frames), -1))
+        return self.in_chunks(self.encoder, x).unflatten(0, (len(frames), -1))
 
 
 def encoder_of(model: Method) -> ViT:

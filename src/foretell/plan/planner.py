@@ -21,7 +21,7 @@ from torch import Tensor
 from foretell.augment import to_float
 from foretell.capabilities import Rolls, require
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import evaluating
+from foretell.evaluate.encode import evaluating
 from foretell.method import Method
 from foretell.plan.cem import CEM, minimise
 

@@ -24,6 +24,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.errors import ForetellError
+from foretell.evaluate.encode import Device
 from foretell.evaluate.probes import Device
 from foretell.evaluate.statistics import auroc
 from foretell.method import Method, fresh

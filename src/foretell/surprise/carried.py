@@ -22,7 +22,7 @@ from torch import Tensor
 
 from foretell.augment import to_float
 from foretell.capabilities import Foresees, require
-from foretell.evaluate.probes import Device, evaluating
+from foretell.evaluate.encode import Device, evaluating
 from foretell.method import Method
 from foretell.surprise.measure import Predict, predicted
 

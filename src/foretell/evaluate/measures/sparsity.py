@@ -9,12 +9,33 @@ n images · D width
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from foretell.evaluate.measure import Line, Measure, Result
+from foretell.evaluate.subject import Subject
+
 NEAR = 0.01
 """Share of the root mean square of an image's features below which one counts as 0, where none is rectified."""
+
+
+class Sparsity(Measure):
+    """How sparse the features of the test images are."""
+
+    name: ClassVar[str] = "sparsity"
+    title: ClassVar[str] = "sparsity"
+
+    def run(self, subject: Subject) -> Result:
+        """Count the activations that are 0, see `sparsity`."""
+        return Result(sparsity(subject.ask.features))
+
+    def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
+        """The share of activations that are 0; the other numbers are for a closer look."""
+        return [Line("activations at 0", {"value": numbers["zeros"]})]
 
 
 def zeros(features: Float[Tensor, "n D"], near: float | None = None) -> Bool[Tensor, "n D"]:

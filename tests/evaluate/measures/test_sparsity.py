@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from foretell.evaluate import ProbeTraining, binarised, linear_probe, mlp_probe, sparsity
-from foretell.evaluate.sparsity import NEAR
+from foretell.evaluate.measures.sparsity import NEAR
 
 RECTIFIED = torch.tensor([[0.0, 0.0, 1.0, 2.0], [0.0, 3.0, 1e-9, 4.0]])
 

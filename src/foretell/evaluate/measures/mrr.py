@@ -15,9 +15,10 @@ I images · B elements of a bank · Q queries an image · S sources · P paramet
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -25,12 +26,14 @@ from torch import Tensor
 
 from foretell.actions import PictureActions
 from foretell.augment import to_float
+from foretell.capabilities import Imagines, Predicts, able, require
 from foretell.data import Pictures
 from foretell.errors import ForetellError
+from foretell.evaluate.encode import Device, evaluating
 from foretell.evaluate.intervals import bootstrap
-from foretell.evaluate.probes import Device, evaluating
-from foretell.jepa import JEPA
-from foretell.method import fresh, unrelated
+from foretell.evaluate.measure import Line, Measure, Result
+from foretell.evaluate.subject import Subject
+from foretell.method import Method, fresh, unrelated
 from foretell.progress import watched
 
 HITS = (1, 5, 10)
@@ -39,8 +42,55 @@ ALL = "all"
 """The row of the headline."""
 
 
+@dataclass(frozen=True)
+class MRR(Measure):
+    """How well a world model ranks its predictions; settings as of `mrr`."""
+
+    name: ClassVar[str] = "mrr"
+    title: ClassVar[str] = "mean reciprocal rank (MRR)"
+    section: ClassVar[str] = "predictions"
+    needs: ClassVar[tuple[type, ...]] = (Imagines, Predicts)
+
+    bank: int = 256
+    images: int = 64
+    queries: int = 16
+
+    def run(self, subject: Subject) -> Result:
+        """Rank predictions on test images."""
+        found = mrr(
+            subject.model,
+            subject.test,
+            bank=self.bank,
+            images=self.images,
+            queries=self.queries,
+            seed=subject.seed,
+            device=subject.device,
+            progress=subject.bar("Ranking predictions"),
+        )
+        assert found is not None, "the model has actions and a trained predictor"
+        return Result(found)
+
+    def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
+        """The headline, its hits, and a line for each parameter of an action."""
+        return list(_lines(numbers))
+
+
+def _lines(numbers: dict[str, Any]) -> Iterator[Line]:
+    form, control = "{:.3f}", numbers["untrained"]
+    yield Line(f"MRR among {numbers['bank']}", numbers, form)
+    for k in HITS:
+        hit = f"hits@{k}"
+        yield Line(hit, {"value": numbers[hit], "untrained": {"value": control[hit]}} | numbers["intervals"][hit], form)
+    direction = None
+    for name, row in numbers["per_action"].items():
+        if row["direction"] != direction:
+            direction = row["direction"]
+            yield Line(f"MRR, {direction}")
+        yield Line(f"  {name}", row | {"untrained": control["per_action"][name]}, form)
+
+
 def mrr(
-    model: JEPA,
+    model: Method,
     photographs: Pictures,
     *,
     bank: int = 256,
@@ -77,7 +127,7 @@ def mrr(
     the first quarter of the images, which keeps the whole below two and a half times the headline's cost.
 
     Args:
-        model: any JEPA; encodes sources by `encode`, targets by `target`.
+        model: one that predicts and imagines; encodes sources by `encode`, targets by `target`.
         photographs: whole pictures, at a size the encoder takes.
         bank: elements of a bank.
         images: photographs to ask about, drawn from `photographs`; at most all.
@@ -90,7 +140,7 @@ def mrr(
         progress: what to call the work on a progress bar; None for no bar.
 
     Returns:
-        None for a model without actions or without a trained predictor, else, ready for JSON:
+        None for a model without actions or without a trained predictor; for others, ready for JSON:
 
         - `value`, `low`, `high`, `chance`: the MRR, its 95 % interval (bootstrap over images), and chance's.
         - `hits@1`, `hits@5`, `hits@10`: how often the right one is among the k nearest. `intervals` holds
@@ -102,8 +152,10 @@ def mrr(
     Raises:
         ForetellError: no photographs, or latents that are not finite numbers.
     """
-    if model.actions is None or model.untrained == "predictor":
+    if not (able(model, Imagines) and able(model, Predicts)):
         return None
+    world = require(model, Predicts, "MRR")
+    assert world.actions is not None, "what imagines has actions"
     if not len(photographs):
         raise ForetellError("there are no photographs to rank predictions on")
     generator = torch.Generator().manual_seed(seed)
@@ -111,15 +163,16 @@ def mrr(
     images, queries, few = len(chosen), min(queries, bank), ceil(len(chosen) / 4)
     # at random places, so that nothing that depends on the place alone can look like skill
     asked = torch.rand(images, bank, generator=generator).argsort(1)[:, :queries]
-    banks = _draw(drawn_from or model.actions, images, bank, generator)
+    banks = _draw(drawn_from or world.actions, images, bank, generator)
 
-    parameters = model.actions.parameters
+    parameters = world.actions.parameters
     scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     with evaluating(model, device) as device:
-        predictors = {"trained": model, "untrained": fresh(model, unrelated(seed)).to(device).eval()}
+        blank = require(fresh(model, unrelated(seed)).to(device).eval(), Predicts, "MRR")
+        predictors = {"trained": world, "untrained": blank}
         for i in watched(range(images), progress):
             photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
-            who = predictors if i < few else {"trained": model}
+            who = predictors if i < few else {"trained": world}
             for one in banks if i < few else banks[:1]:
                 distances = _distances(who, photograph, one.at(i, device), asked[i].to(device), batch)
                 for (predictor, source), measured in distances.items():
@@ -183,7 +236,7 @@ def _draw(actions: PictureActions, images: int, bank: int, generator: torch.Gene
 
 
 def _distances(
-    predictors: dict[str, JEPA],
+    predictors: dict[str, Predicts],
     photograph: Float[Tensor, "1 3 H W"],
     bank: _Bank,
     asked: Int[Tensor, " Q"],
@@ -195,7 +248,7 @@ def _distances(
     assert actions is not None
     states = torch.stack(list(bank.sources.values()))
     sources = actions.apply(photograph.expand(len(states), -1, -1, -1), states)
-    s_x, grid = model.encode(sources), model.context_encoder.grid(sources)
+    s_x, grid = model.encode(sources), model.patch_encoder.grid(sources)
     source = torch.arange(len(states), device=states.device).repeat_interleave(len(asked))
     action = actions.action(states[source], bank.elements[asked].repeat(len(states), 1))
     prediction = torch.cat(

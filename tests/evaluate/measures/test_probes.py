@@ -4,7 +4,8 @@ import torch
 
 from foretell.augment import to_float
 from foretell.errors import ForetellError
-from foretell.evaluate import attentive_probe, augmented, encode, features, knn, latents, linear_probe, probes
+from foretell.evaluate import attentive_probe, augmented, encode, features, knn, latents, linear_probe
+from foretell.evaluate.measures import linear
 from foretell.nn.vit import pool
 
 
@@ -31,7 +32,7 @@ class TestEncode:
         with torch.no_grad():
             target, context = model.target_encoder(whole), model.context_encoder(whole)
         torch.testing.assert_close(features(model, some, batch=4), pool(target))
-        torch.testing.assert_close(encode(model, some, keep=0, encoder="context").features, pool(context))
+        torch.testing.assert_close(encode(model, some, keep=0, network=model.context_encoder).features, pool(context))
         torch.testing.assert_close(latents(model, some, batch=4), target.half(), atol=2e-3, rtol=2e-3)
 
     def test_keeps_a_random_part(self, images, world_model):
@@ -128,7 +129,7 @@ class TestLinear:
 
     def test_the_solver_stands_where_the_gradient_is_zero(self):
         x, y = blobs(60, 0)
-        weight = probes._logistic(x, y, 0.1, torch.zeros(7, 3)).requires_grad_()
+        weight = linear._logistic(x, y, 0.1, torch.zeros(7, 3)).requires_grad_()
         loss = torch.nn.functional.cross_entropy(x @ weight[:-1] + weight[-1], y)
         (loss + 0.05 * weight[:-1].square().sum()).backward()
         assert weight.grad is not None

@@ -7,8 +7,9 @@ import torch
 from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import ForetellError
-from foretell.evaluate import equivariance, mrr
-from foretell.evaluate.equivariance import score
+from foretell.evaluate import mrr
+from foretell.evaluate.measures import mrr as ranking
+from foretell.evaluate.measures.mrr import score
 from foretell.jepa import JEPA
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.nn.predictor import Predictor, PredictorConfig
@@ -166,12 +167,12 @@ class TestModels:
 
     def test_distances_are_those_of_whole_latents_in_any_batch(self, images, world_model):
         model, some = world_model(), images(1)
-        bank = equivariance._draw(model.actions, 1, 16, torch.Generator().manual_seed(0))[0]
+        bank = ranking._draw(model.actions, 1, 16, torch.Generator().manual_seed(0))[0]
         one, asked = bank.at(0, torch.device("cpu")), torch.tensor([3, 9])
         photograph = some.take([0]) / 255
         with torch.no_grad():
-            found = equivariance._distances({"trained": model}, photograph, one, asked, 5)
-            again = equivariance._distances({"trained": model}, photograph, one, asked, 64)
+            found = ranking._distances({"trained": model}, photograph, one, asked, 5)
+            again = ranking._distances({"trained": model}, photograph, one, asked, 64)
             target = model.target(model.actions.apply(photograph.repeat(16, 1, 1, 1), one.elements))
             action = model.actions.action(model.actions.identity(2), one.elements[asked])
             guess = model.imagine(photograph.repeat(2, 1, 1, 1), action)
@@ -185,11 +186,11 @@ class TestModels:
         a, b = torch.randn(3, 64, 32), torch.randn(5, 64, 32)
         b[0] = a[0] + 1e-4 * torch.randn(64, 32)
         expected = (a.double().unsqueeze(1) - b.double()).square().sum((2, 3))
-        torch.testing.assert_close(equivariance._squared(a, b).double(), expected, rtol=1e-6, atol=0)
+        torch.testing.assert_close(ranking._squared(a, b).double(), expected, rtol=1e-6, atol=0)
 
     def test_the_bank_holds_only_jitter_and_the_photograph_never(self):
         actions = replace(Photometric(), jitter_probability=0.0)
-        headline, *own = equivariance._draw(actions, 4, 32, torch.Generator().manual_seed(0))
+        headline, *own = ranking._draw(actions, 4, 32, torch.Generator().manual_seed(0))
         changed = headline.elements != actions.identity(1)
         assert changed[..., :4].all()
         assert not changed[..., 4:].any()
