@@ -25,7 +25,6 @@ from torch import Tensor
 
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import Device
-from foretell.evaluate.probes import Device
 from foretell.evaluate.statistics import auroc
 from foretell.method import Method, fresh
 from foretell.progress import watched
