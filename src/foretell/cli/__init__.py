@@ -31,9 +31,9 @@ COMMANDS = {
     "plan": "plan",
     "models": "use",
     "export": "use",
-    "knowledge": "search",
-    "serve": "search",
-    "keys": "search",
+    "knowledge": "knowledge",
+    "serve": "knowledge",
+    "keys": "knowledge",
 }
 """Command -> the module of this package that has the function of its name. Only what is called is imported: a search
 should not wait for the trainer."""

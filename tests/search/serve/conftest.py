@@ -10,7 +10,7 @@ import uvicorn
 
 from foretell.search import Knowledge, Store, keys
 from foretell.search.serve.app import build
-from foretell.search.serve.settings import Settings
+from foretell.http.settings import Settings
 
 
 class Served:

@@ -22,8 +22,8 @@ from foretell.search import Knowledge, Store, keys
 from foretell.search.add import Step
 from foretell.search.database import FILE
 from foretell.search.models import load_reranker
-from foretell.search.serve.gate import Rate
-from foretell.search.serve.work import _Pool
+from foretell.http.gate import Rate
+from foretell.http.work import _Pool
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"
@@ -105,7 +105,7 @@ def test_files_of_the_same_content_are_each_there(served):
 
 
 def test_an_upload_that_is_not_taken_is_removed(serve, monkeypatch):
-    from foretell.search.serve import work
+    from foretell.http import work
 
     monkeypatch.setattr(work, "FILES", -1)  # nor is there a thread
     served = serve()

@@ -30,9 +30,9 @@ from foretell.search.entries import Entry, Hit
 from foretell.search.filters import Value
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.library import Library
-from foretell.search.serve.refusal import Json, Refused, dumps, refused
-from foretell.search.serve.route import Route
-from foretell.search.serve.work import Work
+from foretell.http.refusal import Json, Refused, dumps, refused
+from foretell.http.route import Route
+from foretell.http.work import Work
 
 TOP = 1000
 FEW = 100  # results, which are read in no time

@@ -23,11 +23,11 @@ from foretell import __version__
 from foretell.errors import ForetellError
 from foretell.search.backend import Backend
 from foretell.search.serve import api, dria
-from foretell.search.serve.gate import Gate, Metrics
+from foretell.http.gate import Gate, Metrics
 from foretell.search.serve.library import Library
-from foretell.search.serve.refusal import Json, Refused, answer, refused
-from foretell.search.serve.settings import Settings
-from foretell.search.serve.work import Work
+from foretell.http.refusal import Json, Refused, answer, refused
+from foretell.http.settings import Settings
+from foretell.http.work import Work
 
 PATIENCE = 30  # seconds that requests have to end when the service is stopped
 

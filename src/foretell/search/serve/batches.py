@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from foretell.search.filters import Value
-from foretell.search.serve.refusal import Refused
+from foretell.http.refusal import Refused
 
 Kind = Literal["BatchVec", "BatchStr"]
 

@@ -26,9 +26,9 @@ from foretell.search.knowledge import Knowledge
 from foretell.search.runtime import plain
 from foretell.search.serve.batches import decode
 from foretell.search.serve.library import Library
-from foretell.search.serve.refusal import Json, Refused, dumps, envelope, keyless
-from foretell.search.serve.route import Route
-from foretell.search.serve.work import Work
+from foretell.http.refusal import Json, Refused, dumps, envelope, keyless
+from foretell.http.route import Route
+from foretell.http.work import Work
 
 TOP = 20
 BATCH = 1000

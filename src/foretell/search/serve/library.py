@@ -11,7 +11,7 @@ from pathlib import Path
 from foretell.search import embed
 from foretell.search.backend import About, Backend, Key
 from foretell.search.knowledge import Knowledge
-from foretell.search.serve.refusal import Refused, keyless
+from foretell.http.refusal import Refused, keyless
 
 OPEN = 256  # knowledges whose indexes are kept in memory
 FOREIGN = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.-]*)?")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from foretell.search.serve.refusal import Refused
+from foretell.http.refusal import Refused
 
 T = TypeVar("T")
 FILES = 8  # that wait to be added

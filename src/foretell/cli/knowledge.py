@@ -280,7 +280,7 @@ def serve(args: list[str]) -> None:
     from foretell.search import keys, open_backend, rerank
     from foretell.search.models import load_reranker
     from foretell.search.serve.app import serve as run
-    from foretell.search.serve.settings import Settings
+    from foretell.http.settings import Settings
 
     if flags.reranker:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not when somebody asks
