@@ -22,7 +22,7 @@ from foretell.demo.pictures import draw
 from foretell.demo.small import DATA, PIXELS, recipe
 from foretell.errors import ForetellError
 from foretell.hub.files import write_atomically, write_json
-from foretell.leverage.imagine import actions_of
+from foretell.imagine.ask import actions_of
 from foretell.train.loop import Stopped, read
 from foretell.train.run import run
 from foretell.train.world import enter
