@@ -35,7 +35,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
-from foretell.http.refusal import Json
+from foretell.http.json import Json
 class Vector(BaseModel):
     vector: list[float]
     top: int = 10

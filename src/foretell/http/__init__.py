@@ -1,1 +1,1 @@
-"""The parts of an HTTP service that know nothing of search: keys and limits of requests, threads, answers and refusals."""
+"""The parts of an HTTP service that do not depend on what it serves: keys, limits, threads, answers and refusals."""

@@ -1,25 +1,21 @@
-"""What a service allows."""
+"""The limits of a service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretell.search import rerank
-
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits of a service, and its reranker."""
+    """What a service allows."""
 
     rate: float = 50.0
-    """Requests a second of one key, or of one address without a key; twice as many at once. 0 for no limit."""
+    """Requests a second of one key, or of one address without a key. Twice as many may come at once. 0: no limit."""
     body: int = 32 << 20
-    """Bytes of a request."""
+    """The largest request, in bytes."""
     upload: int = 256 << 20
-    """Bytes of a file that is added."""
+    """The largest uploaded file (a PUT request), in bytes."""
     cors: tuple[str, ...] = ()
-    """Origins whose pages may call the service from a browser; none by default."""
-    reranker: str = rerank.DEFAULT
-    """What reads the best where a search asks for it, by name or folder."""
+    """Origins: their pages may call the service from a browser. None by default."""
     waiting: int = 128
-    """Requests that wait for a thread; more are told to come back."""
+    """How many requests may wait for a thread. The service refuses more, and asks to try again."""

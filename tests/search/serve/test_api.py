@@ -18,12 +18,12 @@ from PIL import Image
 
 from foretell import ForetellError
 from foretell.cli import main
+from foretell.http.gate import Rate
+from foretell.http.work import _Pool
 from foretell.search import Knowledge, Store, keys
 from foretell.search.add import Step
 from foretell.search.database import FILE
 from foretell.search.models import load_reranker
-from foretell.http.gate import Rate
-from foretell.http.work import _Pool
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"
@@ -488,7 +488,7 @@ def test_a_file_that_is_being_added_is_given_up_when_the_service_stops(serve, mo
             time.sleep(0.01)
             yield Step("a.txt", 0, 1, 0, 1)
 
-    monkeypatch.setattr("foretell.search.serve.api.steps", endless)
+    monkeypatch.setattr("foretell.search.serve.api.files.steps", endless)
     served = serve()
     served.server.config.timeout_graceful_shutdown = 1
     served.call("POST", V1, {"name": "cut"})

@@ -1,4 +1,4 @@
-"""What Dria's clients insert: batches in protobuf, as text in base64.
+"""Batches of entries that Dria's clients insert: protobuf, in base64.
 
     message MetadataValue { oneof value { float float_value = 1; int64 int_value = 2;
                                           string string_value = 3; bool bool_value = 4; } }
@@ -23,17 +23,17 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from foretell.search.filters import Value
 from foretell.http.refusal import Refused
+from foretell.search.filters import Value
 
 Kind = Literal["BatchVec", "BatchStr"]
 
 
 def decode(data: str, kind: Kind) -> tuple[Sequence[Any], Sequence[dict[str, Value]]]:
-    """The vectors, or the texts, of a batch, and their metadata.
+    """The vectors or the texts of a batch, and their metadata.
 
     Raises:
-        Refused: 400 where it is not base64, or not such a batch.
+        Refused: 400, the data is not base64, or not such a batch.
     """
     batch = message(kind)()
     try:
@@ -48,7 +48,7 @@ def decode(data: str, kind: Kind) -> tuple[Sequence[Any], Sequence[dict[str, Val
 
 @lru_cache
 def message(kind: Kind) -> type[Any]:
-    """The class of a message."""
+    """The class of a protobuf message."""
     pool = DescriptorPool()
     pool.Add(_file())
     return GetMessageClass(pool.FindMessageTypeByName(f"insert_buffer.{kind}"))
