@@ -158,7 +158,7 @@ KNOWLEDGE = {
 def knowledge(args: list[str]) -> None:
     """Collections to search: foretell knowledge create|add|embed|list|show|files|search|export|import|remove|backup."""
     from foretell.search import Knowledge, open_backend
-    from foretell.search.models import load_model
+    from foretell.search.models.load import load_model
 
     action = first(args, "knowledge", "COMMAND", {name: summary(schema) for name, schema in KNOWLEDGE.items()})
     match parse(KNOWLEDGE[action], args[1:], f"knowledge {action}"):
@@ -182,7 +182,7 @@ def knowledge(args: list[str]) -> None:
                 gone = f", {added.removed} removed" if added.removed else ""
                 print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
         case KnowledgeEmbed() as f:
-            from foretell.search.job import embed
+            from foretell.search.jobs.embed import embed
 
             if f.workers is not None and f.workers < 1:
                 raise Usage(f"workers is {f.workers}, expected 1 or more")
@@ -207,7 +207,7 @@ def knowledge(args: list[str]) -> None:
                 about = asdict(opened.about)
             print(json.dumps(about, indent=2) if f.json else table({k: str(v) for k, v in about.items()}))
         case KnowledgeSearch() as f:
-            from foretell.search import filters
+            from foretell.search.storage import filters
 
             changes = _changes(f.imagine)
             with Knowledge.open(f.store, f.name) as opened:
@@ -273,18 +273,20 @@ def serve(args: list[str]) -> None:
     if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
         raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
-    from foretell.search.extra import needed
+    from foretell.search.dependencies import needed
 
     for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
         needed(module)
-    from foretell.search import keys, open_backend, rerank
-    from foretell.search.models import load_reranker
+    from foretell.search import open_backend
+    from foretell.search.models.cross_encoder import DEFAULT
+    from foretell.search.models.load import load_reranker
+    from foretell.search.serve import keys
     from foretell.search.serve.app import serve as run
     from foretell.search.serve.settings import Settings
 
     if flags.reranker:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not when somebody asks
-    reranker = flags.reranker or rerank.DEFAULT
+    reranker = flags.reranker or DEFAULT
     settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors, reranker=reranker)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.every(store)):
@@ -329,8 +331,8 @@ KEYS = {"create": KeysCreate, "list": KeysList, "revoke": KeysRevoke}
 
 def keys(args: list[str]) -> None:
     """API keys of a store that is served: foretell keys create|list|revoke."""
-    from foretell.search import keys as of
     from foretell.search import open_backend
+    from foretell.search.serve import keys as of
 
     action = first(args, "keys", "COMMAND", {name: summary(schema) for name, schema in KEYS.items()})
     flags = parse(KEYS[action], args[1:], f"keys {action}")

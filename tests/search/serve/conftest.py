@@ -8,7 +8,8 @@ import time
 import pytest
 import uvicorn
 
-from foretell.search import Knowledge, Store, keys
+from foretell.search import Knowledge, Store
+from foretell.search.serve import keys
 from foretell.search.serve.app import build
 from foretell.search.serve.settings import Settings
 

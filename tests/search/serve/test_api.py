@@ -18,12 +18,13 @@ from PIL import Image
 
 from foretell import ForetellError
 from foretell.cli import main
-from foretell.search import Knowledge, Store, keys
+from foretell.search import Knowledge, Store
 from foretell.search.add import Step
-from foretell.search.database import FILE
-from foretell.search.models import load_reranker
+from foretell.search.models.load import load_reranker
+from foretell.search.serve import keys
 from foretell.search.serve.gate import Rate
 from foretell.search.serve.work import _Pool
+from foretell.search.storage.sqlite.database import FILE
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"
@@ -132,17 +133,17 @@ def test_adding_tells_how_far_it_is(served):
 
 
 def test_who_leaves_while_a_file_is_added_interrupts_it(served, monkeypatch):
-    from foretell.search import embed
+    from foretell.search.models.text import TextModel
 
     served.call("POST", V1, {"name": "left"})
-    go_on, real = threading.Event(), embed.TextModel.passages
+    go_on, real = threading.Event(), TextModel.passages
 
     def passages(self, texts):
         if "row 0" in texts:
             go_on.wait(10)
         return real(self, texts)
 
-    monkeypatch.setattr(embed.TextModel, "passages", passages)
+    monkeypatch.setattr(TextModel, "passages", passages)
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
     headers = {"x-api-key": served.keys["writer"], "Accept": "application/x-ndjson"}
     rows = "\n".join(["text", *(f"row {i}" for i in range(20))]).encode()
@@ -260,9 +261,9 @@ def test_a_key_has_one_of_the_scopes(tmp_path):
 def test_a_knowledge_of_texts_is_made_without_torch(tmp_path):
     made = """
 import sys
-from foretell.search.backend import Key
+from foretell.search.storage.protocol import Key
 from foretell.search.serve.library import Library
-from foretell.search.store import Store
+from foretell.search.storage.sqlite.store import Store
 
 library = Library(Store(sys.argv[1]), "")
 library.create(Key("k", "o", "write", "", None), "texts", model="bge-small-en-v1.5")

@@ -23,16 +23,17 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from foretell.errors import ForetellError
-from foretell.search import embed, ingest
+from foretell.search import ingest
 from foretell.search.add import Added, Step, steps
-from foretell.search.backend import About, File, Key
 from foretell.search.entries import Entry, Hit
-from foretell.search.filters import Value
 from foretell.search.knowledge import Knowledge
+from foretell.search.models.text import DEFAULT
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, dumps, refused
 from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
+from foretell.search.storage.filters import Value
+from foretell.search.storage.protocol import About, File, Key
 
 TOP = 1000
 FEW = 100  # results, which are read in no time
@@ -60,7 +61,7 @@ class Create(Body):
     title: Long = ""
     description: Long = ""
     category: Long = ""
-    model: Annotated[str, Field(min_length=1, max_length=200, description="what embeds it")] = embed.DEFAULT
+    model: Annotated[str, Field(min_length=1, max_length=200, description="what embeds it")] = DEFAULT
     public: Annotated[bool, Field(description="whether everyone may read it, without a key")] = False
 
 

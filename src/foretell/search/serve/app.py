@@ -21,13 +21,13 @@ from starlette.routing import Match
 
 from foretell import __version__
 from foretell.errors import ForetellError
-from foretell.search.backend import Backend
 from foretell.search.serve import api, dria
 from foretell.search.serve.gate import Gate, Metrics
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, answer, refused
 from foretell.search.serve.settings import Settings
 from foretell.search.serve.work import Work
+from foretell.search.storage.protocol import Backend
 
 PATIENCE = 30  # seconds that requests have to end when the service is stopped
 

@@ -23,8 +23,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from foretell.search.filters import Value
 from foretell.search.serve.refusal import Refused
+from foretell.search.storage.filters import Value
 
 Kind = Literal["BatchVec", "BatchStr"]
 

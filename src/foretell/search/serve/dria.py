@@ -19,16 +19,16 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from foretell.errors import ForetellError
-from foretell.search import embed
-from foretell.search.backend import Key
 from foretell.search.entries import Entry, Hit
 from foretell.search.knowledge import Knowledge
-from foretell.search.runtime import plain
+from foretell.search.models.onnx import plain
+from foretell.search.models.text import known
 from foretell.search.serve.batches import decode
 from foretell.search.serve.library import Library
 from foretell.search.serve.refusal import Json, Refused, dumps, envelope, keyless
 from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
+from foretell.search.storage.protocol import Key
 
 TOP = 20
 BATCH = 1000
@@ -297,7 +297,7 @@ def _of_texts(knowledge: Knowledge) -> Knowledge:
 @lru_cache
 def _wire(model: str) -> str:
     """A model as Dria's clients call it: BAAI's with their owner."""
-    spec = embed.known(model)
+    spec = known(model)
     return spec.repository if spec and spec.repository.startswith("BAAI/") else model.split("/")[-1] if spec else model
 
 

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foretell.errors import ForetellError
-from foretell.search import keys
-from foretell.search.backend import Backend, Key
+from foretell.search.serve import keys
 from foretell.search.serve.refusal import Refused, answer, refused
 from foretell.search.serve.settings import Settings
 from foretell.search.serve.work import Work
+from foretell.search.storage.protocol import Backend, Key
 
 FRESH = 1.0  # seconds after which a revoked key opens nothing
 STOPPED = "the service was stopped before this was done; send it again"

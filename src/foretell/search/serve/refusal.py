@@ -10,7 +10,7 @@ import orjson
 from fastapi import Response
 
 from foretell.errors import ForetellError
-from foretell.search.backend import Busy, Removed, Taken
+from foretell.search.storage.protocol import Busy, Removed, Taken
 
 DRIA = ("/hnsw/", "/hnswt/", "/v1/")
 """Paths whose answers, these too, come in Dria's envelope."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretell.search import rerank
+from foretell.search.models.cross_encoder import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Settings:
     """Bytes of a file that is added."""
     cors: tuple[str, ...] = ()
     """Origins whose pages may call the service from a browser; none by default."""
-    reranker: str = rerank.DEFAULT
+    reranker: str = DEFAULT
     """What reads the best where a search asks for it, by name or folder."""
     waiting: int = 128
     """Requests that wait for a thread; more are told to come back."""
