@@ -215,8 +215,14 @@ class Database:
         if application != APPLICATION:
             raise ForetellError(f"{self.file} is a SQLite file of another program, not a store of foretell")
         if version != VERSION:
-            other = "a newer foretell" if version > VERSION else "an unreleased foretell"
-            raise ForetellError(f"{self.file} was written by {other} (layout {version}, known is {VERSION})")
+            writer, todo = (
+                ("a newer foretell", "update foretell")
+                if version > VERSION
+                else ("an unreleased foretell", "export its knowledges with that one, and import the files here")
+            )
+            raise ForetellError(
+                f"{self.file} was written by {writer} (layout {version}, this one reads layout {VERSION}): {todo}"
+            )
 
     def _write_ahead(self) -> None:
         end = time.monotonic() + self.wait
