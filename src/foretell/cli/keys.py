@@ -29,7 +29,8 @@ class Create(Action):
 
     def run(self) -> None:
         """Print the key."""
-        from foretell.search import keys, open_backend
+        from foretell.search import open_backend
+        from foretell.search.serve import keys
 
         with contextlib.closing(open_backend(self.store, create=True)) as store:
             print(keys.create(store, self.name, self.owner, self.scope))
@@ -44,7 +45,8 @@ class List(Action):
 
     def run(self) -> None:
         """Print a line for each key."""
-        from foretell.search import keys, open_backend
+        from foretell.search import open_backend
+        from foretell.search.serve import keys
 
         with contextlib.closing(open_backend(self.store)) as store:
             every = keys.every(store)
@@ -64,7 +66,8 @@ class Revoke(Action):
 
     def run(self) -> None:
         """Print nothing."""
-        from foretell.search import keys, open_backend
+        from foretell.search import open_backend
+        from foretell.search.serve import keys
 
         with contextlib.closing(open_backend(self.store)) as store:
             keys.revoke(store, self.name)

@@ -44,7 +44,7 @@ class Create(InStore):
     def run(self) -> None:
         """Print the contract id."""
         from foretell.search import Knowledge
-        from foretell.search.models import load_model
+        from foretell.search.models.load import load_model
 
         load_model(self.model)  # a misspelt name is noticed now, not when files are added
         about = {"title": self.title, "description": self.description, "category": self.category, "owner": self.owner}
@@ -93,7 +93,7 @@ class Embed(InStore):
 
     def run(self) -> None:
         """Print what was added; on standard error, what was skipped."""
-        from foretell.search.job import embed
+        from foretell.search.jobs.embed import embed
 
         if self.workers is not None and self.workers < 1:
             raise Usage(f"workers is {self.workers}, expected 1 or more")
@@ -183,7 +183,8 @@ class Search(InStore):
 
     def run(self) -> None:
         """Print the results, best first."""
-        from foretell.search import Knowledge, filters
+        from foretell.search import Knowledge
+        from foretell.search.storage import filters
 
         changes = _changes(self.imagine)
         with Knowledge.open(self.store, self.name) as opened:

@@ -37,13 +37,15 @@ def serve(args: list[str]) -> None:
     if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
         raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
-    from foretell.search.extra import needed
+    from foretell.search.dependencies import needed
 
     for module in MODULES:
         needed(module)
     from foretell.http.settings import Settings
-    from foretell.search import keys, open_backend, rerank
-    from foretell.search.models import load_reranker
+    from foretell.search import open_backend
+    from foretell.search.models.cross_encoder import DEFAULT
+    from foretell.search.models.load import load_reranker
+    from foretell.search.serve import keys
     from foretell.search.serve.app import serve as run
 
     if flags.reranker:
@@ -56,4 +58,4 @@ def serve(args: list[str]) -> None:
                 f"foretell keys create NAME --scope write --store {flags.data}",
                 file=sys.stderr,
             )
-        run(store, flags.host, flags.port, settings, flags.reranker or rerank.DEFAULT)
+        run(store, flags.host, flags.port, settings, flags.reranker or DEFAULT)

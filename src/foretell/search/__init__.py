@@ -25,26 +25,27 @@ __all__ = [
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
-    from foretell.search.backend import About, Backend, Busy, File, open_backend
     from foretell.search.entries import Draft, Entry, Hit
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
-    from foretell.search.store import Store
+    from foretell.search.storage.open import open_backend
+    from foretell.search.storage.protocol import About, Backend, Busy, File
+    from foretell.search.storage.sqlite.store import Store
 
 _HOMES = {
-    "About": "backend",
+    "About": "storage.protocol",
     "Added": "add",
-    "Backend": "backend",
-    "Busy": "backend",
+    "Backend": "storage.protocol",
+    "Busy": "storage.protocol",
     "Draft": "entries",
     "Entry": "entries",
-    "File": "backend",
+    "File": "storage.protocol",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",
     "Step": "add",
-    "Store": "store",
-    "open_backend": "backend",
+    "Store": "storage.sqlite.store",
+    "open_backend": "storage.open",
 }
 
 

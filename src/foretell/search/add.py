@@ -19,16 +19,16 @@ from rich.progress import Progress
 
 from foretell.errors import ForetellError
 from foretell.search import entries, ingest
-from foretell.search.backend import Addition, Former
 from foretell.search.entries import Draft
 from foretell.search.ingest.files import find
+from foretell.search.models.onnx import digest
 from foretell.search.passage import Passage
-from foretell.search.runtime import digest
+from foretell.search.storage.protocol import Addition, Former
 
 if TYPE_CHECKING:
-    from foretell.search.embed import TextModel
-    from foretell.search.images import ImageModel
     from foretell.search.knowledge import Knowledge
+    from foretell.search.models.media import ImageModel
+    from foretell.search.models.text import TextModel
 
 BATCH = 256  # entries of small files that are written in one transaction
 STEP = 16  # passages that are embedded between two steps

@@ -17,18 +17,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError
-from foretell.search import embed, entries
-from foretell.search.backend import About, Backend, Collection, File, Record, new_contract_id, open_backend
+from foretell.search import entries
 from foretell.search.entries import Draft, Entry, Hit
-from foretell.search.filters import Filter, Value
-from foretell.search.index import LEVELS
-from foretell.search.models import canonical, load_model, load_reranker
-from foretell.search.runtime import texts_of
+from foretell.search.models.load import canonical, load_model, load_reranker
+from foretell.search.models.onnx import texts_of
+from foretell.search.models.text import DEFAULT, TextModel
+from foretell.search.storage.filters import Filter, Value
+from foretell.search.storage.open import open_backend
+from foretell.search.storage.protocol import About, Backend, Collection, File, Record, new_contract_id
+from foretell.search.storage.sqlite.graph import LEVELS
 from foretell.train.progress import watched
 
 if TYPE_CHECKING:
     from foretell.search.add import Added
-    from foretell.search.images import ImageModel
+    from foretell.search.models.media import ImageModel
 
 READ = 20
 """How many of the best a reranker reads at least: each costs it as much as ten searches."""
@@ -68,7 +70,7 @@ class Knowledge:
         description: str = "",
         category: str = "",
         owner: str = "",
-        model: str = embed.DEFAULT,
+        model: str = DEFAULT,
         public: bool = False,
     ) -> Knowledge:
         """Make an empty knowledge.
@@ -80,7 +82,7 @@ class Knowledge:
             description: for people.
             category: for people, such as `Artificial Intelligence`.
             owner: who made it.
-            model: what embeds it: a text model (`foretell.search.embed.SPECS`, or a folder), or a world model
+            model: what embeds it: a text model (`foretell.search.models.text.SPECS`, or a folder), or a world model
                 (`foretell.load`) for photographs and videos. Any other name is kept as it is; then only vectors can be
                 added.
             public: whether the HTTP service lets everyone read it.
@@ -94,7 +96,7 @@ class Knowledge:
             entries.text_of(what, text)
         _as_name(name)
         if not model.strip():
-            raise ForetellError(f"model is {model!r}, expected a name such as {embed.DEFAULT}, or a folder")
+            raise ForetellError(f"model is {model!r}, expected a name such as {DEFAULT}, or a folder")
         values = about | {"contract_id": new_contract_id(), "created": _now(), "public": public}
         with _opened(store, create=True, keep=True) as (opened, own):
             return cls(opened, opened.create(values), close_store=own)
@@ -154,7 +156,7 @@ class Knowledge:
         return self.about
 
     @property
-    def model(self) -> embed.TextModel | ImageModel:
+    def model(self) -> TextModel | ImageModel:
         """The model that embeds it, loaded.
 
         Raises:
@@ -162,7 +164,7 @@ class Knowledge:
         """
         return self._model(None)
 
-    def _model(self, name: str | None) -> embed.TextModel | ImageModel:
+    def _model(self, name: str | None) -> TextModel | ImageModel:
         record = self.collection.record()
         stored, fingerprint = record.model, record.fingerprint
         loaded = load_model(name or stored)
@@ -359,10 +361,10 @@ class Knowledge:
             top: how many, at most 10,000. Fewer come where fewer are there.
             level: how hard to look, 0 to 4: larger is slower and misses less. It matters above some 25,000 entries;
                 below, all are compared.
-            filter: conditions on metadata, see `foretell.search.filters.Filter`.
+            filter: conditions on metadata, see `foretell.search.storage.filters.Filter`.
             rerank: let a reranker read the best, at least 20 of them, and sort them; a name or a folder chooses another
-                than `foretell.search.rerank.DEFAULT`: a cross-encoder (`foretell.search.rerank.SPECS`) or a ColBERT
-                (`foretell.search.late.SPECS`).
+                than `DEFAULT` of `foretell.search.models.cross_encoder`: a cross-encoder (`SPECS` there) or a ColBERT
+                (`foretell.search.models.colbert.SPECS`).
             hybrid: also look for the query's words (BM25), and fuse the two rankings.
             imagine: for photographs: search for the query as a world model imagines it changed, such as
                 `{"brightness": 0.6}`.
@@ -420,7 +422,7 @@ class Knowledge:
         Raises:
             ForetellError: the file cannot be written; one that was there before stays.
         """
-        from foretell.search.parquet import export
+        from foretell.search.storage.export import export
 
         return export(self, Path(path))
 
@@ -436,7 +438,7 @@ class Knowledge:
         Raises:
             ForetellError: the file is missing, damaged or of another kind, or the name is taken or not one.
         """
-        from foretell.search.parquet import exported
+        from foretell.search.storage.export import exported
 
         with exported(Path(path)) as (about, rows), _opened(store, create=True, keep=True) as (opened, own):
             about["name"] = about["name"] if name is None else name

@@ -9,8 +9,9 @@ import pytest
 import uvicorn
 
 from foretell.http.settings import Settings
-from foretell.search import Knowledge, Store, keys
-from foretell.search.rerank import DEFAULT
+from foretell.search import Knowledge, Store
+from foretell.search.models.cross_encoder import DEFAULT
+from foretell.search.serve import keys
 from foretell.search.serve.app import build
 
 

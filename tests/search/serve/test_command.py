@@ -10,7 +10,7 @@ import pytest
 
 from foretell.cli import main
 from foretell.search import Knowledge
-from foretell.search.models import load_reranker
+from foretell.search.models.load import load_reranker
 
 V1 = "/api/v1/knowledge"
 

@@ -9,8 +9,9 @@ import pytest
 
 from foretell import ForetellError
 from foretell.cli import main
-from foretell.search import Store, keys
-from foretell.search.database import FILE
+from foretell.search import Store
+from foretell.search.serve import keys
+from foretell.search.storage.sqlite.database import FILE
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"
@@ -93,9 +94,9 @@ def test_a_key_has_one_of_the_scopes(tmp_path):
 def test_a_knowledge_of_texts_is_made_without_torch(tmp_path):
     made = """
 import sys
-from foretell.search.backend import Key
+from foretell.search.storage.protocol import Key
 from foretell.search.serve.library import Library
-from foretell.search.store import Store
+from foretell.search.storage.sqlite.store import Store
 
 library = Library(Store(sys.argv[1]), "")
 library.create(Key("k", "o", "write", "", None), "texts", model="bge-small-en-v1.5")

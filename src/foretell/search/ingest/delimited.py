@@ -11,7 +11,7 @@ from typing import TextIO
 
 from foretell.search.passage import Passage
 
-from . import rows, text
+from . import tables, text
 from .block import Empty, Options, Report, Unusable
 from .scalars import kind, value
 
@@ -24,7 +24,7 @@ _NONE = "\x1f"  # divides nothing: a single column, of whole lines
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `rows`. Columns of numbers, or of true and false, are read as such.
+    """A passage a row; see `tables`. Columns of numbers, or of true and false, are read as such.
 
     Raises Unusable: not text, no header, or broken quotes.
     """
@@ -32,10 +32,10 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     with path.open(encoding=text.encoding(path), errors="replace", newline="") as file:
         lines = csv.reader(file, delimiter=_delimiter(file, tabs=path.suffix.lower() == ".tsv"))
         try:
-            names = rows.distinct(name.strip() or f"column {n}" for n, name in enumerate(next(lines, []), 1))
+            names = tables.distinct(name.strip() or f"column {n}" for n, name in enumerate(next(lines, []), 1))
             if not names:
                 raise Empty("no header")
-            yield from rows.passages(_rows(lines, names, report), options, report)
+            yield from tables.passages(_rows(lines, names, report), options, report)
         except csv.Error as error:
             raise Unusable(f"line {lines.line_num}: {error}") from None
 
@@ -53,7 +53,7 @@ def _delimiter(file: TextIO, tabs: bool) -> str:
     return "\t" if tabs and "\t" in header else max(f"{_NONE},;\t|", key=header.count)
 
 
-def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[rows.Row]:
+def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[tables.Row]:
     sample = list(islice(lines, SAMPLE))
     kinds = [kind(line[n].strip() for line in sample if n < len(line)) for n in range(len(names))]
     wrong: list[int] = []

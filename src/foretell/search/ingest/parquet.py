@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.search.passage import Passage
 
-from . import rows
+from . import tables
 from .block import Options, Report, Unusable
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ ROWS = 256  # read at once
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `rows`. Columns of bytes are left out. Raises Unusable: not a whole Parquet file."""
-    yield from rows.passages(_rows(path, report), options, report)
+    """A passage a row; see `tables`. Columns of bytes are left out. Raises Unusable: not a whole Parquet file."""
+    yield from tables.passages(_rows(path, report), options, report)
 
 
-def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
+def _rows(path: Path, report: Report) -> Iterator[tables.Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -31,7 +31,7 @@ def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             number = 0
             for batch in file.iter_batches(ROWS, use_threads=False):
-                names = rows.distinct(batch.schema.names)
+                names = tables.distinct(batch.schema.names)
                 columns = [_values(column, name, wrong) for name, column in zip(names, batch.columns, strict=True)]
                 for row in zip(*columns, strict=True):
                     yield number, dict(zip(names, row, strict=True))

@@ -9,27 +9,27 @@ from typing import Any
 
 from foretell.search.passage import Passage
 
-from . import rows, text
+from . import tables, text
 from .block import Empty, Options, Report, Unusable
 
-OF_MANY = rows.NAMES.index("description")
+OF_MANY = tables.NAMES.index("description")
 """The place of the first name of a text that may be of a whole collection."""
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a record; see `rows`.
+    """A passage a record; see `tables`.
 
     JSON holds a list of objects or of texts, an object with a list of objects (see `_list`), or one object; JSON
     Lines a value a line.
     Raises Unusable: neither.
     """
     wrong: list[int] = []
-    yield from rows.passages(_rows(path, wrong), options, report)
+    yield from tables.passages(_rows(path, wrong), options, report)
     if wrong:
         report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
 
 
-def _rows(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
+def _rows(path: Path, wrong: list[int]) -> Iterator[tables.Row]:
     if path.suffix.lower() == ".json":
         try:
             value = json.loads(text.read(path))
@@ -45,7 +45,7 @@ def _rows(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
     yield from _lines(path, wrong)
 
 
-def _lines(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
+def _lines(path: Path, wrong: list[int]) -> Iterator[tables.Row]:
     found = 0
     with path.open(encoding=text.encoding(path), errors="replace") as file:
         for number, line in enumerate(file, 1):
@@ -78,9 +78,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def _place(record: dict[str, Any]) -> int:
-    """Of its best text among `rows.NAMES`; beyond them where it has none."""
+    """Of its best text among `tables.NAMES`; beyond them where it has none."""
     texts = {name.lower() for name, value in record.items() if isinstance(value, str) and value.strip()}
-    return next((place for place, name in enumerate(rows.NAMES) if name in texts), len(rows.NAMES))
+    return next((place for place, name in enumerate(tables.NAMES) if name in texts), len(tables.NAMES))
 
 
 def _record(value: Any) -> dict[str, Any]:

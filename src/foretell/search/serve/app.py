@@ -16,20 +16,21 @@ from foretell.http.metrics import Metrics
 from foretell.http.service import Service, add_error_handlers, run
 from foretell.http.settings import Settings
 from foretell.http.work import Work
-from foretell.search import keys, rerank
-from foretell.search.backend import Backend
+from foretell.search.models.cross_encoder import DEFAULT
+from foretell.search.serve import keys
 from foretell.search.serve.api import entries, files, knowledge, search
 from foretell.search.serve.api.uploads import sweep
 from foretell.search.serve.dria import index as dria_index
 from foretell.search.serve.dria import knowledge as dria_knowledge
 from foretell.search.serve.errors import respond
 from foretell.search.serve.library import Library
+from foretell.search.storage.protocol import Backend
 
 ROUTERS = (search, knowledge, entries, files, dria_index, dria_knowledge)
 """A request tries them in this order, so the searches come first."""
 
 
-def build(store: Backend, settings: Settings | None = None, reranker: str = rerank.DEFAULT) -> FastAPI:
+def build(store: Backend, settings: Settings | None = None, reranker: str = DEFAULT) -> FastAPI:
     """The service as an ASGI application. It does not close the store.
 
     Args:
@@ -75,9 +76,7 @@ def build(store: Backend, settings: Settings | None = None, reranker: str = rera
     return app
 
 
-def serve(
-    store: Backend, host: str, port: int, settings: Settings | None = None, reranker: str = rerank.DEFAULT
-) -> None:
+def serve(store: Backend, host: str, port: int, settings: Settings | None = None, reranker: str = DEFAULT) -> None:
     """Serve a store until SIGINT or SIGTERM; running requests may end first. Arguments as `build`.
 
     Raises:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import Request
 
 from foretell.http.work import Work
-from foretell.search.backend import Key
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.library import Library
+from foretell.search.storage.protocol import Key
 
 
 class Call:

@@ -8,8 +8,8 @@ from fastapi import Response
 
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused, problem
-from foretell.search.backend import Busy, Removed, Taken
 from foretell.search.serve.dria import envelope
+from foretell.search.storage.protocol import Busy, Removed, Taken
 
 log = logging.getLogger(__name__)
 

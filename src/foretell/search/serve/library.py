@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foretell.http.refusal import Refused, keyless
-from foretell.search import embed
-from foretell.search.backend import About, Backend, Key
 from foretell.search.knowledge import Knowledge
+from foretell.search.models import text
+from foretell.search.storage.protocol import About, Backend, Key
 
 OPEN = 256
 """How many knowledges keep their indexes in memory."""
@@ -97,10 +97,10 @@ class Library:
             raise keyless()
         if not caller.allows("write"):
             raise Refused(403, "this key may not write")
-        if not (embed.known(model) or _of_the_hub(model)) and (
+        if not (text.known(model) or _of_the_hub(model)) and (
             not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()
         ):
-            raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
+            raise Refused(400, f"model is {model!r:.80}, expected a name such as {text.DEFAULT}")
         about = {"title": title, "description": description, "category": category}
         made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
         return self._knowledge(made.collection.contract_id)

@@ -80,17 +80,17 @@ def test_adding_tells_how_far_it_is(served):
 
 
 def test_who_leaves_while_a_file_is_added_interrupts_it(served, monkeypatch):
-    from foretell.search import embed
+    from foretell.search.models.text import TextModel
 
     served.call("POST", V1, {"name": "left"})
-    go_on, real = threading.Event(), embed.TextModel.passages
+    go_on, real = threading.Event(), TextModel.passages
 
     def passages(self, texts):
         if "row 0" in texts:
             go_on.wait(10)
         return real(self, texts)
 
-    monkeypatch.setattr(embed.TextModel, "passages", passages)
+    monkeypatch.setattr(TextModel, "passages", passages)
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
     headers = {"x-api-key": served.keys["writer"], "Accept": "application/x-ndjson"}
     rows = "\n".join(["text", *(f"row {i}" for i in range(20))]).encode()

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from foretell.search.backend import About, File
 from foretell.search.entries import Entry, Hit
-from foretell.search.filters import Value
+from foretell.search.storage.filters import Value
+from foretell.search.storage.protocol import About, File
 
 
 class Knowledges(BaseModel):

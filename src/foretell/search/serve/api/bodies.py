@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from foretell.search import embed
+from foretell.search.models.text import DEFAULT
 
 TOP = 1000
 """The most results of a search."""
@@ -42,7 +42,7 @@ class NewKnowledge(Body):
     title: LongText = ""
     description: LongText = ""
     category: LongText = ""
-    model: Annotated[str, Field(min_length=1, max_length=200, description="the model that embeds")] = embed.DEFAULT
+    model: Annotated[str, Field(min_length=1, max_length=200, description="the model that embeds")] = DEFAULT
     public: Annotated[bool, Field(description="whether everyone may read it, without a key")] = False
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from fastapi import Request, Response
 
 from foretell.http.json import Json
-from foretell.search.backend import About
 from foretell.search.serve.api.answers import Knowledges
 from foretell.search.serve.api.bodies import KnowledgeChange, KnowledgeName, NewKnowledge
 from foretell.search.serve.api.router import api_router
 from foretell.search.serve.call import Call
+from foretell.search.storage.protocol import About
 
 router = api_router()
 

@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from foretell.http.refusal import Refused
-from foretell.search.filters import Value
+from foretell.search.storage.filters import Value
 
 Kind = Literal["BatchVec", "BatchStr"]
 

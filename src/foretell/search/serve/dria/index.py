@@ -12,7 +12,7 @@ from foretell.http.json import Json, dumps
 from foretell.http.refusal import Refused
 from foretell.search.entries import Entry, Hit
 from foretell.search.knowledge import Knowledge
-from foretell.search.runtime import plain
+from foretell.search.models.onnx import plain
 from foretell.search.serve.call import Call
 from foretell.search.serve.dria.batches import decode
 from foretell.search.serve.dria.bodies import BATCH, QUERY, TOP, Contract, Fetch, Insert, Query, TextSearch

@@ -9,11 +9,11 @@ from fastapi import Query, Request
 
 from foretell.http.json import Json
 from foretell.http.refusal import keyless
-from foretell.search.backend import About
 from foretell.search.serve.call import Call
 from foretell.search.serve.dria.bodies import Contract, Create, Update
 from foretell.search.serve.dria.envelope import ANSWERS, dria_router, enveloped
 from foretell.search.serve.dria.names import model_name
+from foretell.search.storage.protocol import About
 
 ContractId = Annotated[str, Query(max_length=200)]
 LISTED = ("contract_id", "name", "description", "category")

@@ -1,0 +1,275 @@
+"""Passages or images by the billion: a Ray Data job over Parquet or Lance embeds in parallel and writes as it goes.
+
+A row's key is made of what it holds, so the same job again, after an interruption or beside another, embeds and writes
+only what is not there yet. Rows that cannot be used are reported, and stop nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from foretell.errors import ForetellError
+from foretell.search.dependencies import needed
+from foretell.search.entries import Draft, checked
+from foretell.search.ingest.block import Unusable
+from foretell.search.ingest.split import MOST
+from foretell.search.ingest.split import passages as split
+from foretell.search.ingest.tables import NAMES, flat
+from foretell.search.ingest.text import blocks
+from foretell.search.knowledge import Knowledge
+from foretell.search.storage.filters import Value
+from foretell.search.storage.open import open_backend
+
+IMAGES = ("image", "img", "images", "photo", "picture", "png", "jpg")
+BATCH = 64  # rows that an actor takes at once
+STEP = 16  # of them that a model takes at once
+SHOWN = 1000  # rows of the report
+
+
+@dataclass
+class Embedded:
+    """What came of a job."""
+
+    rows: int = 0
+    entries: int = 0
+    """New ones."""
+    unchanged: int = 0
+    """Passages or images that were there already, or came twice."""
+    unusable: int = 0
+    """Rows that gave nothing."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """The first thousand of these, as what is in them, with the reason."""
+
+
+def embed(
+    store: str | Path,
+    name: str,
+    data: str | Path,
+    *,
+    column: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+    progress: bool = False,
+) -> Embedded:
+    """Embed every row of a data set into a knowledge.
+
+    Args:
+        store: a folder, whose actors then all run on this machine, or a Milvus server.
+        name: of the knowledge, or its contract id.
+        data: a Parquet file, a folder of them, or a Lance data set (`*.lance`); any address that Ray Data reads.
+        column: what is embedded: texts, or the bytes of images; by default one of the usual names. The other columns
+            become metadata. Long texts are split as in `foretell.search.ingest`.
+        workers: actors that embed; None for one a processor core.
+        address: of a Ray cluster; None for `RAY_ADDRESS`, or else this machine.
+        progress: show a bar.
+
+    Raises:
+        ForetellError: the knowledge, its model, the data or the column cannot be used, or the store fails meanwhile;
+            what was written stays.
+    """
+    ray = needed("ray", "ray")
+    if "://" not in str(data) and not Path(data).exists():  # seen before anything is started
+        raise ForetellError(f"{data} does not exist")
+    knowledge = Knowledge.open(store, name)
+    with knowledge:
+        kind = knowledge.model.kind  # so is the model
+        if kind == "video":
+            raise ForetellError("this knowledge is of videos: add their files with `foretell knowledge add`")
+        here = "://" not in str(store)
+        where = str(Path(store).resolve()) if here else str(store)
+        contract_id = knowledge.collection.contract_id
+        try:
+            _start(ray, address)
+            rows = _read(str(data))
+            chosen = _column_of(NAMES if kind == "text" else IMAGES, rows.schema().names, column)
+            counted = _counted(ray, rows, (where, contract_id, chosen), workers, here)
+            done = _gather(counted, rows.count(), progress)
+        except (ray.exceptions.RayError, OSError, ValueError, ConnectionError, RuntimeError) as error:
+            raise _sentence(error, str(data)) from error
+        knowledge.build(progress=progress)
+    return done
+
+
+class Embedder:
+    """An actor: reads rows, embeds what is new of them, and writes it.
+
+    Args:
+        store: of the knowledge.
+        contract_id: of the knowledge.
+        column: that is embedded.
+    """
+
+    def __init__(self, store: str, contract_id: str, column: str) -> None:
+        self._knowledge = Knowledge(backend := open_backend(store), backend.collection(contract_id))
+        self._model = self._knowledge.model
+        self._column = column
+
+    def __call__(self, table: Any) -> dict[str, list[Any]]:
+        """What came of some rows, as one row."""
+        found: dict[str, tuple[Draft, Any]] = {}
+        skipped: list[tuple[str, str]] = []
+        every = 0
+        rows: list[dict[str, Any]] = table.to_pylist()
+        for row in rows:
+            try:
+                for key, draft, thing in self._parts(row):
+                    every += 1
+                    found[key] = draft, thing
+            except (ForetellError, Unusable) as reason:
+                skipped.append((_shown(row, self._column), str(reason)))
+        known = self._knowledge.collection.known(list(found))
+        new = [(draft, thing) for key, (draft, thing) in found.items() if key not in known]
+        written = 0
+        for start in range(0, len(new), STEP):
+            some = new[start : start + STEP]
+            vectors = self._model.passages([thing for _, thing in some])
+            drafts = [replace(draft, vector=v) for (draft, _), v in zip(some, vectors, strict=True)]
+            written += self._write(drafts, skipped)
+        unchanged = every - len(new)
+        return {
+            "rows": [len(rows)],
+            "entries": [written],
+            "unchanged": [unchanged],
+            "unusable": [len(skipped)],
+            "skipped": [json.dumps(skipped[:SHOWN])],
+        }
+
+    def _parts(self, row: Mapping[str, Any]) -> Iterator[tuple[str, Draft, Any]]:
+        """What a row gives: its key, the entry without its vector, and what the model is to see."""
+        value, rest = row[self._column], {name: value for name, value in row.items() if name != self._column}
+        metadata: dict[str, Value] = flat(rest)
+        if self._model.kind == "text":
+            if not isinstance(value, str) or not value.strip():
+                raise ForetellError("no text")
+            text = value.strip()
+            pieces = [text] if len(text) <= MOST else [p.text for p in split(blocks(text), {})]
+            for number, piece in enumerate(pieces):
+                yield self._part(piece.encode(errors="replace"), number, piece, metadata, piece)
+            return
+        content, source = value, None
+        if isinstance(value, Mapping):
+            content, source = value.get("bytes"), value.get("path")
+        if not isinstance(content, bytes) or not content:
+            raise ForetellError("no bytes of an image")
+        if isinstance(source, str):
+            metadata = {"source": source, **metadata}
+        try:
+            pixels = self._model.read(content)
+        except ForetellError as reason:
+            raise ForetellError(str(reason).removeprefix("the image: ")) from None
+        yield self._part(content, 0, "", metadata, pixels)
+
+    def _part(
+        self, content: bytes, number: int, text: str, metadata: dict[str, Value], thing: Any
+    ) -> tuple[str, Draft, Any]:
+        said = json.dumps(metadata, sort_keys=True, ensure_ascii=True)
+        key = hashlib.blake2b(f"{number} {said} ".encode() + content, digest_size=16).hexdigest()
+        draft = Draft(text, np.ones(1, np.float32), metadata=metadata, key=key)  # its vector comes later
+        return key, checked(draft), thing
+
+    def _write(self, drafts: Sequence[Draft], skipped: list[tuple[str, str]]) -> int:
+        """Write entries: all at once, or one by one where the store takes some of them and others not."""
+        collection, fingerprint = self._knowledge.collection, self._model.fingerprint
+        try:
+            return len(collection.put(drafts, fingerprint))
+        except ForetellError as error:
+            if error.__cause__ is not None:  # of the disk or of the network, not of an entry
+                raise
+        written = 0
+        for draft in drafts:
+            try:
+                written += len(collection.put([draft], fingerprint))
+            except ForetellError as error:
+                if error.__cause__ is not None:
+                    raise
+                skipped.append((f"{draft.text or dict(draft.metadata)!r:.80}", str(error)))
+        return written
+
+
+def _start(ray: Any, address: str | None) -> None:
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if not ray.is_initialized():
+        ray.init(address=address, include_dashboard=None if address else False, logging_level=logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def _read(data: str) -> Any:
+    read = needed("ray.data", "ray")
+    if data.rstrip("/").endswith(".lance"):
+        needed("lance", "ray")
+        return read.read_lance(data)
+    return read.read_parquet(data)
+
+
+def _column_of(usual: Sequence[str], names: Sequence[str], asked: str | None) -> str:
+    """The column to embed: the one asked for, or one of a usual name."""
+    chosen = asked or next((name for each in usual for name in names if name.lower() == each), None)
+    if chosen is None or chosen not in names:
+        said = f"no column {asked!r}" if asked else f"no column of a usual name ({', '.join(usual)})"
+        raise ForetellError(f"{said}; found {', '.join(names)}: choose one with --column")
+    return chosen
+
+
+def _counted(ray: Any, rows: Any, made_with: tuple[str, str, str], workers: int | None, here: bool) -> Any:
+    """The data set of what came of each batch."""
+    options: dict[str, Any] = {}
+    if here:  # a folder is of this machine
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node = ray.get_runtime_context().get_node_id()
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
+    actors = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)  # one is left to read
+    return rows.map_batches(
+        Embedder,
+        batch_size=BATCH,
+        batch_format="pyarrow",
+        concurrency=actors,
+        fn_constructor_args=made_with,
+        **options,
+    )
+
+
+def _gather(counted: Any, total: int, progress: bool) -> Embedded:
+    console, done = Console(stderr=True), Embedded()
+    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
+        task = bar.add_task("embedding", total=total)
+        for batch in counted.iter_rows():
+            done.rows += batch["rows"]
+            done.entries += batch["entries"]
+            done.unchanged += batch["unchanged"]
+            done.unusable += batch["unusable"]
+            done.skipped += [(what, why) for what, why in json.loads(batch["skipped"])][: SHOWN - len(done.skipped)]
+            bar.update(task, completed=done.rows)
+    return done
+
+
+def _shown(row: Mapping[str, Any], column: str) -> str:
+    """A row as people know it again."""
+    rest = flat({name: value for name, value in row.items() if name != column})
+    return f"row {rest!r:.80}" if rest else f"row {row[column]!r:.40}"
+
+
+def _sentence(error: BaseException, data: str) -> ForetellError:
+    """What an actor, or Ray, complains of."""
+    said: BaseException | None = error
+    while said is not None:
+        inner = getattr(said, "cause", None)
+        if isinstance(said, ForetellError):
+            return ForetellError(str(said))
+        said = inner if isinstance(inner, BaseException) else said.__cause__
+    if isinstance(error, FileNotFoundError):
+        return ForetellError(f"{data} does not exist, or holds no Parquet file")
+    return ForetellError(f"{data}: the job failed ({str(error).strip().splitlines()[-1][:300]})")
