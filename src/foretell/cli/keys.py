@@ -49,12 +49,12 @@ class List(Action):
         from foretell.search.serve import keys
 
         with contextlib.closing(open_backend(self.store)) as store:
-            every = keys.every(store)
+            listed = keys.list_keys(store)
         if self.json:
-            print(json.dumps([asdict(key) for key in every], indent=2))
-        elif every:
-            state = {key.name: f"revoked {key.revoked}" if key.revoked else "" for key in every}
-            print(table({k.name: f"{k.scope:<6} {k.owner!r}  {k.created}  {state[k.name]}" for k in every}))
+            print(json.dumps([asdict(key) for key in listed], indent=2))
+        elif listed:
+            state = {key.name: f"revoked {key.revoked}" if key.revoked else "" for key in listed}
+            print(table({k.name: f"{k.scope:<6} {k.owner!r}  {k.created}  {state[k.name]}" for k in listed}))
 
 
 @dataclass(frozen=True)

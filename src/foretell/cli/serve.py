@@ -52,7 +52,7 @@ def serve(args: list[str]) -> None:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not at the first search
     settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
-        if not any(key.revoked is None for key in keys.every(store)):
+        if not any(key.revoked is None for key in keys.list_keys(store)):
             print(
                 f"foretell: there is no key yet, so only public knowledges can be read: "
                 f"foretell keys create NAME --scope write --store {flags.data}",

@@ -1,4 +1,4 @@
-"""API keys of a store: who may do what over HTTP. Only their hashes are kept."""
+"""API keys of a store: they decide what a caller may do over HTTP. The store keeps only their hashes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from foretell.search.storage.protocol import SCOPES, Backend, Key
 
 
 def create(store: Backend, name: str, owner: str = "", scope: str = "read") -> str:
-    """Make a key and return it; it cannot be had again.
+    """Make a key and return it. The store keeps its hash, so nobody can read the key again.
 
     Args:
-        store: the keys of which.
-        name: what it is called in commands.
-        owner: whose knowledges it reaches; knowledges made on the command line without `--owner` are of owner "".
+        store: the store of the key.
+        name: the name of the key in commands.
+        owner: the key reaches the knowledges of this owner. Knowledges made on the command line without `--owner`
+            have the owner "".
         scope: one of `SCOPES`.
 
     Raises:
-        ForetellError: there is a key of that name, or a value is not one.
+        ForetellError: there is a key of that name, or a value does not fit.
     """
     for what, text in (("name", name), ("owner", owner)):
         text_of(what, text)
@@ -35,25 +36,25 @@ def create(store: Backend, name: str, owner: str = "", scope: str = "read") -> s
     return secret
 
 
-def every(store: Backend) -> Sequence[Key]:
-    """All keys, oldest first, the revoked ones too."""
+def list_keys(store: Backend) -> Sequence[Key]:
+    """All keys, also the revoked ones, oldest first."""
     return store.keys()
 
 
 def revoke(store: Backend, name: str) -> None:
-    """Let a key open nothing from now on. Raises ForetellError where there is none of that name."""
+    """Revoke a key: it opens nothing from now on. Raises ForetellError if there is no key of that name."""
     text_of("name", name)
     if not store.revoke(name, _now()):
         raise ForetellError(f"{store.where} has no key {name!r:.80}")
 
 
 def find(store: Backend, secret: str) -> Key | None:
-    """The key of this secret; None where there is none, or it is revoked."""
+    """The key of this secret; None if there is none, or if it is revoked."""
     return store.key(_hash(secret))
 
 
 def _hash(secret: str) -> str:
-    # a key is 256 random bits: there is nothing to guess, so that a slow hash would only be slow
+    # a key is 256 random bits, which nobody can guess: a slow hash would add no safety
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 

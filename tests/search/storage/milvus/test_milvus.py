@@ -188,7 +188,7 @@ def test_keys(backend):
         keys.create(backend, "a")
     keys.revoke(backend, "a")
     assert keys.find(backend, secret) is None
-    assert [key.revoked is None for key in keys.every(backend)] == [False]
+    assert [key.revoked is None for key in keys.list_keys(backend)] == [False]
     with pytest.raises(ForetellError, match="has no key 'b'"):
         keys.revoke(backend, "b")
 
