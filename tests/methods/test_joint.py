@@ -14,8 +14,9 @@ from foretell import hub, losses
 from foretell.augment import Photometric
 from foretell.errors import ForetellError
 from foretell.evaluate import evaluate, features
+from foretell.finetune import finetune
 from foretell.hub.files import from_config, to_config
-from foretell.leverage import actions_of, finetune
+from foretell.imagine import actions_of
 from foretell.methods import BYOL, METHODS, BYOLConfig, SimCLR, SimCLRConfig, VICReg, VICRegConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig

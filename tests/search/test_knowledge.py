@@ -14,7 +14,7 @@ from PIL import Image
 
 import foretell
 from foretell import ForetellError
-from foretell.leverage import actions_of, read_image
+from foretell.imagine import actions_of, read_image
 from foretell.search import Added, Draft, Knowledge
 from foretell.search.storage.filters import parse
 from foretell.search.storage.protocol import new_contract_id

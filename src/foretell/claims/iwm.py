@@ -6,7 +6,7 @@ from functools import partial
 from foretell.claims.claim import Arm, Claim, Expect
 from foretell.claims.measures import finetuned, ranked, tuned_together
 from foretell.claims.scale import JITTER, JITTER_ONLY, LONG, PREDICTOR, STRONG, TEXT, TEXT_LONG, TRAIN, iwm
-from foretell.leverage.finetune import Mode
+from foretell.finetune.classifier import Mode
 from foretell.train.loop import TrainConfig
 
 PAPER = "Garrido et al. 2024, arXiv:2403.00504"

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foretell import leverage
+from foretell import finetune as tuning
 from foretell.augment import Photometric, to_float
 from foretell.claims.claim import Data, Kind, Values
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import features, knn, linear_probe, mrr, rankme
 from foretell.evaluate.probes import evaluating
+from foretell.finetune.classifier import FinetuneConfig, Mode
 from foretell.jepa import JEPA
-from foretell.leverage.finetune import FinetuneConfig, Mode
 from foretell.method import Method, fresh
 from foretell.surprise import as_video, on_scenes
 from foretell.train.monitors import evenly
@@ -58,7 +58,7 @@ def probes(model: Method, data: Data[Images], seed: int, *, trained: bool = True
 def finetuned(model: JEPA, data: Data[Images], seed: int, *, mode: Mode, steps: int) -> Values:
     """Test accuracy after finetuning in a mode, every mode for the same steps."""
     config = FinetuneConfig(mode=mode, steps=steps, seed=seed)
-    _, report = leverage.finetune(model, data.train, some(data.test, ASK, seed), config)
+    _, report = tuning.finetune(model, data.train, some(data.test, ASK, seed), config)
     return {"accuracy": report["accuracy"]["value"]}
 
 
@@ -69,9 +69,9 @@ def tuned_together(model: JEPA, data: Data[Images], seed: int, *, together: bool
     tasks = {name: (d.train, some(d.test, ASK, seed)) for name, d in {"first": data, "other": data.other}.items()}
     config = FinetuneConfig(steps=steps, seed=seed)
     if together:
-        reports = leverage.multitask(model, tasks, config)[1]["tasks"]
+        reports = tuning.multitask(model, tasks, config)[1]["tasks"]
     else:
-        reports = {name: leverage.finetune(model, *task, config)[1] for name, task in tasks.items()}
+        reports = {name: tuning.finetune(model, *task, config)[1] for name, task in tasks.items()}
     values = {name: report["accuracy"]["value"] for name, report in reports.items()}
     return values | {"mean accuracy": sum(values.values()) / len(values)}
 

@@ -15,22 +15,22 @@ from io import TextIOWrapper
 from typing import TextIO
 
 from foretell import __version__
-from foretell.cli.words import Usage, summary, table
+from foretell.cli.flags import Usage, summary, table
 from foretell.errors import ForetellError, ForetellWarning
 
 COMMANDS = {
-    "demo": "use",
-    "train": "learn",
-    "evaluate": "learn",
-    "claims": "learn",
-    "finetune": "learn",
-    "imagine": "use",
-    "uncertainty": "use",
-    "surprise": "video",
-    "scenes": "video",
+    "demo": "demo",
+    "train": "train",
+    "evaluate": "evaluate",
+    "claims": "claims",
+    "finetune": "finetune",
+    "imagine": "imagine",
+    "uncertainty": "uncertainty",
+    "surprise": "surprise",
+    "scenes": "scenes",
     "plan": "plan",
-    "models": "use",
-    "export": "use",
+    "models": "models",
+    "export": "export",
     "knowledge": "search",
     "serve": "search",
     "keys": "search",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import FIGURES, MODEL, Usage, output, parse
+from foretell.cli.flags import FIGURES, MODEL, Usage, output, parse
 from foretell.plan.benchmark import SEARCH
 from foretell.plan.cem import CEM
 
@@ -69,7 +69,7 @@ def _pictures(flags: Plan, model: VJEPAAC, now: str, goal: str) -> None:
     import torch
 
     from foretell import plan as planning
-    from foretell.leverage import read_image
+    from foretell.imagine import read_image
 
     size = model.config.encoder.image_size
     image, wanted = read_image(now, size), read_image(goal, size)

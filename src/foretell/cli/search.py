@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.words import Usage, first, output, parse, summary, table
+from foretell.cli.flags import Usage, at_least, first, output, parse, summary, table
 from foretell.errors import ForetellError
 
 STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
@@ -184,8 +184,7 @@ def knowledge(args: list[str]) -> None:
         case KnowledgeEmbed() as f:
             from foretell.search.jobs.embed import embed
 
-            if f.workers is not None and f.workers < 1:
-                raise Usage(f"workers is {f.workers}, expected 1 or more")
+            at_least(f, workers=1)
             done = embed(f.store, f.name, f.data, column=f.column, workers=f.workers, address=f.ray, progress=True)
             for row, reason in done.skipped:
                 print(f"foretell: skipped {row}: {reason}", file=sys.stderr)

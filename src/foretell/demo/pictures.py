@@ -17,9 +17,9 @@ from torch import Tensor
 
 from foretell.augment import Parameter, to_float
 from foretell.data import Images
+from foretell.imagine import Imagined, imagine, sweep
+from foretell.imagine.ask import actions_of, imagine_all
 from foretell.jepa import JEPA
-from foretell.leverage import Imagined, imagine, sweep
-from foretell.leverage.imagine import actions_of, imagine_all
 from foretell.views import Views, take
 
 PHOTOGRAPH = "motorcycle"

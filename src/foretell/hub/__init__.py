@@ -88,7 +88,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
     inside = folder != path.parent  # checkpoints hold the optimiser's state as well
     config = read_json(folder / "config.json")
     if "classifier" in config:
-        raise ForetellError(f"{folder} holds a classifier: foretell.leverage.load_classifier loads it")
+        raise ForetellError(f"{folder} holds a classifier: foretell.finetune.load_classifier loads it")
     tensors = read_weights(path)
     if inside:
         tensors = {key.removeprefix("model."): t for key, t in tensors.items() if key.startswith("model.")}

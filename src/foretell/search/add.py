@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
 
 from foretell.errors import ForetellError
+from foretell.progress import bar
 from foretell.search import entries, ingest
 from foretell.search.entries import Draft
 from foretell.search.ingest.files import find
@@ -86,11 +84,10 @@ class _File:
 
 def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
     """As `Knowledge.add`."""
-    console, done = Console(stderr=True), Added()
-    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("adding", total=1.0)
+    done = Added()
+    with bar("adding" if progress else None, 1.0) as adding:
         for step in steps(knowledge, paths, done, text, password):
-            bar.update(task, completed=step.fraction, description=f"adding {escape(step.file)}")
+            adding.reach(step.fraction, f"adding {step.file}")
     return done
 
 

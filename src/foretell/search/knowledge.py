@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foretell.errors import ForetellError
+from foretell.errors import SEED, ForetellError, check_range
+from foretell.progress import watched
 from foretell.search import entries
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.models.load import canonical, load_model, load_reranker
@@ -26,7 +27,6 @@ from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.open import open_backend
 from foretell.search.storage.protocol import About, Backend, Collection, File, Record, new_contract_id
 from foretell.search.storage.sqlite.graph import LEVELS
-from foretell.train.progress import watched
 
 if TYPE_CHECKING:
     from foretell.search.add import Added
@@ -336,9 +336,8 @@ class Knowledge:
 
     def entries(self, start: int = 0, limit: int = 100) -> Sequence[Entry]:
         """Up to `limit` entries from id `start` on, by id. Raises ForetellError where one is no such number."""
-        for what, number in (("start", start), ("limit", limit)):
-            if not 0 <= number < 2**63:
-                raise ForetellError(f"{what} is {number}, expected 0 or more, of at most 64 bits")
+        for what, asked in (("start", start), ("limit", limit)):
+            check_range(what, asked, SEED)
         return self.collection.page(start, limit)
 
     def search(

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 import foretell
 from foretell import hub
 from foretell.errors import ForetellError
+from foretell.finetune import FinetuneConfig
+from foretell.finetune.classifier import parts
 from foretell.hub import formats
 from foretell.hub.official import FAMILIES
 from foretell.hub.official.found import read
-from foretell.leverage import FinetuneConfig
-from foretell.leverage.finetune import parts
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from foretell.data import folder, video
 from foretell.data.decode import Unusable, decode
 from foretell.data.video import Cut, Film, decode_video
 from foretell.errors import ForetellError
+from foretell.imagine.ask import actions_of, split
 from foretell.jepa import JEPA, as_jepa
-from foretell.leverage.imagine import actions_of, split
 from foretell.methods import VJEPA
 from foretell.nn.vit import pool
 from foretell.search.passage import Passage
@@ -121,7 +121,7 @@ class ImageModel:
 
         Args:
             image: a photograph, a file or the bytes of one, or a video's file.
-            imagine: how it should be changed, as for `foretell.leverage.imagine`; None for as it is.
+            imagine: how it should be changed, as for `foretell.imagine.imagine`; None for as it is.
 
         Raises:
             ForetellError: it is neither, or the model knows no such change.

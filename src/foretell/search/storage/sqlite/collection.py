@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
+from foretell.progress import bar
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.storage.duplicates import inherited, planned, sharing
 from foretell.search.storage.filters import Filter
@@ -261,14 +262,8 @@ class FolderCollection:
             return False
         if not progress:
             return self.index.build(stop=self._stop)
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(
-            console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal
-        ) as bar:
-            task = bar.add_task("indexing", total=self.about().count)
-            return self.index.build(lambda n: bar.advance(task, n), self._stop)
+        with bar("indexing", self.about().count) as indexing:
+            return self.index.build(indexing.advance, self._stop)
 
     def build_behind(self) -> None:
         """As `Collection.build_behind`, in a thread of its own."""

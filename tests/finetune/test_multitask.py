@@ -5,7 +5,7 @@ import torch
 
 from foretell.augment import to_float
 from foretell.errors import ForetellError
-from foretell.leverage import (
+from foretell.finetune import (
     FinetuneConfig,
     MultitaskClassifier,
     TaskTokens,

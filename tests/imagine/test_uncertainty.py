@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from foretell.errors import ForetellError
-from foretell.leverage import draw_uncertainty, uncertainty
+from foretell.imagine import draw_uncertainty, uncertainty
 from foretell.methods import IJEPA, IWM, IJEPAConfig, IWMConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.stochastic import PositionNoise

@@ -33,9 +33,9 @@ from torch.nn import functional as F
 from foretell.augment import random_resized_crop, to_float
 from foretell.data import Images
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE, SOME, ForetellError, within
+from foretell.finetune.supervise import accuracy, fitted, labels_of, likeliest
 from foretell.hub.files import from_config, to_config
 from foretell.jepa import JEPA, as_jepa
-from foretell.leverage.supervise import accuracy, fitted, labels_of, likeliest
 from foretell.method import Method, seeded, unrelated
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.predictor import Predictor

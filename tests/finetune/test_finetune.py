@@ -8,8 +8,8 @@ import torch
 from foretell.augment import to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.leverage import FinetuneConfig, WorldModelClassifier, finetune, load_classifier, save_classifier
-from foretell.leverage.finetune import views
+from foretell.finetune import FinetuneConfig, WorldModelClassifier, finetune, load_classifier, save_classifier
+from foretell.finetune.classifier import views
 from foretell.method import fresh
 from foretell.methods import IJEPA, VJEPA, IJEPAConfig, Pixels, PixelsConfig, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig

@@ -6,7 +6,7 @@ from PIL import Image
 
 from foretell.augment import Photometric, to_float
 from foretell.errors import ForetellError
-from foretell.leverage import draw, imagine, read_image, sweep
+from foretell.imagine import draw, imagine, read_image, sweep
 from foretell.methods import IJEPA, IWM, IJEPAConfig
 
 STRONG = Photometric(brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from foretell.errors import ForetellError
+from foretell.finetune.classifier import MODES, WorldModelClassifier
+from foretell.finetune.multitask import MultitaskClassifier
 from foretell.hub.files import built, from_config, read_json, read_weights, write_json, write_weights
-from foretell.leverage.finetune import MODES, WorldModelClassifier
-from foretell.leverage.multitask import MultitaskClassifier
 
 
 def save_classifier(classifier: WorldModelClassifier | MultitaskClassifier, folder: str | Path) -> Path:

@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 from foretell.data import Images
 from foretell.errors import ForetellError
+from foretell.finetune.classifier import FinetuneConfig, Mode, answer, autocast, finetune, head, learn, parts, views
+from foretell.finetune.supervise import accuracy, labels_of, likeliest
 from foretell.hub.files import to_config
 from foretell.jepa import as_jepa
-from foretell.leverage.finetune import FinetuneConfig, Mode, answer, autocast, finetune, head, learn, parts, views
-from foretell.leverage.supervise import accuracy, labels_of, likeliest
 from foretell.method import Method, seeded, unrelated
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from foretell.errors import ForetellError
-from foretell.leverage.imagine import Imagined
+from foretell.imagine.ask import Imagined
 
 CELL, GAP, MARGIN, LABEL = 128, 10, 28, 144
 INK, GREY, MARK = (32, 36, 44), (112, 118, 130), (0, 150, 110)

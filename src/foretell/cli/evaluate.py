@@ -1,0 +1,62 @@
+"""Measure a model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from foretell.cli.flags import ANY_DATA, MODEL, at_least, output, parse
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a model: probes, collapse, and how well it knows what a change does (MRR)."""
+
+    model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
+    data: Annotated[str, arg(help=ANY_DATA)]
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+    out: Annotated[Path | None, arg(help="also write the JSON here")] = None
+    bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256
+    images: Annotated[int, arg(help="images whose predictions are ranked")] = 64
+    queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        at_least(self, bank=1, images=1, queries=1)
+
+
+def evaluate(args: list[str]) -> None:
+    """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
+    from foretell import evaluate, hub
+    from foretell.hub.files import write_json
+    from foretell.train.world import enter
+
+    flags = parse(Evaluate, args, "evaluate")
+    output("--out", flags.out)
+    device = enter(flags.device).device
+    model = hub.load(flags.model, device)
+    learn, test = model.train_test(flags.data, seed=flags.seed)
+    report = evaluate.evaluate(
+        model,
+        learn,
+        test,
+        seed=flags.seed,
+        device=device,
+        bank=flags.bank,
+        images=flags.images,
+        queries=flags.queries,
+        trained_on=hub.trained_on(flags.model),
+    )
+    if flags.out:
+        write_json(flags.out, report)
+    if flags.json:
+        print(json.dumps(report, indent=2))
+    else:
+        from rich.console import Console
+
+        Console().print(evaluate.table(report))

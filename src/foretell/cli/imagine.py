@@ -1,0 +1,59 @@
+"""Ask a model for a change, and draw what it imagines."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from foretell.cli.flags import MODEL, PICTURES, Usage, output, parse
+
+
+@dataclass(frozen=True)
+class Imagine:
+    """Ask a model for a change, and see the picture its prediction comes nearest to."""
+
+    image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
+    out: Annotated[Path, arg(help="the picture to write (PNG)")]
+    bank: Annotated[int, arg(help="versions of the photograph the prediction is held against")] = 256
+    sweep: Annotated[
+        tuple[str, ...], arg(help="parameters to draw a row of; without any change asked for: colours")
+    ] = ()
+    seed: int = 0
+
+
+def imagine(args: list[str]) -> None:
+    """Draw what a model imagines: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
+    from foretell import hub
+    from foretell import imagine as imagining
+
+    if not args:
+        raise Usage("imagine needs a MODEL first, and none is given (see foretell imagine --help)")
+    if args[0] in ("-h", "--help"):
+        print("usage: foretell imagine MODEL IMAGE --out grid.png [--PARAMETER VALUE ...]\n")
+        print(f"MODEL is a {MODEL}.\n`foretell imagine MODEL --help` lists the changes it knows.")
+        sys.exit(0)
+    model = hub.load(args[0])
+    parameters = imagining.actions_of(model).parameters
+    # the model's own action space becomes flags: nothing here knows what the parameters mean
+    changes = [
+        (
+            p.name,
+            Annotated[bool if p.switch else float | None, arg(help=f"{p.help}; {p.low:g} to {p.high:g} {p.unit}")],
+            False if p.switch else None,
+        )
+        for p in parameters
+    ]
+    schema = make_dataclass("Imagine", changes, bases=(Imagine,), frozen=True)
+    flags = parse(schema, args[1:], f"imagine {args[0]}", inspect.getdoc(Imagine))
+    output("--out", flags.out, PICTURES)
+    values = {p.name: float(value) for p in parameters if (value := getattr(flags, p.name)) not in (None, False)}
+    image = imagining.read_image(flags.image, model.config.encoder.image_size)
+    asked = imagining.imagine(model, image, values, bank=flags.bank, seed=flags.seed) if values else None
+    swept = flags.sweep or (() if values else tuple(p.name for p in parameters if not p.destructive))
+    rows = imagining.sweep(model, image, *swept, bank=flags.bank, seed=flags.seed) if swept else {}
+    imagining.draw(asked, rows).save(flags.out)

@@ -1,0 +1,20 @@
+"""See what a world model imagines: ask for a change, draw the answer, and draw where the model is unsure.
+
+Read on in this order: ask, draw, uncertainty.
+"""
+
+from foretell.imagine.ask import Imagined, actions_of, imagine, read_image, sweep
+from foretell.imagine.draw import draw
+from foretell.imagine.uncertainty import Uncertain, draw_uncertainty, uncertainty
+
+__all__ = [
+    "Imagined",
+    "Uncertain",
+    "actions_of",
+    "draw",
+    "draw_uncertainty",
+    "imagine",
+    "read_image",
+    "sweep",
+    "uncertainty",
+]
