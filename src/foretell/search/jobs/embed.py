@@ -20,7 +20,7 @@ from foretell.errors import ForetellError
 from foretell.progress import bar
 from foretell.search.dependencies import needed
 from foretell.search.entries import Draft, checked
-from foretell.search.ingest.block import Unusable
+from foretell.search.ingest.block import Unreadable
 from foretell.search.ingest.split import MOST
 from foretell.search.ingest.split import passages as split
 from foretell.search.ingest.tables import NAMES, flat
@@ -124,7 +124,7 @@ class Embedder:
                 for key, draft, thing in self._parts(row):
                     every += 1
                     found[key] = draft, thing
-            except (ForetellError, Unusable) as reason:
+            except (ForetellError, Unreadable) as reason:
                 skipped.append((_shown(row, self._column), str(reason)))
         known = self._knowledge.collection.known(list(found))
         new = [(draft, thing) for key, (draft, thing) in found.items() if key not in known]

@@ -33,7 +33,7 @@ from foretell.search.serve.refusal import Json, Refused, dumps, refused
 from foretell.search.serve.route import Route
 from foretell.search.serve.work import Work
 from foretell.search.storage.filters import Value
-from foretell.search.storage.protocol import About, File, Key
+from foretell.search.storage.protocol import About, AddedFile, Key
 
 TOP = 1000
 FEW = 100  # results, which are read in no time
@@ -175,7 +175,7 @@ class Ids(BaseModel):
 class Files(BaseModel):
     """Files that were added."""
 
-    files: list[File]
+    files: list[AddedFile]
 
 
 class AddedOut(BaseModel):
@@ -489,7 +489,7 @@ async def _received(request: Request, incoming: Path, file: str) -> Upload:
 
 def _adding(knowledge: Knowledge, upload: Upload, done: Added, text: str | None) -> Iterator[Step]:
     try:
-        yield from steps(knowledge, [upload.path], done, text, base=upload.path.parent)
+        yield from steps(knowledge.collection, knowledge.model, [upload.path], done, text, base=upload.path.parent)
         knowledge.collection.build_behind()
     finally:
         upload.remove()
