@@ -25,10 +25,10 @@ import numpy as np
 
 from benchmarks.measure import table
 from benchmarks.stores import asked, chunks, vectors
+from foretell.progress import watched
 from foretell.search import Knowledge, Store
 from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.models.load import load_reranker
-from foretell.train.progress import watched
 
 TOP = 10
 BARE = """

@@ -462,7 +462,7 @@ def test_steps_tell_how_far_it_is(store, tmp_path):
         table(tmp_path / f"{n}.csv", *(f"row {i} of {n}" for i in range(20)))
     with Knowledge.create(store, "k") as knowledge:
         done = Added()
-        fractions = [step.fraction for step in steps(knowledge, [tmp_path], done)]
+        fractions = [step.fraction for step in steps(knowledge.collection, knowledge.model, [tmp_path], done)]
         assert fractions == [0, 0, 0.4, 0.5, 0.5, 0.9]
         assert (done.files, done.entries) == (2, 40)
 

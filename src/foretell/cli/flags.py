@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import tyro
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 
 DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
@@ -116,9 +116,7 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
 def at_least(flags: object, **least: int) -> None:
     """Refuse numbers that are too small: for each flag the smallest that makes sense. None is no number."""
     for name, smallest in least.items():
-        found = getattr(flags, name)
-        if found is not None and found < smallest:
-            raise Usage(f"--{name} is {found}, expected {smallest} or more")
+        check_range(f"--{name}", getattr(flags, name), Range(smallest), Usage)
 
 
 def summary(thing: Callable[..., object]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from foretell.cli.flags import Usage, output, table
+from foretell.cli.flags import Usage, at_least, output, table
 from foretell.cli.store import RERANKER, STORE, Action, run_action
 from foretell.errors import ForetellError
 
@@ -95,8 +95,7 @@ class Embed(InStore):
         """Print what was added; on standard error, what was skipped."""
         from foretell.search.jobs.embed import embed
 
-        if self.workers is not None and self.workers < 1:
-            raise Usage(f"workers is {self.workers}, expected 1 or more")
+        at_least(self, workers=1)
         done = embed(
             self.store, self.name, self.data, column=self.column, workers=self.workers, address=self.ray, progress=True
         )

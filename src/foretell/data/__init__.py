@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 
 from . import cache, folder, parquet, photographs, torchvision_sets
 from .images import Episodes, Images, Kind, Moves, Pictures, Skipped, Videos, joined
@@ -274,8 +274,7 @@ def _held_out(images: Pictures, seed: int) -> torch.Tensor:
 
 
 def _find(spec: str | Path, size: int, seed: int) -> Splits:
-    if not isinstance(size, int) or size < 1:
-        raise ForetellError(f"size: found {size!r}; expected a whole number of pixels, 1 or more.")
+    check_range("size", size, Range(1, whole=True))
     if spec == "photographs":
         return photographs.find(seed)
     if str(spec).startswith("torchvision:"):

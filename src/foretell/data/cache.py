@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -27,6 +26,7 @@ import torch
 from numpy.lib import format as npy
 
 from foretell.errors import ForetellError
+from foretell.progress import bar, say
 
 from .decode import Decoded, Item, Label, decode_all
 from .images import Images, Kind, Skipped
@@ -132,7 +132,11 @@ def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress
     # Written as a file, not through a map: on a full disk a write raises, a map kills the process.
     with (
         open(part / "pixels.npy", "wb") as file,
-        _bar(name, contents.count, form.what, progress) as advance,
+        bar(
+            f"decoding {name}" if progress else None,
+            contents.count,
+            f"Decoding {contents.count} {form.what} of {name} once, to cache them.",
+        ) as decoding,
         closing(form.decode(contents.items)) as chunks,
     ):
         _write_header(file, contents.count * form.each, form.shape)
@@ -141,7 +145,7 @@ def _write(name: str, contents: Contents, form: Form[Kind], part: Path, progress
             digest.update(decoded.pixels.data)
             labels += decoded.labels
             skipped += decoded.skipped
-            advance(decoded.items)
+            decoding.advance(decoded.items)
         if not labels:
             said = "; ".join(f"{each.name}: {each.reason}" for each in skipped[:3]) or "it is empty"
             raise ForetellError(f"{name}: no usable {form.what.removesuffix('s')} among {len(skipped)} ({said}).")
@@ -183,7 +187,7 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         if progress:
-            print("Another process is caching this data; waiting for it.", file=sys.stderr)
+            say("Another process is caching this data; waiting for it.")
         lock.acquire()
     except NotImplementedError:
         yield
@@ -194,24 +198,3 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _bar(name: str, count: int, what: str, progress: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, one line elsewhere, nothing without `progress`; to be called with images done."""
-    if not progress:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        print(f"Decoding {count} {what} of {name} once, to cache them.", file=sys.stderr)
-        yield lambda _: None
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"decoding {escape(name)}", total=count)
-        yield lambda n: bar.advance(task, n)

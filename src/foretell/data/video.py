@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from foretell.errors import ForetellError, ForetellWarning
+from foretell.errors import ForetellError, ForetellWarning, Range, within
 
 from .cache import Form
 from .decode import MAX_PIXELS, Decoded, Item, Label, Raw, Unusable, in_threads, reason
@@ -58,12 +58,8 @@ class Cut:
     clips: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("size", "frames", "stride", "clips"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ForetellError(f"{name}: found {value!r}; expected a whole number, 1 or more.")
-        if self.fps is not None and not 0 < self.fps <= 1000:
-            raise ForetellError(f"fps: found {self.fps!r}; expected frames a second, more than 0 and at most 1000.")
+        within(self, **dict.fromkeys(("size", "frames", "stride", "clips"), Range(1, whole=True)))
+        within(self, fps=Range(0, 1000, above=True))
 
     @property
     def span(self) -> int:

@@ -30,7 +30,7 @@ from foretell.evaluate.intervals import bootstrap
 from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
 from foretell.method import fresh, unrelated
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 HITS = (1, 5, 10)
 MEASURES = ("value", *(f"hits@{k}" for k in HITS))

@@ -25,8 +25,8 @@ from foretell.jepa import JEPA
 from foretell.method import Method, seeded
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.vit import pool
+from foretell.progress import watched
 from foretell.train.fit import fit
-from foretell.train.progress import watched
 
 Device = torch.device | str | None
 Encoder = Literal["target", "context"]

@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.intervals import bootstrap, wilson
 from foretell.methods import VJEPAAC
 from foretell.plan.cem import CEM, within
 from foretell.plan.planner import Rollout, copied, plan
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
@@ -68,8 +68,8 @@ def benchmark(
 
     if task not in pusher.TASKS:
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
-    if episodes < 1 or steps < 1:
-        raise ForetellError(f"found {episodes} episodes of {steps} steps, expected at least 1 of both")
+    check_range("episodes", episodes, COUNT)
+    check_range("steps", steps, COUNT)
     if model.config.actions != 2 or model.config.states not in (0, 2):
         raise ForetellError(
             f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "

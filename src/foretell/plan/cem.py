@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, NOT_NEGATIVE, ForetellError, check_range
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,13 @@ class CEM:
 
     def __post_init__(self) -> None:
         for name in ("samples", "elites", "iterations", "horizon"):
-            if getattr(self, name) < 1:
-                raise ForetellError(f"{name} is {getattr(self, name)}, expected at least 1")
+            check_range(name, getattr(self, name), COUNT)
         if self.elites > self.samples:
             raise ForetellError(f"elites is {self.elites}, expected at most as many as samples, {self.samples}")
         if not 0 <= self.momentum < 1:
             raise ForetellError(f"momentum is {self.momentum:g}, expected 0 or more and below 1")
-        if any(not 0 <= each < float("inf") for each in self.limit):
-            raise ForetellError(f"limit is {', '.join(f'{each:g}' for each in self.limit)}, expected 0 or more")
+        for each in self.limit:
+            check_range("limit", each, NOT_NEGATIVE)
 
     def limits(self, seen: Float[Tensor, " A"]) -> Float[Tensor, " A"]:
         """The limit of each action; `seen` where none is set.

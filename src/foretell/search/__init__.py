@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 __all__ = [
     "About",
     "Added",
+    "AddedFile",
     "Backend",
     "Busy",
     "Draft",
     "Entry",
-    "File",
     "Hit",
     "Knowledge",
     "Passage",
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
     from foretell.search.storage.open import open_backend
-    from foretell.search.storage.protocol import About, Backend, Busy, File
+    from foretell.search.storage.protocol import About, AddedFile, Backend, Busy
     from foretell.search.storage.sqlite.store import Store
 
 _HOMES = {
@@ -39,7 +39,7 @@ _HOMES = {
     "Busy": "storage.protocol",
     "Draft": "entries",
     "Entry": "entries",
-    "File": "storage.protocol",
+    "AddedFile": "storage.protocol",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",

@@ -5,7 +5,7 @@ n entries · D width
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -61,6 +61,11 @@ class Draft:
     """Made up where it is None."""
 
 
+def as_draft(entry: Entry) -> Draft:
+    """An entry as a draft, to write it again."""
+    return Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+
+
 def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
     """Vectors as a matrix.
 
@@ -110,3 +115,20 @@ def text_of(what: str, text: object) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise ForetellError(f"{what} holds half a character (a lone surrogate), which is not text") from None
+
+
+def metadata_for(
+    entries: Sequence[Any] | np.ndarray, metadata: Sequence[Mapping[str, Value]] | None
+) -> Sequence[Mapping[str, Value]]:
+    """For each entry its metadata; empty ones where none are given.
+
+    Raises:
+        ForetellError: there is not one mapping for each entry.
+    """
+    if metadata is None:
+        return [{}] * len(entries)
+    if len(metadata) != len(entries) or not all(isinstance(m, Mapping) for m in metadata):
+        raise ForetellError(
+            f"there are {len(entries)} entries and {len(metadata)} metadata: expected a mapping for each"
+        )
+    return metadata

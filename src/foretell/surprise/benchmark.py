@@ -22,10 +22,10 @@ from foretell.errors import ForetellError
 from foretell.evaluate.probes import Device
 from foretell.jepa import JEPA
 from foretell.method import fresh
+from foretell.progress import watched
 from foretell.surprise.carried import carried
 from foretell.surprise.measure import Asked, Predict, Surprise, Targets, copied, measurable, predicted, surprises
 from foretell.surprise.score import accuracy, auroc, pairwise
-from foretell.train.progress import watched
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from foretell.evaluate.probes import Device, evaluating
 from foretell.jepa import JEPA
 from foretell.method import Method
 from foretell.methods import VJEPA
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
 """What says the latents of a window after its first tubelets: a model, or one of the baselines."""

@@ -181,10 +181,10 @@ def test_clips_of_all_kinds_move_and_vary(variety):
     [
         ({"property": "levity"}, "expected one of permanence"),
         ({"n": 3}, "n: found 3; expected an even number"),
-        ({"n": 0}, "n: found 0"),
-        ({"size": 4}, "size: found 4"),
-        ({"frames": 2}, "frames: found 2"),
-        ({"seed": -1}, "seed: found -1"),
+        ({"n": 0}, "n is 0, "),
+        ({"size": 4}, "size is 4, "),
+        ({"frames": 2}, "frames is 2, "),
+        ({"seed": -1}, "seed is -1, "),
     ],
 )
 def test_wrong_arguments(change, said):

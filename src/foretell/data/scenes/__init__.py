@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from foretell.data.images import Videos
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 
 from .kinds import KINDS
 from .physics import simulate
@@ -222,5 +222,4 @@ def _fingerprint(*parts: object) -> str:
 
 def _check(**given: tuple[int, int]) -> None:
     for name, (value, least) in given.items():
-        if not isinstance(value, int) or value < least:
-            raise ForetellError(f"{name}: found {value!r}; expected a whole number, {least} or more.")
+        check_range(name, value, Range(least, whole=True))

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from foretell.errors import ForetellError
+from foretell.progress import watched
 
 from . import PROPERTIES, Variety, clips, pairs, scene
 
@@ -53,7 +52,7 @@ def write(
 def _clips(out: Path, n: int, seed: int, size: int, frames: int, variety: Variety | None) -> list[Path]:
     made = clips(n, seed, size=size, frames=frames, variety=variety)
     paths = [out / f"clip-{number:04}.mp4" for number in range(n)]
-    for path, clip in _watched(list(zip(paths, made.pixels, strict=True))):
+    for path, clip in watched(list(zip(paths, made.pixels, strict=True)), "writing"):
         video(path, clip)
     strips(made.pixels[:32]).save(out / "strips.png")
     _record(out / "scenes.json", [scene(seed, number, frames, variety).record() for number in range(n)])
@@ -70,17 +69,12 @@ def _pairs(
         for number in range(n)
         for side, clip in (("possible", made.possible.pixels[number]), ("impossible", made.impossible.pixels[number]))
     ]
-    for path, clip in _watched(files):
+    for path, clip in watched(files, "writing"):
         video(path, clip)
     rows = np.stack([clip for _, clip in files[:32]])
     strips(rows).save(out / f"{stem}.png")
     _record(out / f"{stem}.json", list(made.records()))
     return [*(path for path, _ in files), out / f"{stem}.png", out / f"{stem}.json"]
-
-
-def _watched(files: list[tuple[Path, np.ndarray]]) -> Any:
-    console = Console(stderr=True)
-    return track(files, "writing", console=console, disable=not console.is_terminal, transient=True)
 
 
 def _record(path: Path, records: Sequence[dict[str, Any]]) -> None:

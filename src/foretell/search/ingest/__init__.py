@@ -19,19 +19,17 @@ from typing import TYPE_CHECKING, Any
 from foretell.search.passage import Passage
 
 if TYPE_CHECKING:
-    from .files import ENDINGS, ImageEntry, Skipped, images
+    from .files import ENDINGS, Unread
     from .guard import Limits
     from .reading import Reading
 
-__all__ = ["ENDINGS", "ImageEntry", "Limits", "Passage", "Reading", "Skipped", "images", "read"]
+__all__ = ["ENDINGS", "Limits", "Passage", "Reading", "Unread", "read"]
 
 _HOMES = {
     "ENDINGS": "files",
-    "ImageEntry": "files",
     "Limits": "guard",
     "Reading": "reading",
-    "Skipped": "files",
-    "images": "files",
+    "Unread": "files",
 }
 
 

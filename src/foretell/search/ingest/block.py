@@ -11,11 +11,11 @@ Report: TypeAlias = Callable[[str], None]
 """Takes a sentence about a part of a file that could not be used."""
 
 
-class Unusable(Exception):
+class Unreadable(Exception):
     """A file that cannot be used; the message is the reason."""
 
 
-class Empty(Unusable):
+class Empty(Unreadable):
     """A file that was read and has no text in it, rather than one that could not be read."""
 
 

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .block import Empty, Options, Unusable
+from .block import Empty, Options, Unreadable
 
 try:
     import resource
@@ -61,7 +61,7 @@ def _serve(request: dict[str, Any], send: Callable[..., None]) -> None:
         send("done")
     except Empty as error:
         send("empty", str(error))
-    except Unusable as error:
+    except Unreadable as error:
         send("unusable", str(error))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # without another allocation

@@ -12,7 +12,7 @@ from typing import TextIO
 from foretell.search.passage import Passage
 
 from . import tables, text
-from .block import Empty, Options, Report, Unusable
+from .block import Empty, Options, Report, Unreadable
 from .scalars import kind, value
 
 SAMPLE = 1000  # rows looked at to know which columns are numbers
@@ -26,7 +26,7 @@ _NONE = "\x1f"  # divides nothing: a single column, of whole lines
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """A passage a row; see `tables`. Columns of numbers, or of true and false, are read as such.
 
-    Raises Unusable: not text, no header, or broken quotes.
+    Raises Unreadable: not text, no header, or broken quotes.
     """
     csv.field_size_limit(2**31 - 1)
     with path.open(encoding=text.encoding(path), errors="replace", newline="") as file:
@@ -37,7 +37,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
                 raise Empty("no header")
             yield from tables.passages(_rows(lines, names, report), options, report)
         except csv.Error as error:
-            raise Unusable(f"line {lines.line_num}: {error}") from None
+            raise Unreadable(f"line {lines.line_num}: {error}") from None
 
 
 def _delimiter(file: TextIO, tabs: bool) -> str:
@@ -53,7 +53,7 @@ def _delimiter(file: TextIO, tabs: bool) -> str:
     return "\t" if tabs and "\t" in header else max(f"{_NONE},;\t|", key=header.count)
 
 
-def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[tables.Row]:
+def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[tables.TableRow]:
     sample = list(islice(lines, SAMPLE))
     kinds = [kind(line[n].strip() for line in sample if n < len(line)) for n in range(len(names))]
     wrong: list[int] = []

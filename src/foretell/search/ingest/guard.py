@@ -7,16 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import foretell
 from foretell.search.passage import Passage
 
-from .block import Empty, Options, Unusable
+from .block import Empty, Options, Unreadable
 from .child import OUT_OF_MEMORY
-from .files import File
+from .files import FoundFile, Unread
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,17 @@ class Parser:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def passages(self, file: File, report: Callable[[str], None]) -> Iterator[Passage]:
-        """The passages of a file, as they come. Raises Unusable with the reason why there are no more."""
+    def parts(self, file: FoundFile) -> Iterator[Passage | Unread]:
+        """The passages of a file, and its parts that could not be used, as they come.
+
+        Raises:
+            Empty: the file contains no text.
+            Unreadable: nothing more of the file can be used; the message is the reason.
+        """
         try:
             size = file.path.stat().st_size
         except OSError as error:
-            raise Unusable(f"cannot be read ({error.strerror})") from None
+            raise Unreadable(f"cannot be read ({error.strerror})") from None
         if not size:
             raise Empty("empty file")
         seconds = self._limits.of(size)
@@ -77,17 +82,17 @@ class Parser:
                 if kind == "passage":
                     yield Passage(values[0], values[1], metadata=values[2])
                 elif kind == "part":
-                    report(values[0])
+                    yield Unread(file.name, values[0])
                 else:
                     self._process = process
                     if kind == "empty":
                         raise Empty(values[0])
                     if kind == "unusable":
-                        raise Unusable(values[0])
+                        raise Unreadable(values[0])
                     return
-            raise Unusable(self._death(process.wait(), seconds))
+            raise Unreadable(self._death(process.wait(), seconds))
         except (BrokenPipeError, ValueError):  # it died before it was asked, or in the middle of a line
-            raise Unusable(self._death(process.wait(), seconds)) from None
+            raise Unreadable(self._death(process.wait(), seconds)) from None
         finally:
             if self._process is None:
                 _end(process)

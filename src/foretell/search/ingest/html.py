@@ -32,7 +32,7 @@ _SPACES, _TRAILING = re.compile(r"(?<=\S) {2,}"), re.compile(r"[ \t]+\n")
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """The passages of a web page, with its title. Raises Unusable where it is not text."""
+    """The passages of a web page, with its title. Raises Unreadable where it is not text."""
     source = _decoded(path)
     title = _title(source)
     metadata: Metadata = {"title": title} if title else {}

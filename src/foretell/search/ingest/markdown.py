@@ -21,7 +21,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a Markdown file (CommonMark with tables), without its marks.
 
     The plain `name: value` lines of a front matter, which begins with one, become metadata: numbers, and true and
-    false, where they are no quotations. Raises Unusable where it is not text.
+    false, where they are no quotations. Raises Unreadable where it is not text.
     """
     from markdown_it import MarkdownIt
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foretell.search.passage import Passage
 
 from . import tables
-from .block import Options, Report, Unusable
+from .block import Options, Report, Unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,11 +18,11 @@ ROWS = 256  # read at once
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `tables`. Columns of bytes are left out. Raises Unusable: not a whole Parquet file."""
+    """A passage a row; see `tables`. Columns of bytes are left out. Raises Unreadable: not a whole Parquet file."""
     yield from tables.passages(_rows(path, report), options, report)
 
 
-def _rows(path: Path, report: Report) -> Iterator[tables.Row]:
+def _rows(path: Path, report: Report) -> Iterator[tables.TableRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -39,7 +39,7 @@ def _rows(path: Path, report: Report) -> Iterator[tables.Row]:
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
-        raise Unusable(f"not a whole Parquet file ({str(error).splitlines()[0]})") from None
+        raise Unreadable(f"not a whole Parquet file ({str(error).splitlines()[0]})") from None
     if wrong:
         report(
             f"{len(wrong):,} values are out of range, as dates are after the year 9999; the first is in {wrong[0]!r}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foretell.search.passage import Passage
 
-from .block import Block, Empty, Metadata, Options, Report, Unusable
+from .block import Block, Empty, Metadata, Options, Report, Unreadable
 from .layout import Box, Line, closed, gutter, in_columns, joined, paragraphs, words
 from .split import passages as split
 
@@ -56,7 +56,7 @@ class _Page(NamedTuple):
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a PDF file, each with its page, counted from 1.
 
-    Pages without text are named in the report. Raises Unusable: encrypted, damaged, or no page has text.
+    Pages without text are named in the report. Raises Unreadable: encrypted, damaged, or no page has text.
     """
     import pypdfium2
 
@@ -74,7 +74,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
         for sentence in _without_text(empty):
             report(sentence)
     except pypdfium2.PdfiumError as error:
-        raise Unusable(f"damaged ({error})") from error
+        raise Unreadable(f"damaged ({error})") from error
     finally:
         document.close()
 
@@ -88,10 +88,10 @@ def _opened(path: Path, password: str | None) -> PdfDocument:
     except pypdfium2.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             wanted = "the given password does not open it" if password else "give its password"
-            raise Unusable(f"encrypted; {wanted}") from None
+            raise Unreadable(f"encrypted; {wanted}") from None
         if error.err_code == raw.FPDF_ERR_SECURITY:
-            raise Unusable("encrypted in a way that PDFium does not know") from None
-        raise Unusable("damaged, or not a PDF file") from None
+            raise Unreadable("encrypted in a way that PDFium does not know") from None
+        raise Unreadable("damaged, or not a PDF file") from None
 
 
 def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page]:

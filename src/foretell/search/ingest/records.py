@@ -10,7 +10,7 @@ from typing import Any
 from foretell.search.passage import Passage
 
 from . import tables, text
-from .block import Empty, Options, Report, Unusable
+from .block import Empty, Options, Report, Unreadable
 
 OF_MANY = tables.NAMES.index("description")
 """The place of the first name of a text that may be of a whole collection."""
@@ -21,7 +21,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
 
     JSON holds a list of objects or of texts, an object with a list of objects (see `_list`), or one object; JSON
     Lines a value a line.
-    Raises Unusable: neither.
+    Raises Unreadable: neither.
     """
     wrong: list[int] = []
     yield from tables.passages(_rows(path, wrong), options, report)
@@ -29,23 +29,23 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
         report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
 
 
-def _rows(path: Path, wrong: list[int]) -> Iterator[tables.Row]:
+def _rows(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
     if path.suffix.lower() == ".json":
         try:
             value = json.loads(text.read(path))
         except RecursionError:
-            raise Unusable("JSON nested too deeply") from None
+            raise Unreadable("JSON nested too deeply") from None
         except ValueError as error:
             first = str(error)
             if not first.startswith("Extra data"):  # else it may be lines after all
-                raise Unusable(f"not JSON ({first})") from None
+                raise Unreadable(f"not JSON ({first})") from None
         else:
             yield from enumerate(map(_record, _list(value)))
             return
     yield from _lines(path, wrong)
 
 
-def _lines(path: Path, wrong: list[int]) -> Iterator[tables.Row]:
+def _lines(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
     found = 0
     with path.open(encoding=text.encoding(path), errors="replace") as file:
         for number, line in enumerate(file, 1):
@@ -59,7 +59,7 @@ def _lines(path: Path, wrong: list[int]) -> Iterator[tables.Row]:
             yield found, _record(value)
             found += 1
     if not found:
-        raise Unusable("not JSON: none of its lines is") if wrong else Empty("no rows")
+        raise Unreadable("not JSON: none of its lines is") if wrong else Empty("no rows")
 
 
 def _list(value: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 Scalar: TypeAlias = int | float | bool
-Kind: TypeAlias = Callable[[str], Scalar | None]
+ScalarReader: TypeAlias = Callable[[str], Scalar | None]
 """Reads a text; None of one that is of another kind."""
 
 _INT64 = range(-(2**63), 2**63)
@@ -28,13 +28,13 @@ def _decimal(text: str) -> float | None:
     return number if _DECIMAL.fullmatch(text) and math.isfinite(number := float(text)) else None
 
 
-def kind(texts: Iterable[str]) -> Kind | None:
+def kind(texts: Iterable[str]) -> ScalarReader | None:
     """The first kind that all of these are of, empty ones aside; None where they are text."""
     texts = [text for text in texts if text]
     return next((k for k in (_truth, _whole, _decimal) if texts and all(k(text) is not None for text in texts)), None)
 
 
-def value(text: str, kind: Kind | None) -> str | Scalar:
+def value(text: str, kind: ScalarReader | None) -> str | Scalar:
     """What a text of a kind says; the text itself where it is of none, or of another."""
     said = kind(text.strip()) if kind else None
     return text if said is None else said

@@ -12,7 +12,7 @@ from typing import Any
 
 from foretell.search.passage import Passage
 
-from .block import Empty, Metadata, Options, Report, Unusable
+from .block import Empty, Metadata, Options, Report, Unreadable
 from .split import MOST
 from .split import passages as split
 from .text import blocks
@@ -20,14 +20,14 @@ from .text import blocks
 NAMES = ("text", "content", "body", "passage", "document", "abstract", "description", "summary", "sentence", "title")
 SAMPLE = 200  # rows looked at to choose the column
 
-Row = tuple[int, Mapping[str, Any]]
+TableRow = tuple[int, Mapping[str, Any]]
 """Its number in the file, from 0, and its values by name."""
 
 
-def passages(rows: Iterable[Row], options: Options, report: Report) -> Iterator[Passage]:
+def passages(rows: Iterable[TableRow], options: Options, report: Report) -> Iterator[Passage]:
     """A passage a row, more where its text is too long for one; the other columns and `row` are its metadata.
 
-    Raises Unusable: no row, no column of text, or not the one that was asked for.
+    Raises Unreadable: no row, no column of text, or not the one that was asked for.
     """
     rows = iter(rows)
     sample = [(number, flat(row)) for number, row in islice(rows, SAMPLE)]
@@ -81,11 +81,11 @@ def _column(sample: list[Metadata], wanted: str | None) -> str:
     names = dict.fromkeys(name for row in sample for name in row)
     if wanted is not None:
         if wanted not in names:
-            raise Unusable(f"no column {wanted!r}; found {', '.join(names) or 'none'}")
+            raise Unreadable(f"no column {wanted!r}; found {', '.join(names) or 'none'}")
         return wanted
     lengths = {name: sum(len(v) for row in sample if isinstance(v := row.get(name), str)) for name in names}
     lengths = {name: length for name, length in lengths.items() if length}
     if not lengths:
-        raise Unusable(f"no column of text; found {', '.join(names) or 'none'}")
+        raise Unreadable(f"no column of text; found {', '.join(names) or 'none'}")
     named = [name for known in NAMES for name in lengths if name.lower() == known]
     return named[0] if named else max(lengths, key=lambda name: lengths[name])

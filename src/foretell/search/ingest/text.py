@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foretell.search.passage import Passage
 
-from .block import Block, Options, Report, Unusable
+from .block import Block, Options, Report, Unreadable
 from .split import passages as split
 
 SAMPLE = 1 << 20  # bytes looked at to know an encoding
@@ -41,7 +41,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|(?<=[^\n]{120})\n")
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """The passages of a text file. Raises Unusable where it is not text."""
+    """The passages of a text file. Raises Unreadable where it is not text."""
     yield from split(blocks(read(path)))
 
 
@@ -51,14 +51,14 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def read(path: Path) -> str:
-    """A text file as it is, with line feeds at its lines' ends. Raises Unusable where it is not text."""
+    """A text file as it is, with line feeds at its lines' ends. Raises Unreadable where it is not text."""
     return path.read_text(encoding(path), errors="replace")
 
 
 def encoding(path: Path) -> str:
     """The encoding of a text file: by its byte order mark, else UTF-8 where it fits, else the likeliest.
 
-    Raises Unusable where it is not text.
+    Raises Unreadable where it is not text.
     """
     with path.open("rb") as file:
         sample = file.read(SAMPLE)
@@ -66,7 +66,7 @@ def encoding(path: Path) -> str:
         if sample.startswith(mark):
             return name
     if b"\0" in sample:
-        raise Unusable("not text: it holds zero bytes")
+        raise Unreadable("not text: it holds zero bytes")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)  # the sample may end inside a letter
         return "utf-8"
@@ -82,7 +82,7 @@ def _likeliest(sample: bytes) -> str:
     found = charset_normalizer.from_bytes(sample)
     best = found.best()
     if best is None:
-        raise Unusable("not text in any known encoding; expected UTF-8")
+        raise Unreadable("not text in any known encoding; expected UTF-8")
     equal = [m.encoding for m in found if (m.chaos, -m.coherence) <= (best.chaos, -best.coherence)]
     # of several that fit as well, the one that most such files are in
     return "cp1252" if "cp1252" in (*equal, *best.could_be_from_charset) else best.encoding

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from foretell.errors import ForetellError
+from foretell.progress import bar
 from foretell.search.dependencies import needed
 from foretell.search.entries import Draft, checked
-from foretell.search.ingest.block import Unusable
+from foretell.search.ingest.block import Unreadable
 from foretell.search.ingest.split import MOST
 from foretell.search.ingest.split import passages as split
 from foretell.search.ingest.tables import NAMES, flat
@@ -125,7 +124,7 @@ class Embedder:
                 for key, draft, thing in self._parts(row):
                     every += 1
                     found[key] = draft, thing
-            except (ForetellError, Unusable) as reason:
+            except (ForetellError, Unreadable) as reason:
                 skipped.append((_shown(row, self._column), str(reason)))
         known = self._knowledge.collection.known(list(found))
         new = [(draft, thing) for key, (draft, thing) in found.items() if key not in known]
@@ -243,16 +242,15 @@ def _counted(ray: Any, rows: Any, made_with: tuple[str, str, str], workers: int 
 
 
 def _gather(counted: Any, total: int, progress: bool) -> Embedded:
-    console, done = Console(stderr=True), Embedded()
-    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("embedding", total=total)
+    done = Embedded()
+    with bar("embedding" if progress else None, total) as embedding:
         for batch in counted.iter_rows():
             done.rows += batch["rows"]
             done.entries += batch["entries"]
             done.unchanged += batch["unchanged"]
             done.unusable += batch["unusable"]
             done.skipped += [(what, why) for what, why in json.loads(batch["skipped"])][: SHOWN - len(done.skipped)]
-            bar.update(task, completed=done.rows)
+            embedding.reach(done.rows)
     return done
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +30,31 @@ from foretell.imagine.ask import actions_of, split
 from foretell.jepa import JEPA, as_jepa
 from foretell.methods import VJEPA
 from foretell.nn.vit import pool
+from foretell.search.ingest.files import find
 from foretell.search.passage import Passage
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A photograph that is not decoded yet."""
+
+    path: Path
+    name: str
+    """Its path below the folder it was found in, with forward slashes."""
+
+    def pixels(self, size: int) -> UInt8[np.ndarray, "3 S S"]:
+        """The photograph, 0 to 255: its shorter side is resized to `size`, and its centre is kept.
+
+        Raises:
+            foretell.data.decode.Unusable: it is not a whole image; the message is the reason.
+        """
+        return decode(self.path, size)
+
+
+def images(path: Path | str) -> Iterator[ImageFile]:
+    """The photographs at and below a path, by name. Raises ForetellError where nothing is at the path."""
+    for file in find([Path(path)], folder.ENDINGS)[0]:
+        yield ImageFile(file.path, file.name)
 
 
 def load(name: str) -> ImageModel:
@@ -53,9 +78,11 @@ class ImageModel:
     of = "photographs"
     batch = 64
     stills = folder.ENDINGS
-    """Endings of files that are photographs to it."""
+    """Endings of the files that it reads as photographs."""
     films = video.ENDINGS - folder.ENDINGS
-    """Endings of files that are videos to it."""
+    """Endings of the files that it reads as videos."""
+    damaged = video.DAMAGED
+    """What is reported of a video that gives fewer clips than it should."""
 
     def __init__(self, name: str, model: JEPA) -> None:
         self.name = name

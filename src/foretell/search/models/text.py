@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from foretell.errors import ForetellError
+from foretell.progress import watched
 from foretell.search.models.onnx import Runtime, Shipped, locate, named, texts_of
 
 DEFAULT = "bge-small-en-v1.5"
@@ -31,6 +32,7 @@ PARAPHRASES = (
 )
 """A sentence, the same in other words, and another in the same words: only who has learned tells which is nearer."""
 MARGIN = 0.05
+STEP = 16  # texts that are embedded between two steps of a bar
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,13 @@ class TextModel:
             raise ForetellError(f"{self.name} gives {latents.shape}, expected a latent for every token")
         vector = latents[0] if self.spec.pooling == "cls" else latents.mean(0)  # nothing is padded
         return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
+
+
+def embed(model: TextModel, texts: Sequence[str], *, progress: bool = False) -> Float32[np.ndarray, "n D"]:
+    """Unit vectors of any number of texts to be found; `progress` shows a bar."""
+    turns = watched(range(0, len(texts), STEP), "embedding" if progress else None)
+    parts = [model.passages(texts[i : i + STEP]) for i in turns]
+    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
 def known(name: str) -> TextSpec | None:

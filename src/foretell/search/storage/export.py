@@ -1,4 +1,4 @@
-"""A knowledge as a Parquet file: for keeping, moving, and other programs."""
+"""A knowledge as a Parquet file: to keep it, to move it, and for other programs."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search.entries import Entry
-from foretell.search.storage.protocol import Origin, Stored
-
-if TYPE_CHECKING:
-    from foretell.search.knowledge import Knowledge
+from foretell.search.storage.protocol import Collection, Origin, Stored
 
 ABOUT = b"foretell.knowledge"
 KEPT = ("contract_id", "name", "title", "description", "category", "owner", "created", "model", "fingerprint", "public")
 GROUP = 4096  # rows written at a time
 
 
-def export(knowledge: Knowledge, path: Path) -> Path:
-    """As `Knowledge.export`: a row an entry; what the knowledge says of itself is in the file's metadata."""
+def export(collection: Collection, path: Path) -> Path:
+    """Write a collection to a Parquet file, one row for each entry. The file's metadata hold its description.
+
+    Raises:
+        ForetellError: the file cannot be written. A file that was there before stays as it was.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        said = asdict(knowledge.about) | {"fingerprint": knowledge.collection.record().fingerprint}
+        said = asdict(collection.about()) | {"fingerprint": collection.record().fingerprint}
         about = json.dumps({name: said[name] for name in (*KEPT, "dimension")})
         schema = pa.schema(
             [
@@ -52,7 +53,7 @@ def export(knowledge: Knowledge, path: Path) -> Path:
             metadata={ABOUT: about.encode()},
         )
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for some in knowledge.collection.rows(GROUP):
+            for some in collection.rows(GROUP):
                 columns: list[Any] = [list(column) for column in zip(*map(_row, some), strict=True)]
                 vectors = np.stack(columns[7]).astype(np.float32)
                 columns[7] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
@@ -69,10 +70,10 @@ def export(knowledge: Knowledge, path: Path) -> Path:
 
 @contextmanager
 def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Stored]]]]:
-    """What a knowledge that was exported says of itself (`KEPT`), and its entries, as they are read.
+    """Open a file that `export` wrote: the description of the knowledge (`KEPT`), and its entries as they are read.
 
     Raises:
-        ForetellError: the file is missing, damaged or of another kind; also from within, as the entries are read.
+        ForetellError: the file is missing, damaged or of another kind. Reading the entries may raise it too.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

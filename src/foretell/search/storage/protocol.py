@@ -24,10 +24,6 @@ from foretell.errors import ForetellError
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.storage.filters import Filter
 
-CONTEST = 50
-"""How many entries of each ranking are fused at least."""
-FUSION = 60  # k of reciprocal rank fusion; Cormack, Clarke & Büttcher 2009, SIGIR
-
 
 class Busy(ForetellError):
     """Another writer held the store for too long."""
@@ -71,7 +67,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class File:
+class AddedFile:
     """A file that was added."""
 
     name: str
@@ -222,7 +218,7 @@ class Collection(Protocol):
         """What is there of the file at a place, whose content now has this hash."""
         ...
 
-    def files(self) -> Mapping[str, File]:
+    def files(self) -> Mapping[str, AddedFile]:
         """The files that were added, by their place."""
         ...
 
@@ -342,31 +338,3 @@ def new_contract_id() -> str:
 def name_of(place: str) -> str:
     """What a file is called: where it lay is nobody's business who asks over HTTP."""
     return Path(place.removeprefix("upload:")).name
-
-
-def fuse(rankings: Sequence[Sequence[int]]) -> dict[int, float]:
-    """Reciprocal rank fusion: Σ over rankings of 1 / (60 + rank)."""
-    fused: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, id in enumerate(ranking, 1):
-            fused[id] = fused.get(id, 0.0) + 1 / (FUSION + rank)
-    return fused
-
-
-def fitting(vector: np.ndarray, dimension: int) -> None:
-    """See that a query is as long as the vectors that are there. Raises ForetellError."""
-    if len(vector) != dimension:
-        raise ForetellError(f"the vector has {len(vector)} numbers, but this knowledge has {dimension}")
-
-
-def same_model(fingerprint: str | None, embedded: str | None) -> None:
-    """See that entries come from the model that embedded what is there. Raises ForetellError."""
-    if fingerprint and embedded not in (None, fingerprint):
-        raise ForetellError("this knowledge was embedded by another model: its vectors mean other things")
-
-
-def same_width(drafts: Sequence[Draft], dimension: int) -> None:
-    """See that all vectors are of one length. Raises ForetellError."""
-    for place, draft in enumerate(drafts):
-        if len(draft.vector) != dimension:
-            raise ForetellError(f"vector {place} has {len(draft.vector)} numbers, expected {dimension}")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.search import Knowledge, Store
+from foretell.search.storage.hnsw import ef
 from foretell.search.storage.sqlite import graph as index
 from foretell.search.storage.sqlite.flat import Exact
-from foretell.search.storage.sqlite.graph import ef
 
 
 def test_levels_are_drias():

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from foretell.search.entries import Entry, Hit
 from foretell.search.storage.filters import Value
-from foretell.search.storage.protocol import About, File
+from foretell.search.storage.protocol import About, AddedFile
 
 
 class Knowledges(BaseModel):
@@ -51,7 +51,7 @@ class Ids(BaseModel):
 class Files(BaseModel):
     """The files that were added."""
 
-    files: list[File]
+    files: list[AddedFile]
 
 
 class AddedOut(BaseModel):

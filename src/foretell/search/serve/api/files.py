@@ -90,7 +90,7 @@ async def add(
 def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None) -> Iterator[Step]:
     """Add an upload, and remove its file at the end; `added` is filled on the way."""
     try:
-        yield from steps(knowledge, [upload.path], added, text, base=upload.path.parent)
+        yield from steps(knowledge.collection, knowledge.model, [upload.path], added, text, base=upload.path.parent)
         knowledge.collection.build_behind()
     finally:
         upload.remove()

@@ -22,7 +22,7 @@ AT_ONCE = 1000  # values of a condition, and rows of an answer
 BYTES = 16 << 20  # of rows that are sent at once; a server takes 64 MB
 ABSENT = 100  # Milvus's code for a collection that is not there
 
-Row = dict[str, Any]
+MilvusRow = dict[str, Any]
 
 
 class Client:
@@ -101,7 +101,7 @@ class Client:
         fields = self._ask("describe_collection", collection)["fields"]
         return next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
 
-    def put(self, collection: str, rows: Sequence[Row]) -> None:
+    def put(self, collection: str, rows: Sequence[MilvusRow]) -> None:
         """Write rows, in the place of those with the same primary key."""
         for some in _parts(rows):
             self._ask("upsert", collection, some)
@@ -114,14 +114,14 @@ class Client:
 
     def get(
         self, collection: str, condition: str, fields: Sequence[str], limit: int | None = None, *, now: bool = False
-    ) -> list[Row]:
+    ) -> list[MilvusRow]:
         """Rows that fulfil a condition, in no order; `now` waits for what any process has written."""
         more = {} if limit is None else {"limit": limit}
         return list(self._read("query", collection, now, filter=condition, output_fields=list(fields), **more))
 
     def among(
         self, collection: str, field: str, values: Sequence[Any], fields: Sequence[str], *, now: bool = False
-    ) -> Iterator[Row]:
+    ) -> Iterator[MilvusRow]:
         """Rows whose field has one of the values, in no order."""
         for start in range(0, len(values), AT_ONCE):
             condition = f"{field} in {quoted(values[start : start + AT_ONCE])}"
@@ -137,7 +137,7 @@ class Client:
         limit: int | None = None,
         *,
         now: bool = False,
-    ) -> Iterator[list[Row]]:
+    ) -> Iterator[list[MilvusRow]]:
         """Rows that fulfil a condition, by primary key, up to `count` at a time."""
         # by hand: pymilvus's iterator does not wait for writes where the server is older than it
         best = {"reduce_stop_for_best": True}  # the first by primary key, not any
@@ -161,7 +161,7 @@ class Client:
 
     def search(
         self, collection: str, vector: Sequence[float], top: int, ef: int, condition: str, fields: Sequence[str]
-    ) -> list[Row]:
+    ) -> list[MilvusRow]:
         """The rows whose `vector` is nearest, nearest first: `id`, `distance` (cosine similarity) and `entity`."""
         asked = {"filter": condition, "output_fields": list(fields), "search_params": {"params": {"ef": ef}}}
         return self._read("search", collection, False, data=[vector], limit=top, **asked)[0]
@@ -226,9 +226,9 @@ def _parsed(url: str) -> tuple[str, int, str, dict[str, str]]:
     return host, port or PORT, database or "default", login
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _parts(rows: Sequence[MilvusRow]) -> Iterator[list[MilvusRow]]:
     """Rows in parts that a server takes at once."""
-    part: list[Row] = []
+    part: list[MilvusRow] = []
     size = 0
     for row in rows:
         own = sum(4 * len(value) if name == "vector" else len(str(value)) for name, value in row.items())

@@ -18,28 +18,26 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, as_draft
 from foretell.search.storage import filters
-from foretell.search.storage.duplicates import inherited, planned, sharing
+from foretell.search.storage.checks import check_model, check_query, check_widths
+from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter, Value
-from foretell.search.storage.milvus.client import AT_ONCE, Client, Row, original, plain, quoted
+from foretell.search.storage.hnsw import EF_CONSTRUCTION, M, ef
+from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
 from foretell.search.storage.milvus.records import LARGEST, Records, record_of
 from foretell.search.storage.protocol import (
     About,
+    AddedFile,
     Addition,
-    File,
     Former,
     Origin,
     Outcome,
     Record,
     Stored,
     Taken,
-    fitting,
     name_of,
-    same_model,
-    same_width,
 )
-from foretell.search.storage.sqlite.graph import EF_CONSTRUCTION, M, ef
 
 TEXT = 65_535  # bytes
 IDS = 2**53
@@ -87,7 +85,7 @@ class MilvusCollection:
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
         """As `Collection.put_files`: a file counts as added once all of it is there; what was torn is redone."""
         places, hashes = [file.place for file in files], [file.hash for file in files]
-        changed, heirs = planned(files, self._records.alike(self.contract_id, places, hashes, now=True))
+        changed, heirs = plan(files, self._records.same_content(self.contract_id, places, hashes, now=True))
         old = self._of_files([file.place for file in changed])
         had = {place: [_entry(row) for row in self._with("file", [_file(place)], WHOLE)] for place in heirs}
         for place, heir in heirs.items():
@@ -109,13 +107,13 @@ class MilvusCollection:
                 self._records.tell(about | {"kinds": sorted(kinds)})
         return Outcome(len(files) - sum(not file.known for file in changed), len(drafts), removed)
 
-    def files(self) -> Mapping[str, File]:
+    def files(self) -> Mapping[str, AddedFile]:
         """As `Collection.files`."""
         found = self._records.files(self.contract_id)
         held = Counter[str]()
         for file in found:
             held[file.hash] += self._client.count(self.name, f'file == "{_file(file.place)}"')
-        return {file.place: File(name_of(file.place), file.kind, held[file.hash]) for file in found}
+        return {file.place: AddedFile(name_of(file.place), file.kind, held[file.hash]) for file in found}
 
     def remove_file(self, place: str) -> int:
         """As `Collection.remove_file`."""
@@ -132,7 +130,7 @@ class MilvusCollection:
         """Write entries as they were elsewhere; returns the files they came from."""
         made, files = [], set[Origin]()
         for entry, origins in rows:
-            draft = Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+            draft = as_draft(entry)
             made.append(_row(entry.id, draft, entry.key, origins[0].place if origins else None))
             files.update(origins)
         self._client.put(self.name, made)
@@ -160,17 +158,17 @@ class MilvusCollection:
 
     def _put(self, drafts: Sequence[Draft], fingerprint: str | None, places: Sequence[str | None]) -> Sequence[int]:
         about = self._records.about(self.contract_id)
-        same_model(fingerprint, about["fingerprint"])
+        check_model(fingerprint, about["fingerprint"])
         if not drafts:
             return []
         dimension = about["dimension"]
         if dimension is None:
             self.lay(len(drafts[0].vector))
             dimension = self._client.width(self.name)
-        same_width(drafts, dimension)
+        check_widths(drafts, dimension)
         keys = [draft.key or secrets.token_hex(16) for draft in drafts]
         there = self._places(keys)
-        rows: dict[int, Row] = {}
+        rows: dict[int, MilvusRow] = {}
         for draft, key, place in zip(drafts, keys, places, strict=True):
             id, old = there[key]
             rows[id] = _row(id, draft, key, place, old)
@@ -205,7 +203,7 @@ class MilvusCollection:
 
     def file(self, place: str, hash: str) -> Former:
         """As `Collection.file`."""
-        before = self._records.alike(self.contract_id, [place], [hash])
+        before = self._records.same_content(self.contract_id, [place], [hash])
         keys = {row["key"] for row in self._of_files([place])}
         return Former(before.get(place), hash in before.values(), keys)
 
@@ -224,7 +222,9 @@ class MilvusCollection:
         """As `Collection.rows`."""
         if not self._laid():
             return
-        files = {_file(place): files for place, files in sharing(self._records.files(self.contract_id)).items()}
+        files = {
+            _file(place): files for place, files in with_same_content(self._records.files(self.contract_id)).items()
+        }
         for rows in self._client.every(self.name, "", (*WHOLE, "file"), count):
             yield [Stored(_entry(row), files.get(row["file"], ())) for row in rows]
 
@@ -241,7 +241,7 @@ class MilvusCollection:
         dimension = self._records.about(self.contract_id)["dimension"]
         if dimension is None:
             return []
-        fitting(vector, dimension)
+        check_query(vector, dimension)
         asked = vector.astype(np.float32).tolist()
         found = self._client.search(self.name, asked, top, max(ef(level), top), condition, ("key", "text", "entry"))
         hits = [_hit(row["id"], row["entity"], min(max(float(row["distance"]), -1.0), 1.0)) for row in found]
@@ -259,7 +259,9 @@ class MilvusCollection:
     def close(self) -> None:
         """Nothing runs here."""
 
-    def _with(self, field: str, values: Sequence[Any], fields: Sequence[str], *, now: bool = False) -> Sequence[Row]:
+    def _with(
+        self, field: str, values: Sequence[Any], fields: Sequence[str], *, now: bool = False
+    ) -> Sequence[MilvusRow]:
         if not values or not self._laid():
             return []
         return list(self._client.among(self.name, field, values, fields, now=now))
@@ -268,7 +270,7 @@ class MilvusCollection:
         """Whether anything was ever written; whose first write was torn has a collection, and does not say so yet."""
         return self._records.about(self.contract_id)["dimension"] is not None or self._client.has(self.name)
 
-    def _of_files(self, places: Sequence[str]) -> list[Row]:
+    def _of_files(self, places: Sequence[str]) -> list[MilvusRow]:
         found = self._with("file", [_file(place) for place in places], ["id", "key"], now=True)
         return [{"id": row["id"], "key": original(row["key"])} for row in found]
 
@@ -329,7 +331,7 @@ def _numbers(ids: Sequence[int]) -> list[int]:
     return [id for id in ids if isinstance(id, int) and 0 <= id < 2**63]
 
 
-def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> Row:
+def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> MilvusRow:
     """An entry as a row. old: the file that had it, which goes on having it where it is of no other."""
     entry = {"page": draft.page, "time": draft.time, "metadata": dict(draft.metadata)}
     indexed = filters.indexed(draft.metadata, draft.page)
@@ -354,13 +356,13 @@ def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> R
     }
 
 
-def _entry(row: Row) -> Entry:
+def _entry(row: MilvusRow) -> Entry:
     page, time, metadata = _parts(row["entry"])
     vector = np.asarray(row["vector"], np.float32)
     return Entry(row["id"], original(row["key"]), row["text"], page, time, metadata, vector)
 
 
-def _hit(id: int, row: Row, score: float) -> Hit:
+def _hit(id: int, row: MilvusRow, score: float) -> Hit:
     page, time, metadata = _parts(row["entry"])
     key = original(row["key"])
     return Hit(id, key, score, row["text"], page, time, metadata, {"vector": score})

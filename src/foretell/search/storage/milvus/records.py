@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from foretell.errors import ForetellError
-from foretell.search.storage.milvus.client import Client, Row, plain, quoted
+from foretell.search.storage.milvus.client import Client, MilvusRow, plain, quoted
 from foretell.search.storage.protocol import Origin, Record, Removed, Taken
 
 NAME = "foretell"
@@ -95,10 +95,10 @@ class Records:
 
     # --- files
 
-    def alike(
+    def same_content(
         self, contract_id: str, places: Sequence[str], hashes: Sequence[str], *, now: bool = False
     ) -> dict[str, str]:
-        """Place -> hash of the files at places, and of those whose content has one of the hashes, or one of theirs."""
+        """Place -> hash: of the files at these places, and of all files with these hashes or with theirs."""
         ids = [_id("file", f"{contract_id} {place}") for place in places]
         rows = list(self.client.among(NAME, "id", ids, ["body"], now=now))
         asked = {*hashes, *(row["body"]["hash"] for row in rows)}
@@ -140,7 +140,7 @@ class Records:
         """Write a key, whose `hash` it is known by."""
         self._put(_row("key", key["hash"], "", key["name"], "", key))
 
-    def _put(self, row: Row) -> None:
+    def _put(self, row: MilvusRow) -> None:
         self.client.put(NAME, [row])
         with self._lock:
             self._known.clear()
@@ -155,7 +155,7 @@ def _id(kind: str, of: str) -> str:
     return hashlib.blake2b(f"{kind} {of}".encode(), digest_size=32).hexdigest()
 
 
-def _row(kind: str, of: str, contract_id: str, name: str, hash: str, body: dict[str, Any]) -> Row:
+def _row(kind: str, of: str, contract_id: str, name: str, hash: str, body: dict[str, Any]) -> MilvusRow:
     return {
         "id": _id(kind, of),
         "kind": kind,

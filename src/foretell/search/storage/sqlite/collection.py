@@ -1,4 +1,4 @@
-"""A knowledge in a folder: its entries in SQLite, found by an index that is kept beside it.
+"""A knowledge in a folder: its entries in SQLite, and an index that finds them.
 
 n entries · D width
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
+from foretell.progress import bar
 from foretell.search.entries import Draft, Entry, Hit
-from foretell.search.storage.duplicates import inherited, planned, sharing
+from foretell.search.storage.checks import check_query
+from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.protocol import (
-    CONTEST,
     About,
+    AddedFile,
     Addition,
-    File,
     Former,
     Origin,
     Outcome,
@@ -31,14 +31,12 @@ from foretell.search.storage.protocol import (
     Removed,
     Stored,
     Taken,
-    fitting,
-    fuse,
     name_of,
 )
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.database import Database
 from foretell.search.storage.sqlite.graph import Index
-from foretell.search.storage.sqlite.records import Row
+from foretell.search.storage.sqlite.search import search
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +44,7 @@ log = logging.getLogger(__name__)
 class FolderCollection:
     """A `foretell.search.storage.protocol.Collection` of a folder.
 
-    Each search sees all that was committed before it, by whatever process, and nothing that comes meanwhile.
+    A search sees all entries that any process committed before it, and none that come later.
     """
 
     def __init__(self, database: Database, number: int, contract_id: str) -> None:
@@ -94,7 +92,7 @@ class FolderCollection:
         n, added, removed = self.number, 0, 0
         with self._database.write() as c:
             self._row(c, RECORD)
-            changed, heirs = planned(files, self._alike(c, [f.place for f in files], [f.hash for f in files]))
+            changed, heirs = plan(files, self._same_content(c, [f.place for f in files], [f.hash for f in files]))
             old = {file.place: self._of(c, file.place) for file in changed}
             sources: dict[str, int] = {}
             for file in changed:
@@ -140,11 +138,11 @@ class FolderCollection:
         """As `Collection.file`."""
         with self._database.read() as c:
             self._row(c, RECORD)
-            before = self._alike(c, [place], [hash])
+            before = self._same_content(c, [place], [hash])
             keys = {key for _, key in self._of(c, place)}
         return Former(before.get(place), hash in before.values(), keys)
 
-    def files(self) -> Mapping[str, File]:
+    def files(self) -> Mapping[str, AddedFile]:
         """As `Collection.files`."""
         held = (
             f"SELECT count(*) FROM entry_{self.number} JOIN source AS own ON own.number = source "
@@ -153,7 +151,7 @@ class FolderCollection:
         with self._database.read() as c:
             self._row(c, RECORD)
             rows = c.execute(f"SELECT path, kind, ({held}) FROM source AS one WHERE collection = ?", (self.number,))
-            return {path: File(name_of(path), kind, count) for path, kind, count in rows}
+            return {path: AddedFile(name_of(path), kind, count) for path, kind, count in rows}
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""
@@ -173,7 +171,7 @@ class FolderCollection:
         with self._database.read() as c:
             self._row(c, RECORD)
             files = c.execute("SELECT path, hash, kind FROM source WHERE collection = ?", (self.number,))
-            origins = sharing(Origin(*file) for file in files)
+            origins = with_same_content(Origin(*file) for file in files)
             rows = c.execute(
                 f"SELECT {sql.COLUMNS}, path FROM entry_{self.number} LEFT JOIN source ON number = source ORDER BY id"
             )
@@ -190,66 +188,8 @@ class FolderCollection:
             self._known = version
             if dimension is None:
                 return []
-            fitting(vector, dimension)
-            allowed = None
-            if filter is not None:
-                condition, parameters = sql.where(filter, self.number)
-                allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
-            wanted = max(CONTEST, 2 * top) if words is not None else top
-            near = self._nearest(c, vector, wanted, level, allowed)
-            rows = {row[0]: row for row, _ in near}
-            ranked = {row[0]: {"vector": score} for row, score in near}
-            order = list(ranked)
-            if words is not None:
-                said = self._saying(c, words, wanted, allowed)
-                for id, score in said:
-                    ranked.setdefault(id, {})["words"] = score
-                fused = fuse([order, [id for id, _ in said]])
-                for id, score in fused.items():
-                    ranked[id]["fused"] = score
-                order = sorted(fused, key=lambda id: -fused[id])[:top]
-                rows |= {row[0]: row for row in sql.read(c, self.number, [id for id in order if id not in rows])}
-        return [sql.hit(rows[id], ranked[id]) for id in order[:top]]
-
-    def _nearest(
-        self, c: sqlite3.Connection, query: np.ndarray, top: int, level: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[Row, float]]:
-        """The nearest entries and their cosine similarity, nearest first."""
-        k, more = top, True
-        near: Sequence[tuple[Row, float]] = []
-        while more and len(near) < top:
-            proposed, more = self.index.propose(query, k, level, allowed)
-            near, k = self._scored(c, query, proposed.tolist(), top), 4 * k
-        return near
-
-    def _scored(
-        self, c: sqlite3.Connection, query: np.ndarray, ids: Sequence[int], top: int
-    ) -> Sequence[tuple[Row, float]]:
-        rows = sql.read(c, self.number, ids)
-        if not rows:
-            return []
-        x = np.frombuffer(b"".join([row[-1] for row in rows]), "<f4").reshape(len(rows), -1)
-        scores = (x @ query) / (np.sqrt(np.einsum("nd,nd->n", x, x)) * math.sqrt(query @ query))
-        best = np.lexsort(([row[0] for row in rows], -scores))[:top]  # ties by id: the same query gives the same order
-        return [(rows[place], score) for place, score in zip(best.tolist(), scores[best].tolist(), strict=True)]
-
-    def _saying(
-        self, c: sqlite3.Connection, words: str, top: int, allowed: np.ndarray | None
-    ) -> Sequence[tuple[int, float]]:
-        """The entries that say any of the words, and their BM25, best first."""
-        terms = {word for word in "".join(ch if ch.isalnum() else " " for ch in words).split()}
-        if not terms:
-            return []
-        among, parameters = "", ()
-        if allowed is not None:
-            among, parameters = "AND rowid IN (SELECT value FROM json_each(?))", (json.dumps(allowed.tolist()),)
-        asked = " OR ".join(f'"{term}"' for term in sorted(terms))
-        rows = c.execute(
-            f"SELECT rowid, -rank FROM text_{self.number} "
-            f"WHERE text_{self.number} MATCH ? {among} ORDER BY rank LIMIT ?",
-            (asked, *parameters, top),
-        )
-        return rows.fetchall()
+            check_query(vector, dimension)
+            return search(c, self.index, self.number, vector, top, level, filter, words)
 
     # --- the index
 
@@ -261,14 +201,8 @@ class FolderCollection:
             return False
         if not progress:
             return self.index.build(stop=self._stop)
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(
-            console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal
-        ) as bar:
-            task = bar.add_task("indexing", total=self.about().count)
-            return self.index.build(lambda n: bar.advance(task, n), self._stop)
+        with bar("indexing", self.about().count) as indexing:
+            return self.index.build(indexing.advance, self._stop)
 
     def build_behind(self) -> None:
         """As `Collection.build_behind`, in a thread of its own."""
@@ -283,7 +217,7 @@ class FolderCollection:
         try:
             if self._builder:
                 self._builder.join()
-        finally:  # who interrupts the waiting gives the graph up; nothing but speed is lost
+        finally:  # an interruption ends the building; then searches are slower, and nothing is lost
             self._stop.set()
             if self._builder:
                 self._builder.join()
@@ -295,8 +229,8 @@ class FolderCollection:
         )
         return c.execute(own, (self.number, place)).fetchall()
 
-    def _alike(self, c: sqlite3.Connection, places: Sequence[str], hashes: Sequence[str]) -> dict[str, str]:
-        """Place -> hash of the files at places, and of those whose content has one of the hashes, or one of theirs."""
+    def _same_content(self, c: sqlite3.Connection, places: Sequence[str], hashes: Sequence[str]) -> dict[str, str]:
+        """Place -> hash: of the files at these places, and of all files with these hashes or with theirs."""
         files = "SELECT path, hash FROM source WHERE collection = ? AND {} IN (SELECT value FROM json_each(?))"
         own = dict(c.execute(files.format("path"), (self.number, json.dumps(list(places)))))
         hashes = [*hashes, *own.values()]

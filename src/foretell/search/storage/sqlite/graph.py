@@ -29,6 +29,7 @@ from jaxtyping import Float32, Int64
 
 from foretell.errors import ForetellError
 from foretell.search.dependencies import needed
+from foretell.search.storage.hnsw import EF_CONSTRUCTION, M, ef
 from foretell.search.storage.protocol import Removed
 from foretell.search.storage.sqlite.database import Database, sync_folder
 from foretell.search.storage.sqlite.flat import Exact
@@ -42,21 +43,13 @@ LARGE = 250_000
 """Entries of a graph that is left alone."""
 SUBSET = 20_000
 """Entries of the graphs left by a filter that are compared one by one rather than searched for."""
-M = 16
-EF_CONSTRUCTION = 128
-LEVELS = range(5)
 CHUNK = 1000  # rows read, and vectors added, at a time
 WORN = 0.25  # share of a graph's entries that are deleted or changed, from where it is built afresh
 
 log = logging.getLogger(__name__)
 
 
-def ef(level: int) -> int:
-    """How many neighbours a search of a graph keeps in sight: 20 + 30·level, for a level of 0 to 4."""
-    return 20 + 30 * level
-
-
-class File(NamedTuple):
+class GraphFile(NamedTuple):
     """A graph on the disk: the store's row of it."""
 
     seq: int
@@ -74,7 +67,7 @@ class Run(NamedTuple):
     until: int
     count: int
     """Entries that were last written in it."""
-    graph: File | None
+    graph: GraphFile | None
     """Of all of it, or of its beginning."""
 
     @property
@@ -86,7 +79,7 @@ class Run(NamedTuple):
 class Graph:
     """A file of HNSW, mapped into memory and never changed. Raises ValueError where it is not the file it should be."""
 
-    def __init__(self, folder: Path, file: File) -> None:
+    def __init__(self, folder: Path, file: GraphFile) -> None:
         self._hnsw = _restored(folder, file, view=True, enable_key_lookups=False)
         self._lock = threading.Lock()  # a search works in the index's own scratch space
 
@@ -113,7 +106,7 @@ class Index:
         self._folder = store.folder / "index"
         self._lock = threading.Lock()
         self._seq = -1
-        self._files: list[File] = []
+        self._files: list[GraphFile] = []
         self._graphs: dict[str, Graph | None] = {}  # by name; None where it could not be read
         self._parts: tuple[list[Graph], Exact] | None = None  # replaced as a whole: a search sees no halves of two
 
@@ -284,7 +277,7 @@ class Index:
                 path.unlink(missing_ok=True)  # who has it mapped keeps it
         return True
 
-    def _saved(self, hnsw: Usearch, seq: int) -> File:
+    def _saved(self, hnsw: Usearch, seq: int) -> GraphFile:
         path = self._folder / f"{self._number}-{uuid.uuid4().hex}.usearch"
         part = path.with_suffix(".part")
         try:
@@ -296,20 +289,20 @@ class Index:
             sync_folder(self._folder)
         finally:
             part.unlink(missing_ok=True)
-        return File(seq, path.name, len(hnsw), size, crc)
+        return GraphFile(seq, path.name, len(hnsw), size, crc)
 
-    def _listed(self, c: sqlite3.Connection) -> list[File]:
+    def _listed(self, c: sqlite3.Connection) -> list[GraphFile]:
         rows = c.execute(
             "SELECT seq, name, entries, bytes, crc FROM graph WHERE collection = ? ORDER BY seq", (self._number,)
         )
-        return [File(*row) for row in rows]
+        return [GraphFile(*row) for row in rows]
 
     def _count(self, c: sqlite3.Connection, since: int, until: int = 2**63 - 1, most: int = 2**63 - 1) -> int:
         """Entries that were last written after `since`, up to `until`; no more than `most` are counted."""
         written = f"SELECT 1 FROM entry_{self._number} WHERE seq > ? AND seq <= ? LIMIT ?"
         return c.execute(f"SELECT count(*) FROM ({written})", (since, until, most)).fetchone()[0]
 
-    def _torn(self, file: File) -> bool:
+    def _torn(self, file: GraphFile) -> bool:
         """Whether a graph is known to be missing or damaged."""
         path = self._folder / file.name
         unread = file.name in self._graphs and self._graphs[file.name] is None
@@ -330,7 +323,7 @@ class Index:
             last = part[-1][:2]
             yield _arrays([row[1:] for row in part])
 
-    def _open(self, file: File) -> Graph | None:
+    def _open(self, file: GraphFile) -> Graph | None:
         try:
             return Graph(self._folder, file)
         except (ValueError, RuntimeError, OSError) as error:
@@ -338,7 +331,7 @@ class Index:
             return None
 
 
-def _restored(folder: Path, file: File, **options: bool) -> Usearch:
+def _restored(folder: Path, file: GraphFile, **options: bool) -> Usearch:
     """A graph from its file. Raises ValueError where it is not the file it should be."""
     path = folder / file.name
     if not path.is_file():

@@ -16,30 +16,31 @@ import numpy as np
 from foretell.search.dependencies import needed
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.storage import filters
+from foretell.search.storage.checks import check_model, check_widths
 from foretell.search.storage.filters import Filter, Value
-from foretell.search.storage.protocol import Removed, same_model, same_width
+from foretell.search.storage.protocol import Removed
 
 REMEMBERED = 10_000  # deletions that an open index may yet have to hear of
 COLUMNS = "id, key, text, page, start, stop, metadata, vector"
-Row: TypeAlias = tuple[Any, ...]
+EntryRow: TypeAlias = tuple[Any, ...]
 """Of `COLUMNS`."""
 
 
-def hit(row: Row, scores: dict[str, float]) -> Hit:
+def hit(row: EntryRow, scores: dict[str, float]) -> Hit:
     """A row of `read` as a result."""
     id, key, text, page, start, stop, metadata, _ = row
     time = None if start is None else (start, stop)
     return Hit(id, key, list(scores.values())[-1], text, page, time, needed("orjson").loads(metadata), scores)
 
 
-def entry(row: Row) -> Entry:
+def entry(row: EntryRow) -> Entry:
     """A row of `read`, with its vector, as an entry."""
     id, key, text, page, start, stop, metadata, vector = row
     time = None if start is None else (start, stop)
     return Entry(id, key, text, page, time, needed("orjson").loads(metadata), np.frombuffer(vector, "<f4"))
 
 
-def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[Row]:
+def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[EntryRow]:
     """Entries as `COLUMNS`, in no order; without those that are not there."""
     asked = json.dumps([id for id in ids if isinstance(id, int) and 0 <= id < 2**63])
     return c.execute(
@@ -64,9 +65,9 @@ def put(
     first = next_id
     if not drafts:
         return []
-    same_model(fingerprint, embedded)
+    check_model(fingerprint, embedded)
     dimension = dimension or len(drafts[0].vector)
-    same_width(drafts, dimension)
+    check_widths(drafts, dimension)
     ids = []
     for draft in drafts:
         key = draft.key or secrets.token_hex(16)

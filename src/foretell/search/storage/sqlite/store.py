@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.errors import ForetellError
-from foretell.search.entries import Draft, checked
+from foretell.search.entries import as_draft, checked
 from foretell.search.storage.protocol import About, Key, Record, Removed, Stored, Taken
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.collection import ABOUT, RECORD, FolderCollection, about_of, record_of
@@ -82,7 +82,7 @@ class Store(Database):
                                 "RETURNING number",
                                 (number, *origin),
                             ).fetchone()
-                    draft = Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+                    draft = as_draft(entry)
                     sql.put(c, number, [checked(draft)], source=sources[origins[0].place] if origins else None)
         return FolderCollection(self, number, values["contract_id"])
 
