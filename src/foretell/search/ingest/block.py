@@ -19,7 +19,7 @@ class Empty(Unreadable):
     """A file that was read and has no text in it, rather than one that could not be read."""
 
 
-class Block(NamedTuple):
+class TextBlock(NamedTuple):
     """A paragraph or a heading.
 
     page: where it begins, counted from 1.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foretell.search.passage import Passage
 
 from . import text
-from .block import Block, Metadata, Options, Report
+from .block import Metadata, Options, Report, TextBlock
 from .split import passages as split
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     yield from split(blocks(source), metadata)
 
 
-def blocks(source: str) -> Iterator[Block]:
+def blocks(source: str) -> Iterator[TextBlock]:
     """The paragraphs and headings of HTML.
 
     A page that names its `main` or its only `article` is read there alone. Navigation, footers, asides, forms,
@@ -69,10 +69,10 @@ def blocks(source: str) -> Iterator[Block]:
                 found.append(" | ")
         elif tag in BLOCKS:
             if said := _said(found):
-                yield Block(said, heading=tag in HEADINGS and not entering)
+                yield TextBlock(said, heading=tag in HEADINGS and not entering)
             found = []
     if said := _said(found):
-        yield Block(said)
+        yield TextBlock(said)
 
 
 def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:

@@ -19,7 +19,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of text and its box, in points; the origin is the lower left corner of the page.
 
     at: the index of its first character on the page.
@@ -39,7 +39,7 @@ class Line(NamedTuple):
         """Of its letters, in points."""
         return self.top - self.bottom
 
-    def mirrored(self) -> Line:
+    def mirrored(self) -> TextLine:
         """The same line for who reads from right to left."""
         return self._replace(left=-self.right, right=-self.left)
 
@@ -107,10 +107,10 @@ def _strip(runs: Sequence[Box], low: float, high: float) -> tuple[float, float] 
     return int(low) + start, int(low) + start + width
 
 
-def in_columns(lines: Iterable[Line], middle: float, right_first: bool) -> list[Line]:
+def in_columns(lines: Iterable[TextLine], middle: float, right_first: bool) -> list[TextLine]:
     """Lines that were cut at the gutter, in the order of reading: what spans it, and between such lines the columns."""
-    ordered: list[Line] = []
-    columns: tuple[list[Line], list[Line]] = ([], [])
+    ordered: list[TextLine] = []
+    columns: tuple[list[TextLine], list[TextLine]] = ([], [])
 
     def flush() -> None:
         for column in columns[::-1] if right_first else columns:
@@ -127,7 +127,7 @@ def in_columns(lines: Iterable[Line], middle: float, right_first: bool) -> list[
     return ordered
 
 
-def paragraphs(lines: Sequence[Line], right_to_left: bool) -> list[list[Line]]:
+def paragraphs(lines: Sequence[TextLine], right_to_left: bool) -> list[list[TextLine]]:
     """Runs of lines that make a paragraph or a heading.
 
     A new one begins after a wide gap, with another size of letters, at the item of a list, and, after a line that
@@ -165,7 +165,7 @@ def paragraphs(lines: Sequence[Line], right_to_left: bool) -> list[list[Line]]:
     return found
 
 
-def joined(lines: Sequence[Line], known: Callable[[str], bool]) -> tuple[str, list[int]]:
+def joined(lines: Sequence[TextLine], known: Callable[[str], bool]) -> tuple[str, list[int]]:
     """Lines as running text, and where in it each begins. A word that a hyphen cuts in two is put together.
 
     The hyphen stays where it belongs to the word: in a compound that stands elsewhere on the page, between

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foretell.search.passage import Passage
 
-from .block import Block, Empty, Metadata, Options, Report, Unreadable
-from .layout import Box, Line, closed, gutter, in_columns, joined, paragraphs, words
+from .block import Empty, Metadata, Options, Report, TextBlock, Unreadable
+from .layout import Box, TextLine, closed, gutter, in_columns, joined, paragraphs, words
 from .split import passages as split
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _Page(NamedTuple):
     """
 
     number: int
-    lines: list[Line]
+    lines: list[TextLine]
     right_to_left: bool
     known: set[str]
     furniture: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ def _page(number: int, text_page: PdfTextPage) -> _Page | None:
     return _Page(number, [_plain(line) for line in lines], right_to_left, words(text) if "\ufffe" in text else set())
 
 
-def _lines(boxes: _Boxes, text: str) -> list[Line]:
+def _lines(boxes: _Boxes, text: str) -> list[TextLine]:
     astral = not text.isascii() and max(text) >= "\U00010000"
     lines = []
     for match in _LINE.finditer(text):
@@ -146,7 +146,7 @@ def _lines(boxes: _Boxes, text: str) -> list[Line]:
     return lines
 
 
-def _turned(boxes: _Boxes, lines: list[Line], quarters: int) -> list[Line]:
+def _turned(boxes: _Boxes, lines: list[TextLine], quarters: int) -> list[TextLine]:
     """The lines in the order of reading, also where they are turned clockwise.
 
     PDFium takes lines that begin at the same height for parts of one, and puts them from left to right; where each
@@ -154,7 +154,7 @@ def _turned(boxes: _Boxes, lines: list[Line], quarters: int) -> list[Line]:
 
     quarters: how often the page is turned clockwise when it is shown.
     """
-    found: list[list[Line]] = []
+    found: list[list[TextLine]] = []
     before = None
     for line in lines:
         start = None
@@ -170,15 +170,15 @@ def _turned(boxes: _Boxes, lines: list[Line], quarters: int) -> list[Line]:
     return list(chain.from_iterable(found))
 
 
-def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> Line:
+def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> TextLine:
     a, b = boxes.of(at), boxes.of(at + len(text) - 1)
     box = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
     if not hyphen and text[-1] in "-\xad" and text[-2:-1].isalnum():  # at the end of a column, PDFium leaves it
         text, hyphen = text[:-1], True
-    return Line(text, at, *box, hyphen)
+    return TextLine(text, at, *box, hyphen)
 
 
-def _plain(line: Line) -> Line:
+def _plain(line: TextLine) -> TextLine:
     """Without ligatures, other forms of letters and soft hyphens."""
     if line.text.isascii():
         return line
@@ -208,7 +208,7 @@ class _Boxes:
         return round(2 * angle / math.pi + quarters) % 4 == 1
 
 
-def _cut(boxes: _Boxes, line: Line, strip: tuple[float, float]) -> Iterator[Line]:
+def _cut(boxes: _Boxes, line: TextLine, strip: tuple[float, float]) -> Iterator[TextLine]:
     """The parts of a line on either side of the gutter; the line itself if its words go on across it."""
     middle = sum(strip) / 2
     if line.left < middle < line.right:
@@ -225,7 +225,7 @@ def _cut(boxes: _Boxes, line: Line, strip: tuple[float, float]) -> Iterator[Line
 class _Edge(NamedTuple):
     """A line at the top or bottom of a page: its text without its numbers, and the numbers."""
 
-    line: Line
+    line: TextLine
     mask: str
     numbers: tuple[int, ...]
 
@@ -276,7 +276,7 @@ def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:
         yield clean(page, edges)
 
 
-def _edges(lines: list[Line]) -> list[_Edge]:
+def _edges(lines: list[TextLine]) -> list[_Edge]:
     """The outermost lines, as far as a gap divides them from the text."""
     rows = sorted({round(line.bottom) for line in lines})
     gaps = [b - a for a, b in pairwise(rows)]
@@ -293,12 +293,12 @@ def _edges(lines: list[Line]) -> list[_Edge]:
     ]
 
 
-def _blocks(pages: Iterator[_Page]) -> Iterator[Block]:
+def _blocks(pages: Iterator[_Page]) -> Iterator[TextBlock]:
     """The paragraphs of all pages; one that goes on over a page's end is one."""
-    pending: list[tuple[int, Line]] = []
+    pending: list[tuple[int, TextLine]] = []
     known: set[str] = set()
     for page in pages:
-        yield from (Block(text, page.number) for text in page.furniture)
+        yield from (TextBlock(text, page.number) for text in page.furniture)
         body = median(line.height for line in page.lines) if page.lines else 0.0
         for number, lines in enumerate(paragraphs(page.lines, page.right_to_left)):
             if pending and not (number == 0 and _goes_on(pending, lines)):
@@ -310,7 +310,7 @@ def _blocks(pages: Iterator[_Page]) -> Iterator[Block]:
         yield _block(pending, known, 0.0)
 
 
-def _goes_on(before: list[tuple[int, Line]], lines: list[Line]) -> bool:
+def _goes_on(before: list[tuple[int, TextLine]], lines: list[TextLine]) -> bool:
     last, first = before[-1][1], lines[0]
     if last.hyphen:
         return True
@@ -318,7 +318,7 @@ def _goes_on(before: list[tuple[int, Line]], lines: list[Line]) -> bool:
     return alike and not closed(last.text) and (first.text[:1].islower() or len(before) > 1)
 
 
-def _block(lines: list[tuple[int, Line]], known: set[str], body: float) -> Block:
+def _block(lines: list[tuple[int, TextLine]], known: set[str], body: float) -> TextBlock:
     text, starts = joined([line for _, line in lines], known.__contains__)
     page = lines[0][0]
     turns = tuple(
@@ -328,7 +328,7 @@ def _block(lines: list[tuple[int, Line]], known: set[str], body: float) -> Block
     )
     large = body and lines[0][1].height > 1.15 * body
     heading = len(lines) <= 3 and len(text) <= 200 and not closed(text) and bool(large or _HEADING.match(text))
-    return Block(text, page, heading, turns)
+    return TextBlock(text, page, heading, turns)
 
 
 def _without_text(empty: dict[str, list[int]]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from foretell.search.passage import Passage
 
-from .block import Block, Metadata
+from .block import Metadata, TextBlock
 
 LEAST, TYPICAL, MOST = 250, 600, 900  # characters a passage
 HORIZON = 16 * MOST  # characters looked at together: far cuts do not change near ones
@@ -80,7 +80,7 @@ def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     return not (last in BEFORE_NUMBERS and (after[0] in "([" or after[0].isdigit() or len(after.strip(".,:;")) == 1))
 
 
-def passages(blocks: Iterable[Block], metadata: Metadata | None = None) -> Iterator[Passage]:
+def passages(blocks: Iterable[TextBlock], metadata: Metadata | None = None) -> Iterator[Passage]:
     """Gather paragraphs into passages; long ones are cut at sentence ends.
 
     No passage exceeds 900 characters; one falls short of 250 only where there is no more text, or where the price
@@ -104,7 +104,7 @@ def passages(blocks: Iterable[Block], metadata: Metadata | None = None) -> Itera
     yield from (_passage(part, metadata) for part in _parts(units))
 
 
-def _units(block: Block, after_heading: bool) -> list[_Unit]:
+def _units(block: TextBlock, after_heading: bool) -> list[_Unit]:
     """The sentences of a paragraph; those that are too long in pieces."""
     units: list[_Unit] = []
     page, turns, at = block.page, list(block.turns), 0

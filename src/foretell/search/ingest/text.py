@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foretell.search.passage import Passage
 
-from .block import Block, Options, Report, Unreadable
+from .block import Options, Report, TextBlock, Unreadable
 from .split import passages as split
 
 SAMPLE = 1 << 20  # bytes looked at to know an encoding
@@ -45,9 +45,9 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     yield from split(blocks(read(path)))
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[TextBlock]:
     """The paragraphs of a text."""
-    yield from map(Block, _PARAGRAPH.split(text))
+    yield from map(TextBlock, _PARAGRAPH.split(text))
 
 
 def read(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""Models by name: text models, world models for photographs and videos, and rerankers, each loaded once a process."""
+"""Load models by name: text models, world models for photographs and videos, and rerankers.
+
+A process loads each model once.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_model(name: str) -> text.TextModel | ImageModel:
-    """A text model or a world model by its name or folder; loaded once.
+    """A text model or a world model by its name or folder.
 
     Raises:
         ForetellError: there is no such model.
@@ -26,7 +29,7 @@ def load_model(name: str) -> text.TextModel | ImageModel:
 
 
 def load_reranker(name: str = cross_encoder.DEFAULT) -> cross_encoder.Reranker | colbert.LateInteraction:
-    """A reranker by its name or folder, a cross-encoder or a ColBERT; loaded once.
+    """A cross-encoder or a ColBERT by its name or folder.
 
     Raises:
         ForetellError: there is no such reranker, or it cannot be loaded.
@@ -35,7 +38,7 @@ def load_reranker(name: str = cross_encoder.DEFAULT) -> cross_encoder.Reranker |
         return _load_reranker(name)
 
 
-_loading = threading.Lock()  # or else two first queries load two
+_loading = threading.Lock()  # two first queries must not load a model twice
 
 
 @lru_cache(maxsize=4)
@@ -43,14 +46,12 @@ def _load_model(name: str) -> text.TextModel | ImageModel:
     folder = Path(name).expanduser()
     if text.known(name) or (folder / "tokenizer.json").is_file():
         return text.TextModel(name)
-    from foretell import hub
+    from foretell.search.models import media  # brings torch, which takes seconds and texts do not need
 
-    if folder.exists() or name in hub.models():
-        from foretell.search.models import media
-
+    if folder.exists() or name in media.names():
         return media.load(name)
     raise ForetellError(
-        f"there is no model {name!r}: expected {', '.join(text.SPECS)}, {', '.join(hub.models())}, "
+        f"there is no model {name!r}: expected {', '.join(text.SPECS)}, {', '.join(media.names())}, "
         "or the folder of a text model or a world model"
     )
 
@@ -65,8 +66,17 @@ def _load_reranker(name: str) -> cross_encoder.Reranker | colbert.LateInteractio
     raise ForetellError(f"there is no reranker {name!r}: expected a folder, or one of {known}")
 
 
+def is_shipped(model: str) -> bool:
+    """Whether a text model is known by this name, or a world model is shipped under it."""
+    if text.known(model):
+        return True
+    from foretell.search.models import media  # as above
+
+    return model in media.names()
+
+
 def canonical(model: str) -> str:
-    """A known text model by its one name, a folder by its whole path, anything else as it is."""
+    """The name to store for a model: a known text model's own name, a folder's whole path, any other name as it is."""
     if Path(model).expanduser().is_dir():
         return str(Path(model).expanduser().resolve())
     return next((name for name in text.SPECS if plain(name) == plain(model)), model)

@@ -57,6 +57,11 @@ def images(path: Path | str) -> Iterator[ImageFile]:
         yield ImageFile(file.path, file.name)
 
 
+def names() -> Sequence[str]:
+    """The names of the shipped world models."""
+    return hub.models()
+
+
 def load(name: str) -> ImageModel:
     """A world model as an encoder of what it was trained on.
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from foretell.http.refusal import Refused, keyless
 from foretell.search.knowledge import Knowledge
-from foretell.search.models import text
+from foretell.search.models.load import is_shipped
+from foretell.search.models.text import DEFAULT
 from foretell.search.storage.protocol import About, Backend, Key
 
 OPEN = 256
@@ -97,10 +98,8 @@ class Library:
             raise keyless()
         if not caller.allows("write"):
             raise Refused(403, "this key may not write")
-        if not (text.known(model) or _of_the_hub(model)) and (
-            not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()
-        ):
-            raise Refused(400, f"model is {model!r:.80}, expected a name such as {text.DEFAULT}")
+        if not is_shipped(model) and (not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()):
+            raise Refused(400, f"model is {model!r:.80}, expected a name such as {DEFAULT}")
         about = {"title": title, "description": description, "category": category}
         made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
         return self._knowledge(made.collection.contract_id)
@@ -127,9 +126,3 @@ class Library:
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         return knowledge
-
-
-def _of_the_hub(model: str) -> bool:
-    from foretell import hub  # imports torch: it takes seconds, and texts do not need it
-
-    return model in hub.models()
