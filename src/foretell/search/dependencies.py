@@ -1,4 +1,4 @@
-"""What search needs beyond the core, imported when it is used."""
+"""Packages that search needs beyond the core, imported when they are used."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from foretell.errors import ForetellError
 
 
 def needed(module: str, extra: str = "search") -> Any:
-    """A module of an extra.
+    """Import a module of an extra.
 
     Raises:
         ForetellError: it is not installed.
     """
     try:
-        return sys.modules.get(module) or importlib.import_module(module)  # every query asks
+        return sys.modules.get(module) or importlib.import_module(module)  # every query calls this
     except ImportError:
         name = module.split(".")[0]
         raise ForetellError(f"this needs {name}, which is not installed: pip install 'foretell[{extra}]'") from None

@@ -40,18 +40,20 @@ def read(
     password: str | None = None,
     limits: Limits | None = None,
 ) -> Reading:
-    """The passages of a file, of a folder's files, or of several of either; nothing is parsed yet.
+    """The passages of files and folders. Files are parsed when passages are taken.
 
-    path: files that are named must be there; of a folder all files are read, at any depth, hidden ones left out.
-    text: the column to search, of tables and records; by default one named text, content or the like, else the one
-        with the longest texts.
-    password: opens encrypted PDF files.
-    limits: what parsing one file may cost.
+    Each passage's metadata names its file in `source`. Files and parts that cannot be used are listed in `skipped` of
+    the reading; no file stops the others.
 
-    Each passage's metadata names its file in `source`. What cannot be used is listed in the `skipped` of the
-    reading; no file stops the others.
+    Args:
+        path: one or several files and folders. Folders are read at any depth, without hidden files.
+        text: the column to search, of tables and records; by default one named text, content or the like, or else the
+            column with the longest texts.
+        password: opens encrypted PDF files.
+        limits: what parsing one file may cost.
 
-    Raises ForetellError: nothing at a path.
+    Raises:
+        ForetellError: nothing is at a path.
     """
     from .block import Options
     from .guard import Limits
@@ -62,7 +64,7 @@ def read(
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: the child process imports this package and needs none of them."""
+    """Import a name when it is first used: the child process imports this package, and needs none of these names."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""CSV and its like: values divided by commas, semicolons, tabs or bars, the names of the columns in the first row."""
+"""Read CSV and similar files: commas, semicolons, tabs or bars divide values; the first row names the columns."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from . import tables, text
 from .block import Empty, Options, Report, Unreadable
 from .scalars import kind, value
 
-SAMPLE = 1000  # rows looked at to know which columns are numbers
-HEADER = 1 << 16  # characters looked at to know the delimiter
+SAMPLE = 1000  # rows that decide which columns are numbers
+HEADER = 1 << 16  # characters that decide the delimiter
 
 _SAID = re.compile(r'sep=([^\w\s"]|\t)\s*')
 _QUOTED = re.compile('"[^"]*"')
@@ -24,9 +24,9 @@ _NONE = "\x1f"  # divides nothing: a single column, of whole lines
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `tables`. Columns of numbers, or of true and false, are read as such.
+    """One passage for each row; see `tables`. Columns of numbers, or of truths, are read as such.
 
-    Raises Unreadable: not text, no header, or broken quotes.
+    Raises Unreadable: the file is not text, or has no header, or broken quotes.
     """
     csv.field_size_limit(2**31 - 1)
     with path.open(encoding=text.encoding(path), errors="replace", newline="") as file:
@@ -41,9 +41,9 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
 
 
 def _delimiter(file: TextIO, tabs: bool) -> str:
-    """The one that the first line says, as Excel's do, else the one that is met most in the header, outside of quotes.
+    """The delimiter that the first line names, as Excel's files do, or else the most frequent one in the header.
 
-    Leaves the file at its header. tabs: a tab is taken wherever the header has one.
+    Delimiters in quotes do not count. Leaves the file at its header. tabs: prefer a tab where the header has one.
     """
     if said := _SAID.fullmatch(file.readline()):
         return said[1]

@@ -1,4 +1,4 @@
-"""Which files can be read, and as what."""
+"""Find files, and know which reader reads them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KINDS = {
     "records": (".json", ".jsonl", ".ndjson"),
     "parquet": (".parquet",),
 }
-"""The module here that reads a kind, and the endings of its files."""
+"""Reader module -> endings of its files."""
 _BY_ENDING = {ending: kind for kind, endings in KINDS.items() for ending in endings}
 ENDINGS = frozenset(_BY_ENDING)
-"""What is read in a folder."""
+"""Endings of the files that are read in a folder."""
 
 
 class Unread(NamedTuple):
@@ -36,7 +36,9 @@ class Unread(NamedTuple):
 class FoundFile(NamedTuple):
     """A file that can be read.
 
-    name: its path below the folder it was found in, with forward slashes.
+    Attributes:
+        path: of the file.
+        name: its path below the folder it was found in, with forward slashes.
     """
 
     path: Path
@@ -44,16 +46,22 @@ class FoundFile(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The module that reads it."""
+        """The name of the module that reads it."""
         return _BY_ENDING[_ending(self.name)]
 
 
 def find(
     paths: Iterable[Path], endings: Collection[str] = _BY_ENDING, kind: str = "can be read"
 ) -> tuple[list[FoundFile], list[Unread]]:
-    """The files at and below paths with one of the endings, by default those of texts, and what lies there beside them.
+    """The files at and below paths with one of the endings, and a summary of the others.
 
-    Raises ForetellError where there is nothing at a path.
+    Args:
+        paths: files and folders.
+        endings: by default those of texts.
+        kind: completes the sentence "not of a kind that …".
+
+    Raises:
+        ForetellError: nothing is at a path.
     """
     files, skipped = [], []
     for root in paths:

@@ -1,4 +1,4 @@
-"""Parsing in a child process: a file that crashes, hangs or swells ends as a sentence, and the program goes on."""
+"""Parse files in a child process. A file that crashes it, hangs or takes too much memory is reported in a sentence."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from .files import FoundFile, Unread
 
 @dataclass(frozen=True)
 class Limits:
-    """What parsing may cost.
+    """What parsing a file may cost.
 
-    memory: bytes of address space of the process that parses.
-    seconds: of computing a file, whatever its size.
-    seconds_per_megabyte: and so many more for each megabyte: what costs more than its size explains is a bomb.
+    Attributes:
+        memory: bytes of address space of the process that parses.
+        seconds: of computing for a file of any size.
+        seconds_per_megabyte: further seconds for each megabyte. A file that needs more is taken for a bomb.
     """
 
     memory: int = 2 << 30
@@ -33,15 +34,15 @@ class Limits:
     seconds_per_megabyte: float = 20.0
 
     def of(self, size: int) -> float:
-        """Seconds for a file of so many bytes."""
+        """Seconds for a file of `size` bytes."""
         return self.seconds + self.seconds_per_megabyte * size / 1e6
 
 
 class Parser:
-    """A child process that parses one file after another, begun anew when a file has ended it.
+    """A child process that parses one file after another. It is started again after a file has ended it.
 
-    Used as a context manager. It is started by its own command, not forked and not by multiprocessing: programs with
-    threads and scripts without a main guard can use it.
+    It is a context manager. It starts the child as a command of its own, without fork or multiprocessing, so that
+    programs with threads and scripts without a main guard can use it.
     """
 
     def __init__(self, options: Options, limits: Limits) -> None:
@@ -71,7 +72,7 @@ class Parser:
         path = os.path.abspath(file.path)
         request = {"path": path, "kind": file.kind, "seconds": seconds, "options": asdict(self._options)}
         process = self._process or self._start()
-        self._process = None  # until the file has been read to its end, nothing else can be asked
+        self._process = None  # the child takes no other request before the file has been read to its end
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -91,14 +92,14 @@ class Parser:
                         raise Unreadable(values[0])
                     return
             raise Unreadable(self._death(process.wait(), seconds))
-        except (BrokenPipeError, ValueError):  # it died before it was asked, or in the middle of a line
+        except (BrokenPipeError, ValueError):  # it died before the request, or in the middle of a line
             raise Unreadable(self._death(process.wait(), seconds)) from None
         finally:
             if self._process is None:
                 _end(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # -P: a file of the current folder must not pass for a module
+        # -P: files of the current folder must not be imported as modules
         code = f"from foretell.search.ingest.child import main; main({self._limits.memory})"
         home = str(Path(foretell.__file__).parents[1])
         path = os.pathsep.join([home, *(entry for entry in sys.path if entry)])

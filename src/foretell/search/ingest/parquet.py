@@ -1,4 +1,4 @@
-"""Parquet files."""
+"""Read Parquet files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ ROWS = 256  # read at once
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `tables`. Columns of bytes are left out. Raises Unreadable: not a whole Parquet file."""
+    """One passage for each row; see `tables`. Columns of bytes are left out.
+
+    Raises Unreadable where it is not a whole Parquet file.
+    """
     yield from tables.passages(_rows(path, report), options, report)
 
 
@@ -47,7 +50,7 @@ def _rows(path: Path, report: Report) -> Iterator[tables.TableRow]:
 
 
 def _values(column: pa.Array, name: str, wrong: list[str]) -> list[Any]:
-    """What a column holds; None for what Python has no value of."""
+    """The values of a column; None for values that Python does not have."""
     try:
         return column.to_pylist()
     except (OverflowError, ValueError):

@@ -1,6 +1,6 @@
-"""PDF files: the text of each page in the order of reading, as paragraphs, without what repeats on every page.
+"""Read PDF files: paragraphs in the order of reading, without headers and footers that repeat on every page.
 
-Read in a child process (see guard): the file may have been made to harm.
+A child process reads them (see guard), since a file may be harmful.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .split import passages as split
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfTextPage
 
-AHEAD = 4  # pages on either side among which repeated lines are looked for
+AHEAD = 4  # pages on either side that are searched for repeated lines
 EDGE = 3  # rows at the top and the bottom of a page that may repeat
-MOST_CHARACTERS = 1_000_000  # a page; a dense one of a newspaper has 40,000
+MOST_CHARACTERS = 1_000_000  # of a page; a dense page of a newspaper has 40,000
 
 _LINE = re.compile("[^\r\n\ufffe]+")
 # Ligatures, and the forms of Arabic and Hebrew letters that fonts use; other compatibility letters (², ½) mean more.
@@ -42,8 +42,8 @@ _NUMBER = re.compile(r"\d{1,6}")
 class _Page(NamedTuple):
     """A page that has text.
 
-    known: its words, if a line of it ends in a hyphen.
-    furniture: headers and footers, kept here where they are first met.
+    known: its words, if one of its lines ends in a hyphen.
+    furniture: headers and footers that occur here for the first time.
     """
 
     number: int
@@ -56,7 +56,7 @@ class _Page(NamedTuple):
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a PDF file, each with its page, counted from 1.
 
-    Pages without text are named in the report. Raises Unreadable: encrypted, damaged, or no page has text.
+    Pages without text are reported. Raises Unreadable: the file is encrypted or damaged, or no page has text.
     """
     import pypdfium2
 
@@ -149,10 +149,10 @@ def _lines(boxes: _Boxes, text: str) -> list[TextLine]:
 def _turned(boxes: _Boxes, lines: list[TextLine], quarters: int) -> list[TextLine]:
     """The lines in the order of reading, also where they are turned clockwise.
 
-    PDFium takes lines that begin at the same height for parts of one, and puts them from left to right; where each
-    is read downwards, the first is the rightmost.
+    PDFium joins lines that begin at the same height, from left to right. Where lines are read downwards, the rightmost
+    is the first.
 
-    quarters: how often the page is turned clockwise when it is shown.
+    quarters: how many quarter turns clockwise the page is shown with.
     """
     found: list[list[TextLine]] = []
     before = None
@@ -179,7 +179,7 @@ def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> TextLine:
 
 
 def _plain(line: TextLine) -> TextLine:
-    """Without ligatures, other forms of letters and soft hyphens."""
+    """The line without ligatures, special forms of letters and soft hyphens."""
     if line.text.isascii():
         return line
     text = _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), line.text)
@@ -187,7 +187,7 @@ def _plain(line: TextLine) -> TextLine:
 
 
 class _Boxes:
-    """Where the characters of a page stand; asked for twice a line, so without the detours of pypdfium2's own."""
+    """The boxes of a page's characters. They are needed twice a line, so this calls PDFium directly."""
 
     def __init__(self, text_page: PdfTextPage) -> None:
         from pypdfium2 import raw
@@ -195,21 +195,21 @@ class _Boxes:
         self._page, self._raw, self._rect = text_page, raw, raw.FS_RECTF()
 
     def of(self, index: int) -> Box:
-        """The box of a character, by its place in the text."""
+        """The box of the character at an index of the text."""
         page, rect = self._page.raw, self._rect
         at = self._raw.FPDFText_GetCharIndexFromTextIndex(page, index)
         self._raw.FPDFText_GetLooseCharBox(page, at, rect)
         return rect.left, rect.bottom, rect.right, rect.top
 
     def downwards(self, index: int, quarters: int) -> bool:
-        """Whether a character is shown turned clockwise, on a page that is turned clockwise so many times."""
+        """Whether a character appears turned clockwise, on a page that is shown with so many quarter turns."""
         at = self._raw.FPDFText_GetCharIndexFromTextIndex(self._page.raw, index)
         angle = self._raw.FPDFText_GetCharAngle(self._page.raw, at)
         return round(2 * angle / math.pi + quarters) % 4 == 1
 
 
 def _cut(boxes: _Boxes, line: TextLine, strip: tuple[float, float]) -> Iterator[TextLine]:
-    """The parts of a line on either side of the gutter; the line itself if its words go on across it."""
+    """The parts of a line on either side of the gutter; the line itself if its words continue across it."""
     middle = sum(strip) / 2
     if line.left < middle < line.right:
         for match in re.finditer(" +", line.text):
@@ -230,23 +230,23 @@ class _Edge(NamedTuple):
     numbers: tuple[int, ...]
 
     def repeats(self, other: _Edge, apart: int) -> bool:
-        """Whether it is the other, `apart` pages before: its numbers are the same or count the pages."""
+        """Whether it equals another line, `apart` pages before: its numbers are the same, or count the pages."""
         return self.mask == other.mask and all(
             a in (b, b + apart) for a, b in zip(self.numbers, other.numbers, strict=True)
         )
 
     @property
     def evidence(self) -> int:
-        """On how many other pages it must repeat to be furniture; "Table 1", "Table 2" may follow by chance."""
+        """On how many other pages it must repeat to be furniture. "Table 1", "Table 2" may follow by chance."""
         letters = any(map(str.isalpha, self.mask))
         return 1 if letters != bool(self.numbers) and len(self.numbers) < 2 else 2
 
 
 def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:
-    """The pages without page numbers; of headers and footers that repeat, the first alone."""
+    """The pages without page numbers. Of headers and footers that repeat, only the first one stays."""
     window: deque[tuple[_Page, list[_Edge]]] = deque()
     kept: set[str] = set()
-    at = 0  # the place in the window of the page that is given out next
+    at = 0  # the next page's place in the window
 
     def clean(page: _Page, edges: list[_Edge]) -> _Page:
         drop: set[int] = set()
@@ -277,7 +277,7 @@ def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:
 
 
 def _edges(lines: list[TextLine]) -> list[_Edge]:
-    """The outermost lines, as far as a gap divides them from the text."""
+    """The outermost lines, where a gap divides them from the text."""
     rows = sorted({round(line.bottom) for line in lines})
     gaps = [b - a for a, b in pairwise(rows)]
     if not gaps:
@@ -294,7 +294,7 @@ def _edges(lines: list[TextLine]) -> list[_Edge]:
 
 
 def _blocks(pages: Iterator[_Page]) -> Iterator[TextBlock]:
-    """The paragraphs of all pages; one that goes on over a page's end is one."""
+    """The paragraphs of all pages; a paragraph may continue on the next page."""
     pending: list[tuple[int, TextLine]] = []
     known: set[str] = set()
     for page in pages:
@@ -336,7 +336,7 @@ def _without_text(empty: dict[str, list[int]]) -> list[str]:
 
 
 def _ranges(numbers: list[int]) -> str:
-    """3, 5–9 of 3, 5, 6, 7, 8, 9."""
+    """`3, 5–9` for 3, 5, 6, 7, 8, 9."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: a list of records, or one a line."""
+"""Read JSON and JSON Lines: a list of records, or one record on each line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from . import tables, text
 from .block import Empty, Options, Report, Unreadable
 
 OF_MANY = tables.NAMES.index("description")
-"""The place of the first name of a text that may be of a whole collection."""
+"""From this place on, a name in `tables.NAMES` may describe a whole collection rather than one record."""
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a record; see `tables`.
+    """One passage for each record; see `tables`.
 
-    JSON holds a list of objects or of texts, an object with a list of objects (see `_list`), or one object; JSON
-    Lines a value a line.
-    Raises Unreadable: neither.
+    JSON contains a list of objects or texts, an object with a list of objects (see `_list`), or one object. JSON Lines
+    contains one value on each line. Raises Unreadable where the file is neither.
     """
     wrong: list[int] = []
     yield from tables.passages(_rows(path, wrong), options, report)
@@ -37,7 +36,7 @@ def _rows(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
             raise Unreadable("JSON nested too deeply") from None
         except ValueError as error:
             first = str(error)
-            if not first.startswith("Extra data"):  # else it may be lines after all
+            if not first.startswith("Extra data"):  # otherwise it may be JSON Lines
                 raise Unreadable(f"not JSON ({first})") from None
         else:
             yield from enumerate(map(_record, _list(value)))
@@ -63,9 +62,9 @@ def _lines(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
 
 
 def _list(value: Any) -> list[Any]:
-    """The records. Those of an object's longest list, unless it is one itself: a paper with its authors.
+    """The records: those of an object's longest list, unless the object is a record itself, as a paper with authors is.
 
-    An object with a text, or with a description or a title that no list's records have or better, is a record.
+    An object is a record if it has a text; or a description or a title, and the records of its lists have no better.
     """
     if isinstance(value, list):
         return value
@@ -78,7 +77,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _place(record: dict[str, Any]) -> int:
-    """Of its best text among `tables.NAMES`; beyond them where it has none."""
+    """The place of its best text in `tables.NAMES`; their number where it has none."""
     texts = {name.lower() for name, value in record.items() if isinstance(value, str) and value.strip()}
     return next((place for place, name in enumerate(tables.NAMES) if name in texts), len(tables.NAMES))
 

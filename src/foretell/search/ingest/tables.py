@@ -1,4 +1,4 @@
-"""What tables and records have in common: one column is searched, the others become metadata."""
+"""Rows of tables and records become passages: one column is searched, the others become metadata."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .split import passages as split
 from .text import blocks
 
 NAMES = ("text", "content", "body", "passage", "document", "abstract", "description", "summary", "sentence", "title")
-SAMPLE = 200  # rows looked at to choose the column
+SAMPLE = 200  # rows that decide which column is searched
 
 TableRow = tuple[int, Mapping[str, Any]]
-"""Its number in the file, from 0, and its values by name."""
+"""The number of a row in its file, from 0, and its values by name."""
 
 
 def passages(rows: Iterable[TableRow], options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row, more where its text is too long for one; the other columns and `row` are its metadata.
+    """One passage for each row, or several where its text is long. The other columns and `row` are its metadata.
 
-    Raises Unreadable: no row, no column of text, or not the one that was asked for.
+    Raises Unreadable: there is no row, no column of text, or not the wanted column.
     """
     rows = iter(rows)
     sample = [(number, flat(row)) for number, row in islice(rows, SAMPLE)]
@@ -47,7 +47,7 @@ def passages(rows: Iterable[TableRow], options: Options, report: Report) -> Iter
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """The names of columns; those that repeat are numbered: a, "a 2"."""
+    """The names of columns; repeated ones are numbered: a, "a 2"."""
     found: dict[str, None] = {}
     for name in names:
         found[next(n for n in chain([name], (f"{name} {k}" for k in count(2))) if n not in found)] = None
@@ -55,7 +55,7 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Metadata:
-    """Flat metadata of any record: nested names are joined by dots, lists become JSON, what is missing is left out."""
+    """Flat metadata of any record: dots join nested names, lists become JSON, missing values are left out."""
     found: Metadata = {}
     for key, value in row.items():
         name = f"{prefix}{key}"

@@ -1,7 +1,7 @@
-"""Passages or images by the billion: a Ray Data job over Parquet or Lance embeds in parallel and writes as it goes.
+"""Embed passages or images by the billion: a Ray Data job over Parquet or Lance embeds and writes in parallel.
 
-A row's key is made of what it holds, so the same job again, after an interruption or beside another, embeds and writes
-only what is not there yet. Rows that cannot be used are reported, and stop nothing.
+A row's key is a hash of its content. So a job that is repeated after an interruption, or that runs beside another,
+embeds and writes only what is missing. Rows that cannot be used are reported, and do not stop the job.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from foretell.search.storage.filters import Value
 from foretell.search.storage.open import open_backend
 
 IMAGES = ("image", "img", "images", "photo", "picture", "png", "jpg")
-BATCH = 64  # rows that an actor takes at once
-STEP = 16  # of them that a model takes at once
-SHOWN = 1000  # rows of the report
+BATCH = 64  # rows in one call of an actor
+STEP = 16  # rows in one call of a model
+SHOWN = 1000  # rows in the report
 
 
 @dataclass
 class Embedded:
-    """What came of a job."""
+    """The result of a job."""
 
     rows: int = 0
     entries: int = 0
-    """New ones."""
+    """New entries."""
     unchanged: int = 0
-    """Passages or images that were there already, or came twice."""
+    """Passages or images that were stored already, or came twice."""
     unusable: int = 0
-    """Rows that gave nothing."""
+    """Rows that gave no entry."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """The first thousand of these, as what is in them, with the reason."""
+    """The first thousand of these rows, each with the reason."""
 
 
 def embed(
@@ -63,25 +63,25 @@ def embed(
     """Embed every row of a data set into a knowledge.
 
     Args:
-        store: a folder, whose actors then all run on this machine, or a Milvus server.
+        store: a folder, so that all actors run on this machine, or a Milvus server.
         name: of the knowledge, or its contract id.
         data: a Parquet file, a folder of them, or a Lance data set (`*.lance`); any address that Ray Data reads.
-        column: what is embedded: texts, or the bytes of images; by default one of the usual names. The other columns
+        column: the column to embed: texts, or the bytes of images; by default one of the usual names. The other columns
             become metadata. Long texts are split as in `foretell.search.ingest`.
-        workers: actors that embed; None for one a processor core.
+        workers: how many actors embed; None for one for each processor core.
         address: of a Ray cluster; None for `RAY_ADDRESS`, or else this machine.
         progress: show a bar.
 
     Raises:
-        ForetellError: the knowledge, its model, the data or the column cannot be used, or the store fails meanwhile;
-            what was written stays.
+        ForetellError: the knowledge, its model, the data or the column cannot be used, or the store fails meanwhile.
+            Entries that were written stay.
     """
     ray = needed("ray", "ray")
-    if "://" not in str(data) and not Path(data).exists():  # seen before anything is started
+    if "://" not in str(data) and not Path(data).exists():  # before anything is started
         raise ForetellError(f"{data} does not exist")
     knowledge = Knowledge.open(store, name)
     with knowledge:
-        kind = knowledge.model.kind  # so is the model
+        kind = knowledge.model.kind  # this loads the model, before anything is started
         if kind == "video":
             raise ForetellError("this knowledge is of videos: add their files with `foretell knowledge add`")
         here = "://" not in str(store)
@@ -100,12 +100,12 @@ def embed(
 
 
 class Embedder:
-    """An actor: reads rows, embeds what is new of them, and writes it.
+    """An actor: reads rows, embeds the new ones, and writes them.
 
     Args:
         store: of the knowledge.
         contract_id: of the knowledge.
-        column: that is embedded.
+        column: the column to embed.
     """
 
     def __init__(self, store: str, contract_id: str, column: str) -> None:
@@ -114,7 +114,7 @@ class Embedder:
         self._column = column
 
     def __call__(self, table: Any) -> dict[str, list[Any]]:
-        """What came of some rows, as one row."""
+        """Embed some rows, and report on them in one row."""
         found: dict[str, tuple[Draft, Any]] = {}
         skipped: list[tuple[str, str]] = []
         every = 0
@@ -144,7 +144,7 @@ class Embedder:
         }
 
     def _parts(self, row: Mapping[str, Any]) -> Iterator[tuple[str, Draft, Any]]:
-        """What a row gives: its key, the entry without its vector, and what the model is to see."""
+        """The entries of a row: for each its key, the draft without its vector, and what the model sees of it."""
         value, rest = row[self._column], {name: value for name, value in row.items() if name != self._column}
         metadata: dict[str, Value] = flat(rest)
         if self._model.kind == "text":
@@ -177,12 +177,12 @@ class Embedder:
         return key, checked(draft), thing
 
     def _write(self, drafts: Sequence[Draft], skipped: list[tuple[str, str]]) -> int:
-        """Write entries: all at once, or one by one where the store takes some of them and others not."""
+        """Write entries: all at once, or one by one where the store refuses some of them."""
         collection, fingerprint = self._knowledge.collection, self._model.fingerprint
         try:
             return len(collection.put(drafts, fingerprint))
         except ForetellError as error:
-            if error.__cause__ is not None:  # of the disk or of the network, not of an entry
+            if error.__cause__ is not None:  # an error of the disk or the network, not of an entry
                 raise
         written = 0
         for draft in drafts:
@@ -223,14 +223,14 @@ def _column_of(usual: Sequence[str], names: Sequence[str], asked: str | None) ->
 
 
 def _counted(ray: Any, rows: Any, made_with: tuple[str, str, str], workers: int | None, here: bool) -> Any:
-    """The data set of what came of each batch."""
+    """The data set of the reports on all batches."""
     options: dict[str, Any] = {}
-    if here:  # a folder is of this machine
+    if here:  # other machines cannot reach the folder
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         node = ray.get_runtime_context().get_node_id()
         options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
-    actors = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)  # one is left to read
+    actors = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)  # one core is left for reading
     return rows.map_batches(
         Embedder,
         batch_size=BATCH,
@@ -255,13 +255,13 @@ def _gather(counted: Any, total: int, progress: bool) -> Embedded:
 
 
 def _shown(row: Mapping[str, Any], column: str) -> str:
-    """A row as people know it again."""
+    """A short text by which people recognise a row."""
     rest = flat({name: value for name, value in row.items() if name != column})
     return f"row {rest!r:.80}" if rest else f"row {row[column]!r:.40}"
 
 
 def _sentence(error: BaseException, data: str) -> ForetellError:
-    """What an actor, or Ray, complains of."""
+    """An error of an actor, or of Ray, in one sentence."""
     said: BaseException | None = error
     while said is not None:
         inner = getattr(said, "cause", None)

@@ -1,4 +1,4 @@
-"""Late interaction: passages and queries are read apart, and compared token by token.
+"""ColBERT, late interaction: passages and queries are read separately, and compared token by token.
 
 Khattab & Zaharia 2020, "ColBERT: Efficient and Effective Passage Search via Contextualized Late Interaction over BERT",
 arXiv:2004.12832; Santhanam et al. 2022, "ColBERTv2", arXiv:2112.01488.
@@ -6,8 +6,8 @@ arXiv:2004.12832; Santhanam et al. 2022, "ColBERTv2", arXiv:2112.01488.
     MaxSim(q, d) = Σ_i max_j q_i·d_j over unit vectors q_i of the query's tokens and d_j of the passage's   (Eq. 3)
 
 Differs from the papers:
-- The score is MaxSim divided by the number of the query's tokens, which for one query keeps every order.
-- Only what a search has found is read, and nothing is stored: token latents are not an index here.
+- The score is MaxSim divided by the number of the query's tokens. For one query this keeps every order.
+- It reads only the results of a search, and stores nothing: there is no index of token latents.
 
 n passages · Q tokens of a query · T tokens of a passage · D width
 """
@@ -31,36 +31,36 @@ from foretell.search.models import cross_encoder, onnx
 from foretell.search.models.onnx import Runtime, locate, named, texts_of
 
 KEPT = 500
-"""Passages whose latents stay in memory, the latest read: of 300 tokens and 128 numbers, 77 MB."""
+"""The latents of this many latest passages stay in memory: 77 MB for 300 tokens and 128 numbers."""
 GRAPHS = ("vespa_colbert.onnx", *onnx.GRAPHS)
-"""Where a folder's graph is looked for: beside one with the projection there may be one without, in `onnx/`."""
+"""Places of a folder's graph, in order. A graph without the projection may lie in `onnx/`, beside one that has it."""
 MASKS = ("[MASK]", "<mask>")
 SHORTEST = 4  # tokens: first, marker, a word, last
 
 
 @dataclass(frozen=True)
 class LateSpec:
-    """How a ColBERT is to be used; its authors' choices, and wrong ones fail silently."""
+    """How to use a ColBERT. These are its authors' choices; wrong values fail silently."""
 
     repository: str = ""
     graph: str = ""
     """The file whose latents are projected to `width`."""
     width: int | None = None
-    """D; None where it is not known."""
+    """D; None where it is unknown."""
     query: int = 32
-    """Tokens of a query, all that are added counted: longer ones are cut."""
+    """Tokens of a query, with all added tokens; longer queries are cut."""
     passage: int = 300
     """The same of a passage."""
     markers: tuple[str, str] = ("[unused0]", "[unused1]")
-    """The tokens after the first that say what is read, a query or a passage; "" for none."""
+    """The second token of a query and of a passage, which tells them apart; "" for none."""
     expand: bool = True
-    """Fill queries up with [MASK]: their latents count as the words' do (§3.2, query augmentation)."""
+    """Whether queries are filled up with [MASK], whose latents count as those of words (§3.2, query augmentation)."""
     attend: bool = False
-    """Whether words attend to these; the paper's authors let only these attend to words."""
+    """Whether words attend to these [MASK]. The paper's authors let only [MASK] attend to words."""
     skipped: tuple[str, ...] = tuple(string.punctuation)
-    """Tokens of a passage that are read, but that nothing is compared with (§3.2)."""
+    """Tokens of a passage that are read, but not compared (§3.2)."""
     lower: bool = False
-    """Lower-case texts, for a tokenizer that does not do so itself."""
+    """Whether texts are lower-cased before a tokenizer that does not do it itself."""
 
 
 SPECS = {
@@ -70,18 +70,18 @@ SPECS = {
 
 
 class LateInteraction:
-    """A ColBERT on ONNX Runtime: a reranker, as `foretell.search.models.cross_encoder.Reranker` is.
+    """A ColBERT on ONNX Runtime: a reranker, like `foretell.search.models.cross_encoder.Reranker`.
 
-    A passage that was lately read is not read again, so that another query costs little more than its own tokens.
+    It remembers the latest passages, so that another query costs little more than its own tokens.
 
     Args:
         name: one of `SPECS`, with or without its owner, or the folder of a ColBERT exported to ONNX with its
-            projection; `artifact.metadata` (of ColBERT) or `config_sentence_transformers.json` (of PyLate) says how it
-            is to be used.
+            projection. `artifact.metadata` (of ColBERT) or `config_sentence_transformers.json` (of PyLate) says how to
+            use it.
 
     Raises:
-        ForetellError: there is no such model, a file of it is missing or damaged, its graph does not project, or it
-            prefers what does not answer.
+        ForetellError: there is no such model, one of its files is missing or damaged, its graph does not project, or it
+            prefers a passage that does not answer.
     """
 
     def __init__(self, name: str) -> None:
@@ -104,7 +104,7 @@ class LateInteraction:
         return np.array([(q @ self._passage(passage).T).max(1).mean() for passage in passages], np.float32)
 
     def query(self, text: str) -> Float32[np.ndarray, "Q D"]:
-        """Unit vectors of a query's tokens, and of those it is filled up with."""
+        """Unit vectors of a query's tokens, with the [MASK] that fill it up."""
         texts_of([text], "query")
         ids = self._ids(text, self.spec.markers[0], self.spec.query)
         words = len(ids)
@@ -114,12 +114,12 @@ class LateInteraction:
         return self._latents(ids, [1] * attended + [0] * (len(ids) - attended))
 
     def passage(self, text: str) -> Float32[np.ndarray, "T D"]:
-        """Unit vectors of a passage's tokens, without those that are skipped."""
+        """Unit vectors of a passage's tokens, without skipped ones."""
         ids = self._ids(text, self.spec.markers[1], self.spec.passage)
         return self._latents(ids, [1] * len(ids))[~np.isin(ids, self._skipped)]
 
     def _ids(self, text: str, marker: str, most: int) -> list[int]:
-        """[CLS] marker words [SEP], and the words cut so that there are no more than `most`."""
+        """[CLS] marker words [SEP]; words are cut so that there are at most `most` tokens."""
         ids = self._run.tokenizer.encode(text.lower() if self.spec.lower else text).ids
         if marker:
             ids = [*ids[:1], self._token(marker), *ids[1:]]
@@ -144,21 +144,21 @@ class LateInteraction:
 
 
 def spec_of(name: str) -> LateSpec | None:
-    """How a ColBERT is to be used: as its folder says, or else as its name is known for; None where it is none.
+    """How to use a ColBERT: by the files of its folder, or else by its name. None where it is no ColBERT.
 
     Raises:
-        ForetellError: what its folder says cannot be read.
+        ForetellError: a file of its folder cannot be read.
     """
     return described(Path(name).expanduser()) or known(name)
 
 
 def known(name: str) -> LateSpec | None:
-    """How the ColBERT of that name is to be used; None for a name that is not known."""
+    """How to use the ColBERT with this name; None for an unknown name."""
     return named(SPECS, name)
 
 
 class _ColBERT(BaseModel):
-    """What is read of `artifact.metadata`, which ColBERT's authors write."""
+    """The fields of `artifact.metadata`, a file of ColBERT's authors."""
 
     dim: PositiveInt | None = None
     query_maxlen: Annotated[int, Field(ge=SHORTEST)] = 32
@@ -180,7 +180,7 @@ class _ColBERT(BaseModel):
 
 
 class _PyLate(BaseModel):
-    """What is read of `config_sentence_transformers.json`, as PyLate writes it."""
+    """The fields of `config_sentence_transformers.json`, as PyLate writes it."""
 
     query_prefix: str
     document_prefix: str
@@ -202,16 +202,16 @@ class _PyLate(BaseModel):
 
 
 def described(folder: Path) -> LateSpec | None:
-    """What a folder says of itself, in ColBERT's layout or PyLate's; None where it does not say to be a ColBERT.
+    """How to use the ColBERT in a folder, by ColBERT's file or PyLate's. None where the folder has neither.
 
     Raises:
-        ForetellError: what it says cannot be read.
+        ForetellError: the file cannot be read.
     """
     colbert, pylate = folder / "artifact.metadata", folder / "config_sentence_transformers.json"
     try:
         if colbert.is_file():
             return _ColBERT.model_validate_json(colbert.read_bytes()).spec()
-        if pylate.is_file() and b'"query_prefix"' in (said := pylate.read_bytes()):  # else of a sentence encoder
+        if pylate.is_file() and b'"query_prefix"' in (said := pylate.read_bytes()):  # otherwise a sentence encoder
             lower = folder / "sentence_bert_config.json"
             return replace(
                 _PyLate.model_validate_json(said).spec(),
@@ -219,5 +219,5 @@ def described(folder: Path) -> LateSpec | None:
             )
     except (OSError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())
-        raise ForetellError(f"{folder}: how this ColBERT is to be used cannot be read ({reason:.200})") from None
+        raise ForetellError(f"{folder}: the file that describes this ColBERT cannot be read ({reason:.200})") from None
     return None

@@ -1,4 +1,4 @@
-"""Read query and passage together: slower than comparing vectors, and better.
+"""Cross-encoders: rerankers that read query and passage together. Slower than comparing vectors, and better.
 
 Nogueira & Cho 2019, "Passage Re-ranking with BERT", arXiv:1901.04085.
 
@@ -22,7 +22,7 @@ DEFAULT = "ms-marco-MiniLM-L-12-v2"
 
 
 class RerankSpec(NamedTuple):
-    """Where a reranker is, and how much it reads."""
+    """Where a reranker's files are, and how many tokens it reads."""
 
     repository: str
     tokens: int
@@ -53,7 +53,8 @@ class Reranker:
         name: one of `SPECS`, with or without its owner, or the folder of a cross-encoder exported to ONNX.
 
     Raises:
-        ForetellError: there is no such model, a file of it is missing or damaged, or it prefers what does not answer.
+        ForetellError: there is no such model, one of its files is missing or damaged, or it prefers a passage that does
+            not answer.
     """
 
     def __init__(self, name: str = DEFAULT) -> None:
@@ -76,15 +77,15 @@ class Reranker:
 
 
 def known(name: str) -> RerankSpec | None:
-    """Where the cross-encoder of that name is; None for a name that is not known."""
+    """The specification of the cross-encoder with this name; None for an unknown name."""
     return named(SPECS, name)
 
 
 def check(score: Callable[[str, Sequence[str]], np.ndarray], name: str) -> None:
-    """See that a reranker tells an answer from something else.
+    """Check that a reranker tells an answer from another text.
 
     Raises:
-        ForetellError: it prefers what does not answer.
+        ForetellError: it prefers the other text.
     """
     good, bad = score("How tall is Mount Everest?", ["Its peak is 8,849 metres high.", "Rice is boiled in water."])
     if not good > bad:

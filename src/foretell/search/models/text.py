@@ -1,4 +1,4 @@
-"""Texts as vectors, by the models that retrieval uses.
+"""Text models: sentence encoders that turn texts into vectors.
 
 n texts · D width · T tokens
 """
@@ -19,7 +19,7 @@ from foretell.progress import watched
 from foretell.search.models.onnx import Runtime, Shipped, locate, named, texts_of
 
 DEFAULT = "bge-small-en-v1.5"
-"""The text model that comes with `foretell[search]`: nothing is downloaded for it."""
+"""The text model that comes with `foretell[search]`, without a download."""
 
 PARAPHRASES = (
     ("The boat sank in the storm.", "A ship went down during bad weather.", "The vote sank in the polls."),
@@ -30,21 +30,21 @@ PARAPHRASES = (
     ),
     ("How can I lose weight?", "What is the best way to get slimmer?", "How can I loosen a bolt?"),
 )
-"""A sentence, the same in other words, and another in the same words: only who has learned tells which is nearer."""
+"""A sentence, its paraphrase, and another sentence in the same words. A trained model tells them apart."""
 MARGIN = 0.05
 STEP = 16  # texts that are embedded between two steps of a bar
 
 
 @dataclass(frozen=True)
 class TextSpec:
-    """How a text model is to be used; its authors' choices, and wrong ones fail silently."""
+    """How to use a text model. These are its authors' choices; wrong values fail silently."""
 
     repository: str
     pooling: Literal["cls", "mean"]
     tokens: int
-    """Longer texts are cut here."""
+    """Longer texts are cut."""
     prefix: str = ""
-    """Goes before a query, not before a passage."""
+    """A text before every query, but not before passages."""
     shipped: Shipped | None = None
 
 
@@ -74,12 +74,12 @@ class TextModel:
     """A sentence encoder on ONNX Runtime.
 
     Args:
-        name: one of `SPECS`, with or without its owner, or the folder of one, or of a sentence-transformers model
-            exported to ONNX.
+        name: one of `SPECS`, with or without its owner; or a folder with one of these, or with a sentence-transformers
+            model exported to ONNX.
 
     Raises:
-        ForetellError: there is no such model, a file of it is missing or damaged, or it has not learned anything:
-            paraphrases are no nearer to each other than sentences that share words.
+        ForetellError: there is no such model, one of its files is missing or damaged, or it is untrained: paraphrases
+            are no nearer to each other than sentences that share words.
     """
 
     kind: Literal["text"] = "text"
@@ -103,7 +103,7 @@ class TextModel:
         self.dimension = self.passages(["a"]).shape[1]
 
     def passages(self, texts: Sequence[str]) -> Float32[np.ndarray, "n D"]:
-        """Unit vectors of texts to be found."""
+        """Unit vectors of texts that will be searched."""
         texts_of(texts, "text")
         return np.stack([self._embed(text) for text in texts])
 
@@ -121,19 +121,19 @@ class TextModel:
 
 
 def embed(model: TextModel, texts: Sequence[str], *, progress: bool = False) -> Float32[np.ndarray, "n D"]:
-    """Unit vectors of any number of texts to be found; `progress` shows a bar."""
+    """Unit vectors of many texts that will be searched; `progress` shows a bar."""
     turns = watched(range(0, len(texts), STEP), "embedding" if progress else None)
     parts = [model.passages(texts[i : i + STEP]) for i in turns]
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
 def known(name: str) -> TextSpec | None:
-    """How the model of that name is to be used; None for a name that is not known."""
+    """How to use the model with this name; None for an unknown name."""
     return named(SPECS, name)
 
 
 def check(embed: Callable[[Sequence[str]], np.ndarray], name: str) -> None:
-    """See that a model knows what sentences mean; weights that silently stayed random do not.
+    """Check that a model knows what sentences mean. Random weights do not.
 
     Raises:
         ForetellError: on average, paraphrases are not nearer than unrelated sentences in the same words.
@@ -150,7 +150,7 @@ def check(embed: Callable[[Sequence[str]], np.ndarray], name: str) -> None:
 
 
 def _spec(folder: Path, spec: TextSpec | None) -> TextSpec:
-    """What a folder says of itself, in the layout of sentence-transformers, or else what its name is known for."""
+    """How to use the model in a folder: by the files of sentence-transformers, or else by its name."""
     try:
         pooling = json.loads((folder / "1_Pooling" / "config.json").read_text())
         tokens = json.loads((folder / "sentence_bert_config.json").read_text()).get("max_seq_length")

@@ -16,34 +16,34 @@ Filter: TypeAlias = Mapping[str, Any]
 
 LONGEST = 200  # characters of a text that can be filtered by
 MOST, MANY = 100, 10_000
-"""Conditions of a filter, and values in all of them together."""
+"""How many conditions a filter has at most, and how many values all of them together."""
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _MANY = (list, tuple, set, frozenset)
 
 
 def indexed(metadata: Mapping[str, Value], page: int | None) -> dict[str, Value]:
-    """The fields of an entry that filters look at: its metadata but for long texts, and its page."""
+    """The fields of an entry that filters can use: its page, and its metadata without long texts."""
     fields = {"page": page} if page is not None else {}
     return fields | {key: v for key, v in metadata.items() if not isinstance(v, str) or len(v) <= LONGEST}
 
 
 class Condition(NamedTuple):
-    """A field that must stand in some relation to a value: be equal to any of several, or to none of them."""
+    """A comparison of a field with a value; or with several values: equal to any of them, or to none of them."""
 
     field: str
     operator: str
     values: Sequence[Value]
-    """At least one, and several only of = and !=."""
+    """At least one. Several are allowed with = and != only."""
 
 
 def conditions(filter: Filter) -> list[Condition]:
     """A filter's conditions, all of which must hold.
 
-    Numbers are compared with numbers and texts with texts; true is 1. An entry without the field fulfils nothing,
+    Numbers are compared with numbers, and texts with texts; true is 1. An entry without the field fulfils no condition,
     not even `!=`.
 
     Raises:
-        ForetellError: the filter is empty, too large, or of another form.
+        ForetellError: the filter is empty, too large, or has another form.
     """
     if not isinstance(filter, Mapping):
         raise ForetellError(f"filter is {filter!r:.80}, expected a mapping such as {{'lang': 'en'}}")
@@ -79,12 +79,12 @@ def conditions(filter: Filter) -> list[Condition]:
 
 
 def parse(texts: Sequence[str]) -> dict[str, dict[str, Any] | list[Value]]:
-    """A filter from words such as `lang=en`, `year>=2020`, `draft=false`; several values of one field mean any.
+    """A filter from texts such as `lang=en`, `year>=2020`, `draft=false`. Several values of a field: any of them.
 
-    What looks like a number or a truth may be meant as text: with = and != it is asked for as both.
+    A value that looks like a number or a truth may be a text. With = and != both are compared.
 
     Raises:
-        ForetellError: a word is of another form.
+        ForetellError: a text has another form.
     """
     found: dict[str, dict[str, Any]] = {}
     equal: dict[str, list[Value]] = {}
@@ -104,7 +104,7 @@ def parse(texts: Sequence[str]) -> dict[str, dict[str, Any] | list[Value]]:
 
 
 def _meant(text: str) -> list[Value]:
-    """A word as the number or truth that it may be, and as it is."""
+    """A text as the number or truth that it may be, and as it is."""
     if text.lower() in ("true", "false"):
         return [text.lower() == "true", text]
     for kind in (int, float):

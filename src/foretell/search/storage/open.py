@@ -8,14 +8,14 @@ from foretell.search.storage.protocol import Backend
 
 
 def open_backend(where: str | Path, *, create: bool = False) -> Backend:
-    """The store at a place: a folder, or `milvus://HOST:PORT`, or `milvus://HOST:PORT/DATABASE`.
+    """Open the store at an address: a folder, `milvus://HOST:PORT`, or `milvus://HOST:PORT/DATABASE`.
 
     Args:
-        where: the place.
-        create: make it where there is none.
+        where: the address.
+        create: create the store where it is missing.
 
     Raises:
-        ForetellError: there is none, it is damaged or foreign, or nobody answers there.
+        ForetellError: the store is missing, damaged or of another program, or no server answers.
     """
     text = str(where)
     if "://" in text:

@@ -1,10 +1,9 @@
-"""Where knowledges are kept, as the engine sees it.
+"""Stores and their collections: the types and protocols that every store fulfils.
 
-Two places keep them: a folder of this machine (`foretell.search.storage.sqlite.store`), and a Milvus server
-(`foretell.search.storage.milvus`). A place keeps everything that belongs to its knowledges: what they say of
-themselves, entries with their vectors, which files entries came from, and API keys; so whoever can reach it needs
-nothing else.
-What all of that means (models, files, rerankers, who may read) is written once, above.
+There are two kinds of store: a folder of this machine (`foretell.search.storage.sqlite`), and a Milvus server
+(`foretell.search.storage.milvus`). A store contains everything about its knowledges: descriptions, entries with their
+vectors, the files of the entries, and API keys. A program that can reach the store needs nothing else. Models, files
+and rights are the business of the modules above.
 
 n entries · D width
 """
@@ -26,18 +25,18 @@ from foretell.search.storage.filters import Filter
 
 
 class Busy(ForetellError):
-    """Another writer held the store for too long."""
+    """Another writer has blocked the store for too long."""
 
 
 class Removed(ForetellError):
-    """A knowledge is no longer there."""
+    """The knowledge was removed."""
 
     def __init__(self) -> None:
         super().__init__("this knowledge was removed")
 
 
 class Taken(ForetellError):
-    """The owner has a knowledge of that name."""
+    """The owner already has a knowledge of that name."""
 
     def __init__(self, name: object) -> None:
         super().__init__(f"there is a knowledge {name!r} already; choose another name")
@@ -45,10 +44,10 @@ class Taken(ForetellError):
 
 @dataclass(frozen=True)
 class About:
-    """What a knowledge says of itself."""
+    """The description of a knowledge."""
 
     contract_id: str
-    """43 characters of base64url: what it is known by for ever."""
+    """43 characters of base64url, which never change."""
     name: str
     title: str
     description: str
@@ -57,10 +56,10 @@ class About:
     created: str
     """ISO 8601, in UTC."""
     file_type: str
-    """Of the files that were added: `PDF`, `PDF, TXT`; empty for none."""
+    """The types of the added files: `PDF`, or `PDF, TXT`; empty where there is no file."""
     model: str
     dimension: int | None
-    """D of the vectors; None before there is any."""
+    """D of the vectors; None while there is none."""
     count: int
     public: bool
     index_type: str = "hnsw"
@@ -77,7 +76,7 @@ class AddedFile:
 
 
 class Record(NamedTuple):
-    """What every use of a knowledge asks first."""
+    """The part of a description that every request needs."""
 
     contract_id: str
     name: str
@@ -85,16 +84,16 @@ class Record(NamedTuple):
     public: bool
     model: str
     fingerprint: str | None
-    """Of the model that embedded what is there; None before there is anything."""
+    """Of the model that made the stored vectors; None while there is none."""
 
 
 SCOPES = ("read", "write", "admin")
-"""Each allows what those before it do. `read` and `write` reach the knowledges of the key's owner, `admin` all."""
+"""Each scope includes those before it. `read` and `write` reach the knowledges of the key's owner, `admin` all."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key; not the key."""
+    """What a store knows about an API key. It does not contain the key itself."""
 
     name: str
     owner: str
@@ -104,55 +103,55 @@ class Key:
     revoked: str | None
 
     def allows(self, scope: str) -> bool:
-        """Whether it may do what this scope may."""
+        """Whether the key includes this scope."""
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 
 class Former(NamedTuple):
-    """What is there of a file that is to be added."""
+    """What is stored of a file that will be added."""
 
     hash: str | None
-    """Of the content that was added of it; None where it never was."""
+    """The hash of its stored content; None where the file is new."""
     known: bool
-    """What it now holds is there, at whatever place."""
+    """Whether its present content is stored, from this place or another."""
     keys: set[str]
-    """Of its entries."""
+    """The keys of its entries."""
 
 
 class Addition(NamedTuple):
-    """A file, read and embedded, to be written; one without entries is no longer there."""
+    """A file, read and embedded, that will be written. Without entries, the file is removed."""
 
     place: str
-    """Where it lies: the next file there takes its place."""
+    """Its path. The next file at this place replaces it."""
     hash: str
-    """Of its content: what is there under the same hash is not added again."""
+    """The hash of its content. Content that is stored under the same hash is not added again."""
     kind: str
     drafts: Sequence[Draft]
-    """Its entries that are new; each has a key."""
+    """Its new entries; each has a key."""
     kept: set[str]
-    """Keys of its entries that are there already."""
+    """Keys of its entries that are stored already."""
     known: bool = False
-    """Its content is there at another place, which has the entries of both."""
+    """Whether another place has the same content; the entries belong to that place."""
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is in it."""
+        """Whether the file has no entries."""
         return not (self.drafts or self.kept or self.known)
 
 
 class Outcome(NamedTuple):
-    """What came of writing files."""
+    """The result of writing files."""
 
     unchanged: int
-    """Files that somebody else had added meanwhile."""
+    """Files that another process has added meanwhile."""
     entries: int
-    """New ones."""
+    """New entries."""
     removed: int
-    """Entries of changed files that are no longer in them."""
+    """Entries that changed files no longer contain."""
 
 
 class Origin(NamedTuple):
-    """A file as a store knows it."""
+    """A file that entries came from."""
 
     place: str
     hash: str
@@ -160,7 +159,7 @@ class Origin(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """An entry with the file that it came from, and those of the same content; none where it came from no file."""
+    """An entry with its file, and the other files with the same content; no file where it came from none."""
 
     entry: Entry
     origins: Sequence[Origin]
@@ -168,7 +167,7 @@ class Stored(NamedTuple):
 
 @runtime_checkable
 class Collection(Protocol):
-    """The entries of one knowledge. Every method raises Removed where it is no longer there.
+    """The entries of one knowledge. Every method raises Removed where the knowledge was removed.
 
     Several threads and processes may use one at the same time.
     """
@@ -177,15 +176,15 @@ class Collection(Protocol):
 
     @property
     def quick(self) -> bool:
-        """Whether a search for a vector, without conditions, would be over before a thread had begun it."""
+        """Whether a search by a vector, without a filter, takes less time than starting a thread."""
         ...
 
     def record(self) -> Record:
-        """As it is now."""
+        """Its present state."""
         ...
 
     def about(self) -> About:
-        """As it is now."""
+        """Its present state."""
         ...
 
     def describe(self, changes: Mapping[str, Any]) -> None:
@@ -193,29 +192,29 @@ class Collection(Protocol):
         ...
 
     def put(self, drafts: Sequence[Draft], fingerprint: str | None) -> Sequence[int]:
-        """Write checked entries, of which those with a known key take that entry's place; returns their ids.
+        """Write checked entries, and return their ids. A draft with the key of an entry replaces that entry.
 
         Raises:
-            ForetellError: another model embedded what is there, or a vector is of another length.
+            ForetellError: another model made the stored vectors, or a vector has another length.
         """
         ...
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
-        """Write the entries of files, each in the place of what was there of it. Raises as `put`.
+        """Write files; each replaces the entries that are stored of it. Raises as `put`.
 
-        Files of the same content share the entries of one of them. Where that one changes, another has them.
+        Files with the same content share the entries of one of them. When that file changes, another inherits them.
 
         Raises:
-            Busy: content that was known is not there any more.
+            Busy: another process has removed content that this one counted on.
         """
         ...
 
     def known(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that entries have."""
+        """The keys, of those given, that entries have."""
         ...
 
     def file(self, place: str, hash: str) -> Former:
-        """What is there of the file at a place, whose content now has this hash."""
+        """What is stored of the file at a place whose content now has this hash."""
         ...
 
     def files(self) -> Mapping[str, AddedFile]:
@@ -223,15 +222,15 @@ class Collection(Protocol):
         ...
 
     def remove_file(self, place: str) -> int:
-        """Delete a file's entries, unless another has the same, and that it was added; returns how many it had."""
+        """Forget a file, and delete its entries unless another file shares them; returns how many it had."""
         ...
 
     def delete(self, ids: Sequence[int]) -> int:
-        """Delete entries; returns how many were there."""
+        """Delete entries; returns how many were deleted."""
         ...
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
-        """Entries by their ids, in no order, without those that are not there."""
+        """Entries by their ids, in no order; unknown ids are ignored."""
         ...
 
     def page(self, start: int, limit: int) -> Sequence[Entry]:
@@ -245,42 +244,42 @@ class Collection(Protocol):
     def search(
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
-        """The entries nearest to a vector [D], of those that fulfil the filter; fused with those that say words.
+        """The entries nearest to a vector [D] that fulfil the filter; with `words`, fused with the best by words.
 
         Raises:
-            ForetellError: the vector is of another length, the filter of another form, or words cannot be found here.
+            ForetellError: the vector has another length, the filter another form, or this store cannot search words.
         """
         ...
 
     def build(self, *, progress: bool = False) -> bool:
-        """Build now what makes searches faster; returns whether there was anything to build."""
+        """Build the graph now; returns whether there was anything to build."""
         ...
 
     def build_behind(self) -> None:
-        """Begin to build it, where it is due, and come back at once."""
+        """Start to build the graph in the background, if it is due, and return at once."""
         ...
 
     def close(self) -> None:
-        """Wait for what runs behind."""
+        """Wait for work in the background."""
         ...
 
 
 @runtime_checkable
 class Backend(Protocol):
-    """A place of knowledges and API keys."""
+    """A store of knowledges and API keys."""
 
     @property
     def where(self) -> str:
-        """What people call it."""
+        """Its address, for messages."""
         ...
 
     @property
     def incoming(self) -> Path:
-        """A folder of this machine for files that are being added over HTTP."""
+        """A folder of this machine for files that are uploaded over HTTP."""
         ...
 
     def abouts(self) -> Sequence[About]:
-        """Every knowledge, oldest first."""
+        """The descriptions of all knowledges, oldest first."""
         ...
 
     def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
@@ -288,23 +287,23 @@ class Backend(Protocol):
         ...
 
     def create(self, values: Mapping[str, Any]) -> Collection:
-        """Make an empty knowledge; `values` are About's but for what comes with entries. Raises Taken."""
+        """Create an empty knowledge; `values` are the fields of About that do not depend on entries. Raises Taken."""
         ...
 
     def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[Stored]]) -> Collection:
-        """Make a knowledge with entries as they were elsewhere, as a whole; `values` also has the `fingerprint`."""
+        """Create a knowledge with all its entries, or nothing; `values` also contains the `fingerprint`."""
         ...
 
     def collection(self, contract_id: str) -> Collection:
-        """A knowledge's entries. Raises Removed where there is none."""
+        """The entries of a knowledge. Raises Removed where the store does not have it."""
         ...
 
     def remove(self, contract_id: str) -> None:
-        """Delete a knowledge for ever. Raises Removed where there is none."""
+        """Delete a knowledge for ever. Raises Removed where the store does not have it."""
         ...
 
     def add_key(self, hash: str, key: Key) -> None:
-        """Keep a key's hash. Raises ForetellError where there is, or was, one of its name."""
+        """Store a key and its hash. Raises ForetellError where the name is, or was, used."""
         ...
 
     def keys(self) -> Sequence[Key]:
@@ -312,29 +311,29 @@ class Backend(Protocol):
         ...
 
     def key(self, hash: str) -> Key | None:
-        """The key of this hash, unless it was revoked."""
+        """The key with this hash; None where there is none, or it was revoked."""
         ...
 
     def revoke(self, name: str, when: str) -> bool:
-        """Revoke a key; returns whether there is one of that name."""
+        """Revoke a key; returns whether there is one with that name."""
         ...
 
     def backup(self, folder: str | Path) -> Path:
-        """Copy everything into a folder, as it is now. Raises ForetellError where that is not for us to do."""
+        """Copy the present state into a folder. Raises ForetellError where the store must be copied by other tools."""
         ...
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close files and connections."""
         ...
 
 
 def new_contract_id() -> str:
-    """A name that nothing else has, and no command takes for an option."""
+    """A new unique id. It begins with a letter or a digit, so that no command reads it as an option."""
     while not (name := urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))[0].isalnum():
         pass
     return name
 
 
 def name_of(place: str) -> str:
-    """What a file is called: where it lay is nobody's business who asks over HTTP."""
+    """The name of the file at a place, without its folder: HTTP clients must not learn paths of this machine."""
     return Path(place.removeprefix("upload:")).name

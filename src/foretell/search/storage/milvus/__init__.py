@@ -1,5 +1,5 @@
-"""Knowledges on a Milvus server, beyond one machine: `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
+"""A store on a Milvus server, for many machines: `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
 
-Read on in this order: client (the wire, and what goes wrong on it), records (what is no entry), collection (entries and
-searches), store.
+Read on in this order: client (calls to the server, and its errors), records (descriptions, files and keys), collection
+(entries and searches), store.
 """

@@ -1,4 +1,4 @@
-"""The wire to a Milvus server: what goes wrong on it comes back as one sentence."""
+"""Calls to a Milvus server. Its errors become one sentence."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from foretell.search.storage.protocol import Removed
 
 PORT = 19530
 WAIT = 30.0
-"""Seconds until an answer is given up."""
+"""Seconds to wait for an answer."""
 FIRST = 10.0
-"""Seconds until a server is given up that has not answered yet."""
-AT_ONCE = 1000  # values of a condition, and rows of an answer
-BYTES = 16 << 20  # of rows that are sent at once; a server takes 64 MB
-ABSENT = 100  # Milvus's code for a collection that is not there
+"""Seconds to wait for the first answer of a server."""
+AT_ONCE = 1000  # values in a condition, and rows in an answer, at most
+BYTES = 16 << 20  # of rows in one message; a server accepts 64 MB
+ABSENT = 100  # Milvus's code for a missing collection
 
 MilvusRow = dict[str, Any]
 
@@ -28,16 +28,16 @@ MilvusRow = dict[str, Any]
 class Client:
     """A connection to one database of a server.
 
-    A server shows writes a moment after it has acknowledged them, unless it is asked to wait for them, which takes it
-    some 0.2 s. So it is asked once after every write of this process, and when a collection is first read: who writes
-    and then reads sees it. What other processes write meanwhile is seen a moment later.
+    A server shows a write a moment after it has acknowledged it. A read can wait for all writes, which takes some
+    0.2 s. So the first read of a collection waits, and the first read after every write of this process: a process
+    always sees its own writes. It sees writes of other processes a moment later.
 
     Args:
         url: `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
-        create: make the database where there is none.
+        create: create the database where it is missing.
 
     Raises:
-        ForetellError: nobody answers there, the database is missing, or the address is not one.
+        ForetellError: no server answers, the database is missing, or the address is not valid.
     """
 
     def __init__(self, url: str, *, create: bool) -> None:
@@ -61,20 +61,20 @@ class Client:
             raise self._sentence(error) from error
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
     def has(self, collection: str) -> bool:
-        """Whether there is a collection of that name."""
+        """Whether the database has a collection of this name."""
         return self._ask("has_collection", collection)
 
     def create(self, collection: str, fields: Mapping[str, Mapping[str, Any]], index: Mapping[str, Any]) -> None:
-        """Make a collection, and have it ready to be searched; nothing where there is one of that name.
+        """Create a collection that can be searched. An existing collection of this name stays as it is.
 
         Args:
             collection: its name.
-            fields: name -> Milvus's kind, by its name, and its parameters. The first is the primary key.
-            index: of the field `vector`.
+            fields: name -> the name of its Milvus type, and its parameters. The first is the primary key.
+            index: the index of the field `vector`.
         """
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         indexes = self._client.prepare_index_params()
@@ -89,11 +89,11 @@ class Client:
             try:
                 self._ask("create_collection", collection, schema=schema, index_params=indexes)
             except ForetellError:
-                if not self.has(collection):  # else somebody else was faster
+                if not self.has(collection):  # otherwise another process was faster
                     raise
 
     def drop(self, collection: str) -> None:
-        """Delete a collection; nothing where there is none."""
+        """Delete a collection, if it exists."""
         self._ask("drop_collection", collection)
 
     def width(self, collection: str) -> int:
@@ -102,7 +102,7 @@ class Client:
         return next(int(field["params"]["dim"]) for field in fields if field["name"] == "vector")
 
     def put(self, collection: str, rows: Sequence[MilvusRow]) -> None:
-        """Write rows, in the place of those with the same primary key."""
+        """Write rows; each replaces the row with the same primary key."""
         for some in _parts(rows):
             self._ask("upsert", collection, some)
             self._written[collection] += 1
@@ -115,7 +115,7 @@ class Client:
     def get(
         self, collection: str, condition: str, fields: Sequence[str], limit: int | None = None, *, now: bool = False
     ) -> list[MilvusRow]:
-        """Rows that fulfil a condition, in no order; `now` waits for what any process has written."""
+        """Rows that fulfil a condition, in no order; `now` waits for the writes of all processes."""
         more = {} if limit is None else {"limit": limit}
         return list(self._read("query", collection, now, filter=condition, output_fields=list(fields), **more))
 
@@ -139,7 +139,7 @@ class Client:
         now: bool = False,
     ) -> Iterator[list[MilvusRow]]:
         """Rows that fulfil a condition, by primary key, up to `count` at a time."""
-        # by hand: pymilvus's iterator does not wait for writes where the server is older than it
+        # pymilvus's own iterator does not wait for writes where the server is older than it
         best = {"reduce_stop_for_best": True}  # the first by primary key, not any
         last: int | str | None = None
         while limit is None or limit > 0:
@@ -156,7 +156,7 @@ class Client:
             now, limit = False, None if limit is None else limit - size
 
     def count(self, collection: str, condition: str = "") -> int:
-        """How many rows fulfil a condition."""
+        """The number of rows that fulfil a condition."""
         return self.get(collection, condition, ["count(*)"])[0]["count(*)"]
 
     def search(
@@ -196,17 +196,17 @@ class Client:
 
 
 def quoted(values: Sequence[Any]) -> str:
-    """Numbers, or texts of letters and digits, as a list in a condition."""
+    """Numbers, or texts of letters and digits, as a list for a condition."""
     return f"[{', '.join(str(value) if isinstance(value, int) else f'{chr(34)}{value}{chr(34)}' for value in values)}]"
 
 
 def plain(text: str) -> str:
-    """Any text as hexadecimal digits, in the same order: nothing in it can be taken for a part of a condition."""
+    """A text as hexadecimal digits, so that no text can be read as a part of a condition. The order stays the same."""
     return text.encode().hex()
 
 
 def original(digits: str) -> str:
-    """The text of which `plain` made these digits."""
+    """The text that `plain` turned into these digits."""
     return bytes.fromhex(digits).decode()
 
 
@@ -227,7 +227,7 @@ def _parsed(url: str) -> tuple[str, int, str, dict[str, str]]:
 
 
 def _parts(rows: Sequence[MilvusRow]) -> Iterator[list[MilvusRow]]:
-    """Rows in parts that a server takes at once."""
+    """Rows in parts that a server accepts in one message."""
     part: list[MilvusRow] = []
     size = 0
     for row in rows:

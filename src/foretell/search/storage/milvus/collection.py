@@ -1,7 +1,7 @@
-"""A knowledge on a Milvus server: its entries are the rows of a collection of its own, under an HNSW graph.
+"""A knowledge on a Milvus server: its entries are the rows of its own Milvus collection, with an HNSW graph.
 
-An entry's id is made of its key, so that it is the same whoever writes it, and whenever: 53 bits of a hash, which every
-client's numbers hold; where another key has the same, the next hash decides.
+An entry's id is a hash of its key, so that all processes give it the same id. It has 53 bits, which fit the numbers of
+every client. Where two keys have the same hash, the second one is hashed again with a counter.
 
 n entries · D width
 """
@@ -45,12 +45,12 @@ WHOLE = ("id", "key", "text", "entry", "vector")
 
 
 class MilvusCollection:
-    """A `foretell.search.storage.protocol.Collection` of a server."""
+    """A `foretell.search.storage.protocol.Collection` on a server."""
 
     def __init__(self, records: Records, contract_id: str) -> None:
         self.contract_id = contract_id
         self.name = collection_of(contract_id)
-        self.quick = False  # the server is elsewhere
+        self.quick = False  # a call to a server takes time
         self._records = records
         self._client: Client = records.client
 
@@ -63,7 +63,7 @@ class MilvusCollection:
         return self.of(self._records.about(self.contract_id))
 
     def of(self, about: Mapping[str, Any]) -> About:
-        """The same of what the records say."""
+        """The About of a description in the records."""
         said = {k: v for k, v in about.items() if k not in ("fingerprint", "kinds")}
         count = 0 if about["dimension"] is None else self._client.count(self.name)
         return About(**said, file_type=", ".join(sorted(about["kinds"])), count=count)
@@ -79,11 +79,11 @@ class MilvusCollection:
     # --- writing
 
     def put(self, drafts: Sequence[Draft], fingerprint: str | None) -> Sequence[int]:
-        """As `Collection.put`. What fails half way leaves what was written; the same keys again take their places."""
+        """As `Collection.put`, but a failure may leave some entries. Writing them again with the same keys is safe."""
         return self._put(drafts, fingerprint, [None] * len(drafts))
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
-        """As `Collection.put_files`: a file counts as added once all of it is there; what was torn is redone."""
+        """As `Collection.put_files`. A file counts as added once all its entries are written."""
         places, hashes = [file.place for file in files], [file.hash for file in files]
         changed, heirs = plan(files, self._records.same_content(self.contract_id, places, hashes, now=True))
         old = self._of_files([file.place for file in changed])
@@ -127,7 +127,7 @@ class MilvusCollection:
         return len(there)
 
     def restore(self, rows: Sequence[Stored]) -> set[Origin]:
-        """Write entries as they were elsewhere; returns the files they came from."""
+        """Write entries of another store; returns their files."""
         made, files = [], set[Origin]()
         for entry, origins in rows:
             draft = as_draft(entry)
@@ -137,7 +137,7 @@ class MilvusCollection:
         return files
 
     def lay(self, dimension: int) -> None:
-        """Make the collection, for vectors of so many numbers; nothing where it is there."""
+        """Create the Milvus collection for vectors of D numbers, if it is missing."""
         self._client.create(
             self.name,
             {
@@ -180,7 +180,7 @@ class MilvusCollection:
         return [there[key][0] for key in keys]
 
     def _places(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """The ids that keys have or are to have, and which file has them."""
+        """Key -> the id that it has or will have, and the file that has it."""
         found = self._with("key", sorted({plain(key) for key in keys}), ["id", "key", "file"], now=True)
         there = {original(row["key"]): (row["id"], row["file"]) for row in found}
         left, turn, taken = [key for key in dict.fromkeys(keys) if key not in there], 0, set[int]()
@@ -247,17 +247,17 @@ class MilvusCollection:
         hits = [_hit(row["id"], row["entity"], min(max(float(row["distance"]), -1.0), 1.0)) for row in found]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
-    # --- the graph is the server's own affair
+    # --- the server builds its graph by itself
 
     def build(self, *, progress: bool = False) -> bool:
-        """Nothing: the server does so by itself."""
+        """Does nothing: the server builds its graph by itself."""
         return False
 
     def build_behind(self) -> None:
-        """Nothing: the server does so by itself."""
+        """Does nothing: the server builds its graph by itself."""
 
     def close(self) -> None:
-        """Nothing runs here."""
+        """Does nothing: there is no work in the background."""
 
     def _with(
         self, field: str, values: Sequence[Any], fields: Sequence[str], *, now: bool = False
@@ -267,7 +267,7 @@ class MilvusCollection:
         return list(self._client.among(self.name, field, values, fields, now=now))
 
     def _laid(self) -> bool:
-        """Whether anything was ever written; whose first write was torn has a collection, and does not say so yet."""
+        """Whether the Milvus collection exists. After a failed first write it exists, but the description lacks D."""
         return self._records.about(self.contract_id)["dimension"] is not None or self._client.has(self.name)
 
     def _of_files(self, places: Sequence[str]) -> list[MilvusRow]:
@@ -276,17 +276,18 @@ class MilvusCollection:
 
 
 def collection_of(contract_id: str) -> str:
-    """What a knowledge's collection is called: Milvus takes letters and digits only."""
+    """The name of a knowledge's Milvus collection, of letters and digits only."""
     return f"knowledge_{hashlib.blake2b(contract_id.encode(), digest_size=16).hexdigest()}"
 
 
 def expression(filter: Filter) -> str:
-    """A filter as Milvus wants it, over the field `fields`: `n` and a name for numbers, `s` and a name for texts.
+    """A filter as a Milvus expression over the field `fields`.
 
-    Names and texts are hexadecimal there. `!=` is `<` or `>`, which a missing field does not fulfil.
+    The field contains numbers under `n` and their name, and texts under `s`. Names and texts are hexadecimal. `!=`
+    becomes `<` or `>`, which a missing field does not fulfil.
 
     Raises:
-        ForetellError: the filter is empty, or of another form.
+        ForetellError: the filter is empty, or has another form.
     """
     said = []
     for field, operator, values in filters.conditions(filter):
@@ -296,7 +297,7 @@ def expression(filter: Filter) -> str:
                 continue
             name = f'fields["{_named(field, some[0])}"]'
             if operator == "=":
-                parts: dict[type, list[str]] = {}  # a list is of one type
+                parts: dict[type, list[str]] = {}  # Milvus wants one type in a list
                 for value in some:
                     if isinstance(value, float) and float(value).is_integer() and abs(value) < 2**63:
                         value = int(value)
@@ -332,7 +333,7 @@ def _numbers(ids: Sequence[int]) -> list[int]:
 
 
 def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> MilvusRow:
-    """An entry as a row. old: the file that had it, which goes on having it where it is of no other."""
+    """An entry as a row. old: the file that had it, and still has it where `place` is None."""
     entry = {"page": draft.page, "time": draft.time, "metadata": dict(draft.metadata)}
     indexed = filters.indexed(draft.metadata, draft.page)
     fields = {

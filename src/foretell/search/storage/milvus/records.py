@@ -1,8 +1,9 @@
-"""What a store knows beside entries: what knowledges say of themselves, which files they have, and API keys.
+"""The records of a Milvus store: descriptions of knowledges, their files, and API keys.
 
-They are rows of one collection, `foretell`, whose vector says nothing: Milvus wants one. A server has no transactions
-and no uniqueness but that of the primary key. So what must come last is written last (a file's row after its entries, a
-restored knowledge's row after all of them), and who takes a name looks again whether somebody else took it meanwhile.
+A record is a row of the collection `foretell`. Its vector is empty of meaning: Milvus demands one. A server has no
+transactions, and only primary keys are unique. So records are written last: a file's record after its entries, an
+imported knowledge's record after all its entries. And a process that takes a name checks afterwards whether another
+process has taken it too.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ FIELDS = {
     "vector": {"kind": "FLOAT_VECTOR", "dim": 2},
 }
 LARGEST = 60_000
-"""Bytes of what a knowledge says of itself, and of an entry's metadata; a server takes 65,536."""
-FRESH = 1.0  # seconds for which what a knowledge says of itself is not asked again
+"""Bytes of a description, and of an entry's metadata, at most; a server accepts 65,536."""
+FRESH = 1.0  # seconds for which descriptions are remembered
 
 
 class Records:
-    """The rows of a store that are no entries. Raises ForetellError where there is no store and `create` is false."""
+    """The records of a store. Raises ForetellError where the store is missing and `create` is false."""
 
     def __init__(self, client: Client, *, create: bool) -> None:
         self.client = client
@@ -45,10 +46,10 @@ class Records:
                 raise ForetellError(f"{client.where} holds no knowledge: there is no collection {NAME!r} in it")
             client.create(NAME, FIELDS, {"index_type": "FLAT", "metric_type": "L2"})
 
-    # --- what knowledges say of themselves
+    # --- descriptions
 
     def abouts(self, condition: str = "", *, now: bool = False) -> list[dict[str, Any]]:
-        """What those knowledges say of themselves that fulfil a condition, oldest first."""
+        """The descriptions of the knowledges that fulfil a condition, oldest first."""
         with self._lock:
             known, until = self._known.get(condition, ([], 0.0))
         if not now and time.monotonic() < until:
@@ -62,19 +63,19 @@ class Records:
         return found
 
     def about(self, contract_id: str, *, now: bool = False) -> dict[str, Any]:
-        """What a knowledge says of itself. Raises Removed."""
+        """The description of a knowledge. Raises Removed."""
         found = self.abouts(f'knowledge == "{plain(contract_id)}"', now=now)
         if not found:
             raise Removed
         return found[0]
 
     def named(self, name: str, owner: str) -> list[str]:
-        """Contract ids of an owner's knowledges of a name: one at most, but while two take it at the same time."""
+        """Contract ids of an owner's knowledges with this name: more than one only while two processes take it."""
         found = self.abouts(f'name == "{plain(name)}"', now=True)
         return [about["contract_id"] for about in found if about["owner"] == owner]
 
     def tell(self, about: Mapping[str, Any], *, new: bool = False) -> None:
-        """Write what a knowledge says of itself. new: its name must be its owner's only one, else raises Taken."""
+        """Write a description. new: raises Taken where its owner has another knowledge of that name."""
         if len(json.dumps(about).encode()) > LARGEST:
             raise ForetellError(f"title and description together take more than {LARGEST:,} bytes; shorten them")
         contract_id, name, owner = about["contract_id"], about["name"], about["owner"]
@@ -82,12 +83,12 @@ class Records:
             raise Taken(name)
         row = _row("about", contract_id, contract_id, name, "", dict(about))
         self._put(row)
-        if new and self.named(name, owner) != [contract_id]:  # both step back rather than both stay
+        if new and self.named(name, owner) != [contract_id]:  # two processes took the name: neither gets it
             self.forget(contract_id)
             raise Taken(name)
 
     def forget(self, contract_id: str) -> None:
-        """Delete what there is about a knowledge, and about its files."""
+        """Delete the records of a knowledge and of its files."""
         self.client.delete(NAME, f'id == "{_id("about", contract_id)}"')
         self.client.delete(NAME, f'knowledge == "{plain(contract_id)}"')
         with self._lock:
@@ -108,36 +109,36 @@ class Records:
         return {row["body"]["place"]: row["body"]["hash"] for row in rows}
 
     def files(self, contract_id: str) -> list[Origin]:
-        """A knowledge's files."""
+        """The files of a knowledge."""
         asked = f'kind == "file" and knowledge == "{plain(contract_id)}"'
         bodies = [row["body"] for rows in self.client.every(NAME, asked, ["body"]) for row in rows]
         return [Origin(**body) for body in bodies]
 
     def enter(self, contract_id: str, files: Iterable[Origin]) -> None:
-        """Write that a knowledge has files."""
+        """Write the records of files."""
         rows = [
             _row("file", f"{contract_id} {file.place}", contract_id, "", file.hash, file._asdict()) for file in files
         ]
         self.client.put(NAME, rows)
 
     def leave(self, contract_id: str, place: str) -> None:
-        """Write that a knowledge no longer has a file."""
+        """Delete the record of a file."""
         self.client.delete(NAME, f'id == "{_id("file", f"{contract_id} {place}")}"')
 
     # --- keys
 
     def key(self, hash: str) -> dict[str, Any] | None:
-        """The key of a hash."""
+        """The API key with this hash."""
         found = self.client.get(NAME, f'id == "{_id("key", hash)}"', ["body"])
         return found[0]["body"] if found else None
 
     def keys(self) -> dict[str, dict[str, Any]]:
-        """All keys, by their hash."""
+        """All API keys, by their hash."""
         rows = [row for rows in self.client.every(NAME, 'kind == "key"', ["body"], now=True) for row in rows]
         return {row["body"]["hash"]: row["body"] for row in rows}
 
     def put_key(self, key: dict[str, Any]) -> None:
-        """Write a key, whose `hash` it is known by."""
+        """Write an API key; `hash` identifies it."""
         self._put(_row("key", key["hash"], "", key["name"], "", key))
 
     def _put(self, row: MilvusRow) -> None:
@@ -147,7 +148,7 @@ class Records:
 
 
 def record_of(about: Mapping[str, Any]) -> Record:
-    """The part of it that is asked first."""
+    """The Record of a description."""
     return Record(*(about[field] for field in Record._fields))
 
 

@@ -1,4 +1,4 @@
-"""A store on a Milvus server: which knowledges there are, and whose keys reach them."""
+"""A store on a Milvus server: its knowledges and API keys."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from foretell.search.storage.protocol import About, Key, Record, Stored, Taken
 class MilvusStore:
     """A database of a Milvus server: a `foretell.search.storage.protocol.Backend` for many machines.
 
-    Args and errors: as of `foretell.search.storage.milvus.client.Client`; `create` also makes the store in the
-    database.
+    Args and errors: as of `foretell.search.storage.milvus.client.Client`; `create` also creates the store in
+    the database.
     """
 
     def __init__(self, url: str, *, create: bool = False) -> None:
@@ -37,7 +37,7 @@ class MilvusStore:
 
     @property
     def incoming(self) -> Path:
-        """Where temporary files of this machine go."""
+        """In the folder of this machine's temporary files."""
         return Path(tempfile.gettempdir()) / "foretell-incoming"
 
     def abouts(self) -> Sequence[About]:
@@ -57,7 +57,7 @@ class MilvusStore:
         return MilvusCollection(self._records, values["contract_id"])
 
     def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[Stored]]) -> MilvusCollection:
-        """As `Backend.restore`: it is not there before all of it is."""
+        """As `Backend.restore`. The knowledge appears once all its entries are written."""
         made = MilvusCollection(self._records, values["contract_id"])
         if self._records.named(values["name"], values["owner"]):
             raise Taken(values["name"])
@@ -113,7 +113,7 @@ class MilvusStore:
         return bool(found)
 
     def backup(self, folder: str | Path) -> Path:
-        """Refuses: a server has its own."""
+        """Raises ForetellError: Milvus has its own tools for it."""
         raise ForetellError(
             f"{self.where} is backed up by Milvus's own tools (milvus-backup); `foretell knowledge export` writes one "
             "knowledge to a file"

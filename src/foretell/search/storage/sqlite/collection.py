@@ -54,11 +54,11 @@ class FolderCollection:
         self._database = database
         self._builder: threading.Thread | None = None
         self._stop = threading.Event()
-        self._known = -1  # the version of the database that was searched last
+        self._known = -1  # the version of the database at the last search
 
     @property
     def quick(self) -> bool:
-        """As `Collection.quick`: few entries, and nothing was written since the last search."""
+        """As `Collection.quick`: there are few entries, and none were written since the last search."""
         return self.index.small and self._known == self._database.version()
 
     def record(self) -> Record:
@@ -167,7 +167,7 @@ class FolderCollection:
             return [sql.entry(row) for row in c.execute(query, (start, limit))]
 
     def rows(self, count: int) -> Iterator[Sequence[Stored]]:
-        """As `Collection.rows`, of one moment."""
+        """As `Collection.rows`: all as they are at one moment."""
         with self._database.read() as c:
             self._row(c, RECORD)
             files = c.execute("SELECT path, hash, kind FROM source WHERE collection = ?", (self.number,))
@@ -182,7 +182,7 @@ class FolderCollection:
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """As `Collection.search`."""
-        version = self._database.version()  # before reading: what is then known is at least as new
+        version = self._database.version()  # before reading: the index is then at least as new
         with self._database.read() as c:
             dimension = self.index.refresh(c)
             self._known = version
@@ -205,7 +205,7 @@ class FolderCollection:
             return self.index.build(indexing.advance, self._stop)
 
     def build_behind(self) -> None:
-        """As `Collection.build_behind`, in a thread of its own."""
+        """As `Collection.build_behind`, in its own thread."""
         if self._builder and self._builder.is_alive():
             return
         if self._due():
@@ -243,7 +243,7 @@ class FolderCollection:
     def _build_behind(self) -> None:
         try:
             while self._due() and self.index.build(stop=self._stop):
-                pass  # what came meanwhile may be enough for another
+                pass  # new entries may be enough for another graph
         except ForetellError as error:
             log.warning("%s", error)
 

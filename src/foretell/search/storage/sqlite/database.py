@@ -1,8 +1,8 @@
-"""One folder, one SQLite file: the only truth about every knowledge in it.
+"""The SQLite file of a store in a folder: everything about its knowledges.
 
 Entries, vectors, full text, filters and API keys are written in one transaction, and what was committed survives
-kill -9 and a power cut (write-ahead log, synchronous=FULL). Everything else in the folder can be made again. One
-transaction writes at a time, over all processes; the others wait for it. Readers wait for nobody.
+kill -9 and a power cut (write-ahead log, synchronous=FULL). Everything else in the folder can be built again. One
+transaction writes at a time, over all processes; other writers wait for it. Readers never wait.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from foretell.search.storage.protocol import Busy
 
 VERSION = 2  # of the layout: raise it when the tables change
 FILE = "knowledge.db"
-MAPPED = 2**31 - 2**16  # bytes of the file, SQLite's most; what lies behind is read as usual
-APPLICATION = 0x464F5245  # "FORE": what a store's file says it is
+MAPPED = 2**31 - 2**16  # bytes of the file in memory, SQLite's most; the rest is read as usual
+APPLICATION = 0x464F5245  # "FORE": marks the file of a store
 
 LAYOUT = f"""
 CREATE TABLE collection (
@@ -69,7 +69,7 @@ CREATE TABLE field_{n} (key TEXT, value, id INTEGER, PRIMARY KEY (key, value, id
 CREATE TABLE deleted_{n} (seq INTEGER, id INTEGER, PRIMARY KEY (seq, id)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE text_{n} USING fts5 (text, content='', tokenize='porter unicode61 remove_diacritics 2');
 """
-"""Tables of a collection: its own, so that removing it drops them and word statistics are its own."""
+"""The tables of one collection. It has its own, so that removal drops them, and word statistics are its own."""
 
 DROP = "DROP TABLE entry_{n};\nDROP TABLE field_{n};\nDROP TABLE deleted_{n};\nDROP TABLE text_{n};\n"
 
@@ -78,12 +78,13 @@ class Database:
     """A folder with a SQLite file.
 
     Args:
-        folder: holds knowledge.db, and index/ with what can be made again.
-        create: make it where there is none; otherwise its absence is an error.
+        folder: contains knowledge.db, and index/ with files that can be built again.
+        create: create the store where it is missing; otherwise a missing store is an error.
         wait: seconds that a writer waits for another.
 
     Raises:
-        ForetellError: there is no store, it is damaged or foreign, or the folder cannot be written to.
+        ForetellError: the store is missing, damaged, of another program or another layout, or the folder cannot be
+            written to.
     """
 
     def __init__(self, folder: str | Path, *, create: bool = True, wait: float = 60.0) -> None:
@@ -107,7 +108,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees the store as it is now, whatever is written meanwhile."""
+        """A connection that reads the present state of the store, also while others write."""
         with self._plainly():
             try:
                 connection = self._idle.get_nowait()
@@ -122,11 +123,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: everything done with the connection is on the disk afterwards, or nothing where it raises.
+        """A transaction. At its end all changes are on the disk; after an error none of them are.
 
         Raises:
-            Busy: another writer was at it for longer than `wait`.
-            ForetellError: the disk is full or not writable; what was there before stays.
+            Busy: another writer took longer than `wait`.
+            ForetellError: the disk is full or not writable; the store stays as it was.
         """
         if not self._turn.acquire(timeout=self.wait):
             raise self._busy()
@@ -138,21 +139,21 @@ class Database:
                     yield connection
                     connection.execute("COMMIT")
                 finally:
-                    if connection.in_transaction:  # a full disk may have undone it already
+                    if connection.in_transaction:  # a full disk may have ended it already
                         connection.rollback()
         finally:
             self._turn.release()
 
     def version(self) -> int:
-        """A number that stays as long as nobody writes to the store, in this process or another."""
+        """A number that changes with every write to the store, in this process or another."""
         with self._plainly(), self._watching:
             return self._watcher.execute("PRAGMA data_version").fetchone()[0]
 
     def backup(self, folder: str | Path) -> Path:
-        """Copy the whole store as it is now into another folder, which is then a store; writers may go on meanwhile.
+        """Copy the present store into another folder, which is then a store. Writers may go on meanwhile.
 
         Raises:
-            ForetellError: the folder holds a store already, or cannot be written to.
+            ForetellError: the folder contains a store already, or cannot be written to.
         """
         target = Path(folder) / FILE
         if target.exists():
@@ -164,7 +165,7 @@ class Database:
                 connection = sqlite3.connect(part)
                 try:
                     with self.read() as here:
-                        here.rollback()  # a snapshot is taken by the copy itself
+                        here.rollback()  # the copy takes its own snapshot
                         here.backup(connection)
                 finally:
                     connection.close()
@@ -180,7 +181,7 @@ class Database:
         return target.parent
 
     def close(self) -> None:
-        """Close the files; a store that is closed cannot be used again."""
+        """Close the files. A closed store cannot be used again."""
         with suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().close()
@@ -197,7 +198,7 @@ class Database:
         return connection
 
     def _lay(self) -> None:
-        """Make the tables, or see that they are ours."""
+        """Create the tables, or check that they have this layout."""
         c = self._writer
         if (
             c.execute("PRAGMA user_version").fetchone() == (0,)
@@ -206,7 +207,7 @@ class Database:
             c.execute("PRAGMA page_size = 8192")  # an entry with its vector takes 3 KB: two fit
             self._write_ahead()
             with self.write():
-                if not c.execute("SELECT 1 FROM sqlite_master").fetchone():  # else another process was faster
+                if not c.execute("SELECT 1 FROM sqlite_master").fetchone():  # otherwise another process was faster
                     run(c, LAYOUT)
             sync_folder(self.folder)
         (application,), (version,) = (
@@ -230,7 +231,7 @@ class Database:
             try:
                 self._writer.execute("PRAGMA journal_mode = WAL")
                 return
-            except sqlite3.OperationalError as error:  # no waiting is done for this one
+            except sqlite3.OperationalError as error:  # SQLite does not wait for this statement
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
                 time.sleep(0.01)
@@ -240,7 +241,7 @@ class Database:
 
     @contextmanager
     def _plainly(self, file: Path | None = None) -> Iterator[None]:
-        """What SQLite complains of, in one sentence; of another file than the store's where one is given."""
+        """Turn SQLite's errors into one sentence about the store's file, or about `file` where one is given."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -275,7 +276,9 @@ def run(connection: sqlite3.Connection, script: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Let a file's name reach the disk, not only its bytes."""
+    """Write the names of a folder's files to the disk. Windows cannot open folders, and does so by itself."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
-"""Vectors in memory, a byte a number, scanned whole.
+"""Vectors in memory, one byte for each number; a search scans all of them.
 
-n entries · D width · k asked for · p proposed
+n entries · D width · k wanted · p proposed
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from numkong import PackedMatrix
 
 SPREAD = 5
-"""How many times the entries asked for a scan proposes at most, however many lie as near as rounding can tell."""
+"""A scan proposes at most this many times k entries, however many rounding cannot tell apart."""
 SIGMAS = 6
-"""Standard deviations of rounding that an entry may lie behind the last one asked for, and still be proposed."""
+"""An entry is proposed if its score lies at most this many standard deviations of rounding below the k-th."""
 LOWEST = float(np.finfo(np.float32).min)
-BLOCK = 1024  # vectors that are scanned at once; the last block is packed anew for every insert
+BLOCK = 1024  # vectors that are scanned at once; every insert packs the last block again
 
 
 class _Rows(NamedTuple):
-    """What a search looks at: replaced as a whole, so that it never sees halves of two."""
+    """The state that a search reads. It is replaced as a whole, so that a search never sees a mixture."""
 
-    ids: np.ndarray  # −1 where an entry was
+    ids: np.ndarray  # −1 for a deleted entry
     codes: np.ndarray
-    blocks: tuple[PackedMatrix, ...]  # the same, as a scan wants them
-    scales: np.ndarray  # of the rounded part, and the exact one: −∞ where an entry was
+    blocks: tuple[PackedMatrix, ...]  # the codes, packed for a scan
+    scales: np.ndarray  # scale of the rounded part, and the exact part, which is −∞ for a deleted entry
     count: int  # rows in use
     widest: float  # largest scale
     longest: float  # largest norm of a row's r
 
 
 class Exact:
-    """Vectors in memory, a byte a number, scanned whole.
+    """Vectors in memory, one byte for each number; a search scans all of them.
 
-    With c a vector near their mean and r = x − c, q·x = q·c + c·r + (q − c)·r: the first is the same for all, the
-    second is kept exactly, and only the third is rounded. So vectors that are all alike are told apart, too.
+    With c a vector near their mean and r = x − c, q·x = q·c + c·r + (q − c)·r. The first term is the same for all, the
+    second is exact, and only the third is rounded. So vectors that differ little are told apart, too.
 
-    Rounding to steps of u adds noise of variance u²/12 to every number, so the third has an error of standard
+    Rounding to steps of u adds noise of variance u²/12 to every number. So the third term has an error of standard
     deviation √((u_q |r|)² + (u_r |q − c|)²) / √12, and the difference of two √2 times that.
 
     One thread may change it while others search.
@@ -58,7 +58,7 @@ class Exact:
         return len(self._row)
 
     def put(self, ids: Int64[np.ndarray, " n"], vectors: Float32[np.ndarray, "n D"]) -> None:
-        """Add entries, or give them other vectors."""
+        """Add entries, or replace their vectors."""
         x = _unit(vectors)
         if self._centre is None:
             self._centre = x.mean(0)
@@ -73,28 +73,28 @@ class Exact:
         rows.ids[start:end] = ids
         widest = max(rows.widest, float(scale.max()))
         longest = max(rows.longest, float(np.linalg.norm(rest, axis=1).max()))
-        # others see the new vectors before the old ones go
+        # searches see the new vectors before the old ones go
         blocks = _packed(rows.codes, rows.blocks[: start // BLOCK], end)
         self._state = rows._replace(blocks=blocks, count=end, widest=widest, longest=longest)
         self._forget([row for id in ids.tolist() if (row := self._row.get(id)) is not None])
         self._row.update(zip(ids.tolist(), range(start, end), strict=True))
 
     def drop(self, ids: Int64[np.ndarray, " n"]) -> None:
-        """Forget entries; those that are not here are passed over."""
+        """Remove entries; unknown ids are ignored."""
         self._forget([row for id in ids.tolist() if (row := self._row.pop(id, None)) is not None])
         if self._state.count > 1000 and len(self) < self._state.count // 2:
             self._move(2 * len(self))
 
     def holds(self, ids: Int64[np.ndarray, " m"]) -> Bool[np.ndarray, " m"]:
-        """Which of them are here."""
+        """For each id, whether it is here."""
         return np.fromiter((id in self._row for id in ids.tolist()), bool, len(ids))
 
     def search(
         self, query: Float32[np.ndarray, " D"], k: int, allowed: Int64[np.ndarray, " m"] | None = None
     ) -> Int64[np.ndarray, " p"]:
-        """The ids that the k nearest are among, in no order; only `allowed` ones where given.
+        """Ids that include the k nearest, in no order; only `allowed` ones where given.
 
-        Fewer than k where there are fewer, and more where rounding may have changed their order.
+        There are more than k where rounding may have changed their order.
         """
         ids, _, blocks, scales, count, widest, longest = self._state
         k = min(k, count)
@@ -119,7 +119,7 @@ class Exact:
         self._state.scales[1, rows] = -np.inf
 
     def _move(self, capacity: int) -> None:
-        """Go to arrays of another size, without what was forgotten; who searches keeps the old ones."""
+        """Copy to arrays of another size, without deleted entries. Running searches keep the old arrays."""
         old = self._state
         kept = np.flatnonzero(old.ids[: old.count] >= 0)
         n, dimension = len(kept), old.codes.shape[1]
@@ -131,7 +131,7 @@ class Exact:
 
 
 def _packed(codes: np.ndarray, blocks: tuple[PackedMatrix, ...], count: int) -> tuple[PackedMatrix, ...]:
-    """The first `count` rows in blocks, of which the first are packed already."""
+    """The first `count` rows in blocks; `blocks` contains the first ones, packed already."""
     pack = needed("numkong").dots_pack
     starts = range(len(blocks) * BLOCK, count, BLOCK)
     return (*blocks, *(pack(codes[start : min(start + BLOCK, count)]) for start in starts))

@@ -1,11 +1,11 @@
-"""Nearest neighbours of a collection: graphs over what is old, an exact scan over what is new.
+"""Nearest neighbours of a collection: graphs of old entries, and an exact scan of new ones.
 
-A graph (HNSW; Malkov & Yashunin 2016, arXiv:1603.09320) is a file that is never changed, of what was written in one run
-of changes. When enough new entries have come, the last graph's successor is built beside it and takes its place; one
-that is large is left alone, and another begun: so an entry costs the same however many there are, and no graph grows so
-large that a search misses much of it. What is in no graph yet lies in memory as int8 and is scanned, which below some
-25,000 vectors is faster than a graph, exact, and costs an insert nothing. All only propose: whoever asks ranks the
-proposals by their true vectors, so what was deleted or changed since is never found.
+A graph (HNSW, see `foretell.search.storage.hnsw`) is a file that never changes. It contains the entries of one run of
+changes. When there are enough new entries, a successor of the last graph is built beside it and replaces it. A large
+graph is left alone, and a new one begins. So an entry costs the same however many there are, and no graph grows so
+large that a search misses much of it. Entries that are in no graph yet lie in memory as int8 and are scanned. Below
+some 25,000 vectors this is faster than a graph, it is exact, and an insert costs nothing. Graphs and scan only propose
+entries. The caller ranks the proposals by their true vectors. So an entry that was deleted or changed is never found.
 
 D width · k proposals
 """
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
     from usearch.index import Index as Usearch
 
 EXACT = 25_000
-"""New entries that are scanned before they go into a graph."""
+"""This many new entries are scanned before they go into a graph."""
 LARGE = 250_000
-"""Entries of a graph that is left alone."""
+"""A graph with this many entries is left alone."""
 SUBSET = 20_000
-"""Entries of the graphs left by a filter that are compared one by one rather than searched for."""
+"""Where a filter leaves at most this many entries of the graphs, they are compared one by one."""
 CHUNK = 1000  # rows read, and vectors added, at a time
-WORN = 0.25  # share of a graph's entries that are deleted or changed, from where it is built afresh
+WORN = 0.25  # when this share of a graph's entries was deleted or changed, it is built again
 
 log = logging.getLogger(__name__)
 
 
 class GraphFile(NamedTuple):
-    """A graph on the disk: the store's row of it."""
+    """The store's row about the file of a graph."""
 
     seq: int
-    """It holds what was last written after the graph before it, and up to here."""
+    """The graph contains the entries that were last written after the graph before it, and up to here."""
     name: str
     entries: int
     bytes: int
@@ -61,43 +61,43 @@ class GraphFile(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Changes one after the other: in a graph, or to be."""
+    """Successive changes that are in one graph, or will be."""
 
     since: int
     until: int
     count: int
-    """Entries that were last written in it."""
+    """How many entries were last written in it."""
     graph: GraphFile | None
-    """Of all of it, or of its beginning."""
+    """The graph of the whole run, or of its beginning."""
 
     @property
     def done(self) -> bool:
-        """Whether the graph is of all of it."""
+        """Whether the graph contains the whole run."""
         return self.graph is not None and self.graph.seq == self.until
 
 
 class Graph:
-    """A file of HNSW, mapped into memory and never changed. Raises ValueError where it is not the file it should be."""
+    """A graph in a file that is mapped into memory. Raises ValueError where the file is missing or damaged."""
 
     def __init__(self, folder: Path, file: GraphFile) -> None:
         self._hnsw = _restored(folder, file, view=True, enable_key_lookups=False)
-        self._lock = threading.Lock()  # a search works in the index's own scratch space
+        self._lock = threading.Lock()  # searches share the index's scratch space
 
     def __len__(self) -> int:
         return len(self._hnsw)
 
     def search(self, query: Float32[np.ndarray, " D"], k: int, ef: int) -> Int64[np.ndarray, " k"]:
-        """The ids of about the k nearest, nearest first."""
+        """The ids of the k nearest, approximately, nearest first."""
         with self._lock:
             self._hnsw.expansion_search = max(ef, k)
             return self._hnsw.search(query, k, threads=1).keys.astype(np.int64)
 
 
 class Index:
-    """What a collection's entries are found by: follows the store, whoever writes to it.
+    """The index of a collection. It follows the store, also when other processes write.
 
     Args:
-        store: where the truth is.
+        store: contains the entries.
         number: of the collection.
     """
 
@@ -108,21 +108,21 @@ class Index:
         self._seq = -1
         self._files: list[GraphFile] = []
         self._graphs: dict[str, Graph | None] = {}  # by name; None where it could not be read
-        self._parts: tuple[list[Graph], Exact] | None = None  # replaced as a whole: a search sees no halves of two
+        self._parts: tuple[list[Graph], Exact] | None = None  # replaced as a whole: a search never sees a mixture
 
     @property
     def small(self) -> bool:
-        """Whether all is scanned, and that takes no longer than a search of a graph would."""
+        """Whether all entries are scanned, in no more time than a search of a graph takes."""
         return self._parts is not None and not self._parts[0] and len(self._parts[1]) <= EXACT
 
     def refresh(self, c: sqlite3.Connection) -> int | None:
-        """Take in what the connection sees and this index does not yet know.
+        """Read the changes that the connection sees and this index does not know yet.
 
         Returns:
-            D, or None where there is no vector yet.
+            D; None where there is no vector yet.
 
         Raises:
-            Removed: the collection is no longer there.
+            Removed: the collection was removed.
         """
         n = self._number
         row = c.execute("SELECT dimension, seq, pruned FROM collection WHERE number = ?", (n,)).fetchone()
@@ -154,10 +154,10 @@ class Index:
     def propose(
         self, query: Float32[np.ndarray, " D"], k: int, level: int, allowed: Int64[np.ndarray, " m"] | None = None
     ) -> tuple[Int64[np.ndarray, " p"], bool]:
-        """Entries that the k nearest are among, as of the last `refresh`.
+        """Entries that include the k nearest, as of the last `refresh`.
 
         Returns:
-            Their ids, some perhaps twice or no longer there, and whether asking for more may give more.
+            Their ids, some perhaps twice or deleted; and whether a larger k may give more.
         """
         if self._parts is None:
             return np.empty(0, np.int64), False
@@ -178,7 +178,7 @@ class Index:
         return np.concatenate([near, far]), wanted < max(map(len, graphs)) or len(near) >= k
 
     def due(self, c: sqlite3.Connection) -> bool:
-        """Whether so much is new, or lost, that a graph should be built."""
+        """Whether enough entries are new, or a graph is missing, so that one should be built."""
         row = c.execute("SELECT count FROM collection WHERE number = ?", (self._number,)).fetchone()
         if row is None or row[0] <= EXACT:  # removed meanwhile, or small
             return False
@@ -187,14 +187,14 @@ class Index:
         return self._count(c, since, most=EXACT + 1) > EXACT or any(map(self._torn, files))
 
     def build(self, advance: Callable[[int], None] = lambda n: None, stop: threading.Event | None = None) -> bool:
-        """Build graphs of what was committed and is in none yet, and of what is worn or torn.
+        """Build graphs of new entries, and build worn, missing and damaged graphs again.
 
         Args:
-            advance: is told how many more vectors are in.
-            stop: set it, and the work is given up.
+            advance: is called with the number of vectors that were added.
+            stop: set it to end the work.
 
         Returns:
-            Whether there is a new graph; no where another process is building one, or it was stopped.
+            Whether there is a new graph. There is none where another process builds one, or the work was stopped.
 
         Raises:
             ForetellError: the disk is full or not writable. Searches go on as before.
@@ -220,7 +220,7 @@ class Index:
     def _next(self) -> Run | None:
         """The first run that needs a graph.
 
-        Runs that are in need are joined with what comes before and after, up to a large graph.
+        Runs that need one are joined with their neighbours, up to the size of a large graph.
         """
         n = self._number
         with self._store.read() as c:
@@ -234,7 +234,7 @@ class Index:
                 runs.append(Run(since, file.seq, count, file if fine else None))
                 since = file.seq
             large = f"SELECT seq FROM entry_{n} WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET {LARGE - 1}"
-            while cut := c.execute(large, (since,)).fetchone():  # what was written at once stays together
+            while cut := c.execute(large, (since,)).fetchone():  # entries of one write stay together
                 runs.append(Run(since, cut[0], LARGE, None))
                 since = cut[0]
             if (count := self._count(c, since)) > EXACT:
@@ -249,7 +249,7 @@ class Index:
         return next((run for run in joined if not run.done), None)
 
     def _build(self, run: Run, advance: Callable[[int], None], stop: threading.Event) -> bool:
-        """Give a run a graph of its own: that of its beginning, and more, or a new one."""
+        """Build the graph of a run: extend the graph of its beginning, or start a new one."""
         n = self._number
         try:
             hnsw, since = (_restored(self._folder, run.graph), run.graph.seq) if run.graph else (None, run.since)
@@ -262,7 +262,7 @@ class Index:
                 kind, dimension = needed("usearch.index").Index, vectors.shape[1]
                 hnsw = kind(ndim=dimension, metric="cos", dtype="bf16", connectivity=M, expansion_add=EF_CONSTRUCTION)
             hnsw.remove(ids[hnsw.contains(ids)], threads=1)
-            hnsw.add(ids, vectors, threads=1)  # more threads leave nodes that nobody finds (usearch issue 735)
+            hnsw.add(ids, vectors, threads=1)  # more threads leave nodes that no search finds (usearch issue 735)
             advance(len(ids))
         file = None if hnsw is None else self._saved(hnsw, run.until)
         with self._store.write() as c:
@@ -274,7 +274,7 @@ class Index:
             kept = {each.name for each in self._listed(c)}
         for path in self._folder.glob(f"{n}-*.usearch"):
             if path.name not in kept:
-                path.unlink(missing_ok=True)  # who has it mapped keeps it
+                path.unlink(missing_ok=True)  # processes that have mapped it keep it
         return True
 
     def _saved(self, hnsw: Usearch, seq: int) -> GraphFile:
@@ -298,12 +298,12 @@ class Index:
         return [GraphFile(*row) for row in rows]
 
     def _count(self, c: sqlite3.Connection, since: int, until: int = 2**63 - 1, most: int = 2**63 - 1) -> int:
-        """Entries that were last written after `since`, up to `until`; no more than `most` are counted."""
+        """How many entries were last written after `since`, up to `until`; counting ends at `most`."""
         written = f"SELECT 1 FROM entry_{self._number} WHERE seq > ? AND seq <= ? LIMIT ?"
         return c.execute(f"SELECT count(*) FROM ({written})", (since, until, most)).fetchone()[0]
 
     def _torn(self, file: GraphFile) -> bool:
-        """Whether a graph is known to be missing or damaged."""
+        """Whether the file of a graph is missing or damaged."""
         path = self._folder / file.name
         unread = file.name in self._graphs and self._graphs[file.name] is None
         return unread or not path.is_file() or path.stat().st_size != file.bytes
@@ -332,7 +332,7 @@ class Index:
 
 
 def _restored(folder: Path, file: GraphFile, **options: bool) -> Usearch:
-    """A graph from its file. Raises ValueError where it is not the file it should be."""
+    """A graph from its file. Raises ValueError where the file is missing or damaged."""
     path = folder / file.name
     if not path.is_file():
         raise ValueError(f"{path} is not built yet")
@@ -342,7 +342,7 @@ def _restored(folder: Path, file: GraphFile, **options: bool) -> Usearch:
 
 
 def changed(c: sqlite3.Connection, number: int, since: int, until: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Ids and vectors of a collection's entries that were written after `since`, up to `until`."""
+    """Ids and vectors of the entries that were written after `since`, up to `until`."""
     rows = c.execute(f"SELECT id, vector FROM entry_{number} WHERE seq > ? AND seq <= ? ORDER BY seq", (since, until))
     while part := rows.fetchmany(CHUNK):
         yield _arrays(part)

@@ -1,4 +1,4 @@
-"""Entries as rows of SQLite: written, deleted, read and chosen inside a transaction.
+"""Entries as rows of SQLite: write, delete, read and filter them inside a transaction.
 
 n entries · D width
 """
@@ -20,10 +20,10 @@ from foretell.search.storage.checks import check_model, check_widths
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.protocol import Removed
 
-REMEMBERED = 10_000  # deletions that an open index may yet have to hear of
+REMEMBERED = 10_000  # deletions that are kept for open indexes, which follow the store
 COLUMNS = "id, key, text, page, start, stop, metadata, vector"
 EntryRow: TypeAlias = tuple[Any, ...]
-"""Of `COLUMNS`."""
+"""The values of `COLUMNS`."""
 
 
 def hit(row: EntryRow, scores: dict[str, float]) -> Hit:
@@ -41,7 +41,7 @@ def entry(row: EntryRow) -> Entry:
 
 
 def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[EntryRow]:
-    """Entries as `COLUMNS`, in no order; without those that are not there."""
+    """Entries as `COLUMNS`, in no order; unknown ids are ignored."""
     asked = json.dumps([id for id in ids if isinstance(id, int) and 0 <= id < 2**63])
     return c.execute(
         f"SELECT {COLUMNS} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
@@ -55,7 +55,7 @@ def put(
     fingerprint: str | None = None,
     source: int | None = None,
 ) -> list[int]:
-    """Write checked entries inside a transaction; returns their ids. One with a known key takes that entry's place."""
+    """Write checked entries, and return their ids. A draft with the key of an entry replaces that entry."""
     found = c.execute(
         "SELECT dimension, fingerprint, next_id, seq + 1 FROM collection WHERE number = ?", (number,)
     ).fetchone()
@@ -98,7 +98,7 @@ def put(
 
 
 def drop(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> int:
-    """Delete entries inside a transaction; returns how many were there."""
+    """Delete entries; returns how many were deleted."""
     rows = c.execute(
         f"SELECT id, text, page, metadata FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
@@ -113,14 +113,14 @@ def drop(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> int:
         c.execute(f"DELETE FROM entry_{number} WHERE id = ?", (row[0],))
         c.execute(f"INSERT INTO deleted_{number} VALUES (?, ?)", (seq, row[0]))
     logged = f"SELECT count(*) FROM (SELECT 1 FROM deleted_{number} LIMIT {REMEMBERED + 1})"
-    if c.execute(logged).fetchone()[0] > REMEMBERED:  # an index that has not heard of these is read anew
+    if c.execute(logged).fetchone()[0] > REMEMBERED:  # an index that has not followed them is read again
         c.execute(f"DELETE FROM deleted_{number}")
         c.execute("UPDATE collection SET pruned = seq WHERE number = ?", (number,))
     return len(rows)
 
 
 def _unlist(c: sqlite3.Connection, number: int, id: int, text: str, page: int | None, metadata: str) -> None:
-    """Take an entry out of the word index and the table of fields."""
+    """Remove an entry from the word index and the table of fields."""
     c.execute(f"INSERT INTO text_{number} (text_{number}, rowid, text) VALUES ('delete', ?, ?)", (id, text))
     c.executemany(
         f"DELETE FROM field_{number} WHERE key = ? AND value = ? AND id = ?",
@@ -129,7 +129,7 @@ def _unlist(c: sqlite3.Connection, number: int, id: int, text: str, page: int | 
 
 
 def where(filter: Filter, number: int) -> tuple[str, list[Value]]:
-    """A query for the ids of a collection's entries that fulfil a filter, and its parameters. Raises ForetellError."""
+    """A query for the ids of the entries that fulfil a filter, and its parameters. Raises ForetellError."""
     queries: list[str] = []
     parameters: list[Value] = []
     for field, operator, values in filters.conditions(filter):
@@ -141,6 +141,6 @@ def where(filter: Filter, number: int) -> tuple[str, list[Value]]:
 
 
 def _kind(values: Sequence[Value]) -> str:
-    """A test for what the values can be compared with: numbers with numbers, texts with texts."""
+    """A condition on the type of a field: numbers are compared with numbers, texts with texts."""
     kinds = {kind for value in values for kind in (["text"] if isinstance(value, str) else ["integer", "real"])}
     return f"typeof(value) IN ({', '.join(repr(kind) for kind in sorted(kinds))})"

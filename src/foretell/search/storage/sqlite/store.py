@@ -1,4 +1,4 @@
-"""A store in a folder: which knowledges there are, and whose keys reach them, in one SQLite file."""
+"""A store in a folder: its knowledges and API keys, in one SQLite file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from foretell.search.storage.sqlite.database import COLLECTION, DROP, Database, 
 
 
 class Store(Database):
-    """A folder of knowledges: a `foretell.search.storage.protocol.Backend` with nothing to install or start.
+    """A folder of knowledges: a `foretell.search.storage.protocol.Backend` without a server.
 
-    Args, errors, and what is safe: as of `foretell.search.storage.sqlite.database.Database`.
+    Args and errors: as of `foretell.search.storage.sqlite.database.Database`.
     """
 
     def __init__(self, folder: str | Path, *, create: bool = True, wait: float = 60.0) -> None:
         super().__init__(folder, create=create, wait=wait)
-        self._found: dict[tuple[str, str | None], Sequence[Record]] = {}  # as of a version of the database
+        self._found: dict[tuple[str, str | None], Sequence[Record]] = {}  # valid for one version of the database
         self._version = -1
         self._remembering = threading.Lock()
 
@@ -35,7 +35,7 @@ class Store(Database):
 
     @property
     def incoming(self) -> Path:
-        """Beside the file, so that uploads fill no other disk."""
+        """Beside the database, so that uploads fill no other disk."""
         return self.folder / "incoming"
 
     def abouts(self) -> Sequence[About]:
@@ -44,8 +44,8 @@ class Store(Database):
             return [about_of(row) for row in c.execute(f"{ABOUT} ORDER BY number")]
 
     def find(self, name: str, owner: str | None = None) -> Sequence[Record]:
-        """As `Backend.find`; the store is asked again once anything was written."""
-        version = self.version()  # before reading: what is remembered is at least as new
+        """As `Backend.find`. Answers are remembered until the next write."""
+        version = self.version()  # before reading: a remembered answer is at least as new
         with self._remembering:
             if version != self._version:
                 self._version = version
@@ -135,7 +135,7 @@ _KEY = "SELECT name, owner, scopes, created, revoked FROM key"
 
 
 def _enter(c: sqlite3.Connection, values: Mapping[str, Any]) -> int:
-    """Enter a collection and lay its tables; returns its number."""
+    """Insert a collection and create its tables; returns its number."""
     columns = ", ".join(values)
     try:
         insert = f"INSERT INTO collection ({columns}) VALUES ({', '.join('?' * len(values))}) RETURNING number"
