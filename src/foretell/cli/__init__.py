@@ -18,30 +18,30 @@ from foretell import __version__
 from foretell.cli.flags import Usage, summary, table
 from foretell.errors import ForetellError, ForetellWarning
 
-COMMANDS = {
-    "demo": "demo",
-    "train": "train",
-    "evaluate": "evaluate",
-    "claims": "claims",
-    "finetune": "finetune",
-    "imagine": "imagine",
-    "uncertainty": "uncertainty",
-    "surprise": "surprise",
-    "scenes": "scenes",
-    "plan": "plan",
-    "models": "models",
-    "export": "export",
-    "knowledge": "search",
-    "serve": "search",
-    "keys": "search",
-}
-"""Command -> the module of this package that has the function of its name. Only what is called is imported: a search
+COMMANDS = (
+    "demo",
+    "train",
+    "evaluate",
+    "claims",
+    "finetune",
+    "imagine",
+    "uncertainty",
+    "surprise",
+    "scenes",
+    "plan",
+    "models",
+    "export",
+    "knowledge",
+    "serve",
+    "keys",
+)
+"""Every command has a module of its name, with a function of its name. Only the called one is imported: a search
 should not wait for the trainer."""
 
 
 def command(name: str) -> Callable[[list[str]], None]:
-    """The function behind a command; it takes the words after it."""
-    return getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
+    """The function of a command. It takes the arguments after the command."""
+    return getattr(import_module(f"{__name__}.{name}"), name)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

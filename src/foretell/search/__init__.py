@@ -12,11 +12,11 @@ from foretell.lazy import names
 __all__ = [
     "About",
     "Added",
+    "AddedFile",
     "Backend",
     "Busy",
     "Draft",
     "Entry",
-    "File",
     "Hit",
     "Knowledge",
     "Passage",
@@ -27,26 +27,27 @@ __all__ = [
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
-    from foretell.search.backend import About, Backend, Busy, File, open_backend
     from foretell.search.entries import Draft, Entry, Hit
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
-    from foretell.search.store import Store
+    from foretell.search.storage.open import open_backend
+    from foretell.search.storage.protocol import About, AddedFile, Backend, Busy
+    from foretell.search.storage.sqlite.store import Store
 
 _HOMES = {
-    "About": "backend",
+    "About": "storage.protocol",
     "Added": "add",
-    "Backend": "backend",
-    "Busy": "backend",
+    "Backend": "storage.protocol",
+    "Busy": "storage.protocol",
     "Draft": "entries",
     "Entry": "entries",
-    "File": "backend",
+    "AddedFile": "storage.protocol",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",
     "Step": "add",
-    "Store": "store",
-    "open_backend": "backend",
+    "Store": "storage.sqlite.store",
+    "open_backend": "storage.open",
 }
 
 __getattr__ = names(__name__, _HOMES)

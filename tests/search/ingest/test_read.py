@@ -15,7 +15,8 @@ from PIL import Image
 
 from foretell.errors import ForetellError
 from foretell.extras import missing
-from foretell.search.ingest import Limits, images, read
+from foretell.search.ingest import Limits, read
+from foretell.search.models.media import images
 
 spec = spec_from_file_location("ingest_conftest", Path(__file__).with_name("conftest.py"))
 made = module_from_spec(spec)
