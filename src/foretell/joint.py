@@ -84,7 +84,10 @@ class JointEmbedding(Method):
     @property
     def patch_encoder(self) -> ViT:
         """The encoder, where it is a vision transformer (see `lacks`)."""
-        assert isinstance(self.encoder, ViT)
+        if not isinstance(self.encoder, ViT):
+            raise AttributeError(
+                "a ResNet has no patches"
+            )  # so that `isinstance` with a protocol finds no such property
         return self.encoder
 
     def lacks(self, capability: type) -> str | None:
