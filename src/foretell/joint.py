@@ -85,9 +85,7 @@ class JointEmbedding(Method):
     def patch_encoder(self) -> ViT:
         """The encoder, where it is a vision transformer (see `lacks`)."""
         if not isinstance(self.encoder, ViT):
-            raise AttributeError(
-                "a ResNet has no patches"
-            )  # so that `isinstance` with a protocol finds no such property
+            raise AttributeError("a ResNet has no patches")  # `isinstance` with a protocol finds none then
         return self.encoder
 
     def lacks(self, capability: type) -> str | None:
