@@ -27,26 +27,28 @@ def verdict(report: dict[str, Any], measures: Sequence[Measure]) -> dict[str, An
     if not compared:
         return None
 
-    def least(measure: Measure, control: str) -> float:
-        return report[measure.name][control]["difference"]["low"]
+    def least(measure: Measure) -> float:
+        return report[measure.name]["untrained"]["difference"]["low"]
 
-    def told(control: str) -> tuple[Measure, str]:
-        """The measure that shows most of a difference from a control, and what it shows."""
-        best = max(compared, key=lambda measure: least(measure, control))
-        d = {name: f"{100 * each:+.1f}" for name, each in report[best.name][control]["difference"].items()}
-        return best, f"{best.title} {report[best.name]['value']:.1%}: {d['value']} points, {d['low']} to {d['high']}"
+    def told(measure: Measure, control: str) -> str:
+        found = report[measure.name]
+        d = {name: f"{100 * each:+.1f}" for name, each in found[control]["difference"].items()}
+        return f"{measure.title} {found['value']:.1%}: {d['value']} points, {d['low']} to {d['high']}"
 
-    best, shown = told("untrained")
-    learned = least(best, "untrained") > LEAST
+    best = max(compared, key=least)
+    learned = least(best) > LEAST
     if learned:
-        text = f"It learned: its features say more than those of the same network untrained ({shown})."
+        text = (
+            f"It learned: its features say more than those of the same network untrained ({told(best, 'untrained')})."
+        )
     else:
         text = (
             "It learned nothing yet that shows on these images: no probe finds clearly more in its features than in "
-            f"those of the same network untrained ({shown})."
+            f"those of the same network untrained ({told(best, 'untrained')})."
         )
     if "pixels" in report[best.name]:
-        best, shown = told("pixels")
-        more = "more" if least(best, "pixels") > 0 else "not clearly more"
-        text += f" They say {more} than raw pixels ({shown})."
+        # not where they do worst: an attentive probe, say, finds little in pixels
+        best = max(compared, key=lambda measure: report[measure.name]["pixels"]["value"])
+        more = "more" if report[best.name]["pixels"]["difference"]["low"] > 0 else "not clearly more"
+        text += f" They say {more} than raw pixels, by the probe that finds most in these ({told(best, 'pixels')})."
     return {"learned": learned, "text": text}
