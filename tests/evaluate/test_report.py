@@ -7,8 +7,8 @@ from rich.console import Console
 
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
-from foretell.evaluate import evaluate, report, table
-from foretell.evaluate.probes import encode
+from foretell.evaluate import MRR, chosen, evaluate, report, table
+from foretell.evaluate.encode import encode
 from foretell.masking import TubeMasks
 from foretell.methods import VJEPA, VJEPAConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
@@ -16,7 +16,7 @@ from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 
 PROBES = ("linear", "mlp", "attentive", "knn")
-FAST = {"images": 4, "bank": 8, "queries": 2, "progress": False}
+FAST = {"measures": chosen(MRR(images=4, bank=8, queries=2)), "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,11 @@ def text(found: dict) -> str:
 
 
 def test_everything_is_there_and_plain(full):
-    assert set(full) == {*PROBES, "rankme", "lidar", "sparsity", "mrr", "data", "model"}
+    assert set(full) == {*PROBES, "rankme", "lidar", "sparsity", "mrr", "data", "model", "verdict", "left_out"}
     assert json.loads(json.dumps(full, allow_nan=False)) == full
     for probe in PROBES:
         row = full[probe]
-        assert set(row) == {"value", "low", "high", "chance"}
+        assert set(row) == {"value", "low", "high", "chance", "untrained", "pixels"}
         assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
         assert row["chance"] == pytest.approx(11 / 31)
     assert full["linear"]["value"] > 0.9  # the class is the colour
