@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from foretell.errors import ForetellError
 from foretell.robust.twins import Settings, TwinConfig, Twins, optimizer_of
 from foretell.train.loop import batch_index, generator
-from foretell.train.progress import watched
+from foretell.progress import watched
 
 PART = 8192
 """Rows that are asked about at a time, after training."""
