@@ -29,6 +29,8 @@ COMMANDS = (
     "surprise",
     "scenes",
     "plan",
+    "discover",
+    "robust",
     "models",
     "export",
     "knowledge",

@@ -97,7 +97,8 @@ def load(
         - `EpisodeClips`: a folder of videos, each with a table of its name (see `foretell.data.video.episodes`), or
           `pusher` for a world made here (`pusher:20000`, see `foretell.data.made.pusher`). Several places need the same
           columns.
-        - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`.
+        - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`, or `colormnist:PATH` and its variants, see
+          `foretell.data.made.colormnist`.
     reads: what to read: the `reads` of a method's configuration.
     split: None or "train": the train split where the data names its splits, else everything; "test": the test
         split, or the validation split where there is no other.
@@ -234,9 +235,7 @@ def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
     if isinstance(reads, Clips):
         return _find_videos(spec, reads, seed)
     if isinstance(reads, Vectors):
-        from . import table
-
-        return table.find(Path(os.path.realpath(os.path.expanduser(spec))))
+        return _find_vectors(spec, seed)
     return _find_images(spec, seed)
 
 
@@ -257,6 +256,15 @@ def _find_images(spec: str | Path, seed: int) -> Splits:
         return parquet.find(root, [file_at(root)])
     found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
     raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED}.")
+
+
+def _find_vectors(spec: str | Path, seed: int) -> Splits:
+    from . import table
+    from .made import colormnist
+
+    if _is_made(spec, *colormnist.VARIANTS):
+        return colormnist.find(str(spec), seed)
+    return table.find(Path(os.path.realpath(os.path.expanduser(spec))))
 
 
 def _find_videos(spec: str | Path, reads: Clips, seed: int) -> Splits:

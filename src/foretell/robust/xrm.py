@@ -29,9 +29,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.errors import ForetellError
+from foretell.progress import watched
 from foretell.robust.twins import Settings, TwinConfig, Twins, optimizer_of
 from foretell.train.loop import batch_index, generator
-from foretell.progress import watched
 
 PART = 8192
 """Rows that are asked about at a time, after training."""
