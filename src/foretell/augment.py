@@ -1,8 +1,7 @@
-"""Batched image transforms that say what they did: image in, image and parameters out.
+"""Batched image transforms with named parameters: image and state in, image out.
 
-A *state* θ [B, P] lists how each picture was made: a column a parameter, with a name, a unit, a range and an
-identity value. An *action* a [B, P] is the way from one state to another. A command line, a slider or a
-search query can be made from the table below without knowing which method uses it.
+A *state* θ [B, P] lists how each picture was made, and an *action* a [B, P] is the way from one state to another (see
+`foretell.actions`).
 
 B batch · P parameters · H rows · W columns
 """
@@ -119,12 +118,12 @@ class Photometric(PictureActions):
 
     def apply(self, images: Pixels, states: States) -> Pixels:
         """Make pictures in the given states."""
-        changed = states.cpu() != self.identity(1)  # of all at once: a GPU is waited for here alone
+        changed = states.cpu() != self.identity(1)  # for all at once: only here the CPU waits for a GPU
         for name, value, some in zip(self.names, states.unbind(1), changed.unbind(1), strict=True):
             operation = OPERATIONS[name]
             if some.all():
                 images = operation(images, value)
-            elif some.any():  # most pictures skip most operations: pay only for those that do not
+            elif some.any():  # most pictures skip most operations, which then cost nothing
                 images = images.clone()
                 images[some] = operation(images[some], value[some])
         return images
@@ -287,4 +286,4 @@ OPERATIONS: dict[str, Callable[[Pixels, PerImage], Pixels]] = {
     "blur": blur,
     "solarize": solarize,
 }
-"""A parameter's name -> what makes pictures in a state of it."""
+"""A parameter's name -> the function that changes pictures by a value of it."""

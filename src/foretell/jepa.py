@@ -39,7 +39,7 @@ class JEPA(Method):
     """
 
     actions: PictureActions | None = None
-    """What the predictor can be told; None for a model without actions."""
+    """The actions that the predictor can be told; None for a model without actions."""
     entrances = (*Method.entrances, "target")
 
     def __init__(
@@ -142,15 +142,15 @@ class JEPA(Method):
 
     @torch.no_grad()
     def measures(self, views: Views) -> dict[str, float]:
-        """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
-        views = replace(views, chance=None)  # FlexPredict's noise is of training
+        """The loss of a prediction problem, the losses of `trivial` answers, and the predictor's own measures."""
+        views = replace(views, chance=None)  # FlexPredict's noise is for training only
         return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
 
     def trivial(self, views: Views) -> dict[str, float]:
-        """What a prediction problem would cost without learning.
+        """The loss of two answers that need no learning.
 
-        - `constant`: the best constant prediction, whose fall to zero is collapse.
-        - `copy`: repeating the nearest visible patch.
+        - `constant`: the best constant prediction. If this falls to zero, the latents have collapsed.
+        - `copy`: the latent of the nearest visible patch.
         """
         target = self.target(views.target)
         s_y = wanted(target, views)

@@ -88,7 +88,8 @@ class JointEmbedding(Method):
     @property
     def patch_encoder(self) -> ViT:
         """The encoder, where it is a vision transformer (see `lacks`)."""
-        assert isinstance(self.encoder, ViT)
+        if not isinstance(self.encoder, ViT):
+            raise AttributeError("a ResNet has no patches")  # `isinstance` with a protocol finds none then
         return self.encoder
 
     def lacks(self, capability: type) -> str | None:

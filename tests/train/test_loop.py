@@ -43,8 +43,8 @@ def interrupted(trainer, at):
     """Make a trainer die in the middle of step `at`, after the optimiser has moved the weights."""
     step = trainer.step
 
-    def dying(number):
-        loss = step(number)
+    def dying(number, batches):
+        loss = step(number, batches)
         if number == at:
             raise Killed
         return loss

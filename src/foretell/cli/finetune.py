@@ -38,7 +38,7 @@ def finetune(args: list[str]) -> None:
     empty(flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    tuning.require_trained(model, flags.finetune.mode)  # before the data is read, which can take minutes
+    tuning.parts(model, flags.finetune.mode)  # refuses before the data is read, which can take minutes
     reads, seed = Photographs(model.config.encoder.image_size), flags.finetune.seed
     tasks = {spec: train_test(spec, reads, seed=seed) for spec in flags.data}
     if len(tasks) == 1:

@@ -1,4 +1,4 @@
-"""Commands that act."""
+"""Plan with a world model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Plan:
         Positional[tuple[str, ...]],
         arg(help=f"{MODEL}; then the pictures of now and of the goal. Nothing more with --benchmark", metavar="MODEL"),
     ] = ()
-    state: Annotated[tuple[float, ...], arg(help="of the one who acts, now; for a model that is told it")] = ()
+    state: Annotated[tuple[float, ...], arg(help="state of the actor now, for a model that learned with states")] = ()
     plot: Annotated[Path | None, arg(help="draw the energy of one action over two of its numbers here (PNG)")] = None
     axes: Annotated[tuple[int, int], arg(help="with --plot: which two")] = (0, 1)
     benchmark: Annotated[
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Benchmark(Plan):
-    """Measure how well a model acts, beside a predictor that copies, and chance."""
+    """Measure how well a model acts. Two controls stand beside it: no change predicted, and random actions."""
 
     search: Annotated[CEM, arg(name="")] = SEARCH
 

@@ -42,7 +42,7 @@ class Surprise:
     stride: Annotated[int, arg(help="frames between two windows")] = 2
     targets: Annotated[
         Literal["window", "future"],
-        arg(help="what the target encoder sees: the whole window, as in the paper, or of it only what is predicted"),
+        arg(help="the target encoder sees the whole window, as in the paper, or only the part that is predicted"),
     ] = "window"
     json: Annotated[bool, arg(help="print JSON")] = False
     seed: int = 0

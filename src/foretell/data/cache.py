@@ -1,9 +1,11 @@
 """Decoded data on disk, so that images and videos are decoded once.
 
-A cache is a folder with the files of its columns (see `column_files`) and `about.json`. Its name tells where it was
-made from and the dates there, which is quick to look up. Its fingerprint is of what it holds, so that data which was
-copied or moved is known to be the same. It is written under another name and renamed when whole. So a cache that has
-its name is complete, whatever stopped the work. A lock lets one process build while others wait for it.
+A cache is a folder with the files of its columns (see `column_files`) and `about.json`. The folder's name is a hash of
+the place that the data came from and of the files' sizes and dates there. Looking it up takes no reading. The
+fingerprint is a hash of the content: data that was copied or moved keeps it.
+
+A cache is written under another name, and renamed when it is complete. So a cache that has its name is complete,
+whatever stopped the work. A lock lets one process build while others wait for it.
 
 Caches of the layout before (version 2: `pixels.npy`, and `labels.npy` with classes or with the steps of episodes) have
 names of their own, and are used as they are.
@@ -86,7 +88,7 @@ class Form(Generic[K]):
     before: Callable[[np.ndarray, tuple[str, ...]], Stored] | None = None
     """What `labels.npy` and the classes of a cache of the layout before stand for."""
     hashed: Callable[[Mapping[str, Column]], Iterable[Column]] | None = None
-    """What the fingerprint is of, besides the first column, where that is not the other columns one by one."""
+    """What the fingerprint covers besides the first column; None: the other columns, one by one."""
 
 
 def labels_of(labels: np.ndarray, classes: tuple[str, ...]) -> Stored:
@@ -228,7 +230,7 @@ def _write(name: str, contents: Contents, form: Form[Any], part: Path, progress:
 
 
 def _fingerprint(first: Any, columns: Mapping[str, Column], form: Form[Any], names: tuple[str, ...]) -> str:
-    """Of all columns (`first` is the digest of the first one) and of their names: wherever they lie, the same."""
+    """A hash of all columns (`first` is the digest of the first one) and of their names."""
     others = form.hashed(columns) if form.hashed else list(columns.values())[1:]
     for column in others:
         for piece in pieces(column):

@@ -89,7 +89,7 @@ def lists(rows: Sequence[np.ndarray]) -> Lists:
 def texts(rows: Sequence[str]) -> Lists:
     """A text a row, kept as UTF-8."""
     encoded = [row.encode() for row in rows]
-    values = np.frombuffer(b"".join(encoded), np.uint8)
+    values = np.frombuffer(bytearray().join(encoded), np.uint8)
     return Lists(values, _offsets([len(row) for row in encoded]))
 
 

@@ -257,8 +257,8 @@ class Videos(Pictures):
 class Episodes(Videos):
     """Decoded clips with a state and an action a step. `take` gives the pictures, and `batch` all of it.
 
-    states: float32 [R, T − 1, S]: of the one who acts, before each action; S may be 0.
-    actions: float32 [R, T − 1, A]: what led from a frame to the next.
+    states: float32 [R, T − 1, S]: the state before each action; S may be 0.
+    actions: float32 [R, T − 1, A]: the action between a frame and the next.
     state_names, action_names: what their numbers are called.
     """
 

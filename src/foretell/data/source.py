@@ -38,7 +38,7 @@ class Source:
     """One split of a data set, not opened yet.
 
     name: what messages call it, and the cache folder.
-    identity: changes whenever the data may have changed; cheap to compute.
+    identity: changes whenever the data may have changed. It is cheap to compute.
     read: opens the data; called only where no cache holds it.
     """
 

@@ -14,7 +14,7 @@ N rows · D numbers a vector
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def _features(path: Path, table: dict[str, Any]) -> np.ndarray:
     return np.concatenate(parts, 1)
 
 
-def _numbered(path: Path, name: str, values: Sequence[Any], count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _numbered(path: Path, name: str, values: Any, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels or groups as int64 [N], with `MISSING` where there is none, and their names."""
     found = [None if value is None or value != value or value == "" else value for value in np.asarray(values).tolist()]
     if len(found) != count:

@@ -3,10 +3,9 @@ arXiv:2403.00504).
 
     logits = head(p_φ(f^EMA(x), a = 0, every position))        p_φ and head are trained, f^EMA is frozen
 
-The target encoder sees the whole, undamaged image. The predictor is asked for every position of it, told
-that nothing changes; what it answers ("null latents") goes through an attentive head. The paper's three
-controls are the other modes: a predictor that was never trained, the encoder without a predictor, and both
-together.
+The target encoder sees the whole, undamaged image. The predictor is asked for every position, and told that nothing
+changes. Its answers ("null latents") go through an attentive head. The paper's three controls are the other modes: a
+predictor that was never trained, the encoder without a predictor, and both together.
 
 Differs from the paper:
 - Crops and mirroring instead of its stronger augmentations, and minutes instead of 100 ImageNet epochs.
@@ -53,15 +52,15 @@ class FinetuneConfig:
     """How a world model is finetuned; the same for every mode, so that modes can be compared."""
 
     mode: Mode = "predictor"
-    """What learns besides the head. `predictor`: the predictor, on a frozen encoder. `predictor-random`: a
-    fresh one, on a frozen encoder. `encoder`: the encoder, and there is no predictor. `end-to-end`: encoder
-    and predictor."""
+    """The parts that learn besides the head. `predictor`: the predictor, on a frozen encoder. `predictor-random`: a
+    fresh predictor, on a frozen encoder. `encoder`: the encoder, without a predictor. `end-to-end`: encoder and
+    predictor."""
     steps: int = 500
     """Optimiser steps; with several tasks, for each."""
     batch: int = 64
     """Images a step."""
     lr: float = 1e-3
-    """Peak learning rate of what starts at random: the head, a fresh predictor, task tokens."""
+    """Peak learning rate of the parts that start at random: the head, a fresh predictor, task tokens."""
     pretrained: float = 0.1
     """Share of that rate for pretrained parts (IWM §5: a tenth)."""
     weight_decay: float = 0.05
@@ -92,7 +91,7 @@ class WorldModelClassifier(nn.Module):
     def __init__(self, model: Method, classes: Iterable[str], mode: Mode = "predictor") -> None:
         super().__init__()
         self.world = to_config(model)
-        """What `foretell.hub.files.from_config` builds such a world model from."""
+        """The configuration of such a world model, for `foretell.hub.files.from_config`."""
         self.mode: Mode = mode
         self.classes = tuple(classes)
         self.encoder, self.predictor = parts(model, mode)
@@ -115,7 +114,7 @@ class WorldModelClassifier(nn.Module):
         return likeliest(self, images, self.classes)
 
     def rates(self, pretrained: float) -> list[tuple[nn.Module, float]]:
-        """What to train, and at which share of the learning rate."""
+        """The parts to train, each with its share of the learning rate."""
         rates: list[tuple[nn.Module, float]] = [(self.head, 1.0)]
         if self.predictor is not None:
             rates.append((self.predictor, 1.0 if self.mode == "predictor-random" else pretrained))
@@ -124,22 +123,17 @@ class WorldModelClassifier(nn.Module):
         return rates
 
 
-def require_trained(model: Method, mode: Mode) -> None:
-    """Raise ForetellError where a mode finetunes a trained predictor and the model has none."""
-    if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
-        raise ForetellError(
-            f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
-            "use mode predictor-random or encoder"
-        )
-
-
 def parts(model: Method, mode: Mode) -> tuple[ViT, Predictor | None]:
     """Copies of a model's encoder of patches and its predictor, frozen or fresh as the mode wants.
 
     Raises:
         ForetellError: the model has no such part, or is of videos.
     """
-    require_trained(model, mode)
+    if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
+        raise ForetellError(
+            f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
+            "use mode predictor-random or encoder"
+        )
     predictor = None
     if mode != "encoder":
         fresh = {name: value for name, value in to_config(model).items() if name != "untrained"}
@@ -158,7 +152,7 @@ def told(model: Method) -> int:
 
 
 def head(encoder: ViT, predictor: Predictor | None, classes: int) -> AttentiveClassifier:
-    """A fresh head on what a predictor answers (latents or pixels), or on latents; as many heads as fit its width."""
+    """A fresh head on a predictor's answers (latents or pixels), or on latents, with as many heads as fit."""
     width = encoder.width if predictor is None else predictor.project.out_features
     return AttentiveClassifier(width, gcd(width, encoder.config.heads), classes)
 
@@ -166,7 +160,7 @@ def head(encoder: ViT, predictor: Predictor | None, classes: int) -> AttentiveCl
 def answer(
     predictor: Predictor, s: Float[Tensor, "B N D"], grid: tuple[int, ...], action: Float[Tensor, "B A"]
 ) -> Float[Tensor, "B N _"]:
-    """What a predictor says of every position, having seen every position."""
+    """A predictor's answers for every position, when it has seen every position."""
     every = torch.arange(s.shape[1], device=s.device).expand(len(s), -1)
     return predictor(s, every, every.unsqueeze(1), grid, action)[:, 0]
 

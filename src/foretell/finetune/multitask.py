@@ -1,11 +1,9 @@
-"""One predictor for several tasks, told by a learned token which one it is at (IWM §5, multitask predictor
-tuning).
+"""One predictor for several tasks; a learned token tells it the task (IWM §5, multitask predictor tuning).
 
     logits_t = head_t(p_φ(f^EMA(x), a = 0, token_t, every position))        f^EMA is frozen, p_φ is shared
 
-Batches mix the tasks in equal shares, and each task sees as many images as it would alone: the joint
-predictor costs what the separate ones cost together, and can be compared with them. The paper does not say
-how it mixes.
+Batches mix the tasks in equal shares, and each task sees as many images as it would alone. So the joint predictor costs
+as much as the separate ones together, and can be compared with them. The paper does not print how it mixes.
 
 B batch · N patches · D encoder width · L positions asked · d predictor width · A action parameters · T tasks
 """
@@ -42,9 +40,9 @@ from foretell.method import Method, seeded, unrelated
 
 
 class TaskTokens(nn.Module):
-    """Queries as a model has them, and one token more that says which task it is (see `foretell.nn.queries`).
+    """A model's own queries, and one more token for the task (see `foretell.nn.queries`).
 
-    The task comes as T more columns of the action, one of them 1 and the others 0.
+    The task is given as T more columns of the action: one is 1, the others are 0.
     """
 
     def __init__(self, own: nn.Module, width: int, tasks: int) -> None:
@@ -105,7 +103,7 @@ class MultitaskClassifier(nn.Module):
         return likeliest(partial(self, task=task), images, self.tasks[task])
 
     def rates(self, pretrained: float) -> list[tuple[nn.Module, float]]:
-        """What to train, and at which share of the learning rate. Tokens and heads start at random."""
+        """The parts to train, each with its share of the learning rate. Tokens and heads start at random."""
         share = 1.0 if self.mode == "predictor-random" else pretrained
         queries = self.predictor.queries
         assert isinstance(queries, TaskTokens)

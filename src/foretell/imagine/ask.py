@@ -1,11 +1,10 @@
-"""See what a world model imagines: ask for a change, and look at the picture its prediction comes nearest to.
+"""See what a world model imagines: ask for a change, and find the picture that is nearest to its prediction.
 
     nearest = argmin_k ‖ p_φ(f_θ(x), a_{x→y}, every position) − f^EMA(y_k) ‖₂        IWM, arXiv:2403.00504, §4
 
-The predictor speaks in latents, so the picture comes from a bank of versions y_k of the same image: the one
-asked for, the untouched one, the source, and others in random colours. Colour parameters say what is asked
-for. Grayscale, blur and solarize are done to the source, and the model is asked to imagine them undone, as
-in training.
+The predictor gives latents, not pixels. So the picture is chosen from a bank of versions y_k of the same image: the one
+that was asked for, the untouched one, the source, and others in random colours. Colour parameters are asked for.
+Grayscale, blur and solarize are done to the source, and the model is asked to undo them, as in training.
 
 B asks · K pictures in the bank · P parameters · N patches · D width
 """
@@ -33,16 +32,16 @@ Picture: TypeAlias = Float[Tensor, "3 S S"] | UInt8[Tensor, "3 S S"]
 
 @dataclass(frozen=True)
 class Imagined:
-    """What came of one ask."""
+    """A model's answer to one ask."""
 
     values: dict[str, float]
-    """The ask: values by parameter; those not named stay as they are."""
+    """The ask: a value for each named parameter. The others stay as they are."""
     source: Float[Tensor, "3 S S"]
     """x, in [0, 1]: what the model saw."""
     bank: Float[Tensor, "K 3 S S"]
-    """The versions that its prediction was held against, in [0, 1]."""
+    """The versions that the prediction was compared with, in [0, 1]."""
     place: int
-    """Which picture of the bank was asked for."""
+    """The place in the bank of the picture that was asked for."""
     distances: Float[Tensor, " K"]
     """From the prediction to each version: L2 over all patches, in latent space."""
 
@@ -63,9 +62,9 @@ class Imagined:
 
     @property
     def rank(self) -> int:
-        """Of the version asked for: 1 where none is nearer, about K / 2 by chance.
+        """The rank of the version that was asked for: 1 if none is nearer, about K / 2 by chance.
 
-        Half of those exactly as near count as nearer, so that a collapsed model does not look perfect.
+        Half of the versions that are exactly as near count as nearer, so that a collapsed model does not look perfect.
         """
         own = self.distances[self.place]
         return 1 + int((self.distances < own).sum()) + int((self.distances == own).sum()) // 2
@@ -77,7 +76,7 @@ def imagine(model: Method, image: Picture, values: Mapping[str, float], *, bank:
     Args:
         model: a world model with actions.
         image: uint8 or in [0, 1], S the model's image size (see `read_image`).
-        values: by parameter, as in `model.actions.parameters`; {} asks for the picture as it is.
+        values: a value for each parameter to change (see `model.actions.parameters`); {} asks for no change.
         bank: K, versions to choose from.
         seed: draws the versions in random colours.
 
@@ -118,7 +117,7 @@ def sweep(
 def imagine_all(
     model: Method, image: Picture, asks: Sequence[Mapping[str, float]], bank: int = 256, seed: int = 0
 ) -> list[Imagined]:
-    """Ask a model for several changes of one image, and hold all answers against one bank. As `imagine`."""
+    """Ask a model for several changes of one image, and compare all answers with one bank. As `imagine`."""
     world = require(model, Imagines, "imagining a change")
     actions, side = world.actions, world.config.encoder.image_size
     if image.shape != (3, side, side):

@@ -30,6 +30,7 @@ from foretell.method import ReadsPhotographs
 from foretell.nn.projector import Projector, ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
 from foretell.nn.vit import pool
+from foretell.registry import register
 from foretell.views import Pair
 
 
@@ -53,6 +54,7 @@ class BYOLConfig(ReadsPhotographs):
         within(self, crop=SOME)
 
 
+@register("byol", BYOLConfig)
 class BYOL(JointEmbedding):
     """Predict the other view's embedding as a slow average of the model sees it."""
 

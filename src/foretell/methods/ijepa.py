@@ -26,6 +26,7 @@ from foretell.method import ReadsPhotographs
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, ViTConfig
+from foretell.registry import register
 from foretell.views import Views
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class IJEPAConfig(ReadsPhotographs):
         within(self, crop=SOME)
 
 
+@register("ijepa", IJEPAConfig)
 class IJEPA(JEPA):
     """Predict blocks of an image from the rest of it, in latent space."""
 

@@ -32,6 +32,7 @@ from foretell.method import ReadsPhotographs
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned
 from foretell.nn.vit import ViT, ViTConfig
+from foretell.registry import register
 from foretell.views import Views
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class IWMConfig(ReadsPhotographs):
         within(self, crop=SOME)
 
 
+@register("iwm", IWMConfig)
 class IWM(JEPA):
     """Predict what a change of colour, or the undoing of a blur, does to a latent."""
 

@@ -24,6 +24,7 @@ from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.nn.predictor import Predictor
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, layer_norm, patchify
+from foretell.registry import register
 from foretell.views import take
 
 
@@ -53,6 +54,7 @@ class PixelsConfig(IJEPAConfig):
     """What a pixel predictor is built from."""
 
 
+@register("pixels", PixelsConfig)
 class Pixels(PixelTargets, IJEPA):
     """Predict blocks of an image from the rest of it, in pixels."""
 
@@ -73,6 +75,7 @@ class VideoPixelsConfig(VJEPAConfig):
             raise ForetellError("centred is of latent targets, and pixels are the targets here: leave it out")
 
 
+@register("video-pixels", VideoPixelsConfig)
 class VideoPixels(PixelTargets, VJEPA):
     """Predict hidden parts of a clip from the others, in pixels (VideoMAE, arXiv:2203.12602, by V-JEPA's masks)."""
 

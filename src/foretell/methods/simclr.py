@@ -26,6 +26,7 @@ from foretell.joint import EncoderConfig, JointEmbedding, exact
 from foretell.method import ReadsPhotographs
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
+from foretell.registry import register
 from foretell.views import Pair
 
 
@@ -50,6 +51,7 @@ class SimCLRConfig(ReadsPhotographs):
         within(self, crop=SOME, temperature=POSITIVE)
 
 
+@register("simclr", SimCLRConfig)
 class SimCLR(JointEmbedding):
     """Tell the two views of a photograph from all other photographs'."""
 

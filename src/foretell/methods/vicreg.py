@@ -27,6 +27,7 @@ from foretell.joint import EncoderConfig, JointEmbedding, exact
 from foretell.method import ReadsPhotographs
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
+from foretell.registry import register
 from foretell.views import Pair
 
 
@@ -52,6 +53,7 @@ class VICRegConfig(ReadsPhotographs):
         within(self, crop=SOME, invariance=NOT_NEGATIVE, variance=NOT_NEGATIVE, covariance=NOT_NEGATIVE)
 
 
+@register("vicreg", VICRegConfig)
 class VICReg(JointEmbedding):
     """Pull views together; keep embeddings from collapsing by their variance and covariance alone."""
 

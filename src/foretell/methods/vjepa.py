@@ -31,6 +31,7 @@ from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens, TokenPerMask
 from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
+from foretell.registry import register
 from foretell.views import Views
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class VJEPAConfig:
         return TokenPerMask(width, len(self.masks.blocks)) if self.token_per_mask else MaskTokens(width)
 
 
+@register("vjepa", VJEPAConfig)
 class VJEPA(JEPA):
     """Predict hidden parts of a clip from the others, in latent space."""
 

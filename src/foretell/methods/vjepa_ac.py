@@ -34,6 +34,7 @@ from foretell.errors import COUNT, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.method import Method
 from foretell.nn.causal import CausalConfig, CausalPredictor
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig, layer_norm
+from foretell.registry import register
 
 if TYPE_CHECKING:
     from foretell.data import Batch, Dataset, EpisodeClips
@@ -63,7 +64,7 @@ class VJEPAACConfig:
     actions: int = 2
     """Numbers that say what was done in a step."""
     states: int = 2
-    """Numbers that say how the one who acts is: as many as actions, because actions are changes of the state; or 0."""
+    """Numbers of the actor's state: as many as actions, because an action is a change of the state; or 0."""
     frames: int = 16
     """Frames of a training clip: one more than steps."""
     rollout: int = 2
@@ -106,6 +107,7 @@ class Trajectory:
     actions: Float[Tensor, "B K A"]
 
 
+@register("vjepa-ac", VJEPAACConfig)
 class VJEPAAC(Method):
     """Predict what a frozen encoder will see after an action."""
 
@@ -141,7 +143,7 @@ class VJEPAAC(Method):
             ForetellError: there is none, or as `encoder_of`.
         """
         if encoder is None:
-            raise ForetellError("V-JEPA 2-AC stands on a trained encoder: --encoder MODEL names the model it is of")
+            raise ForetellError("V-JEPA 2-AC needs a trained encoder: --encoder MODEL names the model that has it")
         found = encoder_of(encoder)
         built = cls(replace(config, encoder=found.config))
         built.encoder.load_state_dict(found.state_dict())
@@ -215,7 +217,7 @@ class VJEPAAC(Method):
 
         Args:
             latents: of what is seen now, from `target`.
-            state: of the one who acts, now.
+            state: the actor's, now.
             actions: what is to be done; the state is carried on by adding them.
         """
         seen, states = latents.unsqueeze(1), state.unsqueeze(1)
@@ -293,5 +295,5 @@ def encoder_of(model: Method) -> ViT:
         return found
     raise ForetellError(
         f"{type(model).__name__} has no encoder of patches to stand on: give a model with a vision transformer, such "
-        "as an I-JEPA, an image world model or a V-JEPA"
+        "as the shipped iwm-mini"
     )

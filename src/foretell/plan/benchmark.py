@@ -1,7 +1,8 @@
-"""Does a world model act? Tasks on a table with a pusher (`foretell.data.made.pusher`), planned from pictures alone.
+"""How well does a world model act? It plans tasks on a table with a pusher (`foretell.data.made.pusher`) from pictures.
 
 In each task the model is shown a picture of the table and one of the goal. It plans, does its first action, looks
-again, and plans anew. Beside it stand random actions, and the same search by a predictor that expects no change.
+again, and plans anew. Two controls stand beside it: random actions, and the same search by a predictor that expects no
+change.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from foretell.data.made.pusher import Task
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
-"""Less thorough than the paper's, and farther: goals are farther than a step, and latents tell little of how far the
-pusher is from its goal when the two do not touch."""
+"""Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly tell how far
+the pusher is from a goal that it does not touch."""
 PLANNED = 16
 """Tasks whose plans are made side by side."""
 
@@ -57,10 +58,14 @@ def benchmark(
         progress: what to call the work on a progress bar.
 
     Returns:
-        JSON types. For `model`, `copy` and `random` each: `success`, the share of tables where who should move ends
-        within a pusher's radius of the goal (Wilson), and `distance`, how far it ends from it in sides of the table
-        (bootstrap), with `value`, `low` and `high`; `seconds`, of planning an action. `start`: the mean distance at
-        first.
+        JSON types. `model`, `copy` and `random` each have
+
+        - `success`: the share of tables where the pusher, or the thing to push, ends within a pusher's radius of the
+            goal; `value`, `low` and `high` (Wilson).
+        - `distance`: how far from the goal it ends, in sides of the table; `value`, `low` and `high` (bootstrap).
+        - `seconds`: the time to plan an action.
+
+        `start` is the mean distance at the beginning.
 
     Raises:
         ForetellError: no such task, or as `plan`.
@@ -109,7 +114,7 @@ def act(
         steps: actions.
         search: how to plan.
         seed: draws the samples.
-        by: what foresees; None for the model, `random` for actions drawn evenly.
+        by: gives the predictions; None for the model, `random` for actions drawn evenly.
 
     Returns:
         How far each ends from its goal, and the seconds that planning took.

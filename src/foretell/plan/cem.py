@@ -23,16 +23,16 @@ class CEM:
     samples: int = 800
     """Sequences of actions drawn an iteration."""
     elites: int = 10
-    """Of these the best, around which the next are drawn."""
+    """The best of these. The next samples are drawn around them."""
     iterations: int = 10
     horizon: int = 1
-    """Steps looked ahead."""
+    """Steps that a plan looks ahead."""
     along: bool = False
-    """Whether every foreseen step counts, or the last alone, as in the paper. With the last alone a plan of several
-    steps may spend the first anywhere: whoever plans anew after each keeps hovering near the goal."""
+    """Whether every predicted step counts. In the paper only the last one does. Then the first of several steps may
+    lead anywhere, and an actor that plans anew after each step never arrives."""
     momentum: float = 0.15
-    """Share of the mean and the deviation that is kept from iteration to iteration. The paper is silent; its released
-    example has 0.15 for the mean."""
+    """Share of the mean and the deviation that is kept from iteration to iteration. The paper does not print it; its
+    released example has 0.15 for the mean."""
     bound: Literal["ball", "box"] = "ball"
     """Actions of a step lie in an L1 ball, as in the paper, or each within its own limits."""
     limit: tuple[float, ...] = ()

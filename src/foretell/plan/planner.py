@@ -1,9 +1,9 @@
-"""Planning by an action-conditioned world model (V-JEPA 2-AC, Assran et al. 2025, arXiv:2506.09985, §3.2).
+"""Plan with an action-conditioned world model (V-JEPA 2-AC, Assran et al. 2025, arXiv:2506.09985, §3.2).
 
     a*_{1:H} = argmin_a ‖P_φ(a_{1:H}; s, z) − z_goal‖₁
 
-What is seen now and what should be seen are encoded; actions are sought whose predicted latents come nearest to the
-goal's. Of a plan the first action is done; then what is seen is encoded again, and planned anew.
+Two pictures are encoded: what is seen now, and the goal. The planner searches for actions whose predicted latents are
+nearest to the goal's. The first action of a plan is done. Then a new picture is encoded, and a new plan is made.
 
 B problems · n samples · H steps ahead · N patches · D width · A actions · S states
 """
@@ -35,13 +35,13 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, for each problem."""
+    """The actions to do, for each problem."""
 
     actions: Float[Tensor, "B H A"]
     energy: Float[Tensor, " B"]
-    """How far what is foreseen is from the goal, at the end or along the way: mean absolute difference of latents."""
+    """Mean absolute difference of the predicted latents from the goal's, at the end or along the way."""
     now: Float[Tensor, " B"]
-    """How far what is seen now is from the goal."""
+    """The same difference for what is seen now."""
     trace: Float[Tensor, "B iterations"]
     """The elites' mean energy, iteration by iteration."""
 
@@ -55,7 +55,7 @@ class Landscape:
     energy: Float[Tensor, "P P"]
     """[row, column]: of y[row] and x[column]."""
     axes: tuple[int, int]
-    """Which numbers of the action x and y are; the others are 0."""
+    """The two numbers of the action that x and y are; the others are 0."""
 
     @property
     def lowest(self) -> tuple[float, float]:
@@ -74,16 +74,16 @@ def plan(
     seed: int = 0,
     rollout: Rollout | None = None,
 ) -> Plan:
-    """Find actions that lead from what is seen to what should be seen.
+    """Find actions that lead from one picture to another.
 
     Args:
         model: one that foresees what actions do, such as a V-JEPA 2-AC.
         image: what is seen now: [B, 3, S, S] or [3, S, S], uint8 or in [0, 1], at the model's image size.
         goal: what should be seen, likewise.
-        state: of the one who acts, [B, S] or [S]; None for a model without states.
-        search: how; None for the paper's settings.
+        state: state of the actor, [B, S] or [S]; None for a model without states.
+        search: settings of the search; None for the paper's.
         seed: draws the samples: the same seed gives the same plan.
-        rollout: foresees in the model's place.
+        rollout: predicts in the model's place.
 
     Raises:
         ForetellError: sizes do not fit the model, or it cannot look so many steps ahead.
@@ -132,7 +132,7 @@ def landscape(
     if len(set(axes)) != 2 or not all(0 <= axis < A for axis in axes):
         raise ForetellError(f"axes are {axes[0]} and {axes[1]}, expected two different ones of 0 to {A - 1}")
     if len(now) != 1:
-        raise ForetellError(f"a landscape is of one picture, found {len(now)}")
+        raise ForetellError(f"a landscape takes one picture, found {len(now)}")
     limits = CEM(limit=limit).limits(largest(world))
     x, y = (torch.linspace(-1, 1, points) * limits[axis] for axis in axes)
     actions = torch.zeros(points, points, A)
@@ -146,7 +146,7 @@ def landscape(
 def _energy(
     model: Rolls, now: Tensor, there: Tensor, states: Tensor, foresee: Rollout, along: bool
 ) -> tuple[Energy, Float[Tensor, " B"]]:
-    """What `n` sequences of actions for each problem cost, and how far what is seen now is from the goal.
+    """The energy of `n` sequences of actions for each problem, and the distance of what is seen now from the goal.
 
     States are where the model is.
     """
@@ -168,7 +168,7 @@ def _energy(
 
 
 def copied(latents: Tensor, state: Tensor, actions: Tensor) -> Tensor:
-    """The baseline that knows nothing of actions: whatever is done, all stays as it is."""
+    """The baseline without knowledge of actions: it predicts that nothing changes."""
     return latents.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
 
 

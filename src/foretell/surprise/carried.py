@@ -1,13 +1,13 @@
 """How much of a difference a prediction carries ahead.
 
-Whether a pair is told apart is yes or no, and hangs on more than what was foreseen: a long body costs more error than a
-round one, whatever was expected. Two possible stories p and q, which differ in one thing before and after a moment, ask
-directly whether the prediction keeps that thing:
+Whether a model tells a pair apart is yes or no. It depends on more than the prediction: a long body costs more error
+than a round one in any case. A direct question takes two possible stories, p and q. They differ in one thing before and
+after a moment. Does the prediction keep that thing?
 
     carried = Σ ⟨ŝ_p − ŝ_q, s_p − s_q⟩ / Σ ‖s_p − s_q‖²
 
-over all that comes after the moment, predicted from what came before. 0: the prediction is the same for both; 1: it
-differs as much as they do. No paper's: it is the slope of a regression of what was foretold on what came.
+over all tubelets after the moment, predicted from those before it. With 0 the prediction is the same for both stories.
+With 1 it differs as much as they do. It is the slope of a regression of predictions on targets, and from no paper.
 
 n stories, two by two · T tubelets · P patches of a tubelet
 """
@@ -36,24 +36,24 @@ def carried(
     batch: int = 32,
     device: Device = None,
 ) -> dict[str, Any]:
-    """How much of what tells two stories apart a model carries from before a moment to after it.
+    """How much of the difference between two stories a model carries over a moment.
 
     Args:
         model: a video model; of longer clips it sees the first window.
-        possible: stories, 2j and 2j + 1 a pair, as in `foretell.data.made.scenes.Pairs`; the last of an odd number is
-            left out.
-        moment: the first frame that is predicted; of 2j and 2j + 1 the same. What lies in the first tubelet of a window
-            has no past and is left out.
-        predict: what predicts.
-        batch: stories that the networks take at a time; of an odd number one fewer.
+        possible: stories; 2j and 2j + 1 are a pair, as in `foretell.data.made.scenes.Pairs`. The last of an odd number
+            is left out.
+        moment: the first frame that is predicted, the same for 2j and 2j + 1. A pair whose moment lies in the first
+            tubelet has no past and is left out.
+        predict: gives the prediction.
+        batch: stories that the networks take at a time, rounded down to an even number.
         device: where to compute; None for where the model is.
 
     Returns:
-        `value`, over all tubelets that are predicted, None where no stories differ in them, and `ahead`, of the first,
-        the second, … after the moment.
+        `value` is over all predicted tubelets; None if no stories differ in them. `ahead` has the same for the first
+        tubelet after the moment, the second, and so on.
 
     Raises:
-        ForetellError: the model is not of video.
+        ForetellError: the model does not predict clips.
     """
     world = require(model, Foresees, "what a prediction carries ahead")
     config = world.config.encoder

@@ -1,4 +1,4 @@
-"""The curve of surprise under the film it is of."""
+"""Draw the curve of surprise over a video, under a strip of its frames."""
 
 from __future__ import annotations
 

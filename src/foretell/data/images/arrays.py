@@ -55,6 +55,7 @@ def of(data: Any, labels: Any = None, *, classes: Sequence[str] | None = None, s
     if pixels.shape[2] != pixels.shape[3]:
         H, W = pixels.shape[2:]
         raise ForetellError(f"images: found {H} × {W} pixels; expected squares: give a size, and the centre is kept.")
+    pixels = np.ascontiguousarray(pixels)
     known, names = (None, ()) if labels is None else _labels(labels, len(pixels), classes)
     return Images(pixels, known, names, (), _fingerprint(pixels, known, names))
 
@@ -72,7 +73,7 @@ def _pixels(data: np.ndarray | Tensor, what: str) -> np.ndarray:
         array = np.rint(array.astype(np.float32) * 255).astype(np.uint8)
     if array.dtype != np.uint8:
         raise ForetellError(f"{what}: found {found}; {_EXPECTED}.")
-    return np.ascontiguousarray(array)
+    return array
 
 
 def _gathered(data: Any, size: int | None) -> tuple[np.ndarray, list[Any] | None]:
@@ -84,7 +85,7 @@ def _gathered(data: Any, size: int | None) -> tuple[np.ndarray, list[Any] | None
     labels: list[Any] = []
     for number in range(len(data)):
         item = data[number]
-        if isinstance(item, Sequence):
+        if isinstance(item, Sequence) and not isinstance(item, str):
             labels.append(item[1] if len(item) > 1 else None)
             item = item[0]
         images.append(_image(item, size, number))

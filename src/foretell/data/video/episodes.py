@@ -1,10 +1,15 @@
-"""Clips of someone who acts: a folder of videos, each with a table of the same name (`cup-3.mp4`, `cup-3.csv` or
-`cup-3.parquet`), or a world made here (`pusher`, see `foretell.data.made.pusher`).
+"""Clips of somebody or something that acts.
 
-A table has columns `state_*` and `action_*`, all numbers, and a row a frame: the state at that frame, and the action
-that was done then. The last row may be missing, because nothing follows. Without `action_*` the actions are the changes
-of the state from frame to frame, as in V-JEPA 2-AC (arXiv:2506.09985, §3.1); without `state_*` there are no states.
-Where frames are skipped (`fps`, `stride`) the actions of skipped frames are added up, as changes are.
+They come from a folder of videos, each with a table of the same name: `cup-3.csv` or `cup-3.parquet` beside
+`cup-3.mp4`. Or they are made here: `pusher`, see `foretell.data.made.pusher`.
+
+A table has columns `state_*` and `action_*`. All are numbers, and each row is a frame: the state at that frame, and the
+action that was done then. The last row may be missing, because nothing follows it.
+
+- Without `action_*`, the actions are the changes of the state from frame to frame, as in V-JEPA 2-AC
+  (arXiv:2506.09985, §3.1).
+- Without `state_*`, there are no states.
+- Where frames are skipped (`fps`, `stride`), the actions of the skipped frames are added up.
 
 F frames of a video · T of a clip · S state columns · A action columns
 """
