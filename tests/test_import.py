@@ -9,7 +9,7 @@ before = set(sys.modules)
 import {module}
 print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
 """
-HEAVY = {"torchvision", "matplotlib", "pyarrow", "skimage", "pydantic", "tyro", "rich", "huggingface_hub"}
+HEAVY = {"torchvision", "matplotlib", "pyarrow", "av", "pydantic", "tyro", "rich", "huggingface_hub"}
 
 
 def loaded(module: str) -> set[str]:

@@ -180,7 +180,7 @@ from pathlib import Path
 from foretell.data import load
 from foretell.data.images import decode
 
-heavy = {"torchvision", "skimage", "pyarrow", "rich"} & set(sys.modules)
+heavy = {"torchvision", "av", "pyarrow", "rich"} & set(sys.modules)
 assert not heavy, f"imported without need: {heavy}"
 
 def stuck(items, size):

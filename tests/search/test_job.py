@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from foretell import ForetellError
+from foretell.extras import missing
 from foretell.search import Knowledge, job
 from foretell.search.job import Embedder
 
@@ -104,7 +105,7 @@ for data in sys.argv[2:]:
 def test_a_job_over_parquet_and_lance(store, table, tmp_path):
     for module in ("ray", "lance"):
         if not find_spec(module):
-            pytest.skip(f"{module} is not installed: pip install 'foretell[ray]'")
+            pytest.skip(str(missing(module)))
     import lance
 
     pq.write_table(table, tmp_path / "rows.parquet")

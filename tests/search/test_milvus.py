@@ -16,6 +16,7 @@ import pytest
 
 from foretell import ForetellError
 from foretell.cli import main
+from foretell.extras import missing
 from foretell.search import Draft, Knowledge, keys, open_backend
 from foretell.search.backend import Removed, Taken
 
@@ -34,7 +35,7 @@ time.sleep(10**6)
 def server(tmp_path_factory):
     """The address of a server, of its own or of `FORETELL_MILVUS` (`milvus://HOST:PORT`)."""
     if not find_spec("pymilvus"):
-        pytest.skip("pymilvus is not installed: pip install 'foretell[milvus]'")
+        pytest.skip(str(missing("pymilvus")))
     if own := os.environ.get("FORETELL_MILVUS"):
         yield own
         return

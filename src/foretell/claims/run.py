@@ -24,6 +24,7 @@ from foretell import __version__, hub
 from foretell.claims.claim import Arm, Claim, Data, Results, Values
 from foretell.claims.figure import figure
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.hub.files import dump, read_json, write_atomically, write_json
 from foretell.progress import say
 from foretell.train.run import run as train
@@ -52,8 +53,10 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
 
     Raises:
-        ForetellError: there is no record of this data to add to.
+        ForetellError: there is no record of this data to add to, or what draws the figure is not installed.
     """
+    if claim.panels:
+        needed("matplotlib", "the claim's figure")
     known = _known(claim, find) if add else {}
     results: Results = {arm: known.get(arm, {}) for arm in claim.arms}
 

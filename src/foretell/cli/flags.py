@@ -15,6 +15,7 @@ from typing import TypeVar
 import tyro
 
 from foretell.errors import ForetellError, Range, check_range
+from foretell.extras import needed
 
 DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
@@ -102,6 +103,8 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
         return
     if endings and path.suffix.lower() not in endings:
         raise Usage(f"{flag} {path} is not the name of a picture, expected one that ends in {', '.join(endings)}")
+    if endings is FIGURES:
+        needed("matplotlib", flag)
     try:
         if path.is_dir():
             raise Usage(f"{flag} {path} is a folder, expected the name of a file")

@@ -272,10 +272,10 @@ def serve(args: list[str]) -> None:
     if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
         raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
-    from foretell.search.extra import needed
+    from foretell.extras import needed
 
     for module in ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf"):
-        needed(module)
+        needed(module, "foretell serve")
     from foretell.search import keys, open_backend, rerank
     from foretell.search.models import load_reranker
     from foretell.search.serve.app import serve as run

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 
 from .cache import Form, Stored
 from .dataset import Records, Skipped
@@ -130,6 +131,7 @@ def _npz(path: Path) -> dict[str, Any]:
 
 
 def _parquet(path: Path) -> dict[str, Any]:
+    needed("pyarrow", "reading Parquet")
     import pyarrow.parquet as pq
 
     return pq.read_table(path).to_pydict()

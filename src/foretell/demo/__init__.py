@@ -20,6 +20,7 @@ from foretell.demo.page import render
 from foretell.demo.pictures import draw
 from foretell.demo.small import DATA, PIXELS, recipe
 from foretell.errors import POSITIVE, ForetellError, check_range
+from foretell.extras import needed
 from foretell.hub.files import write_atomically, write_json
 from foretell.progress import say
 from foretell.train.loop import Stopped, read
@@ -51,6 +52,7 @@ def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -
             failed or was stopped, or a file cannot be written.
     """
     check_range("minutes", minutes, POSITIVE)
+    needed("jinja2", "the demo's report")
     _make_room(out)
     place = enter(device).device
     name = _shipped()

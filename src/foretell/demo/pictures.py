@@ -22,8 +22,8 @@ from foretell.imagine.ask import actions_of, imagine_all
 from foretell.jepa import JEPA
 from foretell.views import Views, take
 
-PHOTOGRAPH = "motorcycle"
-"""Colourful, and known to everybody, even at 32 pixels."""
+PHOTOGRAPH = "raccoon"
+"""Colourful, even at 32 pixels."""
 COLUMNS = 16
 """Of the mosaic of versions."""
 

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foretell import registry
+from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods import METHODS
@@ -153,12 +154,10 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     try:
         save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {}))
         temporary.chmod(0o644)  # safetensors lets only the owner read
-        with temporary.open("rb") as file:
+        with temporary.open("rb+") as file:  # Windows does not sync a file that is open to be read alone
             os.fsync(file.fileno())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)  # the rename itself must reach the disk too
-        os.close(folder)
+        sync_folder(path.parent)  # the rename itself must reach the disk too
     except (OSError, SafetensorError) as error:
         raise ForetellError(f"{path} could not be written ({error})") from None
     finally:

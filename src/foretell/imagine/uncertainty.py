@@ -21,6 +21,8 @@ from torch import Tensor
 from foretell.augment import to_float
 from foretell.capabilities import Predicts, require
 from foretell.errors import ForetellError
+from foretell.evaluate.statistics import spearman
+from foretell.extras import needed
 from foretell.masking import BlockMasks, complement
 from foretell.method import Method
 from foretell.views import take
@@ -45,9 +47,7 @@ class Uncertain:
     @property
     def agreement(self) -> float:
         """Spearman's rank correlation of `unsure` and `wrong`, −1 to 1: 1 where it is most wrong where most unsure."""
-        from scipy.stats import spearmanr  # slow to import, and only this needs it
-
-        return float(spearmanr(self.unsure.numpy(), self.wrong.numpy()).statistic)
+        return spearman(self.unsure, self.wrong)
 
 
 @torch.no_grad()
@@ -96,6 +96,7 @@ def uncertainty(
 
 def draw_uncertainty(found: list[Uncertain]) -> Figure:
     """Draw a row for each context: what the model saw, where it is unsure, and where it is wrong."""
+    needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 
     figure = Figure((7.2, 2.1 * len(found) + 0.3), layout="constrained")

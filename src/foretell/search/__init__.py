@@ -5,7 +5,9 @@ Importing this package costs nothing: the parsers' child process does it for eve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from foretell.lazy import names
 
 __all__ = [
     "About",
@@ -47,11 +49,4 @@ _HOMES = {
     "open_backend": "backend",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names(__name__, _HOMES)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.search.backend import Busy
 
@@ -266,12 +267,3 @@ def run(connection: sqlite3.Connection, script: str) -> None:
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
-
-
-def sync_folder(folder: Path) -> None:
-    """Let a file's name reach the disk, not only its bytes."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

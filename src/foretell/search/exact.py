@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from foretell.search.extra import needed
+from foretell.extras import needed
 
 if TYPE_CHECKING:
     from numkong import PackedMatrix

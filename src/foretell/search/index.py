@@ -27,11 +27,12 @@ import filelock
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from foretell.disk import sync_folder
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.search.backend import Removed
-from foretell.search.database import Database, sync_folder
+from foretell.search.database import Database
 from foretell.search.exact import Exact
-from foretell.search.extra import needed
 
 if TYPE_CHECKING:
     from usearch.index import Index as Usearch

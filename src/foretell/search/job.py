@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.progress import bar
 from foretell.search.backend import open_backend
 from foretell.search.entries import Draft, checked
-from foretell.search.extra import needed
 from foretell.search.filters import Value
 from foretell.search.ingest.block import Unusable
 from foretell.search.ingest.rows import NAMES, flat
@@ -76,7 +76,7 @@ def embed(
         ForetellError: the knowledge, its model, the data or the column cannot be used, or the store fails meanwhile;
             what was written stays.
     """
-    ray = needed("ray", "ray")
+    ray = needed("ray", "embedding a data set")
     if "://" not in str(data) and not Path(data).exists():  # seen before anything is started
         raise ForetellError(f"{data} does not exist")
     knowledge = Knowledge.open(store, name)
@@ -206,9 +206,9 @@ def _start(ray: Any, address: str | None) -> None:
 
 
 def _read(data: str) -> Any:
-    read = needed("ray.data", "ray")
+    read = needed("ray.data", "embedding a data set")
     if data.rstrip("/").endswith(".lance"):
-        needed("lance", "ray")
+        needed("lance", "reading Lance")
         return read.read_lance(data)
     return read.read_parquet(data)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.search.backend import Origin, Stored
 from foretell.search.entries import Entry
 
@@ -26,6 +27,7 @@ GROUP = 4096  # rows written at a time
 
 def export(knowledge: Knowledge, path: Path) -> Path:
     """As `Knowledge.export`: a row an entry; what the knowledge says of itself is in the file's metadata."""
+    needed("pyarrow", "exporting")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -74,6 +76,7 @@ def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Sto
     Raises:
         ForetellError: the file is missing, damaged or of another kind; also from within, as the entries are read.
     """
+    needed("pyarrow", "importing")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from foretell.extras import needed
 from foretell.search import filters
 from foretell.search.backend import Removed, same_model, same_width
 from foretell.search.entries import Draft, Entry, Hit
-from foretell.search.extra import needed
 from foretell.search.filters import Filter, Value
 
 REMEMBERED = 10_000  # deletions that an open index may yet have to hear of

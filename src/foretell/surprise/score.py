@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from foretell.evaluate.intervals import wilson
@@ -25,9 +24,3 @@ def accuracy(correct: Float[Tensor, " n"]) -> dict[str, Any]:
     """A share of pairs, its 95 % interval (Wilson), and the number of pairs."""
     low, high = wilson(int(correct.sum()), len(correct))
     return {"value": correct.mean().item(), "low": low, "high": high, "pairs": len(correct)}
-
-
-def auroc(possible: Float[Tensor, " n"], impossible: Float[Tensor, " m"]) -> float:
-    """How well one threshold tells impossible clips from possible ones: area under the ROC curve, 0.5 by chance."""
-    pairs = len(possible) * len(impossible)
-    return float(mannwhitneyu(impossible.numpy(), possible.numpy()).statistic) / pairs

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from foretell.data import Batch, Pictures
 from foretell.errors import COUNT, NOT_NEGATIVE, SEED, SHARE, ForetellError, within
+from foretell.extras import needed
 from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
@@ -73,7 +74,7 @@ class TrainConfig:
     monitor_every: int = 500
     """Steps between two looks at spread, RankMe, kNN and baselines; 0 never looks."""
     tensorboard: bool = False
-    """Also write TensorBoard files (needs `pip install foretell[tensorboard]`)."""
+    """Also write TensorBoard files (needs the extra `tensorboard`)."""
 
     def __post_init__(self) -> None:
         within(self, **dict.fromkeys(("steps", "batch", "accumulate", "checkpoint_every", "log_every"), COUNT))
@@ -307,10 +308,9 @@ class Log:
         self.file = path.open("a", encoding="utf-8")
         self.board: Any = None
         if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise ForetellError("--tensorboard needs TensorBoard: pip install 'foretell[tensorboard]'") from None
+            needed("tensorboard", "--tensorboard")
+            from torch.utils.tensorboard import SummaryWriter
+
             self.board = SummaryWriter(out / "tensorboard", purge_step=start)
 
     def __enter__(self) -> Log:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from foretell.errors import ForetellError
+from foretell.extras import missing
 from foretell.search.ingest import Limits, images, read
 
 spec = spec_from_file_location("ingest_conftest", Path(__file__).with_name("conftest.py"))
@@ -161,7 +162,12 @@ def test_what_is_not_installed_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     reading = read(folder / "a.pdf")
     assert not list(reading)
-    assert reading.skipped == [("a.pdf", "reading it needs pypdfium2: pip install 'foretell[search]'")]
+    assert reading.skipped == [
+        (
+            "a.pdf",
+            str(missing("pypdfium2", "reading it")),
+        )
+    ]
 
 
 def test_the_child_is_light():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from foretell.data.items import Item, Unusable
 from foretell.data.source import Contents, File, Source, Splits, identity, named_splits, split_of
 from foretell.errors import ForetellError
+from foretell.extras import needed
 
 from .decode import decode
 
@@ -201,6 +202,7 @@ def _holds_bytes(kind: "pa.DataType") -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["pq.ParquetFile"]:
+    needed("pyarrow", "reading Parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

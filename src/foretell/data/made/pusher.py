@@ -31,6 +31,7 @@ from foretell.data.made.splits import asked, splits
 from foretell.data.reads import Clips
 from foretell.data.source import Contents, Splits
 from foretell.errors import ForetellError
+from foretell.extras import needed
 
 if TYPE_CHECKING:
     import pymunk
@@ -56,6 +57,7 @@ class Table:
     """
 
     def __init__(self, scene: Scene) -> None:
+        needed("pymunk", "making scenes")
         import pymunk
 
         self.scene = scene

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from foretell.data.source import Contents, Source, Splits, identity
 from foretell.errors import ForetellError
+from foretell.extras import needed
 
 COUNT = 4096
 HELD_OUT = 10**9  # number of the first one to test on
@@ -23,6 +24,7 @@ def asked(spec: str, what: str) -> int:
 
 def splits(name: str, count: int, layout: int, seed: int, read: Callable[[int, int], Contents]) -> Splits:
     """`count` to learn from and an eighth as many to test on; `read` makes some, from which number on and how many."""
+    needed("pymunk", "making data")
     return {
         split: Source(
             name=f"{name} ({split})",

@@ -23,6 +23,7 @@ from foretell.data.items import Decoded, Item, Unusable, in_threads, label_colum
 from foretell.data.reads import Clips
 from foretell.data.source import Contents, Source, Splits, file_at, identity
 from foretell.errors import ForetellError, ForetellWarning
+from foretell.extras import MissingExtra
 
 from . import frames
 
@@ -142,6 +143,8 @@ def decode_items(items: list[Item], clips_of: ClipsOf) -> Decoded:
     for item in items:
         try:
             clips, damage = clips_of(*item.read())
+        except MissingExtra:
+            raise
         except Exception as error:  # one bad video never stops the others
             skipped.append(Skipped(item.name, reason(error)))
             continue

@@ -34,6 +34,7 @@ from foretell.data.items import Item, Unusable, in_threads
 from foretell.data.reads import Clips
 from foretell.data.source import Contents, File, Source, Splits, identity
 from foretell.errors import ForetellError
+from foretell.extras import MissingExtra, needed
 
 from .decode import ENDINGS, cut_video, decode_items
 from .decode import videos as form_of_videos
@@ -189,6 +190,7 @@ def _values(path: Path) -> dict[str, Sequence[Any]]:
     """The columns of a table by name."""
     try:
         if path.suffix.lower() == ".parquet":
+            needed("pyarrow", "reading Parquet")
             import pyarrow.parquet as pq
 
             return pq.ParquetFile(path).read().to_pydict()
@@ -198,7 +200,7 @@ def _values(path: Path) -> dict[str, Sequence[Any]]:
             if len(row) != len(heading):
                 raise Unusable(f"{path.name}: row {number} has {len(row)} fields, expected {len(heading)}")
         return {name.strip(): [row[place] for row in rows] for place, name in enumerate(heading)}
-    except Unusable:
+    except (Unusable, MissingExtra):
         raise
     except Exception as error:  # pyarrow raises whatever its parsing stumbles over
         raise Unusable(f"{path.name}: cannot be read as a table ({reason(error)})") from error

@@ -15,6 +15,7 @@ import numpy as np
 
 from foretell.data.images.decode import MAX_PIXELS, reason
 from foretell.data.items import Unusable
+from foretell.extras import needed
 
 if TYPE_CHECKING:
     import av
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @contextmanager
 def reasons() -> Iterator[None]:
     """What FFmpeg complains of, as the reason why a video is unusable."""
+    needed("av", "reading videos")
     import av
 
     try:
@@ -39,6 +41,7 @@ def reasons() -> Iterator[None]:
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """A file and its video stream. Raises Unusable where it has none that can be decoded."""
+    needed("av", "reading videos")
     import av
     from av.stream import Disposition
 

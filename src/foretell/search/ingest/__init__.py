@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from foretell.lazy import names
 from foretell.search.passage import Passage
 
 if TYPE_CHECKING:
@@ -63,10 +64,4 @@ def read(
     return Reading([Path(p) for p in paths], Options(text, password), limits or Limits())
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: the child process imports this package and needs none of them."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = names(__name__, _HOMES)  # the child process imports this package and needs none of them

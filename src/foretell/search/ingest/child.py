@@ -17,6 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from foretell.extras import missing
+
 from .block import Empty, Options, Unusable
 
 try:
@@ -68,7 +70,7 @@ def _serve(request: dict[str, Any], send: Callable[..., None]) -> None:
     except BrokenPipeError:
         os._exit(0)
     except ModuleNotFoundError as error:
-        send("unusable", f"reading it needs {error.name}: pip install 'foretell[search]'")
+        send("unusable", str(missing(error.name or "a package", "reading it")))
     except OSError as error:
         send("unusable", f"cannot be read ({error.strerror})")
     except Exception as error:  # of a parser: whatever it stumbled over

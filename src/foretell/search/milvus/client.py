@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.search.backend import Removed
-from foretell.search.extra import needed
 
 PORT = 19530
 WAIT = 30.0
@@ -43,9 +43,9 @@ class Client:
     def __init__(self, url: str, *, create: bool) -> None:
         host, port, database, login = _parsed(url)
         self.where = f"milvus://{host}:{port}/{database}"
-        pymilvus = needed("pymilvus", "milvus")
+        pymilvus = needed("pymilvus", "a store in Milvus")
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs what it also raises
-        self._failures = (pymilvus.MilvusException, needed("grpc", "milvus").RpcError)
+        self._failures = (pymilvus.MilvusException, needed("grpc", "a store in Milvus").RpcError)
         self._data_type = pymilvus.DataType
         self._written: defaultdict[str, int] = defaultdict(lambda: 1)
         self._seen: defaultdict[str, int] = defaultdict(int)

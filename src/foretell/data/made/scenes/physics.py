@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretell.extras import needed
+
 from .world import GRAVITY, SHAPES, Body, Scene
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ SLOP = 2e-4
 
 def simulate(scene: Scene, frames: int) -> np.ndarray:
     """Centres and angles over time: float64 [T, n, 3] (x, y, angle); the first frame is the start."""
+    needed("pymunk", "making scenes")
     import pymunk
 
     space = pymunk.Space()
@@ -52,6 +55,7 @@ def simulate(scene: Scene, frames: int) -> np.ndarray:
 
 def made(each: Body) -> tuple[pymunk.Body, pymunk.Shape]:
     """A body and its shape, for a space."""
+    needed("pymunk", "making scenes")
     import pymunk
 
     area = each.size**2  # bodies are equally dense; only ratios of mass matter
@@ -68,6 +72,7 @@ def made(each: Body) -> tuple[pymunk.Body, pymunk.Shape]:
 @cache
 def _moment(shape: str) -> float:
     """Of inertia, for unit mass and size."""
+    needed("pymunk", "making scenes")
     import pymunk
 
     corners = SHAPES[shape]

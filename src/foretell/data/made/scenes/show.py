@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.progress import watched
 
 from . import PROPERTIES, Variety, clips, pairs, scene
@@ -83,6 +84,7 @@ def _record(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 def video(path: Path, clip: np.ndarray, seconds: float = 2.0) -> None:
     """Write a clip, uint8 [T, 3, H, W], as an H.264 video file, its pixels enlarged."""
+    needed("av", "writing videos")
     import av
 
     frames = clip.repeat(SCALE, axis=2).repeat(SCALE, axis=3).transpose(0, 2, 3, 1)
