@@ -1,11 +1,10 @@
 """What learned nothing is measured like what learned, and a verdict is told from the difference."""
 
-import numpy as np
 import pytest
 import torch
 
 from foretell import hub
-from foretell.data import Images
+from foretell.data import train_test
 from foretell.evaluate import MRR, chosen, evaluate
 from foretell.evaluate.controls import RawPixels, subjects
 from foretell.evaluate.encode import encode, features
@@ -18,28 +17,12 @@ PROBES = tuple(measure for measure in MEASURES if measure.section == "probes")
 FAST = tuple(measure for measure in PROBES if measure.name in ("linear", "knn"))
 
 
-def textures(n: int, seed: int, size: int = 32) -> Images:
-    """Waves of a random colour, phase and contrast, with noise: the class is the direction they run in.
-
-    No pixel says the class by itself, and the mean of an image says nothing about it.
-    """
-    chance = np.random.default_rng(seed)
-    labels = np.arange(n) % 4
-    y, x = np.mgrid[:size, :size]
-    angle = labels * np.pi / 4 + chance.normal(0, 0.15, n)
-    frequency = chance.uniform(0.12, 0.3, n)
-    along = np.cos(angle)[:, None, None] * x + np.sin(angle)[:, None, None] * y
-    phase = chance.uniform(0, 2 * np.pi, (n, 1, 1))
-    wave = np.sin(2 * np.pi * frequency[:, None, None] * along + phase)
-    colour = chance.uniform(-60, 60, (n, 3, 1, 1))
-    pixels = 128 + wave[:, None] * colour + chance.normal(0, 50, (n, 3, size, size))
-    names = ("0", "45", "90", "135")
-    return Images(pixels.clip(0, 255).astype(np.uint8), torch.from_numpy(labels), names, (), f"{n} {seed}")
-
-
 @pytest.fixture(scope="module")
-def data():
-    return textures(400, 0), textures(300, 1)
+def data(tmp_path_factory):
+    """Crops of the bundled photographs; the class of a crop is its photograph."""
+    train, test = train_test("photographs", 32, cache_dir=tmp_path_factory.mktemp("cache"), progress=False)
+    generator = torch.Generator().manual_seed(0)
+    return tuple(each.subset(torch.randperm(len(each), generator=generator)[:400]) for each in (train, test))
 
 
 @pytest.fixture(scope="module")

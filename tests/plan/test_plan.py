@@ -169,7 +169,7 @@ def test_a_model_that_knows_the_world_reaches_every_goal():
     ("task", "options", "message"),
     [
         ("juggle", {}, "task is 'juggle', expected one of reach, push"),
-        ("reach", {"episodes": 0}, "episodes is 0"),
+        ("reach", {"episodes": 0}, "episodes is 0, expected at least 1"),
     ],
 )
 def test_a_benchmark_that_cannot_be_is_said(task, options, message):
