@@ -33,7 +33,7 @@ class Robust:
 
 
 def robust(args: list[str]) -> None:
-    """Train a group-robust classifier: foretell robust DATA --groups environments.parquet --algorithm groupdro --out DIR."""
+    """Train a group-robust classifier: foretell robust DATA --groups environments.parquet --out DIR."""
     from foretell import hub
     from foretell.data import Vectors, load
     from foretell.hub.files import write_json

@@ -97,8 +97,8 @@ def load(
         - `EpisodeClips`: a folder of videos, each with a table of its name (see `foretell.data.video.episodes`), or
           `pusher` for a world made here (`pusher:20000`, see `foretell.data.made.pusher`). Several places need the same
           columns.
-        - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`, or `colormnist:PATH` and its variants, see
-          `foretell.data.made.colormnist`.
+        - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`. `colormnist:PATH` and its variants are
+          made from MNIST, see `foretell.data.made.colormnist`.
     reads: what to read: the `reads` of a method's configuration.
     split: None or "train": the train split where the data names its splits, else everything; "test": the test
         split, or the validation split where there is no other.

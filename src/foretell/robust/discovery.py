@@ -56,7 +56,7 @@ def labelled(data: Columns, model: Method | None = None, *, progress: str | None
         raise ForetellError("this data has no labels of two classes or more; expected a class for every row")
     if isinstance(data, Records):
         batch = data.batch(range(len(data)))
-        group = batch["groups"] if "groups" in batch else None
+        group = batch["groups"] if "groups" in data.columns else None
         return Labelled(batch["features"].float(), data.labels, data.classes, group)
     if model is None:
         raise ForetellError("pictures need a model that makes features of them: name one by --features")

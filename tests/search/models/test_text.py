@@ -159,5 +159,7 @@ def test_a_reranker_prefers_what_answers():
 
 def test_photographs_need_a_model_that_predicts(tmp_path):
     saved = hub.save(SimCLR(SimCLRConfig()), tmp_path / "simclr")
-    with pytest.raises(ForetellError, match=r"search by photographs and videos needs a model .* SimCLR is a ResNet.*iwm-mini"):
+    with pytest.raises(
+        ForetellError, match=r"search by photographs and videos needs a model .* SimCLR is a ResNet.*iwm-mini"
+    ):
         load_model(str(saved))

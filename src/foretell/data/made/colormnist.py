@@ -2,10 +2,11 @@
 
     colormnist:PATH   inversecolormnist:PATH   mcolor:PATH   colormnist_v3:PATH
 
-PATH is any MNIST that `foretell.data.load` reads: a folder, or Parquet files of Hugging Face. Every second pixel is kept
-(14 × 14), in one of two colour channels; the other channel is zero. The label is whether the digit is below 5, with
-noise. The colour is the label, with other noise. Even and odd rows have different noise: they are the two environments
-that people would name. Arjovsky et al. 2019, arXiv:1907.02893; variants of Pezeshki et al. 2024, arXiv:2309.16748.
+PATH is any MNIST that `foretell.data.load` reads: a folder, or Parquet files of Hugging Face. Every second pixel is
+kept (14 × 14), in one of two colour channels; the other channel is zero. The label says whether the digit is below 5,
+with noise. The colour is the label, with other noise. Even and odd rows have different noise: they are the two
+environments that people would name. See Arjovsky et al. 2019, arXiv:1907.02893; the variants are those of Pezeshki et
+al. 2024, arXiv:2309.16748.
 
 Columns: `features` [392] in [0, 1], `labels` 0 or 1, `groups`: the colour, 0 or 1.
 """

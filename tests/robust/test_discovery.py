@@ -1,0 +1,109 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from tests.robust.test_xrm import shortcut
+
+from foretell.cli import main
+from foretell.data import Vectors, load
+from foretell.data.made import colormnist
+from foretell.errors import ForetellError
+from foretell.robust.discovery import Labelled, discovery, environments, held_out, labelled, purity, stability, table
+from foretell.robust.twins import Settings, TwinConfig
+
+
+@pytest.fixture(scope="module")
+def rows():
+    x, y, against = shortcut(1500)
+    return Labelled(x, y, ("no", "yes"), against.long())
+
+
+@pytest.fixture(scope="module")
+def found(rows):
+    return discovery(rows, draws=[Settings(0.05, 128, 0.0)], seeds=3, config=TwinConfig(steps=300), progress=False)
+
+
+def test_the_report_says_what_was_found(rows, found):
+    report = found.report
+    assert report["flip_rate"] > 0.02
+    assert sum(map(sum, report["environments"].values())) == 1500
+    assert report["environments"]["yes"][1] == int(found.environment[rows.y == 1].sum())
+    assert report["purity"]["value"] > 0.95 > report["purity"]["without"]
+    assert report["stability"]["low"] <= report["stability"]["value"] <= report["stability"]["high"]
+    json.dumps(report)
+
+
+def test_every_fifth_row_of_a_class_is_held_out(rows):
+    held = held_out(rows.y)
+    for c in (0, 1):
+        assert abs(int(held[rows.y == c].sum()) - int((rows.y == c).sum()) / 5) <= 1
+    assert torch.equal(held, held_out(rows.y))
+
+
+def test_stability_and_purity_by_hand():
+    assert stability(torch.tensor([[0, 1, 1, 0]])) is None
+    assert stability(torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]))["value"] == 0.75
+    y, e, group = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 1, 0]), torch.tensor([0, 0, 1, 1])
+    assert purity(y, e, group) == {"value": 1.0, "without": 0.75}
+
+
+def test_environments_come_back_from_their_file(rows, found, tmp_path):
+    import pyarrow as pa
+
+    pq.write_table(pa.table(table(found, rows)), tmp_path / "environments.parquet")
+    environment, validation = environments(str(tmp_path / "environments.parquet"), rows)
+    assert torch.equal(environment, found.environment)
+    assert torch.equal(validation, found.validation)
+    few = Labelled(rows.x[:10], rows.y[:10], rows.classes)
+    with pytest.raises(ForetellError, match="has 1500 rows and the data has 10"):
+        environments(str(tmp_path / "environments.parquet"), few)
+    with pytest.raises(ForetellError, match="cannot be read as the environments"):
+        environments(str(tmp_path / "none.parquet"), rows)
+    assert environments("label", rows)[0].sum() == 0
+
+
+def test_colours_go_with_labels_and_against_them_in_the_test_set():
+    pixels = np.full((4000, 28, 28), 255, np.uint8)
+    digit = np.arange(4000) % 10
+    even, odd, test = colormnist.VARIANTS["colormnist"]
+    made = colormnist.coloured(pixels, digit, (even, odd), seed=0)
+    assert made["features"].shape == (4000, 392)
+    by_channel = made["features"].reshape(4000, 2, 196).sum(2)
+    assert np.array_equal(by_channel.argmax(1), made["groups"])  # the other channel is zero
+    assert (by_channel.min(1) == 0).all()
+    against = made["groups"] != made["labels"]
+    assert against[::2].mean() == pytest.approx(0.2, abs=0.03)
+    assert against[1::2].mean() == pytest.approx(0.1, abs=0.03)
+    assert (made["labels"] != (digit < 5)).mean() == pytest.approx(0.25, abs=0.03)
+    turned = colormnist.coloured(pixels, digit, (test, test), seed=0)
+    assert (turned["groups"] != turned["labels"]).mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_commands_discover_and_train(tmp_path, capsys):
+    x, y, against = shortcut(800)
+    for name in ("data", "test"):
+        np.savez(tmp_path / f"{name}.npz", features=x.numpy(), labels=y.numpy(), groups=against.long().numpy())
+    data = str(tmp_path / "data.npz")
+    main(
+        ["discover", data, "--out", str(tmp_path / "found"), "--draws", "2", "--seeds", "2", "--steps", "200", "--json"]
+    )
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) == {"flip_rate", "tried", "settings", "environments", "stability", "purity"}
+    made = pq.read_table(tmp_path / "found" / "environments.parquet").to_pydict()
+    assert set(made) == {"row", "label", "environment", "confidence", "part"}
+    assert len(made["row"]) == 800
+    with pytest.raises(SystemExit):  # no test split is named
+        main(["robust", data, "--groups", "label", "--out", str(tmp_path / "r")])
+    assert "names no test split" in capsys.readouterr().err
+
+
+def test_pictures_need_a_model(tmp_path):
+    with pytest.raises(ForetellError, match="no labels"):
+        labelled(load_unlabelled(tmp_path))
+
+
+def load_unlabelled(folder):
+    np.savez(folder / "plain.npz", features=np.zeros((4, 2), np.float32))
+    return load(folder / "plain.npz", Vectors())
