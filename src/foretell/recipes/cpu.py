@@ -104,17 +104,18 @@ def flexpredict() -> Recipe:
 
 
 def iwm_mini() -> Recipe:
-    """The image world model that ships as `iwm-mini`: 32 pixels, jitter twice the paper's strength.
+    """The image world model that ships as `iwm-mini`: 32 pixels, jitter twice the paper's strength, by Muon.
 
-    foretell train iwm-mini --data tiny-imagenet-32 --out runs/iwm-mini
+    foretell train iwm-mini --data cifar10 tiny-imagenet-32 --out runs/iwm-mini
     python tools/ship.py runs/iwm-mini iwm-mini --data cifar10/test-00000-of-00001.parquet
 
-    Some 90 minutes on one thread. Expect MRR 0.545 (0.494 to 0.593) among 256 on CIFAR-10's test set, where chance is
-    0.024, and a linear probe of 0.47. Seed 0, once.
+    Some 55 minutes on one thread that computes in bfloat16. Expect MRR 0.612 (0.575 to 0.648) among 256 on CIFAR-10's
+    test set, where chance is 0.024, and a linear probe of 0.52. Seed 0, once.
     """
     augment = Photometric(brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
-    model = IWMConfig(encoder=MINI, predictor=PredictorConfig(width=96, depth=6, heads=3), augment=augment)
-    return Recipe(model, TrainConfig(steps=5000, batch=64))
+    predictor = PredictorConfig(width=96, depth=6, heads=3, init_std=None)
+    train = TrainConfig(steps=14_000, batch=64, optimizer="muon", lr=3e-3, momentum=0.98)
+    return Recipe(IWMConfig(encoder=MINI, predictor=predictor, augment=augment), train)
 
 
 def vjepa_mini() -> Recipe:
