@@ -1,4 +1,5 @@
-# Needs make and Python 3.11 or newer; everything else is installed into .venv.
+# Needs make and Python 3.11 or newer; everything else is installed into .venv: for `make demo` what the demo needs,
+# for all other targets everything.
 PYTHON ?= python3
 BIN := .venv/bin
 # what Python finds must be this checkout's, whatever the caller's shell has set up
@@ -10,16 +11,19 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: .venv/.ready ## set up .venv, again whenever pyproject.toml changes
+install: .venv/.ready ## set up .venv with everything, again whenever pyproject.toml changes
 
-.venv/.ready: pyproject.toml
+# Each file says what is installed. Everything includes what the demo needs; either may come first.
+.venv/.ready: EXTRA := dev
+.venv/.demo: EXTRA := demo
+.venv/.ready .venv/.demo: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'foretell needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -qq --editable '.[dev]'
-	@touch $@
+	$(BIN)/python -m pip install --disable-pip-version-check -qq --editable '.[$(EXTRA)]'
+	@touch .venv/.demo $@
 
-demo: install ## train, evaluate and use a small world model
+demo: .venv/.demo ## train, evaluate and use a small world model
 	$(BIN)/foretell demo
 
 test: install ## run all tests

@@ -30,7 +30,7 @@ def foretell(images: data.Images, index: Tensor, size: int) -> Load:
 
     def load() -> Tensor:
         crop = random_resized_crop(to_float(images.take(index)), size, generator)
-        return AUGMENT.apply(crop, AUGMENT.destroy(generator, AUGMENT.jitter(generator, len(index))))
+        return AUGMENT.apply(crop, AUGMENT.destroy(generator, AUGMENT.draw(generator, len(index))))
 
     return load
 
@@ -86,10 +86,10 @@ def share(images: data.Images, batch: int, rounds: int) -> tuple[float, float]:
     index = torch.arange(batch) % len(images)
 
     def make() -> object:
-        return model.views(images.take(index), generator)
+        return model.views(images.batch(index), generator)
 
     def step() -> None:
-        model(model.views(images.take(index), generator)).backward()
+        model(model.views(images.batch(index), generator)).backward()
         optimizer.step()
         optimizer.zero_grad()
         model.update_target(MOMENTUM)

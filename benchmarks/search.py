@@ -25,9 +25,10 @@ import numpy as np
 
 from benchmarks.measure import table
 from benchmarks.stores import asked, chunks, vectors
-from foretell.search import Knowledge, Store, rerank
-from foretell.search.models import load_reranker
-from foretell.train.progress import watched
+from foretell.progress import watched
+from foretell.search import Knowledge, Store
+from foretell.search.models.cross_encoder import DEFAULT
+from foretell.search.models.load import load_reranker
 
 TOP = 10
 BARE = """
@@ -35,7 +36,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
-from foretell.search.serve.refusal import Json
+from foretell.http.json import Json
 class Vector(BaseModel):
     vector: list[float]
     top: int = 10
@@ -158,7 +159,7 @@ def cpu_of(pid: int) -> float:
 # --- how well
 
 
-def quality(passages: int, queries: int = 100, reranker: str = rerank.DEFAULT, deep: int = 20) -> None:
+def quality(passages: int, queries: int = 100, reranker: str = DEFAULT, deep: int = 20) -> None:
     """Known items, found by vectors, words, both, and a reranker over more and fewer of what these find."""
     pairs = documented()[:passages]
     with tempfile.TemporaryDirectory() as folder, Knowledge.create(Store(folder), "k") as knowledge:

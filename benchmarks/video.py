@@ -12,6 +12,7 @@ import tyro
 
 from benchmarks.measure import interleaved, one_thread, table
 from benchmarks.peers import LR, MOMENTUM, WEIGHT_DECAY
+from foretell.data import Batch
 from foretell.data.video import read_video
 from foretell.methods import VJEPA
 from foretell.recipes import RECIPES
@@ -53,7 +54,7 @@ def bare(path: Path, size: int | None) -> int:
     return count
 
 
-def step(model: VJEPA, clips: torch.Tensor) -> dict[str, object]:
+def step(model: VJEPA, clips: Batch) -> dict[str, object]:
     """Contenders: making a batch's prediction problems, and a whole step on it."""
     optimizer = adamw([(module, 1.0) for module in model.trained().values()], LR, WEIGHT_DECAY)
     generator = torch.Generator().manual_seed(0)

@@ -29,7 +29,7 @@ def pictures(seed, batch=6, rows=20, columns=24):
 
 def states(seed, batch=32, photometric=STRONG):
     g = generator(seed)
-    return photometric.destroy(g, photometric.jitter(g, batch))
+    return photometric.destroy(g, photometric.draw(g, batch))
 
 
 def gaussian_blur(image, sigma):
@@ -89,7 +89,7 @@ def test_borders_are_padded_where_the_device_cannot_do_it(seed, rows, columns, s
 def test_the_order_is_brightness_contrast_saturation_hue_blur_solarize():
     image = pictures(0, 4)[3:]
     jitter = {"brightness": 1.3, "contrast": 0.6, "saturation": 1.5, "hue": 0.2}
-    theta = STRONG.state(jitter | {"blur": 1.0, "solarize": 1})
+    theta = STRONG.parse(jitter | {"blur": 1.0, "solarize": 1})
     expected = tv.adjust_brightness(image, 1.3)
     expected = tv.adjust_contrast(expected, 0.6)
     expected = tv.adjust_saturation(expected, 1.5)
@@ -120,8 +120,8 @@ def test_actions_lie_in_a_box_are_antisymmetric_and_null_between_equal_states(x,
 
 def test_actions_are_differences_over_the_largest_there_can_be_and_presence_of_what_destroys():
     p = Photometric()
-    source = p.state({"brightness": 0.8, "hue": 0.1, "blur": 1.3, "grayscale": 1})
-    target = p.state({"brightness": 1.2, "hue": -0.1, "solarize": 1})
+    source = p.parse({"brightness": 0.8, "hue": 0.1, "blur": 1.3, "grayscale": 1})
+    target = p.parse({"brightness": 1.2, "hue": -0.1, "solarize": 1})
     expected = [[0.4 / 0.8, 0, 0, -1, -1, -1, 1]]
     torch.testing.assert_close(p.action(source, target), torch.tensor(expected))
 
@@ -129,7 +129,7 @@ def test_actions_are_differences_over_the_largest_there_can_be_and_presence_of_w
 def test_the_action_between_the_ends_of_a_range_is_one():
     ends = {"brightness": (0.6, 1.4), "contrast": (0.6, 1.4), "saturation": (0.8, 1.2), "hue": (-0.1, 0.1)}
     p = Photometric()
-    low, high = (p.state({name: end[i] for name, end in ends.items()}) for i in (0, 1))
+    low, high = (p.parse({name: end[i] for name, end in ends.items()}) for i in (0, 1))
     torch.testing.assert_close(p.action(low, high), torch.tensor([[1.0, 1, 1, 1, 0, 0, 0]]))
 
 
@@ -140,9 +140,9 @@ def test_a_parameter_that_cannot_change_has_a_null_action():
 
 def test_a_state_of_unknown_name_or_value_is_refused():
     with pytest.raises(ForetellError, match="'shade' is not a parameter of this model; it has brightness, contr"):
-        Photometric().state({"shade": 1.0})
+        Photometric().parse({"shade": 1.0})
     with pytest.raises(ForetellError, match=r"brightness is 3, but this model learned 0.6 to 1.4 \(factor\)"):
-        Photometric().state({"brightness": 3.0})
+        Photometric().parse({"brightness": 3.0})
 
 
 def test_names_are_the_columns():
@@ -154,7 +154,7 @@ def test_names_are_the_columns():
 
 def test_jitter_fills_its_ranges_and_leaves_the_rest_alone():
     p, n = Photometric(), 20_000
-    theta = p.jitter(generator(), n)
+    theta = p.draw(generator(), n)
     untouched = (theta == p.identity(n)).all(1)
     assert untouched.float().mean().item() == pytest.approx(0.2, abs=0.015)
     for column, q in enumerate(p.parameters):
@@ -167,13 +167,13 @@ def test_jitter_fills_its_ranges_and_leaves_the_rest_alone():
             assert q.high - 0.01 * width < values.max() <= q.high
             assert values.mean().item() == pytest.approx(q.identity, abs=0.01)
             assert values.var().item() == pytest.approx(width**2 / 12, rel=0.05)
-    assert (p.jitter(generator(), 50, probability=0.0) == p.identity(50)).all()
-    assert (p.jitter(generator(), 50, probability=1.0)[:, :4] != p.identity(50)[:, :4]).all()
+    assert (p.draw(generator(), 50, probability=0.0) == p.identity(50)).all()
+    assert (p.draw(generator(), 50, probability=1.0)[:, :4] != p.identity(50)[:, :4]).all()
 
 
 def test_destroying_adds_what_destroys_by_its_probabilities():
     p, n = Photometric(), 20_000
-    jitter = p.jitter(generator(), n)
+    jitter = p.draw(generator(), n)
     before = jitter.clone()
     theta = p.destroy(generator(1), jitter)
     assert torch.equal(jitter, before)
@@ -240,5 +240,5 @@ def test_a_distorted_view_is_a_crop_then_jitter_then_destruction():
     view = augment.distort(images, 16, generator(3), strong, (0.08, 1.0))
     g = generator(3)
     crop = random_resized_crop(images, 16, g, (0.08, 1.0))
-    assert torch.equal(view, strong.apply(crop, strong.destroy(g, strong.jitter(g, len(images)))))
+    assert torch.equal(view, strong.apply(crop, strong.destroy(g, strong.draw(g, len(images)))))
     assert view.shape == (6, 3, 16, 16)

@@ -9,7 +9,7 @@ before = set(sys.modules)
 import {module}
 print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
 """
-HEAVY = {"torchvision", "matplotlib", "pyarrow", "skimage", "pydantic", "tyro", "rich", "huggingface_hub"}
+HEAVY = {"torchvision", "matplotlib", "pyarrow", "av", "pydantic", "tyro", "rich", "huggingface_hub"}
 
 
 def loaded(module: str) -> set[str]:
@@ -24,3 +24,24 @@ def test_importing_foretell_imports_nothing_that_torch_does_not():
 
 def test_the_models_need_torch_alone():
     assert not loaded("foretell.methods") & (HEAVY | {"beartype"})
+
+
+TEXTS = """
+import pathlib, sys
+from foretell.search import Knowledge
+folder = pathlib.Path(sys.argv[1])
+(folder / "files").mkdir()
+(folder / "files" / "a.txt").write_text("A tower stands in Paris.")
+with Knowledge.create(folder / "store", "k") as knowledge:
+    knowledge.add(folder / "files")
+    knowledge.insert(["Bread is baked of flour and water."])
+    assert knowledge.search("Where is the tower?", 1, rerank=True, hybrid=True)[0].metadata["source"] == "a.txt"
+    knowledge.export(folder / "k.parquet")
+Knowledge.import_(folder / "other", folder / "k.parquet").close()
+print(*sorted({"torch", "torchvision", "foretell.data", "foretell.hub"} & set(sys.modules)))
+"""
+
+
+def test_search_on_texts_imports_no_torch(tmp_path):
+    run = subprocess.run([sys.executable, "-c", TEXTS, tmp_path], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

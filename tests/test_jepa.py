@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from foretell.augment import to_float
+from foretell.capabilities import Predicts, require
+from foretell.data import Batch
 from foretell.errors import ForetellError
-from foretell.jepa import as_jepa
 from foretell.method import Method
 from foretell.methods import IJEPA, IWM, IJEPAConfig, IWMConfig
 from foretell.nn.predictor import PredictorConfig
@@ -37,7 +38,7 @@ def photographs(batch=3, size=16):
 
 
 def problem(model, batch=3, seed=0):
-    return model.views(photographs(batch), torch.Generator().manual_seed(seed))
+    return model.views(Batch(pixels=photographs(batch)), torch.Generator().manual_seed(seed))
 
 
 # The equations once more, a token at a time and independently of the package --------------------------------
@@ -254,9 +255,9 @@ def test_autocast_changes_the_loss_by_little(make):
 
 def test_only_a_jepa_passes_for_one():
     model = ijepa()
-    assert as_jepa(model, "finetuning") is model
+    assert require(model, Predicts, "finetuning") is model
     with pytest.raises(ForetellError, match=r"finetuning needs a model that predicts patch latents.*; Plain does not"):
-        as_jepa(Plain(None), "finetuning")
+        require(Plain(None), Predicts, "finetuning")
 
 
 def test_a_method_that_says_no_more_than_it_must_is_watched():
@@ -275,6 +276,9 @@ class Plain(Method):
 
     def views(self, images, generator):
         return to_float(images)
+
+    def augmented(self, images, generator):
+        return self.views(images, generator)
 
     def forward(self, views):
         return views.mean()

@@ -5,7 +5,7 @@ from math import inf, nan
 import pytest
 
 from foretell.augment import Photometric
-from foretell.errors import FINITE, SOME, ForetellError, Range, within
+from foretell.errors import FINITE, SOME, ForetellError, Range, check_range, within
 from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks, TubeMasks
 from foretell.methods import METHODS, IJEPAConfig, SimCLRConfig, VICRegConfig, VJEPAACConfig, VJEPAConfig
 from foretell.nn.causal import CausalConfig
@@ -104,3 +104,27 @@ def test_ends_belong_to_a_range_unless_it_begins_above():
 
 def test_none_is_not_a_number_and_passes():
     within(ViTConfig(last_width=None, init_std=None), last_width=Range(1), init_std=Range(1))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "sentence"),
+    [
+        (0, Range(1), "count is 0, expected at least 1"),
+        (2.0, Range(1, whole=True), "count is 2.0, expected a whole number, at least 1"),
+        ("8", Range(1, whole=True), "count is '8', expected a whole number, at least 1"),
+        ((3, 2), Range(1), "count is 3 to 2, expected at least 1, the smaller first"),
+    ],
+)
+def test_one_number_is_refused_in_the_same_words(value, expected, sentence):
+    with pytest.raises(ForetellError) as error:
+        check_range("count", value, expected)
+    assert str(error.value) == sentence
+    assert check_range("count", None, expected) is None
+
+
+def test_a_number_may_be_refused_with_another_error():
+    class Wrong(ForetellError):
+        pass
+
+    with pytest.raises(Wrong):
+        check_range("count", 0, Range(1), Wrong)

@@ -45,7 +45,7 @@ def main() -> None:
 
     model, metrics = hub.load(given.name), read(given.run / "metrics.jsonl")
     if isinstance(model, VJEPA):
-        pixels = surprise.as_video(hub.load(given.pixels)) if given.pixels else None
+        pixels = hub.load(given.pixels) if given.pixels else None
         report = surprise.on_scenes(model, given.pairs, pixels=pixels, progress="Measuring surprise")
         report["seeds"] = [read_json(path)["accuracy"] for path in given.seeds]
         text = video_card(given.name, settings, report, metrics, model, given.films)

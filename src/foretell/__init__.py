@@ -9,7 +9,9 @@ darker = model.imagine(images, action)              # the latents after a change
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from foretell.lazy import names
 
 __version__ = "0.1.0.dev0"
 
@@ -30,11 +32,4 @@ _HOMES = {
     "save": "hub",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that `import foretell` costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'foretell' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"foretell.{_HOMES[name]}"), name)
+__getattr__ = names(__name__, _HOMES)  # `import foretell` costs nothing

@@ -1,15 +1,14 @@
-"""Batched image transforms that say what they did: image in, image and parameters out.
+"""Batched image transforms with named parameters: image and state in, image out.
 
-A *state* θ [B, P] lists how each picture was made: a column a parameter, with a name, a unit, a range and an
-identity value. An *action* a [B, P] is the way from one state to another. A command line, a slider or a
-search query can be made from the table below without knowing which method uses it.
+A *state* θ [B, P] lists how each picture was made, and an *action* a [B, P] is the way from one state to another (see
+`foretell.actions`).
 
 B batch · P parameters · H rows · W columns
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,38 +17,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from foretell.errors import NOT_NEGATIVE, SHARE, ForetellError, Range, within
+from foretell.actions import Parameter, PictureActions, Pixels, States
+from foretell.errors import NOT_NEGATIVE, SHARE, Range, within
 
-Pixels: TypeAlias = Float[Tensor, "B 3 H W"]
-"""Pictures in [0, 1]."""
 PerImage: TypeAlias = Float[Tensor, " B"]
 """A value for each picture."""
-States: TypeAlias = Float[Tensor, "B P"]
-"""States or actions, a row for each picture."""
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One number of a transform."""
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    identity: float
-    """The value that changes nothing."""
-    destructive: bool
-    """Whether the change loses information. Sources may carry it, targets never do: it can only be undone."""
-    help: str
-
-    @property
-    def switch(self) -> bool:
-        """Whether the parameter is either off or on."""
-        return self.unit == "off or on"
-
-
-@dataclass(frozen=True)
-class Photometric:
+class Photometric(PictureActions):
     """Colour jitter, then grayscale, blur and solarize: what an image world model learns (IWM §3, table S1).
 
     Jitter is always applied in the order brightness, contrast, saturation, hue, so that a state says it all.
@@ -77,45 +53,24 @@ class Photometric:
         """The columns of a state, in order."""
 
         def factor(name: str, strength: float, text: str) -> Parameter:
-            return Parameter(name, "factor", max(1 - strength, 0.0), 1 + strength, 1.0, False, text)
+            low = max(1 - strength, 0.0)
+            return Parameter(name, "factor", low, 1 + strength, 1.0, False, text, self.jitter_probability)
 
+        def switch(name: str, text: str, probability: float) -> Parameter:
+            return Parameter(name, "off or on", 0.0, 1.0, 0.0, True, text, probability)
+
+        turn, wide = "turn the colour circle; 0 leaves it", "blur by this standard deviation"
         return (
             factor("brightness", self.brightness, "multiply the pixels; 1 leaves them"),
             factor("contrast", self.contrast, "move the pixels away from their mean grey; 1 leaves them"),
             factor("saturation", self.saturation, "move the pixels away from their own grey; 1 leaves them"),
-            Parameter("hue", "turns", -self.hue, self.hue, 0.0, False, "turn the colour circle; 0 leaves it"),
-            Parameter("grayscale", "off or on", 0.0, 1.0, 0.0, True, "take the colours away"),
-            Parameter("blur", "pixels", 0.0, self.blur_sigma[1], 0.0, True, "blur by this standard deviation"),
-            Parameter("solarize", "off or on", 0.0, 1.0, 0.0, True, "invert the bright half of the values"),
+            Parameter("hue", "turns", -self.hue, self.hue, 0.0, False, turn, self.jitter_probability),
+            switch("grayscale", "take the colours away", self.grayscale_probability),
+            Parameter("blur", "pixels", 0.0, self.blur_sigma[1], 0.0, True, wide, self.blur_probability),
+            switch("solarize", "invert the bright half of the values", self.solarize_probability),
         )
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The parameters' names, in the order of a state's columns."""
-        return tuple(p.name for p in self.parameters)
-
-    def identity(self, batch: int, device: torch.device | str = "cpu") -> States:
-        """The state of untouched pictures."""
-        return torch.tensor([p.identity for p in self.parameters], device=device).repeat(batch, 1)
-
-    def state(self, values: Mapping[str, float]) -> Float[Tensor, "1 P"]:
-        """A state from named values; what is not named stays at its identity.
-
-        Raises:
-            ForetellError: an unknown name, or a value outside the parameter's range.
-        """
-        theta = self.identity(1)
-        for name, value in values.items():
-            if name not in self.names:
-                raise ForetellError(f"{name!r} is not a parameter of this model; it has {', '.join(self.names)}")
-            column = self.names.index(name)
-            p = self.parameters[column]
-            if not p.low <= value <= p.high:
-                raise ForetellError(f"{name} is {value:g}, but this model learned {p.low:g} to {p.high:g} ({p.unit})")
-            theta[0, column] = value
-        return theta
-
-    def jitter(self, generator: torch.Generator, batch: int, probability: float | None = None) -> States:
+    def draw(self, generator: torch.Generator, batch: int, probability: float | None = None) -> States:
         """Draw states with colour jitter only: the targets' distribution.
 
         Args:
@@ -133,15 +88,17 @@ class Photometric:
                 theta[:, column] = torch.where(chosen, value, p.identity)
         return theta
 
-    def destroy(self, generator: torch.Generator, theta: States) -> States:
-        """Add grayscale, blur and solarize to states by their probabilities: the sources' distribution."""
-        batch, device = len(theta), generator.device
-        gray, blur, solarize, sigma = torch.rand(4, batch, generator=generator, device=device)
+    def destroy(self, generator: torch.Generator, states: States, certain: bool = False) -> States:
+        """Add grayscale, blur and solarize by their probabilities, or certainly: the sources' distribution."""
+        destructive = [(column, p) for column, p in enumerate(self.parameters) if p.destructive]
+        numbers, device = len(destructive) + 1, generator.device
+        *chances, sigma = torch.rand(numbers, len(states), generator=generator, device=device)
         low, high = self.blur_sigma
-        theta = theta.clone()
-        theta[:, 4] = gray < self.grayscale_probability
-        theta[:, 5] = torch.where(blur < self.blur_probability, low + (high - low) * sigma, 0.0)
-        theta[:, 6] = solarize < self.solarize_probability
+        strength = {"blur": low + (high - low) * sigma}  # the others are on or off
+        theta = states.clone()
+        for (column, p), chance in zip(destructive, chances, strict=True):
+            done = chance < (1.0 if certain else p.probability)
+            theta[:, column] = torch.where(done, strength.get(p.name, 1.0), 0.0)
         return theta
 
     def action(self, source: States, target: States) -> States:
@@ -159,14 +116,14 @@ class Photometric:
                 columns.append((y - x) / (p.high - p.low) if p.high > p.low else torch.zeros_like(x))
         return torch.stack(columns, 1)
 
-    def apply(self, images: Pixels, theta: States) -> Pixels:
+    def apply(self, images: Pixels, states: States) -> Pixels:
         """Make pictures in the given states."""
-        operations = (brightness, contrast, saturation, hue, grayscale, blur, solarize)
-        changed = theta.cpu() != self.identity(1)  # of all at once: a GPU is waited for here alone
-        for operation, value, some in zip(operations, theta.unbind(1), changed.unbind(1), strict=True):
+        changed = states.cpu() != self.identity(1)  # for all at once: only here the CPU waits for a GPU
+        for name, value, some in zip(self.names, states.unbind(1), changed.unbind(1), strict=True):
+            operation = OPERATIONS[name]
             if some.all():
                 images = operation(images, value)
-            elif some.any():  # most pictures skip most operations: pay only for those that do not
+            elif some.any():  # most pictures skip most operations, which then cost nothing
                 images = images.clone()
                 images[some] = operation(images[some], value[some])
         return images
@@ -235,7 +192,7 @@ def distort(
         Pixels in [0, 1].
     """
     view = random_resized_crop(images, size, generator, crop)
-    return augment.apply(view, augment.destroy(generator, augment.jitter(generator, len(view))))
+    return augment.apply(view, augment.destroy(generator, augment.draw(generator, len(view))))
 
 
 def to_float(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -318,3 +275,15 @@ def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
 def solarize(images: Pixels, on: PerImage) -> Pixels:
     """Invert pixel values of at least 0.5 where `on` is not 0. As torchvision's solarize."""
     return torch.where((_each(on) != 0) & (images >= 0.5), 1 - images, images)
+
+
+OPERATIONS: dict[str, Callable[[Pixels, PerImage], Pixels]] = {
+    "brightness": brightness,
+    "contrast": contrast,
+    "saturation": saturation,
+    "hue": hue,
+    "grayscale": grayscale,
+    "blur": blur,
+    "solarize": solarize,
+}
+"""A parameter's name -> the function that changes pictures by a value of it."""

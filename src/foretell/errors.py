@@ -26,11 +26,18 @@ class Range:
     high: float = float_info.max
     above: bool = False
     """Whether `low` itself is left out."""
+    whole: bool = False
+    """Whether numbers of another type than int are left out."""
 
-    def __contains__(self, number: float) -> bool:
+    def __contains__(self, number: Any) -> bool:
+        if self.whole and not isinstance(number, int):
+            return False
         return (self.low < number if self.above else self.low <= number) and number <= self.high
 
     def __str__(self) -> str:
+        return f"a whole number, {self._ends()}" if self.whole else self._ends()
+
+    def _ends(self) -> str:
         if self.low == -float_info.max:
             return "a finite number"
         if self.high == float_info.max:
@@ -46,23 +53,37 @@ COUNT, SIZE, SIDE, DEPTH = Range(1), Range(1, 100_000), Range(1, 10_000), Range(
 """How many there are; and how wide, how many pixels or frames, how many layers: larger ones fit no computer."""
 
 
-def within(config: object, what: str = "", /, **ranges: Range) -> None:
-    """Refuse a configuration with a number that is out of range, or not a number.
+def check_range(name: str, value: Any, expected: Range, error: type[ForetellError] = ForetellError) -> None:
+    """Refuse a number that is out of range, or not a number.
 
     Args:
-        config: what has the fields; None in one of them is not looked at. Of several numbers each must be within the
-            range, and two are a span, the smaller first.
+        name: the number's name in errors.
+        value: a number, or several: each must be within the range, and two are a span, the smaller first. None passes.
+        expected: the range.
+        error: the kind of error that is raised.
+
+    Raises:
+        ForetellError: the message has the name, what was found and what was expected.
+    """
+    numbers = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
+    span = len(numbers) == 2
+    if all(each in expected for each in numbers) and not (span and numbers[0] > numbers[1]):
+        return
+    shown = (f"{n:g}" if isinstance(n, float) and not expected.whole else repr(n) for n in numbers)
+    end = ", the smaller first" if span else ", and finite" if inf in numbers else ""
+    raise error(f"{name} is {(' to ' if span else ', ').join(shown)}, expected {expected}{end}")
+
+
+def within(config: object, what: str = "", /, **ranges: Range) -> None:
+    """Refuse a configuration with a number that is out of range, as `check_range` does.
+
+    Args:
+        config: has the fields.
         what: the configuration's name in errors.
         ranges: a field's name -> its range.
 
     Raises:
-        ForetellError: names the first such field.
+        ForetellError: the message names the first such field.
     """
     for name, expected in ranges.items():
-        value: Any = getattr(config, name)
-        numbers = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
-        span = len(numbers) == 2
-        if not all(number in expected for number in numbers) or (span and numbers[0] > numbers[1]):
-            found = (" to " if span else ", ").join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)
-            end = ", the smaller first" if span else ", and finite" if inf in numbers else ""
-            raise ForetellError(f"{what} {name} is {found}, expected {expected}{end}".lstrip())
+        check_range(f"{what} {name}".lstrip(), getattr(config, name), expected)

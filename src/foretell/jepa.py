@@ -12,19 +12,23 @@ from abc import abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foretell import losses
-from foretell.augment import Photometric
+from foretell.actions import PictureActions
+from foretell.capabilities import Foresees, Imagines, Predicts, require
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.predictor import Predictor
 from foretell.nn.vit import ViT, layer_norm, pool
 from foretell.views import Views, take
+
+if TYPE_CHECKING:
+    from foretell.data import Batch
 
 
 class JEPA(Method):
@@ -34,8 +38,8 @@ class JEPA(Method):
     problems.
     """
 
-    actions: Photometric | None = None
-    """What the predictor can be told; None for a model without actions."""
+    actions: PictureActions | None = None
+    """The actions that the predictor can be told; None for a model without actions."""
     entrances = (*Method.entrances, "target")
 
     def __init__(
@@ -48,24 +52,28 @@ class JEPA(Method):
         self.distance = distance
 
     @abstractmethod
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
-        """Make prediction problems of photographs.
+    def views(self, batch: Batch, generator: torch.Generator) -> Views:
+        """Make prediction problems of some samples.
 
         Args:
-            images: decoded photographs.
-            generator: the only source of chance, on the images' device.
+            batch: samples of what `config.reads` says.
+            generator: the only source of chance, on the batch's device.
         """
+
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """y: what the target encoder sees in training."""
+        return self.views(batch, generator).target
 
     def encode(self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_x [B, K, D]: latents of the visible patches of x in [0, 1]; of all N patches without an index."""
-        return self.context_encoder(x, index)
+        return self.in_chunks(self.context_encoder, x, index)
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_y: what a prediction of y in [0, 1] is held against: layer-normed, without gradient. With an index it is of
         these patches, and the others are not seen.
         """
-        return layer_norm(self.target_encoder(y, index))
+        return layer_norm(self.in_chunks(self.target_encoder, y, index))
 
     def predict(
         self,
@@ -99,7 +107,11 @@ class JEPA(Method):
         every = torch.arange(torch.Size(grid).numel(), device=s_x.device).expand(len(s_x), -1)
         context_index = every if context_index is None else context_index
         target_index = every.unsqueeze(1) if target_index is None else target_index
-        return self.predictor(s_x, context_index, target_index, grid, action, chance)
+
+        def predictor(s_x: Tensor, seen: Tensor, asked: Tensor, action: Tensor | None) -> Tensor:
+            return self.predictor(s_x, seen, asked, grid, action, chance)
+
+        return self.in_chunks(predictor, s_x, context_index, target_index, action)
 
     def forward(self, views: Views) -> Float[Tensor, ""]:
         """The loss of one prediction problem: distance(ŝ_y, s_y)."""
@@ -122,7 +134,7 @@ class JEPA(Method):
 
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """The target encoder's latents of x in [0, 1], averaged over patches: I-JEPA evaluates these (§4)."""
-        return pool(self.target_encoder(x))
+        return pool(self.in_chunks(self.target_encoder, x))
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
         """What monitors watch for collapse: `target`, patch by patch."""
@@ -130,15 +142,15 @@ class JEPA(Method):
 
     @torch.no_grad()
     def measures(self, views: Views) -> dict[str, float]:
-        """The loss of a prediction problem, beside what needs no learning (`trivial`), and what the predictor tells."""
-        views = replace(views, chance=None)  # FlexPredict's noise is of training
+        """The loss of a prediction problem, the losses of `trivial` answers, and the predictor's own measures."""
+        views = replace(views, chance=None)  # FlexPredict's noise is for training only
         return {**super().measures(views), **self.trivial(views), **self.predictor.measures()}
 
     def trivial(self, views: Views) -> dict[str, float]:
-        """What a prediction problem would cost without learning.
+        """The loss of two answers that need no learning.
 
-        - `constant`: the best constant prediction, whose fall to zero is collapse.
-        - `copy`: repeating the nearest visible patch.
+        - `constant`: the best constant prediction. If this falls to zero, the latents have collapsed.
+        - `copy`: the latent of the nearest visible patch.
         """
         target = self.target(views.target)
         s_y = wanted(target, views)
@@ -160,7 +172,7 @@ class JEPA(Method):
         Raises:
             ForetellError: the predictor was never trained, or there is another number of actions.
         """
-        self.require_predictor()
+        require(self, Predicts, "imagining a change")
         if action is not None:
             if len(action) not in (1, len(x)):
                 raise ForetellError(
@@ -169,33 +181,32 @@ class JEPA(Method):
             action = action.expand(len(x), -1)
         return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
 
-    def require_predictor(self) -> None:
-        """Raise ForetellError unless the predictor was trained: what puts a model to work asks first."""
-        if self.untrained == "predictor":
-            raise ForetellError(
-                "this model's predictor was never trained, as its weights hold an encoder only: what needs no "
-                "predictor works (encode, target, probes); train one first for the rest"
-            )
+    @property
+    def patch_encoder(self) -> ViT:
+        """The target encoder, which I-JEPA evaluates (§4)."""
+        return self.target_encoder
+
+    @property
+    def patch_predictor(self) -> Predictor:
+        """The predictor."""
+        return self.predictor
+
+    def lacks(self, capability: type) -> str | None:
+        """As `Method.lacks`: it has no actions, is of images, or its predictor was never trained."""
+        name = type(self).__name__
+        if capability is Imagines and self.actions is None:
+            return f"{name} has no actions"
+        if capability is Foresees and len(self.context_encoder.patch) != 3:
+            return f"{name} is of images"
+        if capability in (Predicts, Imagines, Foresees) and self.untrained == "predictor":
+            return "this model's predictor was never trained, as its weights hold an encoder only"
+        return super().lacks(capability)
 
 
 def wanted(s_y: Float[Tensor, "_ N D"], views: Views) -> Float[Tensor, "B M L D"]:
     """The latents to predict, of all of y; each y serves as many contexts as there are."""
     R = len(views.context) // len(s_y)
     return take(s_y.expand(R, *s_y.shape).flatten(0, 1), views.target_index)
-
-
-def as_jepa(model: Method, purpose: str) -> JEPA:
-    """The model, if it is a JEPA.
-
-    Raises:
-        ForetellError: it has no predictor between patches; `purpose` says what that is needed for.
-    """
-    if isinstance(model, JEPA):
-        return model
-    raise ForetellError(
-        f"{purpose} needs a model that predicts patch latents, such as an I-JEPA, an image world model or a V-JEPA; "
-        f"{type(model).__name__} does not"
-    )
 
 
 def nearest_visible(model: JEPA, views: Views) -> Tensor:

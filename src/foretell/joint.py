@@ -10,20 +10,24 @@ B batch · D width · K projector's output
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell.augment import Photometric, distort, to_float
+from foretell.capabilities import EncodesPatches
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.projector import Projector
 from foretell.nn.resnet import ResNet, ResNetConfig
 from foretell.nn.vit import ViT, ViTConfig, pool
 from foretell.views import Pair
+
+if TYPE_CHECKING:
+    from foretell.data import Batch
 
 
 class _Named:
@@ -58,28 +62,45 @@ class JointEmbedding(Method):
         self.encoder = build(config.encoder)
         self.projector = Projector(config.projector, self.encoder.width)
 
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Pair:
+    def views(self, batch: Batch, generator: torch.Generator) -> Pair:
         """Two random crops of each photograph, their colours distorted.
 
         Raises:
             ForetellError: one photograph alone, in training: batch norm and the losses compare several.
         """
-        if self.training and len(images) < 2:
+        if self.training and len(batch) < 2:
             raise ForetellError(
                 f"{type(self).__name__} compares photographs, and a part of a step has only one: "
                 "use a larger --batch or a smaller --accumulate"
             )
-        x, size = to_float(images), self.config.encoder.image_size
+        x, size = to_float(batch.pixels), self.config.encoder.image_size
         first, second = (distort(x, size, generator, augment, self.config.crop) for augment in self.augment)
         return Pair(first, second)
 
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """x′: the second of the two views."""
+        return self.views(batch, generator).target
+
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """h: the encoder's latents of x in [0, 1], averaged over places."""
-        return pool(self.encoder(x))
+        return pool(self.in_chunks(self.encoder, x))
+
+    @property
+    def patch_encoder(self) -> ViT:
+        """The encoder, where it is a vision transformer (see `lacks`)."""
+        if not isinstance(self.encoder, ViT):
+            raise AttributeError("a ResNet has no patches")  # `isinstance` with a protocol finds none then
+        return self.encoder
+
+    def lacks(self, capability: type) -> str | None:
+        """As `Method.lacks`: a ResNet has no patches."""
+        if capability is EncodesPatches and not isinstance(self.encoder, ViT):
+            return f"the encoder of this {type(self).__name__} is a ResNet, which has no patches"
+        return super().lacks(capability)
 
     def project(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
         """z: what the loss compares."""
-        return self.projector(self.features(x))
+        return self.in_chunks(self.projector, self.features(x))
 
     def trained(self) -> dict[str, nn.Module]:
         """The encoder and the projector."""

@@ -6,9 +6,8 @@ B batch · D width
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,18 +19,30 @@ from foretell.errors import ForetellError
 from foretell.nn.vit import layer_norm
 
 if TYPE_CHECKING:
-    from foretell.data import Pictures, Specs
+    from foretell.data import Batch, Dataset, Photographs
 
 
 M = TypeVar("M", bound="Method")
+
+
+class ReadsPhotographs:
+    """A configuration of a method that learns from photographs, at the size of its encoder."""
+
+    @property
+    def reads(self) -> Photographs:
+        """What the method reads, as `foretell.data.load` takes it."""
+        from foretell.data import Photographs  # only training and measuring read data: a model needs torch alone
+
+        encoder: Any = vars(self)["encoder"]
+        return Photographs(encoder.image_size)
 
 
 class Method(nn.Module, ABC):
     """Something that learns features of images by comparing latents; `foretell.jepa.JEPA` is the main kind.
 
     Args:
-        config: the dataclass the model was built from: `type(model)(model.config)` builds its like. Its
-            `encoder.image_size` says how large the images are.
+        config: the dataclass the model was built from: `type(model)(model.config)` builds its like. Its `reads` says
+            what data the method takes (see `foretell.data.reads`), and its `encoder.image_size` how large images are.
     """
 
     entrances: tuple[str, ...] = ("features", "latents")
@@ -39,6 +50,9 @@ class Method(nn.Module, ABC):
 
     untrained: str | None = None
     """The one of `trained` that never was: official weights may hold an encoder alone."""
+
+    chunk: int | None = None
+    """The most samples that a network takes at a time; None for no limit. `chunked` sets it."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -59,19 +73,7 @@ class Method(nn.Module, ABC):
             raise ForetellError(f"{cls.__name__} learns an encoder of its own, so --encoder has no use")
         return cls(config)
 
-    def load(self, spec: Specs, **options: Any) -> Pictures:
-        """Data as this method takes it; `options` are those of `foretell.data.load`."""
-        from foretell.data import load  # only training and measuring read data: a model needs torch alone
-
-        return load(spec, self.config.encoder.image_size, **options)
-
-    def train_test(self, spec: str | Path, **options: Any) -> tuple[Pictures, Pictures]:
-        """The data to learn from and the data to test on; `options` are those of `foretell.data.train_test`."""
-        from foretell.data import train_test
-
-        return train_test(spec, self.config.encoder.image_size, **options)
-
-    def prepare(self, data: Pictures) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Take from the data to learn from what must be known before training; for most methods nothing.
 
         Raises:
@@ -80,16 +82,27 @@ class Method(nn.Module, ABC):
         return
 
     @abstractmethod
-    def views(self, images: Any, generator: torch.Generator) -> Any:
-        """Make a training problem of photographs.
+    def views(self, batch: Batch, generator: torch.Generator) -> Any:
+        """Make a training problem of some samples.
 
         Args:
-            images: decoded photographs, uint8 [B, 3, H, W]; whatever `batch` of the method's data gives.
-            generator: the only source of chance, on the images' device.
+            batch: samples of what `config.reads` says: of photographs `batch.pixels` is uint8 [B, 3, H, W].
+            generator: the only source of chance, on the batch's device.
 
         Returns:
-            What `forward` takes. Its `target` [B, 3, H, W] in [0, 1] is an augmented version of each photograph,
-            as LiDAR compares them.
+            What `forward` takes.
+        """
+
+    @abstractmethod
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
+        """One random view of each image, as the method sees it in training. LiDAR compares several.
+
+        Args:
+            batch: as `views` takes it.
+            generator: the only source of chance, on the batch's device.
+
+        Returns:
+            Images [B, C, H, W] or clips [B, C, T, H, W] in [0, 1].
         """
 
     @abstractmethod
@@ -112,10 +125,55 @@ class Method(nn.Module, ABC):
         """After a step of the optimiser: move a slow copy, where there is one."""
         return
 
+    def lacks(self, capability: type) -> str | None:
+        """Why this very model cannot do what its class can.
+
+        Args:
+            capability: a protocol of `foretell.capabilities`, which asks here.
+
+        Returns:
+            A clause that a sentence can go on with, such as "its predictor was never trained"; None where it can.
+        """
+        return
+
     @torch.no_grad()
     def measures(self, views: Any) -> dict[str, float]:
         """What monitors show of a fixed training problem, in evaluation mode: the loss, and what to hold it against."""
         return {"loss": self(views).item()}
+
+    @contextmanager
+    def chunked(self, size: int) -> Iterator[None]:
+        """Within, networks that are called by `in_chunks` take at most `size` samples at a time: it bounds the memory.
+
+        It is for evaluation mode, where no sample knows of another.
+        """
+        before, self.chunk = self.chunk, size
+        try:
+            yield
+        finally:
+            self.chunk = before
+
+    def in_chunks(self, network: Callable[..., Tensor], *samples: Tensor | None) -> Tensor:
+        """network(*samples), computed in chunks of the samples within `chunked`, and at once otherwise.
+
+        Embedding is computed in chunks. What compares samples with each other, as a contrastive loss does, takes all
+        embeddings at once and is called directly.
+
+        Args:
+            network: gives [B, ...], where a sample's result hangs on that sample alone.
+            samples: [B, ...] each, the first axis for samples, or None.
+
+        Returns:
+            [B, ...].
+        """
+        if self.chunk is None:
+            return network(*samples)
+        size = self.chunk
+        B = next(len(each) for each in samples if each is not None)
+        chunks = (
+            [None if each is None else each[first : first + size] for each in samples] for first in range(0, B, size)
+        )
+        return torch.cat([network(*chunk) for chunk in chunks])
 
 
 @contextmanager

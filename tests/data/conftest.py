@@ -1,14 +1,14 @@
 """Small images of one grey, written in every layout that a data set may have."""
 
 import io
-from functools import partial
+from dataclasses import fields
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from foretell.data import load, train_test
+from foretell.data import Photographs, load, train_test
 
 
 def film(path, count=9, grey=25):
@@ -22,6 +22,17 @@ def film(path, count=9, grey=25):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
         container.mux(stream.encode())
     return path
+
+
+def reader(verb, kind, cache_dir, **usual):
+    """`load` or `train_test`, quietly, with a cache of the test's own; fields of what is read are arguments."""
+
+    def read(spec, **given):
+        given = usual | {"cache_dir": cache_dir, "progress": False} | given
+        reads = {field.name: given.pop(field.name) for field in fields(kind) if field.name in given}
+        return verb(spec, kind(**reads), **given)
+
+    return read
 
 
 @pytest.fixture
@@ -67,10 +78,10 @@ def cache_dir(tmp_path):
 @pytest.fixture
 def read(cache_dir):
     """`load`, quietly, with a cache of the test's own."""
-    return partial(load, size=4, cache_dir=cache_dir, progress=False)
+    return reader(load, Photographs, cache_dir, size=4)
 
 
 @pytest.fixture
 def divide(cache_dir):
     """`train_test`, the same way."""
-    return partial(train_test, size=4, cache_dir=cache_dir, progress=False)
+    return reader(train_test, Photographs, cache_dir, size=4)

@@ -15,22 +15,22 @@ import numpy as np
 import pytest
 import torch
 
-from foretell.data import cache, load
-from foretell.data.images import Images
+from foretell.data import Images, cache, load
+from foretell.data.images import decode
 from foretell.errors import ForetellError
 
 
 @pytest.fixture
 def decoded(monkeypatch):
     """The names of the images that were decoded, in order."""
-    names, decode_all = [], cache.decode_all
+    names, decode_all = [], decode.decode_all
 
     def counting(items, size):
         items = list(items)
         names.extend(item.name for item in items)
         return decode_all(items, size)
 
-    monkeypatch.setattr(cache, "decode_all", counting)
+    monkeypatch.setattr(decode, "decode_all", counting)
     return names
 
 
@@ -177,9 +177,10 @@ def test_without_locks_the_faster_wins(write, read, cache_dir, decoded, monkeypa
 BUILD = """
 import sys, time
 from pathlib import Path
-from foretell.data import cache, load
+from foretell.data import load
+from foretell.data.images import decode
 
-heavy = {"torchvision", "skimage", "pyarrow", "rich"} & set(sys.modules)
+heavy = {"torchvision", "av", "pyarrow", "rich"} & set(sys.modules)
 assert not heavy, f"imported without need: {heavy}"
 
 def stuck(items, size):
@@ -187,7 +188,7 @@ def stuck(items, size):
     print("decoding", flush=True)
     time.sleep(600)
 
-decode_all, cache.decode_all = cache.decode_all, stuck
+decode_all, decode.decode_all = decode.decode_all, stuck
 load(sys.argv[1], 4, cache_dir=Path(sys.argv[2]), progress=False)
 """
 
@@ -202,8 +203,8 @@ def test_killed_while_two_processes_wait(write, cache_dir):
         context, counted = multiprocessing.get_context("fork"), multiprocessing.get_context("fork").Queue()
 
         def wait_and_load():
-            decode_all = cache.decode_all
-            cache.decode_all = lambda *args: counted.put("decoded") or decode_all(*args)
+            decode_all = decode.decode_all
+            decode.decode_all = lambda *args: counted.put("decoded") or decode_all(*args)
             images = load(root, 4, cache_dir=cache_dir, progress=False)
             counted.put(images.take(range(150))[:, 0, 0, 0].tolist() == list(range(150)))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from foretell.data.decode import MAX_PIXELS, Item, Unusable, decode, decode_all, quiet_pillow
+from foretell.data.images.decode import MAX_PIXELS, Item, Unusable, decode, decode_all, quiet_pillow
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -233,8 +233,8 @@ def test_all_keeps_the_order_and_names_the_skipped():
     items = [Item(f"{n}", lambda n=n: (Image.new("L", (5, 5), n), n)) for n in range(200)]
     items[7], items[150] = Item("seven", lambda: (b"", 7)), Item("late", fail)
     chunks = list(decode_all(iter(items), 2))
-    pixels = np.concatenate([chunk.pixels for chunk in chunks])
-    labels = [label for chunk in chunks for label in chunk.labels]
+    pixels = np.concatenate([chunk.columns["pixels"] for chunk in chunks])
+    labels = [label for chunk in chunks for label in chunk.columns["labels"].tolist()]
     assert labels == [n for n in range(200) if n not in (7, 150)]
     assert pixels[:, 0, 0, 0].tolist() == labels
     skipped = [tuple(each) for chunk in chunks for each in chunk.skipped]

@@ -1,7 +1,6 @@
 """Videos with tables, and the table with the pusher: what was seen, and what was done."""
 
 import csv
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from foretell.data import load_episodes, load_videos, pusher, train_test_episodes
-from foretell.data.pusher import LIMIT, RADIUS, RIM, TASKS, Table, episode, start
+from foretell.data import Clips, EpisodeClips, load, train_test
+from foretell.data.made import pusher
+from foretell.data.made.pusher import LIMIT, RADIUS, RIM, TASKS, Table, episode, start
 from foretell.errors import ForetellError
 
-from .conftest import film
+from .conftest import film, reader
 
 FRAMES = 9
 
@@ -43,18 +43,19 @@ def folder(tmp_path):
 
 @pytest.fixture
 def read(tmp_path):
-    return partial(load_episodes, size=8, frames=4, cache_dir=tmp_path / "cache", progress=False)
+    return reader(load, EpisodeClips, tmp_path / "cache", size=8, frames=4)
 
 
 def test_a_row_is_a_frame(folder, read):
     found = read(folder, clips=3)
-    assert (found.states, found.actions) == (("state_x",), ("action_x", "action_y"))
+    assert (found.state_names, found.action_names) == (("state_x",), ("action_x", "action_y"))
     assert (len(found), found.skipped, found.labels) == (3, (), None)
-    pixels, states, actions = found.batch([1, 2])
+    batch = found.batch([1, 2])
+    pixels, states, actions = batch.pixels, batch["states"], batch["actions"]
     assert pixels.shape == (2, 3, 4, 8, 8)
     assert states[..., 0].tolist() == [[4, 9, 16], [25, 36, 49]]  # clips from frames 2 and 5
     assert actions.tolist() == [[[20, -2], [30, -3], [40, -4]], [[50, -5], [60, -6], [70, -7]]]
-    assert torch.equal(found.subset([2, 0]).batch([0]).states, states[1:])
+    assert torch.equal(found.subset([2, 0]).batch([0])["states"], states[1:])
     assert torch.equal(found.take([1, 2]), pixels)
 
 
@@ -70,20 +71,24 @@ def test_without_actions_they_are_the_changes_of_the_state(folder, read):
     columns = steps()
     write(folder / "one.csv", {"state_x": columns["state_x"], "state_y": -columns["state_x"]})
     found = read(folder)
-    assert found.actions == ("action_x", "action_y")
-    assert found.batch([0]).actions[0].tolist() == [[5, -5], [7, -7], [9, -9]]  # the clip in the middle, from frame 2
+    assert found.action_names == ("action_x", "action_y")
+    assert found.batch([0])["actions"][0].tolist() == [
+        [5, -5],
+        [7, -7],
+        [9, -9],
+    ]  # from frame 2
 
 
 def test_without_states_there_are_none(folder, read):
     write(folder / "one.csv", {"action_x": np.arange(FRAMES)})
-    assert read(folder).batch([0]).states.shape == (1, 3, 0)
+    assert read(folder).batch([0])["states"].shape == (1, 3, 0)
 
 
 def test_actions_of_skipped_frames_are_added_up(folder, read):
-    _, states, actions = read(folder, stride=2).batch([0])
+    states, actions = read(folder, stride=2).steps([0])
     assert states[0, :, 0].tolist() == [1, 9, 25]  # frames 1, 3, 5 and 7
     assert actions[0, :, 0].tolist() == [10 + 20, 30 + 40, 50 + 60]
-    still = read(folder, fps=20.0).batch([0]).actions[0, :, 0].tolist()  # each frame is shown twice
+    still = read(folder, fps=20.0).batch([0])["actions"][0, :, 0].tolist()  # each frame is shown twice
     assert sorted(still)[:1] == [0.0]
 
 
@@ -92,7 +97,7 @@ def test_parquet_and_a_row_a_step_will_do_too(folder, read):
     (folder / "one.csv").unlink()
     write(folder / "one.parquet", steps(FRAMES - 1))
     second = read(folder).batch([0])
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert all(torch.equal(first[name], second[name]) for name in ("pixels", "states", "actions"))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +133,8 @@ def test_a_table_with_other_fields_in_a_row_is_said(folder, read):
 def test_a_changed_table_is_read_anew(folder, read):
     before = read(folder)
     write(folder / "one.csv", steps() | {"action_x": np.arange(FRAMES)})
-    assert read(folder).batch([0]).actions[0, 0, 0] == 2.0
-    assert before.batch([0]).actions[0, 0, 0] == 20.0
+    assert read(folder).batch([0])["actions"][0, 0, 0] == 2.0
+    assert before.batch([0])["actions"][0, 0, 0] == 20.0
 
 
 @pytest.mark.parametrize(
@@ -189,15 +194,15 @@ def test_episodes_are_functions_of_their_number():
 
 
 def test_the_pusher_is_a_data_set_like_others(tmp_path):
-    options = {"size": 16, "frames": 3, "cache_dir": tmp_path, "progress": False}
-    train, test = train_test_episodes("pusher:16", **options)
+    options = {"cache_dir": tmp_path, "progress": False}
+    train, test = train_test("pusher:16", EpisodeClips(16, frames=3), **options)
     assert (len(train), len(test)) == (16, 2)
     pixels, states, actions = episode(0, 5, 3, 16)
     found = train.batch([5])
     assert np.array_equal(found.pixels[0].transpose(0, 1).numpy(), pixels)
-    assert np.array_equal(found.states[0].numpy(), states[:-1])
-    assert np.array_equal(found.actions[0].numpy(), actions)
-    videos = load_videos("pusher:16", **options)
+    assert np.array_equal(found["states"][0].numpy(), states[:-1])
+    assert np.array_equal(found["actions"][0].numpy(), actions)
+    videos = load("pusher:16", Clips(16, frames=3), **options)
     assert (videos.labels, videos.classes) == (None, ())
     assert torch.equal(videos.take([5]), found.pixels)
 

@@ -1,14 +1,12 @@
 """Several places as one set: what is where, what counts twice, and what cannot be told apart any more."""
 
-from functools import partial
-
 import pytest
 import torch
 
-from foretell.data import load_episodes, load_videos
+from foretell.data import Clips, EpisodeClips, load
 from foretell.errors import ForetellError
 
-from .conftest import film
+from .conftest import film, reader
 
 
 def greys(images):
@@ -27,7 +25,7 @@ def places(tmp_path, encoded):
 
 @pytest.fixture
 def clips(tmp_path):
-    return partial(load_videos, size=8, frames=8, cache_dir=tmp_path / "cache", progress=False)
+    return reader(load, Clips, tmp_path / "cache", size=8, frames=8)
 
 
 def test_one_set_lies_behind_the_other(places, read):
@@ -94,15 +92,16 @@ def test_scenes_keep_their_pace_among_films(tmp_path, clips):
 
 
 def test_episodes_are_joined_with_their_steps(tmp_path):
-    read = partial(load_episodes, size=8, frames=4, cache_dir=tmp_path / "cache", progress=False)
+    read = reader(load, EpisodeClips, tmp_path / "cache", size=8, frames=4)
     for folder, scale in (("one", 1), ("two", 100)):
         film(tmp_path / folder / "a.mp4", 6).with_suffix(".csv").write_text(
             "state_x,action_x\n" + "\n".join(f"{scale * k},{scale}" for k in range(6))
         )
     both = read([tmp_path / "one", tmp_path / "two"])
     for place, folder in enumerate(("one", "two")):
-        alone = read(tmp_path / folder).batch([0])
-        assert all(torch.equal(a, b) for a, b in zip(both.batch([place]), alone, strict=True))
+        alone, found = read(tmp_path / folder).batch([0]), both.batch([place])
+        assert list(found) == ["pixels", "states", "actions"]
+        assert all(torch.equal(found[name], alone[name]) for name in found)
 
     film(tmp_path / "three/a.mp4", 6).with_suffix(".csv").write_text("state_y,action_x\n" + "0,0\n" * 6)
     with pytest.raises(ForetellError, match=r"\(state_x, action_x\) and \(state_y, action_x\)"):

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from foretell.data import photographs
 from foretell.data.photographs import CROPS, PHOTOGRAPHS, crop_boxes
 from foretell.errors import ForetellError, ForetellWarning
 
@@ -395,7 +396,7 @@ def test_no_usable_image(write, read, root, cache_dir):
 
 def test_wrong_size_and_split(write, read):
     root = write("a.png")
-    with pytest.raises(ForetellError, match="size: found 0"):
+    with pytest.raises(ForetellError, match="size is 0, expected a whole number"):
         read(root, size=0)
     with pytest.raises(ForetellError, match="split: found 'dev'; expected 'train' or 'test'"):
         read(root, split="dev")
@@ -442,10 +443,17 @@ def test_torchvision_errors(mnist, read, tmp_path):
             read(spec)
 
 
-def test_photographs_without_scikit_image(read, monkeypatch):
-    monkeypatch.setattr("foretell.data.photographs.find_spec", lambda name: None)
-    with pytest.raises(ForetellError, match=r"astronaut.png.* not found in the installed scikit-image"):
+def test_photographs_that_are_missing(read, monkeypatch, tmp_path):
+    monkeypatch.setattr("foretell.data.photographs.FOLDER", tmp_path)
+    with pytest.raises(ForetellError, match=r"astronaut.webp is missing or damaged .*; install foretell again"):
         read("photographs")
+
+
+def test_every_photograph_has_its_source():
+    told = (photographs.FOLDER / "SOURCES.md").read_text(encoding="utf-8")
+    files = {file.name for file in photographs.FOLDER.iterdir()} - {"SOURCES.md"}
+    assert files == set(PHOTOGRAPHS.values())
+    assert all(f"| `{file}` |" in told for file in files)
 
 
 def test_images_of_pillow_are_needed_from_torchvision(read, write):

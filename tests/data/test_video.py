@@ -5,17 +5,18 @@ import struct
 import wave
 from contextlib import suppress
 from fractions import Fraction
-from functools import partial
 
 import av
 import numpy as np
 import pytest
 import torch
 
-from foretell.data import load_videos, train_test_videos
-from foretell.data.decode import Unusable
-from foretell.data.video import DAMAGED, Cut, decode_video
+from foretell.data import Clips, load, train_test
+from foretell.data.items import Unusable
+from foretell.data.video import DAMAGED, decode_video
 from foretell.errors import ForetellError
+
+from .conftest import reader
 
 GREYS = 8  # a frame's grey is eight times its number: encoding may be off by less than half of that
 
@@ -51,7 +52,7 @@ def film(tmp_path):
 
 @pytest.fixture
 def read(tmp_path):
-    return partial(load_videos, size=8, frames=4, cache_dir=tmp_path / "cache", progress=False)
+    return reader(load, Clips, tmp_path / "cache", size=8, frames=4)
 
 
 def numbers(clips):
@@ -60,7 +61,7 @@ def numbers(clips):
 
 
 def numbers_of(path, **cut):
-    clips, damage = decode_video(path, Cut(8, **cut))
+    clips, damage = decode_video(path, Clips(8, **cut))
     assert damage is None
     assert clips.dtype == np.uint8
     return numbers(clips)
@@ -95,10 +96,10 @@ def test_one_clip_is_from_the_middle_and_clips_are_spread_evenly(film):
 
 
 def test_a_clip_out_of_the_middle_decodes_only_from_its_key_frame(film, monkeypatch):
-    from foretell.data import video
+    from foretell.data.video import frames as video
 
-    path, seen, frames = film(count=30, key=5), [], video._frames
-    monkeypatch.setattr(video, "_frames", lambda packet: [seen.append(f.pts) or f for f in frames(packet)])
+    path, seen, frames = film(count=30, key=5), [], video.frames_of
+    monkeypatch.setattr(video, "frames_of", lambda packet: [seen.append(f.pts) or f for f in frames(packet)])
     assert numbers_of(path, frames=3) == [[13, 14, 15]]
     assert len(seen) <= 12  # of thirty
 
@@ -135,7 +136,7 @@ def corners(clip):
 
 def test_rotation_in_the_metadata_is_undone(film):
     path = film(count=4, picture=quarters(32, 32), size=(32, 32))
-    upright = corners(decode_video(path, Cut(16, 4))[0][0])
+    upright = corners(decode_video(path, Clips(16, 4))[0][0])
     assert upright == ["red", "green", "blue", "white"]
     data = path.read_bytes()
     place = data.index(b"tkhd") + 4 + 40  # the display matrix of the track's header
@@ -148,16 +149,16 @@ def test_rotation_in_the_metadata_is_undone(film):
         ((-one, 0, 0, 0, -one, 0, 0, 0, 1 << 30), ["white", "blue", "green", "red"]),
     ):
         path.write_bytes(data[:place] + struct.pack(">9i", *matrix) + data[place + 36 :])
-        assert corners(decode_video(path, Cut(16, 4))[0][0]) == expected
+        assert corners(decode_video(path, Clips(16, 4))[0][0]) == expected
 
 
 def test_the_centre_is_kept_and_pixels_become_square(film):
     picture = np.zeros((32, 96, 3), np.uint8)
     picture[:, 32:64] = 255
-    clip = decode_video(film(count=4, picture=picture, size=(96, 32)), Cut(16, 4))[0][0]
+    clip = decode_video(film(count=4, picture=picture, size=(96, 32)), Clips(16, 4))[0][0]
     assert clip.mean() > 240
     wide = film("wide.mkv", count=4, picture=quarters(32, 64), size=(32, 64), sample_aspect_ratio=Fraction(2, 1))
-    clip = decode_video(wide, Cut(16, 4))[0][0]  # 64 × 64 on display: nothing is cut off
+    clip = decode_video(wide, Clips(16, 4))[0][0]  # 64 × 64 on display: nothing is cut off
     assert corners(clip) == ["red", "green", "blue", "white"]
 
 
@@ -221,15 +222,15 @@ def test_damage_in_the_middle_costs_only_the_clips_there(film, read, tmp_path):
     third = (len(data) - start) // 3
     data[start + third : start + 2 * third] = bytes(third)
     path.write_bytes(data)
-    clips, damage = decode_video(path, Cut(8, 4, clips=4))
+    clips, damage = decode_video(path, Clips(8, 4, clips=4))
     assert damage == DAMAGED
     assert 1 <= len(clips) < 4
 
 
 def test_frames_too_large(film, monkeypatch):
-    monkeypatch.setattr("foretell.data.video.MAX_PIXELS", 1000)
+    monkeypatch.setattr("foretell.data.video.frames.MAX_PIXELS", 1000)
     with pytest.raises(Unusable, match="megapixels"):
-        decode_video(film(), Cut(8))
+        decode_video(film(), Clips(8))
 
 
 def test_any_bytes_are_a_video_or_a_reason(tmp_path, film):
@@ -240,7 +241,7 @@ def test_any_bytes_are_a_video_or_a_reason(tmp_path, film):
             data[place] = chance.integers(256)
         (tmp_path / "any.mp4").write_bytes(data)
         with suppress(Unusable):
-            clips, _ = decode_video(tmp_path / "any.mp4", Cut(8, 2))
+            clips, _ = decode_video(tmp_path / "any.mp4", Clips(8, 2))
             assert clips.shape[1:] == (2, 3, 8, 8)
 
 
@@ -268,7 +269,7 @@ def test_class_folders_and_what_take_gives(film, read):
 def test_train_and_test(film, tmp_path):
     for number in range(10):
         root = film(f"{number}.mp4", count=4).parent
-    learn, test = train_test_videos(root, 8, frames=4, cache_dir=tmp_path / "cache", progress=False)
+    learn, test = train_test(root, Clips(8, frames=4), cache_dir=tmp_path / "cache", progress=False)
     assert (len(learn), len(test)) == (8, 2)
 
 
@@ -305,8 +306,8 @@ def test_a_list_with_a_missing_file_and_lists_that_are_none(film, read):
     ("change", "said"),
     [
         ({"spec": "/no/such"}, "not found"),
-        ({"frames": 0}, "frames: found 0"),
-        ({"fps": -1.0}, "fps: found -1.0"),
+        ({"frames": 0}, "frames is 0, expected a whole number"),
+        ({"fps": -1.0}, "fps is -1, expected above 0"),
         ({"spec": "scenes:many"}, "scenes:N"),
         ({"spec": "scenes", "fps": 3.0}, "at another pace"),
         ({"split": "all"}, "split: found 'all'"),

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from foretell.evaluate import bootstrap, wilson
+from foretell.evaluate import bootstrap, paired, wilson
 
 
 def test_wilson_by_hand():
@@ -39,3 +39,37 @@ def test_bootstrap_is_each_measures_own():
     low, high = bootstrap(constant, torch.Generator().manual_seed(0))
     torch.testing.assert_close(low, constant[0])
     torch.testing.assert_close(high, constant[0])
+
+
+def test_a_paired_difference_by_hand():
+    # of 10 images 6 are right for the first alone, 1 for the second alone; half an image more in each of four outcomes
+    first = torch.tensor([1, 1, 1, 1, 1, 1, 0, 1, 1, 0]).bool()
+    second = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 1, 0]).bool()
+    centre, error = 5 / 12, ((6.5 + 1.5) - 5**2 / 12) ** 0.5 / 12
+    found = paired(first, second)
+    assert found["value"] == pytest.approx(0.5)
+    assert found["low"] == pytest.approx(centre - 1.959964 * error)
+    assert found["high"] == pytest.approx(centre + 1.959964 * error)
+    assert paired(first, second, level=0.99)["low"] < found["low"]
+    assert paired(second, first)["value"] == -0.5
+    same = paired(first, first)
+    assert (same["low"], same["value"], same["high"]) == (pytest.approx(-0.1633, abs=1e-4), 0, -same["low"])
+
+
+def test_a_paired_interval_covers_the_truth_nineteen_times_in_twenty():
+    generator = torch.Generator().manual_seed(0)
+    hard = torch.rand(2000, 60, generator=generator)  # both are right on what is easy
+    noise = 0.3 * torch.rand(2, 2000, 60, generator=generator)
+    first, second = hard + noise[0] < 0.8, hard + noise[1] < 0.7
+    truth = (first.double() - second.double()).mean().item()
+    found = [paired(a, b) for a, b in zip(first, second, strict=True)]
+    inside = sum(each["low"] <= truth <= each["high"] for each in found) / len(found)
+    assert 0.94 < inside < 0.985
+
+
+def test_scores_between_right_and_wrong_are_compared_too():
+    generator = torch.Generator().manual_seed(0)
+    first = torch.rand(500, generator=generator)
+    found = paired(first, first - 0.1)
+    assert found["value"] == pytest.approx(0.1)
+    assert found["low"] < 0.1 < found["high"]

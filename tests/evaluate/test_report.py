@@ -7,16 +7,18 @@ from rich.console import Console
 
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
-from foretell.evaluate import evaluate, report, table
-from foretell.evaluate.probes import encode
+from foretell.evaluate import MRR, Line, Measure, Result, chosen, evaluate, report, table
+from foretell.evaluate.encode import encode
 from foretell.masking import TubeMasks
-from foretell.methods import VJEPA, VJEPAConfig
+from foretell.methods import VJEPA, SimCLR, SimCLRConfig, VJEPAConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.nn.predictor import PredictorConfig
+from foretell.nn.projector import ProjectorConfig
+from foretell.nn.resnet import ResNetConfig
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 
 PROBES = ("linear", "mlp", "attentive", "knn")
-FAST = {"images": 4, "bank": 8, "queries": 2, "progress": False}
+FAST = {"measures": chosen(MRR(images=4, bank=8, queries=2)), "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +44,11 @@ def text(found: dict) -> str:
 
 
 def test_everything_is_there_and_plain(full):
-    assert set(full) == {*PROBES, "rankme", "lidar", "sparsity", "mrr", "data", "model"}
+    assert set(full) == {*PROBES, "rankme", "lidar", "sparsity", "mrr", "data", "model", "verdict", "left_out"}
     assert json.loads(json.dumps(full, allow_nan=False)) == full
     for probe in PROBES:
         row = full[probe]
-        assert set(row) == {"value", "low", "high", "chance"}
+        assert set(row) == {"value", "low", "high", "chance", "untrained", "pixels"}
         assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
         assert row["chance"] == pytest.approx(11 / 31)
     assert full["linear"]["value"] > 0.9  # the class is the colour
@@ -104,6 +106,60 @@ def test_without_labels_or_actions(train, test_set):
     assert "No labels of two classes or more, no probes" in text(found)
 
 
+class Norm(Measure):
+    """The mean length of features; of each image whether its own is above it."""
+
+    name, title, section = "norm", "mean length", "probes"
+
+    def run(self, subject):
+        lengths = subject.ask.features.norm(dim=1)
+        mean = lengths.mean()
+        share = (lengths > mean).float().mean().item()
+        return Result({"value": share, "low": share, "high": share, "length": mean.item()}, lengths > mean)
+
+    def lines(self, numbers):
+        return [Line(self.title, numbers), Line("  length", {"value": numbers["length"]}, "{:.2f}")]
+
+
+def test_a_further_measure_is_a_class_and_an_entry(train, test_set, world_model):
+    measures = chosen(Norm())
+    assert [measure.name for measure in measures][-2:] == ["mrr", "norm"]
+    found = evaluate(world_model(), train, test_set, measures=[measures[4], measures[-1]], progress=False)
+    assert list(found)[:2] == ["rankme", "norm"]
+    assert {"untrained", "pixels"} < found["norm"].keys()  # it has scores of images
+    assert "untrained" not in found["rankme"]
+    console = Console(width=100, record=True, file=None)
+    with console.capture() as shown:
+        console.print(table(found, measures))
+    assert f"{found['norm']['length']:.2f}" in shown.get()
+
+
+def test_what_does_not_apply_is_said_with_its_reason(train, test_set):
+    resnet = SimCLR(SimCLRConfig(ResNetConfig(image_size=16, base=4), ProjectorConfig(width=16, out=8)))
+    found = evaluate(resnet, train, test_set, measures=chosen()[2:], progress=False)
+    assert found["attentive"] is None
+    assert found["mrr"] is None
+    assert found["left_out"].keys() == {"attentive", "mrr"}
+    assert "ResNet, which has no patches" in found["left_out"]["attentive"]
+    assert "change to a picture" in found["left_out"]["mrr"]
+    assert "knn" not in found["left_out"]
+
+
+def test_a_joint_embedding_of_a_transformer_has_an_attentive_probe(train, test_set):
+    vit = SimCLR(SimCLRConfig(ViTConfig(16, 4, 24, 1, 3), ProjectorConfig(width=16, out=8)))
+    found = evaluate(vit, train, test_set, measures=chosen()[2:3], controls=False, progress=False)
+    assert found["attentive"]["value"] > 0.8  # the class is the colour
+    assert not found["left_out"]
+
+
+def test_the_table_needs_no_more_than_the_json(full):
+    shown = text(full)
+    assert text(json.loads(json.dumps(full))) == shown
+    for row in (full["linear"], full["linear"]["untrained"], full["linear"]["pixels"]):
+        assert f"{row['value']:.1%}" in shown
+    assert full["verdict"]["text"][:20] in " ".join(shown.split())
+
+
 def flashes(n: int) -> Videos:
     """Clips that are dark but for a bright frame: the class is when, which no mean over time tells."""
     labels = torch.arange(n) % 2
@@ -129,6 +185,8 @@ def test_latents_that_do_not_fit_are_sampled(full, train, test_set, monkeypatch,
     found = evaluate(world_model(), train, test_set, **FAST)
     assert found["linear"] == full["linear"]
     assert found["attentive"] != full["attentive"]
+    right = found["attentive"]["value"] * 20
+    assert right == pytest.approx(round(right))  # of the twenty that it was asked about
 
 
 def test_classes_are_matched_by_name(full, train, test_set, world_model):

@@ -66,8 +66,8 @@ def test_an_oracle_finds_what_was_asked_for(oracle, picture, values):
 def test_colours_are_asked_for_and_destruction_is_done_to_the_source(oracle, picture):
     clean = to_float(picture).unsqueeze(0)
     found = imagine(oracle, picture, {"blur": 1.5, "brightness": 0.7}, bank=8)
-    assert torch.equal(found.source, STRONG.apply(clean, STRONG.state({"blur": 1.5}))[0])
-    assert torch.equal(found.asked, STRONG.apply(clean, STRONG.state({"brightness": 0.7}))[0])
+    assert torch.equal(found.source, STRONG.apply(clean, STRONG.parse({"blur": 1.5}))[0])
+    assert torch.equal(found.asked, STRONG.apply(clean, STRONG.parse({"brightness": 0.7}))[0])
     kept = [any(torch.equal(one, version) for version in found.bank) for one in (found.source, clean[0])]
     assert all(kept)
 

@@ -1,5 +1,6 @@
 import torch
 
+from foretell.data import Batch
 from foretell.methods import IJEPA, IJEPAConfig
 from foretell.nn.vit import ViTConfig
 
@@ -7,7 +8,7 @@ MODEL = IJEPA(IJEPAConfig(ViTConfig(width=12, depth=1, heads=3)))
 
 
 def views(images, seed=0):
-    return MODEL.views(images, torch.Generator().manual_seed(seed))
+    return MODEL.views(Batch(pixels=images), torch.Generator().manual_seed(seed))
 
 
 def test_x_and_y_are_one_crop_and_there_is_no_action():

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.augment import Photometric, random_resized_crop, to_float
+from foretell.data import Batch
 from foretell.methods import IWM, IWMConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
@@ -18,7 +19,7 @@ def views(augment=None, batch=8, seed=0, chained=False, images=None):
     config = IWMConfig(ViTConfig(width=12, depth=1, heads=3), augment=augment or Photometric(), chained=chained)
     if images is None:
         images = photographs(batch)
-    return IWM(config).views(images, torch.Generator().manual_seed(seed))
+    return IWM(config).views(Batch(pixels=images), torch.Generator().manual_seed(seed))
 
 
 def photographs(batch=8):
@@ -76,8 +77,8 @@ def test_the_drawn_parameters_reproduce_the_views(chained):
     augment = Photometric()
     g = torch.Generator().manual_seed(5)
     crop = random_resized_crop(to_float(photographs()), 64, g)
-    theta_y = augment.jitter(g, 8)
-    theta_x = augment.destroy(g, augment.jitter(g, 8))
+    theta_y = augment.draw(g, 8)
+    theta_x = augment.destroy(g, augment.draw(g, 8))
     v = views(augment, seed=5, chained=chained)
     y = augment.apply(crop, theta_y)
     assert torch.equal(v.target, y)
@@ -101,7 +102,7 @@ def test_actions_lie_in_a_box():
 
 def test_one_problem_can_be_learned():
     model = IWM(IWMConfig(ViTConfig(width=24, depth=1, heads=3), PredictorConfig(width=24, depth=1)))
-    problem = model.views(photographs(4), torch.Generator().manual_seed(0))
+    problem = model.views(Batch(pixels=photographs(4)), torch.Generator().manual_seed(0))
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=5e-3, fused=True)
     start = model(problem).item()

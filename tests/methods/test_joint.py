@@ -12,6 +12,7 @@ from torch import nn
 
 from foretell import hub, losses
 from foretell.augment import Photometric
+from foretell.data import Batch
 from foretell.errors import ForetellError
 from foretell.evaluate import evaluate, features
 from foretell.finetune import finetune
@@ -46,7 +47,7 @@ def photographs(batch=6, size=20):
 
 
 def problem(model, batch=6, seed=0):
-    return model.views(photographs(batch), torch.Generator().manual_seed(seed))
+    return model.views(Batch(pixels=photographs(batch)), torch.Generator().manual_seed(seed))
 
 
 @each
@@ -68,7 +69,7 @@ def test_byols_views_are_distorted_differently():
     plain = Photometric(**never, solarize_probability=0.0)
     config = replace(CONFIGS[2], augment=plain, augment_other=replace(plain, solarize_probability=1.0))
     white = torch.full((4, 3, 16, 16), 255, dtype=torch.uint8)
-    views = build(config).views(white, torch.Generator().manual_seed(0))
+    views = build(config).views(Batch(pixels=white), torch.Generator().manual_seed(0))
     assert views.source.min() > 0.99
     assert views.target.max() < 0.01
 

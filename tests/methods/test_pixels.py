@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from foretell.data import Batch
 from foretell.errors import ForetellError
 from foretell.methods import Pixels, PixelsConfig, VideoPixelsConfig
 from foretell.nn.predictor import PredictorConfig
@@ -19,7 +20,7 @@ def test_targets_are_normalised_pixels_of_each_patch():
 
 
 def test_the_loss_is_the_mean_squared_difference_to_the_pixels():
-    views = MODEL.views(IMAGES, torch.Generator().manual_seed(0))
+    views = MODEL.views(Batch(pixels=IMAGES), torch.Generator().manual_seed(0))
     prediction = MODEL.predict(
         MODEL.encode(views.context, views.context_index), views.context_index, views.target_index
     )

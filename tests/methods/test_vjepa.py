@@ -6,6 +6,7 @@ import torch
 
 from foretell import hub
 from foretell.cli import main
+from foretell.data import Batch
 from foretell.errors import ForetellError
 from foretell.masking import TubeMasks
 from foretell.methods import VJEPA, VideoPixels, VideoPixelsConfig, VJEPAConfig
@@ -20,7 +21,7 @@ CLIPS = torch.randint(256, (3, 3, 8, 16, 16), dtype=torch.uint8, generator=torch
 
 
 def views(clips=CLIPS, seed=0):
-    return MODEL.views(clips, torch.Generator().manual_seed(seed))
+    return MODEL.views(Batch(pixels=clips), torch.Generator().manual_seed(seed))
 
 
 def test_a_clip_is_a_grid_of_three_axes():
@@ -137,23 +138,23 @@ def test_it_is_trained_measured_and_loaded_like_any_other(tmp_path, monkeypatch,
     assert report["mrr"] is None
     model = hub.load(out)
     assert isinstance(model, VJEPA)
-    assert model.pace == {"fps": None, "stride": 1}
+    assert model.config.reads.pace == {"fps": None, "stride": 1}
 
 
 @pytest.mark.parametrize("kind", ["rotary", "rotary-vjepa2"])
 def test_positions_can_be_rotary(kind):
     config = VJEPAConfig(replace(ENCODER, positions=kind, heads=1), PredictorConfig(12, 2, 1, kind), MODEL.config.masks)
     model = VJEPA(config)
-    model(model.views(CLIPS, torch.Generator().manual_seed(0))).backward()
+    model(model.views(Batch(pixels=CLIPS), torch.Generator().manual_seed(0))).backward()
     assert all(p.grad is not None for part in model.trained().values() for p in part.parameters())
-    assert set(model.measures(model.views(CLIPS, torch.Generator()))) > {"loss", "static", "moving"}
+    assert set(model.measures(model.views(Batch(pixels=CLIPS), torch.Generator()))) > {"loss", "static", "moving"}
 
 
 @pytest.mark.parametrize(("kind", "config"), [(VJEPA, VJEPAConfig), (VideoPixels, VideoPixelsConfig)])
 def test_each_mask_can_have_its_own_token(kind, config):
     model = kind(config(ENCODER, PredictorConfig(12, 1, 3), MODEL.config.masks, token_per_mask=True))
     torch.nn.init.normal_(model.predictor.queries.tokens)
-    views = model.views(CLIPS, torch.Generator().manual_seed(0))
+    views = model.views(Batch(pixels=CLIPS), torch.Generator().manual_seed(0))
     assert views.action.tolist() == [[1, 0]] * 3 + [[0, 1]] * 3
     swapped = model(replace(views, action=views.action.flip(1)))
     assert abs(swapped - model(views)) > 1e-6

@@ -1,12 +1,13 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from foretell import hub
 from foretell.cli import main
-from foretell.data import Episodes, Images, Moves
+from foretell.data import Batch, Episodes, Images
 from foretell.errors import ForetellError
 from foretell.hub.files import from_config, to_config
 from foretell.methods import (
@@ -39,18 +40,18 @@ def model(config=CONFIG):
 
 def moves(clips=3, frames=5, states=2, actions=2):
     g = torch.Generator().manual_seed(0)
-    return Moves(
-        torch.randint(256, (clips, 3, frames, 16, 16), dtype=torch.uint8, generator=g),
-        torch.randn(clips, frames - 1, states, generator=g),
-        torch.randn(clips, frames - 1, actions, generator=g),
+    return Batch(
+        pixels=torch.randint(256, (clips, 3, frames, 16, 16), dtype=torch.uint8, generator=g),
+        states=torch.randn(clips, frames - 1, states, generator=g),
+        actions=torch.randn(clips, frames - 1, actions, generator=g),
     )
 
 
 def episodes(clips=6, states=("state_x", "state_y"), actions=("action_x", "action_y")):
     made = moves(clips, states=len(states), actions=len(actions))
     pixels = made.pixels.transpose(1, 2).contiguous().numpy()
-    track = torch.cat([made.states, made.actions], -1)
-    return Episodes(pixels, None, (), (), "", states=states, actions=actions, track=track)
+    told = {"states": made["states"].numpy(), "actions": made["actions"].numpy()}
+    return Episodes(pixels, None, (), (), "", **told, state_names=states, action_names=actions)
 
 
 @torch.no_grad()
@@ -69,7 +70,7 @@ def test_frames_are_encoded_alone_and_layer_normed():
 def test_the_loss_is_teacher_forcing_and_a_rollout_of_two_steps():
     """Both terms written out: each step is predicted by itself, from nothing but what came before it."""
     m, told = model(), moves()
-    z, s, a = m.target(told.pixels.float() / 255), told.states, told.actions
+    z, s, a = m.target(told.pixels.float() / 255), told["states"], told["actions"]
 
     def p(latents, states, actions):
         return F.layer_norm(m.predictor(latents, actions, states, (2, 2)), (12,))[:, -1]
@@ -101,14 +102,15 @@ def test_only_the_predictor_learns():
 @torch.no_grad()
 def test_the_units_of_states_and_actions_do_not_matter():
     metres, millimetres = episodes(), episodes()
-    millimetres.track.mul_(1000)
+    for steps in (millimetres.states, millimetres.actions):
+        np.multiply(steps, 1000, out=steps)
     found = []
     for data in (metres, millimetres):
         m = model()
         m.prepare(data)
         found.append(m(m.views(data.batch([0, 1]), torch.Generator())))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
-    assert torch.equal(m.action_limit, millimetres.track[..., 2:].abs().amax((0, 1)))
+    assert torch.equal(m.action_limit, torch.from_numpy(millimetres.actions).abs().amax((0, 1)))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from foretell.methods import IJEPA, VJEPAAC, IJEPAConfig, VJEPAACConfig
 from foretell.nn.causal import CausalConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
-from foretell.plan import CEM, as_planner, benchmark, copied, landscape, plan, table
+from foretell.plan import CEM, benchmark, copied, landscape, plan, table
 
 ENCODER = ViTConfig(image_size=16, patch_size=8, width=12, depth=1, heads=3)
 FEW = CEM(samples=12, elites=3, iterations=2, horizon=2, bound="box")
@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_said(options, message):
 
 def test_other_models_cannot_plan():
     with pytest.raises(ForetellError, match="IJEPA does not: train one with `foretell train vjepa-ac`"):
-        as_planner(IJEPA(IJEPAConfig(ENCODER, PredictorConfig(12, 1, 3))))
+        plan(IJEPA(IJEPAConfig(ENCODER, PredictorConfig(12, 1, 3))), *pictures(1))
 
 
 def test_a_benchmark_holds_the_model_against_its_baselines():
@@ -169,7 +169,7 @@ def test_a_model_that_knows_the_world_reaches_every_goal():
     ("task", "options", "message"),
     [
         ("juggle", {}, "task is 'juggle', expected one of reach, push"),
-        ("reach", {"episodes": 0}, "found 0 episodes"),
+        ("reach", {"episodes": 0}, "episodes is 0, expected at least 1"),
     ],
 )
 def test_a_benchmark_that_cannot_be_is_said(task, options, message):

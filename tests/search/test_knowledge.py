@@ -14,10 +14,11 @@ from PIL import Image
 
 import foretell
 from foretell import ForetellError
+from foretell.data import photographs
 from foretell.imagine import actions_of, read_image
 from foretell.search import Added, Draft, Knowledge
-from foretell.search.backend import new_contract_id
-from foretell.search.filters import parse
+from foretell.search.storage.filters import parse
+from foretell.search.storage.protocol import new_contract_id
 
 TEXTS = [
     "The cat slept on the warm windowsill all afternoon.",
@@ -257,16 +258,16 @@ def test_metadata_comes_back_as_it_was(bag, metadata):
 @pytest.fixture
 def read(monkeypatch):
     """Which texts were embedded."""
-    from foretell.search import embed
+    from foretell.search.models.text import TextModel
 
     embedded = []
-    real = embed.TextModel.passages
+    real = TextModel.passages
 
     def passages(self, texts):
         embedded.extend(texts)
         return real(self, texts)
 
-    monkeypatch.setattr(embed.TextModel, "passages", passages)
+    monkeypatch.setattr(TextModel, "passages", passages)
     return embedded
 
 
@@ -414,12 +415,13 @@ def test_what_cannot_be_read_is_skipped_with_a_reason(store, tmp_path):
 
 
 def test_an_interrupted_add_keeps_whole_files_and_goes_on(store, tmp_path, read, monkeypatch):
-    from foretell.search import add, embed
+    from foretell.search import add
+    from foretell.search.models.text import TextModel
 
     monkeypatch.setattr(add, "BATCH", 2)
     for n in range(4):
         table(tmp_path / f"{n}.csv", f"first of {n}", f"second of {n}")
-    real = embed.TextModel.passages
+    real = TextModel.passages
 
     def until_the_third(self, texts):
         if "first of 2" in texts:
@@ -428,7 +430,7 @@ def test_an_interrupted_add_keeps_whole_files_and_goes_on(store, tmp_path, read,
 
     with Knowledge.create(store, "k") as knowledge:
         with monkeypatch.context() as patch:
-            patch.setattr(embed.TextModel, "passages", until_the_third)
+            patch.setattr(TextModel, "passages", until_the_third)
             with pytest.raises(KeyboardInterrupt):
                 knowledge.add(tmp_path)
         assert knowledge.about.count == 4
@@ -461,7 +463,7 @@ def test_steps_tell_how_far_it_is(store, tmp_path):
         table(tmp_path / f"{n}.csv", *(f"row {i} of {n}" for i in range(20)))
     with Knowledge.create(store, "k") as knowledge:
         done = Added()
-        fractions = [step.fraction for step in steps(knowledge, [tmp_path], done)]
+        fractions = [step.fraction for step in steps(knowledge.collection, knowledge.model, [tmp_path], done)]
         assert fractions == [0, 0, 0.4, 0.5, 0.5, 0.9]
         assert (done.files, done.entries) == (2, 40)
 
@@ -525,15 +527,13 @@ def test_what_is_not_an_export_is_refused(store, tmp_path):
 
 def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
     model = foretell.load("iwm-mini")
-    from skimage import data
-
-    names = ("astronaut", "coffee", "chelsea", "rocket")
+    names = ("astronaut", "coffee", "cat", "rocket")
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in names:
-        Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
+        Image.open(photographs.FOLDER / photographs.PHOTOGRAPHS[name]).save(folder / f"{name}.png")
         image = read_image(folder / f"{name}.png", 32)[None] / 255
-        dark = actions_of(model).apply(image, actions_of(model).state({"brightness": 0.6}))[0]
+        dark = actions_of(model).apply(image, actions_of(model).parse({"brightness": 0.6}))[0]
         Image.fromarray((dark.permute(1, 2, 0).numpy() * 255).astype(np.uint8)).save(folder / f"{name}-dark.png")
     (folder / "broken.png").write_bytes(b"not a picture")
     with Knowledge.create(store, "photos", model="iwm-mini") as photos:

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from foretell.data import Episodes, Images, Videos
 from foretell.masking import TubeMasks
@@ -30,7 +29,9 @@ PREDICTOR = PredictorConfig(12, 1, 3)
 MASKS = TubeMasks(visible=0.25)
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3, 16, 16), dtype=np.uint8)
 PHOTOGRAPHS, CLIPS = Images(PIXELS[:, 0], None, (), (), ""), Videos(PIXELS, None, (), (), "")
-EPISODES = Episodes(PIXELS, None, (), (), "", states=("x",), actions=("dx",), track=torch.rand(8, 7, 2))
+STEPS = np.random.default_rng(1).random((8, 7, 2), dtype=np.float32)
+TOLD = {"states": STEPS[..., :1], "actions": STEPS[..., 1:], "state_names": ("x",), "action_names": ("dx",)}
+EPISODES = Episodes(PIXELS, None, (), (), "", **TOLD)
 RUNS = [
     (IJEPAConfig(IMAGE, NOISY), PHOTOGRAPHS),
     (IWMConfig(IMAGE, PREDICTOR), PHOTOGRAPHS),

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import Spread, spread
+from foretell.evaluate.spread import Spread, spread
 from foretell.jepa import nearest_visible
 from foretell.methods import IJEPA, IWM, METHODS, IJEPAConfig
 from foretell.nn.vit import ViT
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer, batch_index, generator, precision, read, schedule
-from foretell.train.monitors import Collapsed, Monitors, in_parts
+from foretell.train.monitors import Collapsed, Monitors
 from foretell.train.world import World
 from foretell.views import take
 
@@ -43,8 +43,8 @@ def interrupted(trainer, at):
     """Make a trainer die in the middle of step `at`, after the optimiser has moved the weights."""
     step = trainer.step
 
-    def dying(number):
-        loss = step(number)
+    def dying(number, batches):
+        loss = step(number, batches)
         if number == at:
             raise Killed
         return loss
@@ -221,25 +221,9 @@ def test_the_spread_of_parts_is_that_of_the_whole():
     assert same.value < 1e-6
 
 
-def test_networks_take_parts_however_they_are_called():
-    class Network(torch.nn.Module):
-        def forward(self, x, index, *, weight, bias=None):
-            seen.append(len(x))
-            return x * index.unsqueeze(1) @ weight + (0 if bias is None else bias)
-
-    seen, network, x, index = [], Network(), torch.rand(5, 3), torch.arange(5)
-    model = torch.nn.ModuleDict({"network": network})
-    whole = network(x, index, weight=torch.eye(3), bias=x)
-    with in_parts(model, 2):
-        assert torch.equal(network(x, index, weight=torch.eye(3), bias=x), whole)
-    assert seen == [5, 2, 2, 1]
-    network(x, index, weight=torch.eye(3))
-    assert seen[-1] == 5
-
-
 def test_copying_takes_the_nearest_visible_patch(images):
     model = IJEPA(IJEPAConfig(TINY.encoder, TINY.predictor))
-    views = model.views(images.take(range(4)), torch.Generator().manual_seed(0))
+    views = model.views(images.batch(range(4)), torch.Generator().manual_seed(0))
     copied = nearest_visible(model, views)
     s_x = model.target(views.context)
     for b in range(4):

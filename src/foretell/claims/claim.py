@@ -11,9 +11,8 @@ from math import sqrt
 from statistics import mean, stdev
 from typing import Any, Generic, Literal, TypeVar
 
-from scipy.stats import t
-
 from foretell.data import Pictures
+from foretell.evaluate.statistics import student_t
 from foretell.recipes import Recipe
 
 Verdict = Literal["holds", "fails", "undecided"]
@@ -110,5 +109,5 @@ def estimate(values: Sequence[float]) -> Estimate:
     S = len(values)
     if S < 2:
         return Estimate(values[0] if values else float("nan"), float("-inf"), float("inf"), S)
-    half = float(t.ppf(0.975, S - 1)) * stdev(values) / sqrt(S)
+    half = student_t(0.95, S - 1) * stdev(values) / sqrt(S)
     return Estimate(mean(values), mean(values) - half, mean(values) + half, S)

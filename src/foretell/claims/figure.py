@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from foretell.claims.claim import Claim, Results, estimate
+from foretell.extras import needed
 
 
 def figure(claim: Claim, results: Results) -> str:
@@ -13,6 +14,7 @@ def figure(claim: Claim, results: Results) -> str:
 
     Intervals of fewer than three seeds say little and are left out.
     """
+    needed("matplotlib", "drawing")
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -13,11 +13,11 @@ from foretell.claims.claim import Data, Kind, Values
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import features, knn, linear_probe, mrr, rankme
-from foretell.evaluate.probes import evaluating
+from foretell.evaluate.encode import evaluating
 from foretell.finetune.classifier import FinetuneConfig, Mode
 from foretell.jepa import JEPA
 from foretell.method import Method, fresh
-from foretell.surprise import as_video, on_scenes
+from foretell.surprise import on_scenes
 from foretell.train.monitors import evenly
 
 LEARN, ASK = 10_000, 5_000
@@ -82,7 +82,7 @@ def surprised(model: JEPA, data: Data[Videos], seed: int, *, trained: bool = Tru
 
     `trained=False` measures a model of the same kind before training.
     """
-    video = as_video(model if trained else fresh(model, seed).eval())
+    video: Any = model if trained else fresh(model, seed).eval()
     report = on_scenes(video, 60, seed, others=20, baselines=False)
 
     def mean(rows: dict[str, Any], where: str) -> float:

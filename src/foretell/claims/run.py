@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -25,7 +24,9 @@ from foretell import __version__, hub
 from foretell.claims.claim import Arm, Claim, Data, Results, Values
 from foretell.claims.figure import figure
 from foretell.errors import ForetellError
+from foretell.extras import needed
 from foretell.hub.files import dump, read_json, write_atomically, write_json
+from foretell.progress import say
 from foretell.train.run import run as train
 
 RECORDS = Path(__file__).parent / "records"
@@ -52,8 +53,10 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
 
     Raises:
-        ForetellError: there is no record of this data to add to.
+        ForetellError: there is no record of this data to add to, or what draws the figure is not installed.
     """
+    if claim.panels:
+        needed("matplotlib", "the claim's figure")
     known = _known(claim, find) if add else {}
     results: Results = {arm: known.get(arm, {}) for arm in claim.arms}
 
@@ -69,11 +72,11 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
     while left:
         seed, name = left.popleft()
         arm, others = claim.arms[name], passed > len(left)  # are at all that is left
-        print(f"{claim.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
+        say(f"{claim.name}: {name}, seed {seed}")
         try:
             values = _result(arm, seed, find(arm.recipe.model, claim.data), out, wait=others)
         except filelock.Timeout:
-            print("another process is at it; the others first", file=sys.stderr, flush=True)
+            say("another process is at it; the others first")
             left.append((seed, name))
             passed += 1
             continue

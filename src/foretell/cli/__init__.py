@@ -18,30 +18,30 @@ from foretell import __version__
 from foretell.cli.flags import Usage, summary, table
 from foretell.errors import ForetellError, ForetellWarning
 
-COMMANDS = {
-    "demo": "demo",
-    "train": "train",
-    "evaluate": "evaluate",
-    "claims": "claims",
-    "finetune": "finetune",
-    "imagine": "imagine",
-    "uncertainty": "uncertainty",
-    "surprise": "surprise",
-    "scenes": "scenes",
-    "plan": "plan",
-    "models": "models",
-    "export": "export",
-    "knowledge": "search",
-    "serve": "search",
-    "keys": "search",
-}
-"""Command -> the module of this package that has the function of its name. Only what is called is imported: a search
+COMMANDS = (
+    "demo",
+    "train",
+    "evaluate",
+    "claims",
+    "finetune",
+    "imagine",
+    "uncertainty",
+    "surprise",
+    "scenes",
+    "plan",
+    "models",
+    "export",
+    "knowledge",
+    "serve",
+    "keys",
+)
+"""Every command has a module of its name, with a function of its name. Only the called one is imported: a search
 should not wait for the trainer."""
 
 
 def command(name: str) -> Callable[[list[str]], None]:
-    """The function behind a command; it takes the words after it."""
-    return getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
+    """The function of a command. It takes the arguments after the command."""
+    return getattr(import_module(f"{__name__}.{name}"), name)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -55,11 +55,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
             print(table({name: summary(command(name)) for name in COMMANDS}))
             print("\n`foretell COMMAND --help` explains one.")
+            print("With a model whose method is in a file of yours, any command takes --method FILE.py:NAME.")
         elif name == "--version":
             print(__version__)
         elif name in COMMANDS:
             with _spoken():
-                command(name)(args)
+                command(name)(_without_methods(args))
         else:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
         sys.stdout.flush()
@@ -75,6 +76,23 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(141)  # as a shell reports the signal
         print(f"foretell: {error.filename or 'cannot write'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)  # a full disk, most often
+
+
+def _without_methods(args: list[str]) -> list[str]:
+    """Run the files that `--method FILE.py:NAME` names, and give the words that are left to the command."""
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag != "--method":
+            rest.append(word)
+            continue
+        place = value if equals else next(words, None)
+        if place is None:
+            raise Usage("--method is the last word, expected FILE.py:NAME after it")
+        import_module("foretell.methods")  # those that ship take their names first
+        import_module("foretell.registry").from_file(place)
+    return rest
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def claims(args: list[str]) -> None:
     from rich.markdown import Markdown
 
     from foretell.claims import CLAIMS, Claim, Data, details, overview, recorded, run
-    from foretell.methods import begin
+    from foretell.data import train_test
 
     def find(name: str) -> Claim:
         if name not in CLAIMS:
@@ -64,9 +64,9 @@ def claims(args: list[str]) -> None:
 
     @lru_cache
     def data(model: Any, spec: str | None) -> Data[Any]:
-        load = begin(model).train_test
-        other = Data(*load(flags.other)) if flags.other and not spec else None
-        return Data(*load(spec or flags.data or ""), other)
+        others = train_test(flags.other, model.reads) if flags.other and not spec else None
+        train, test = train_test(spec or flags.data or "", model.reads)
+        return Data(train, test, Data(*others) if others else None)
 
     for claim in chosen:
         show(details(claim, run(claim, data, flags.out, range(flags.seeds), add=flags.add)))

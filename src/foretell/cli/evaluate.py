@@ -23,6 +23,9 @@ class Evaluate:
     bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256
     images: Annotated[int, arg(help="images whose predictions are ranked")] = 64
     queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
+    controls: Annotated[
+        bool, arg(help="also measure the same network untrained, and raw pixels: about twice the time")
+    ] = True
     seed: int = 0
     device: str = "auto"
 
@@ -33,6 +36,7 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import evaluate, hub
+    from foretell.data import train_test
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
@@ -40,16 +44,15 @@ def evaluate(args: list[str]) -> None:
     output("--out", flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    learn, test = model.train_test(flags.data, seed=flags.seed)
+    learn, test = train_test(flags.data, model.config.reads, seed=flags.seed)
     report = evaluate.evaluate(
         model,
         learn,
         test,
         seed=flags.seed,
         device=device,
-        bank=flags.bank,
-        images=flags.images,
-        queries=flags.queries,
+        measures=evaluate.chosen(evaluate.MRR(flags.bank, flags.images, flags.queries)),
+        controls=flags.controls,
         trained_on=hub.trained_on(flags.model),
     )
     if flags.out:

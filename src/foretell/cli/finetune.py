@@ -30,7 +30,7 @@ def finetune(args: list[str]) -> None:
     """Make a classifier of a model: foretell finetune MODEL --data DATA --out OUT [--mode predictor|encoder|...]."""
     from foretell import finetune as tuning
     from foretell import hub
-    from foretell.data import train_test
+    from foretell.data import Photographs, train_test
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
@@ -38,9 +38,9 @@ def finetune(args: list[str]) -> None:
     empty(flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    tuning.require_trained(model, flags.finetune.mode)  # before the data is read, which can take minutes
-    size, seed = model.config.encoder.image_size, flags.finetune.seed
-    tasks = {spec: train_test(spec, size, seed=seed) for spec in flags.data}
+    tuning.parts(model, flags.finetune.mode)  # refuses before the data is read, which can take minutes
+    reads, seed = Photographs(model.config.encoder.image_size), flags.finetune.seed
+    tasks = {spec: train_test(spec, reads, seed=seed) for spec in flags.data}
     if len(tasks) == 1:
         classifier, report = tuning.finetune(model, *tasks[flags.data[0]], flags.finetune)
         results = {flags.data[0]: report}

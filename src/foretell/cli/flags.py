@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import tyro
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
+from foretell.extras import needed
 
 DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
@@ -102,6 +103,8 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
         return
     if endings and path.suffix.lower() not in endings:
         raise Usage(f"{flag} {path} is not the name of a picture, expected one that ends in {', '.join(endings)}")
+    if endings is FIGURES:
+        needed("matplotlib", flag)
     try:
         if path.is_dir():
             raise Usage(f"{flag} {path} is a folder, expected the name of a file")
@@ -116,9 +119,7 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
 def at_least(flags: object, **least: int) -> None:
     """Refuse numbers that are too small: for each flag the smallest that makes sense. None is no number."""
     for name, smallest in least.items():
-        found = getattr(flags, name)
-        if found is not None and found < smallest:
-            raise Usage(f"--{name} is {found}, expected {smallest} or more")
+        check_range(f"--{name}", getattr(flags, name), Range(smallest), Usage)
 
 
 def summary(thing: Callable[..., object]) -> str:

@@ -19,9 +19,9 @@ class Imagine:
 
     image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
     out: Annotated[Path, arg(help="the picture to write (PNG)")]
-    bank: Annotated[int, arg(help="versions of the photograph the prediction is held against")] = 256
+    bank: Annotated[int, arg(help="versions of the photograph that the prediction is compared with")] = 256
     sweep: Annotated[
-        tuple[str, ...], arg(help="parameters to draw a row of; without any change asked for: colours")
+        tuple[str, ...], arg(help="parameters to draw a row for; by default the colours, if no change is asked for")
     ] = ()
     seed: int = 0
 
@@ -39,7 +39,7 @@ def imagine(args: list[str]) -> None:
         sys.exit(0)
     model = hub.load(args[0])
     parameters = imagining.actions_of(model).parameters
-    # the model's own action space becomes flags: nothing here knows what the parameters mean
+    # flags come from the table of the model's actions: this file knows no parameter
     changes = [
         (
             p.name,

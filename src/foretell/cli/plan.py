@@ -1,4 +1,4 @@
-"""Commands that act."""
+"""Plan with a world model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from foretell.plan.benchmark import SEARCH
 from foretell.plan.cem import CEM
 
 if TYPE_CHECKING:
-    from foretell.methods import VJEPAAC
+    from foretell.method import Method
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Plan:
         Positional[tuple[str, ...]],
         arg(help=f"{MODEL}; then the pictures of now and of the goal. Nothing more with --benchmark", metavar="MODEL"),
     ] = ()
-    state: Annotated[tuple[float, ...], arg(help="of the one who acts, now; for a model that is told it")] = ()
+    state: Annotated[tuple[float, ...], arg(help="state of the actor now, for a model that learned with states")] = ()
     plot: Annotated[Path | None, arg(help="draw the energy of one action over two of its numbers here (PNG)")] = None
     axes: Annotated[tuple[int, int], arg(help="with --plot: which two")] = (0, 1)
     benchmark: Annotated[
@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Benchmark(Plan):
-    """Measure how well a model acts, beside a predictor that copies, and chance."""
+    """Measure how well a model acts. Two controls stand beside it: no change predicted, and random actions."""
 
     search: Annotated[CEM, arg(name="")] = SEARCH
 
@@ -49,7 +49,7 @@ class Benchmark(Plan):
 def plan(args: list[str]) -> None:
     """Plan with a world model: foretell plan MODEL now.png goal.png [--plot energy.png] | MODEL --benchmark reach."""
     from foretell import hub
-    from foretell.plan import as_planner
+    from foretell.capabilities import Rolls, require
     from foretell.train.world import enter
 
     benchmark = any(word.startswith("--benchmark") for word in args)  # it looks farther and less thoroughly
@@ -58,14 +58,15 @@ def plan(args: list[str]) -> None:
     if not name or len(pictures) != (0 if flags.benchmark else 2):
         raise Usage("plan needs a MODEL and two pictures, of now and of the goal, or a MODEL and --benchmark")
     output("--plot", flags.plot, FIGURES)
-    model = as_planner(hub.load(name, enter(flags.device).device))
+    model = hub.load(name, enter(flags.device).device)
+    require(model, Rolls, "planning")  # before pictures are read
     if flags.benchmark:
         _benchmark(flags, model, flags.benchmark)
     else:
         _pictures(flags, model, *pictures)
 
 
-def _pictures(flags: Plan, model: VJEPAAC, now: str, goal: str) -> None:
+def _pictures(flags: Plan, model: Method, now: str, goal: str) -> None:
     import torch
 
     from foretell import plan as planning
@@ -89,7 +90,7 @@ def _pictures(flags: Plan, model: VJEPAAC, now: str, goal: str) -> None:
     print(f"energy {report['energy']:.4f} foreseen, {report['now']:.4f} now")
 
 
-def _benchmark(flags: Plan, model: VJEPAAC, task: str) -> None:
+def _benchmark(flags: Plan, model: Method, task: str) -> None:
     from rich.console import Console
 
     from foretell import plan as planning

@@ -44,7 +44,7 @@ class Scenes:
 
 def scenes(args: list[str]) -> None:
     """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
-    from foretell.data.scenes import Variety, show
+    from foretell.data.made.scenes import Variety, show
 
     flags = parse(Scenes, args, "scenes")
     empty(flags.out)

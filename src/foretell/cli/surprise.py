@@ -42,7 +42,7 @@ class Surprise:
     stride: Annotated[int, arg(help="frames between two windows")] = 2
     targets: Annotated[
         Literal["window", "future"],
-        arg(help="what the target encoder sees: the whole window, as in the paper, or of it only what is predicted"),
+        arg(help="the target encoder sees the whole window, as in the paper, or only the part that is predicted"),
     ] = "window"
     json: Annotated[bool, arg(help="print JSON")] = False
     seed: int = 0
@@ -80,16 +80,18 @@ def _videos(flags: Surprise, device: torch.device) -> None:
 
     from foretell import hub
     from foretell import surprise as measure
+    from foretell.capabilities import Foresees, require
     from foretell.data.video import read_video
     from foretell.errors import ForetellError
 
     name, *paths = flags.what
     output("--plot", flags.plot, FIGURES)
-    model = measure.as_video(hub.load(name, device))
+    model = hub.load(name, device)
+    require(model, Foresees, "surprise")  # before videos are read
     found, wrong = {}, 0
     for path in paths:
         try:
-            pixels, seconds = read_video(path, model.config.encoder.image_size, **model.pace)
+            pixels, seconds = read_video(path, model.config.encoder.image_size, **model.config.reads.pace)
             video = torch.from_numpy(pixels).transpose(0, 1)
             contexts = measure.measurable(model, video.shape[1], flags.context, path)
         except ForetellError as error:
@@ -120,10 +122,13 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
 
     from foretell import hub
     from foretell import surprise as measure
+    from foretell.capabilities import Foresees, require
 
-    model = measure.as_video(hub.load(flags.model, device))
+    model = hub.load(flags.model, device)
     control = flags.pixels or (f"{flags.model}-pixels" if f"{flags.model}-pixels" in hub.models() else None)
-    pixels = measure.as_video(hub.load(control, device)) if control else None
+    pixels = hub.load(control, device) if control else None
+    for one in (model, pixels) if pixels else (model,):
+        require(one, Foresees, "surprise")  # before clips are read or made
     options: dict[str, Any] = {
         "pixels": pixels,
         "contexts": flags.context or None,
@@ -137,7 +142,7 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     else:
         if flags.data is None:
             raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
-        pace = model.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
+        pace = model.config.reads.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
         e = model.config.encoder
         test = measure.LAYOUTS[name](flags.data, e.image_size, **pace)
         validation = measure.scenes(20, 2 * flags.seed, e.image_size, e.frames)

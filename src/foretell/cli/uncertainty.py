@@ -19,7 +19,7 @@ class Uncertainty:
     image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
     out: Annotated[Path, arg(help="the picture to write (PNG)")]
     contexts: Annotated[int, arg(help="how many sets of visible patches to draw")] = 4
-    draws: Annotated[int, arg(help="how often each is answered, with other draws of the places")] = 32
+    draws: Annotated[int, arg(help="predictions for each, with other draws of the places")] = 32
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,10 +1,12 @@
 """A folder of images or videos, in class folders or not, with `train/` and `test/` above them or not.
 
-A split is labelled by its class folders. All files may lie folders of the same names deeper, as in Tiny ImageNet's
-`n01443537/images/`; else what lies beside the class folders, or deeper, are strays as long as they are fewer than a
-class folder holds on average: they are skipped, and said to be. As many or more are no strays: then nothing is skipped,
-and the split has no labels. A split without labels takes none from the others, and folders of a test split that
-training knows none of are no classes.
+- **Labels.** The class folders of a split give its labels. There may be more folders below each class folder, if these
+  have the same names everywhere, as `n01443537/images/` in Tiny ImageNet.
+- **Strays.** A file beside the class folders, or deeper than the others, is a stray if strays are few: fewer than a
+  class folder holds on average. Strays are skipped, and `skipped` lists them. If there are more of them, the folders
+  are not classes: nothing is skipped, and the split has no labels.
+- **Splits.** A split without labels gets none from the other splits. If training knows none of the folders of a test
+  split, these folders are not classes.
 """
 
 import os
@@ -17,16 +19,23 @@ from pathlib import Path
 
 from foretell.errors import ForetellError, ForetellWarning
 
-from .decode import Item, Unusable, endings_of_images
+from .images.decode import endings_of_images
+from .items import Item, Unusable
 from .source import SPLITS, Contents, File, Source, Splits, identity, named_splits
 
 ENDINGS = endings_of_images()
 
 
 def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, labels: bool = True) -> Splits:
-    """The splits of a folder; `files` are all below it. Without `labels` folders are no classes, and nothing is stray.
+    """The splits of a folder.
 
-    Raises ForetellError where none has one of the endings. A ForetellWarning tells of what lies beside named splits.
+    root: the folder.
+    files: all files below it.
+    endings: which files count.
+    labels: False: folders are not classes, and no file is a stray.
+
+    Raises ForetellError where no file has one of the endings. A ForetellWarning tells of files beside the named splits,
+    which are left out.
     """
     files = [file for file in files if _ending(file) in endings] or _fail(root, files, endings)
     tops = [file.path.split("/")[0].lower() if "/" in file.path else "" for file in files]
@@ -63,7 +72,7 @@ def _below(files: list[File], depth: int) -> tuple[str, ...]:
 
 
 def _class_folders(files: list[File], depth: int, below: tuple[str, ...]) -> set[str]:
-    """The folders that a split's files lie in, if all but strays do."""
+    """The class folders of a split; none where too many files lie elsewhere."""
     inside = [folder for file in files if (folder := _class_folder(file, depth, below))]
     folders = set(inside)
     return folders if (len(files) - len(inside)) * len(folders) < len(inside) else set()

@@ -1,4 +1,4 @@
-"""`photographs`: crops of the colour photographs that the scikit-image wheel carries. Needs no network.
+"""`photographs`: crops of the colour photographs in `pictures/`, which are in the public domain. Needs no network.
 
 The left two thirds of each photograph (the upper two of an upright one) give the train crops, the rest the
 test crops: no pixel is in both. A crop's label is its photograph.
@@ -6,8 +6,6 @@ test crops: no pixel is in both. A crop's label is its photograph.
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,57 +13,52 @@ from PIL import Image
 
 from foretell.errors import ForetellError
 
-from .decode import Item
+from .items import Item
 from .source import Contents, Source, Splits, identity
 
+VERSION = 2  # raise it when the same seed gives other crops
+FOLDER = Path(__file__).parent / "pictures"
 PHOTOGRAPHS = {
-    "astronaut": "astronaut.png",
-    "cat": "chelsea.png",
-    "coffee": "coffee.png",
-    "galaxies": "hubble_deep_field.jpg",
-    "motorcycle": "motorcycle_left.png",
+    "astronaut": "astronaut.webp",
+    "cat": "cat.webp",
+    "coffee": "coffee.webp",
+    "galaxies": "galaxies.jpg",
+    "officer": "officer.jpg",
     "retina": "retina.jpg",
     "rocket": "rocket.jpg",
-    "tissue": "ihc.png",
+    "raccoon": "raccoon.jpg",
 }
+"""Label -> file. A photograph's place decides its crops: new ones go to the end."""
 CROPS = {"train": 512, "test": 64}  # of each photograph
 TRAIN = 2 / 3  # of the longer side
 SMALLEST = 0.2  # side of a crop, of the photograph's shorter side
 
 
 def find(seed: int) -> Splits:
-    """Train and test crops, drawn by `seed`. Raises ForetellError if scikit-image lacks a photograph."""
-    package = find_spec("skimage")
-    folder = Path(next(iter(package.submodule_search_locations or [""]))) / "data" if package else Path()
-    missing = [file for file in PHOTOGRAPHS.values() if not (folder / file).is_file()]
-    if missing:
-        raise ForetellError(
-            f"photographs: {', '.join(missing)} not found in the installed scikit-image; expected a wheel of "
-            "scikit-image 0.25 or later: pip install 'scikit-image>=0.25'."
-        )
+    """Train and test crops, drawn by `seed`."""
     return {
         split: Source(
             name=f"photographs ({split})",
-            identity=identity("photographs", version("scikit-image"), split, CROPS[split], seed),
-            read=partial(_read, folder, split, seed),
+            identity=identity("photographs", VERSION, split, CROPS[split], seed),
+            read=partial(_read, split, seed),
         )
         for split in CROPS
     }
 
 
-def _read(folder: Path, split: str, seed: int) -> Contents:
-    return Contents(CROPS[split] * len(PHOTOGRAPHS), tuple(PHOTOGRAPHS), _items(folder, split, seed))
+def _read(split: str, seed: int) -> Contents:
+    return Contents(CROPS[split] * len(PHOTOGRAPHS), tuple(PHOTOGRAPHS), _items(split, seed))
 
 
-def _items(folder: Path, split: str, seed: int) -> Iterator[Item]:
+def _items(split: str, seed: int) -> Iterator[Item]:
     def reader(image: Image.Image, box: tuple[int, int, int, int], label: int) -> Callable[[], tuple[Image.Image, int]]:
         return lambda: (image.crop(box), label)
 
     for label, (name, file) in enumerate(PHOTOGRAPHS.items()):
         try:
-            image = Image.open(folder / file).convert("RGB")
+            image = Image.open(FOLDER / file).convert("RGB")
         except OSError as error:
-            raise ForetellError(f"{folder / file}: damaged ({error}); install scikit-image again.") from error
+            raise ForetellError(f"{FOLDER / file} is missing or damaged ({error}); install foretell again.") from error
         rng = np.random.default_rng([seed, label, list(CROPS).index(split)])
         for number, box in enumerate(crop_boxes(image.size, split, CROPS[split], rng)):
             yield Item(f"{name} crop {number}", reader(image, box, label))

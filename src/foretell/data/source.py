@@ -1,17 +1,18 @@
-"""What a kind of data must tell: who it is, from a look at names and dates alone, and then its images."""
+"""What a kind of data must tell: an identity, from a look at names and dates alone, and then its samples."""
 
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from foretell.errors import ForetellError
 
-from .decode import Item
+from .items import Item
 
 SPLITS = {
     "train": ("train", "training"),
@@ -21,11 +22,15 @@ SPLITS = {
 
 
 class Contents(NamedTuple):
-    """An opened source: how many images at most, the names of the classes (() without labels), the images."""
+    """An opened source."""
 
     count: int
+    """How many items there are at most."""
     classes: tuple[str, ...]
+    """Names of the classes; () without labels."""
     items: Iterable[Item]
+    names: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """What the numbers of a column are called, by column: the states and the actions of episodes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Source:
     """One split of a data set, not opened yet.
 
     name: what messages call it, and the cache folder.
-    identity: changes whenever the data may have changed; cheap to compute.
+    identity: changes whenever the data may have changed. It is cheap to compute.
     read: opens the data; called only where no cache holds it.
     """
 

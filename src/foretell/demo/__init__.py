@@ -9,7 +9,6 @@ is drawn), page (the report).
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from foretell.demo.findings import find
 from foretell.demo.page import render
 from foretell.demo.pictures import draw
 from foretell.demo.small import DATA, PIXELS, recipe
-from foretell.errors import ForetellError
+from foretell.errors import POSITIVE, ForetellError, check_range
+from foretell.extras import needed
 from foretell.hub.files import write_atomically, write_json
-from foretell.imagine.ask import actions_of
+from foretell.progress import say
 from foretell.train.loop import Stopped, read
 from foretell.train.run import run
 from foretell.train.world import enter
@@ -51,19 +51,19 @@ def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -
         ForetellError: `out` holds something else, no image world model ships with this installation, the training
             failed or was stopped, or a file cannot be written.
     """
-    if not minutes > 0:
-        raise ForetellError(f"minutes is {minutes:g}, expected more than 0")
+    check_range("minutes", minutes, POSITIVE)
+    needed("jinja2", "the demo's report")
     _make_room(out)
     place = enter(device).device
     name = _shipped()
     shipped = hub.load(name, place)
 
-    _say("1 of 3 · cutting photographs into crops")
+    say("1 of 3 · cutting photographs into crops")
     learn = load(DATA, PIXELS, seed=seed)
     held_out = load(DATA, shipped.context_encoder.config.image_size, split="test", seed=seed)
-    config, train = recipe(actions_of(shipped), learn, 60 * minutes, seed, place)
+    config, train = recipe(shipped.config.augment, learn, 60 * minutes, seed, place)
 
-    _say(f"2 of 3 · training for about {minutes:g} min: {train.steps} steps of {train.batch} crops, on {place}")
+    say(f"2 of 3 · training for about {minutes:g} min: {train.steps} steps of {train.batch} crops, on {place}")
     began = time.monotonic()
     try:
         run(config, train, DATA, out / "run", images=learn)
@@ -71,7 +71,7 @@ def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -
         raise ForetellError("the demo was stopped while it trained; the same command starts it anew") from None
     seconds = time.monotonic() - began
 
-    _say(f"3 of 3 · measuring it beside {name}, on photographs that the training has not seen")
+    say(f"3 of 3 · measuring it beside {name}, on photographs that the training has not seen")
     fresh = hub.load(out / "run", place)
     tested = load(DATA, PIXELS, split="test", seed=seed)
     models = {"fresh": (fresh, tested), name: (shipped, held_out)}
@@ -103,7 +103,3 @@ def _make_room(out: Path) -> None:
         (out / MARK).write_text("foretell demo made this folder. Run again, it deletes `run` and writes anew.\n")
     except OSError as error:
         raise ForetellError(f"{out}: cannot write here ({error.strerror or error})") from None
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

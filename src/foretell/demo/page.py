@@ -10,10 +10,9 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from foretell.demo.curves import Chart
 from foretell.demo.pictures import Pictures
+from foretell.extras import needed
 
 LOWEST = 0.01
 """Left end of the MRR scale, which is logarithmic: chance is 0.024."""
@@ -28,6 +27,9 @@ def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], 
         curves: from `curves.trace`.
         out: the demo's folder, as its reader would write it.
     """
+    needed("jinja2", "the demo's report")
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

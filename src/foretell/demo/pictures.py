@@ -16,14 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from foretell.augment import Parameter, to_float
-from foretell.data import Images
+from foretell.data import Batch, Images
 from foretell.imagine import Imagined, imagine, sweep
 from foretell.imagine.ask import actions_of, imagine_all
 from foretell.jepa import JEPA
 from foretell.views import Views, take
 
-PHOTOGRAPH = "motorcycle"
-"""Colourful, and known to everybody, even at 32 pixels."""
+PHOTOGRAPH = "raccoon"
+"""Colourful, even at 32 pixels."""
 COLUMNS = 16
 """Of the mosaic of versions."""
 
@@ -163,7 +163,7 @@ def _example(name: str, model: JEPA, one: Imagined) -> Example:
     ((asked, value),) = one.values.items()
     device = next(model.parameters()).device
     x = one.source.unsqueeze(0).to(device)
-    action = actions.action(actions.identity(1), actions.state(one.values)).to(device)
+    action = actions.action(actions.identity(1), actions.parse(one.values)).to(device)
     latent, right = model.target(torch.stack([one.source, one.asked]).to(device))
     predicted = model.imagine(x, action)[0]
     foretold, came = ((there - latent).mean(0, keepdim=True) for there in (predicted, right))
@@ -191,7 +191,7 @@ def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Traini
     """Of some problems made of one picture, the one with the most to say: the largest action."""
     device = next(model.parameters()).device
     pixels = (picture * 255).round().byte().expand(32, -1, -1, -1).to(device)
-    views = model.views(pixels, torch.Generator(device).manual_seed(seed))
+    views = model.views(Batch(pixels=pixels), torch.Generator(device).manual_seed(seed))
     assert views.action is not None
     views = _only(views, int(views.action.abs().sum(1).argmax()))
     assert views.action is not None

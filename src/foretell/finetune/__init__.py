@@ -3,7 +3,7 @@
 Read on in this order: classifier, supervise, multitask, files.
 """
 
-from foretell.finetune.classifier import FinetuneConfig, WorldModelClassifier, finetune, require_trained
+from foretell.finetune.classifier import FinetuneConfig, WorldModelClassifier, finetune, parts
 from foretell.finetune.files import load_classifier, save_classifier
 from foretell.finetune.multitask import MultitaskClassifier, TaskTokens, multitask
 
@@ -15,6 +15,6 @@ __all__ = [
     "finetune",
     "load_classifier",
     "multitask",
-    "require_trained",
+    "parts",
     "save_classifier",
 ]

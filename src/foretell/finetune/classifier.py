@@ -3,10 +3,9 @@ arXiv:2403.00504).
 
     logits = head(p_φ(f^EMA(x), a = 0, every position))        p_φ and head are trained, f^EMA is frozen
 
-The target encoder sees the whole, undamaged image. The predictor is asked for every position of it, told
-that nothing changes; what it answers ("null latents") goes through an attentive head. The paper's three
-controls are the other modes: a predictor that was never trained, the encoder without a predictor, and both
-together.
+The target encoder sees the whole, undamaged image. The predictor is asked for every position, and told that nothing
+changes. Its answers ("null latents") go through an attentive head. The paper's three controls are the other modes: a
+predictor that was never trained, the encoder without a predictor, and both together.
 
 Differs from the paper:
 - Crops and mirroring instead of its stronger augmentations, and minutes instead of 100 ImageNet epochs.
@@ -30,12 +29,13 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foretell.actions import PictureActions
 from foretell.augment import random_resized_crop, to_float
+from foretell.capabilities import EncodesPatches, Predicts, require
 from foretell.data import Images
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE, SOME, ForetellError, within
 from foretell.finetune.supervise import accuracy, fitted, labels_of, likeliest
 from foretell.hub.files import from_config, to_config
-from foretell.jepa import JEPA, as_jepa
 from foretell.method import Method, seeded, unrelated
 from foretell.nn.pooler import AttentiveClassifier
 from foretell.nn.predictor import Predictor
@@ -52,15 +52,15 @@ class FinetuneConfig:
     """How a world model is finetuned; the same for every mode, so that modes can be compared."""
 
     mode: Mode = "predictor"
-    """What learns besides the head. `predictor`: the predictor, on a frozen encoder. `predictor-random`: a
-    fresh one, on a frozen encoder. `encoder`: the encoder, and there is no predictor. `end-to-end`: encoder
-    and predictor."""
+    """The parts that learn besides the head. `predictor`: the predictor, on a frozen encoder. `predictor-random`: a
+    fresh predictor, on a frozen encoder. `encoder`: the encoder, without a predictor. `end-to-end`: encoder and
+    predictor."""
     steps: int = 500
     """Optimiser steps; with several tasks, for each."""
     batch: int = 64
     """Images a step."""
     lr: float = 1e-3
-    """Peak learning rate of what starts at random: the head, a fresh predictor, task tokens."""
+    """Peak learning rate of the parts that start at random: the head, a fresh predictor, task tokens."""
     pretrained: float = 0.1
     """Share of that rate for pretrained parts (IWM §5: a tenth)."""
     weight_decay: float = 0.05
@@ -90,13 +90,12 @@ class WorldModelClassifier(nn.Module):
 
     def __init__(self, model: Method, classes: Iterable[str], mode: Mode = "predictor") -> None:
         super().__init__()
-        model = as_jepa(model, "finetuning")
         self.world = to_config(model)
-        """What `foretell.hub.files.from_config` builds such a world model from."""
+        """The configuration of such a world model, for `foretell.hub.files.from_config`."""
         self.mode: Mode = mode
         self.classes = tuple(classes)
-        self.actions = 0 if model.actions is None else len(model.actions.names)
         self.encoder, self.predictor = parts(model, mode)
+        self.actions = told(model)
         self.head = head(self.encoder, self.predictor, len(self.classes))
 
     def latents(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N _"]:
@@ -115,7 +114,7 @@ class WorldModelClassifier(nn.Module):
         return likeliest(self, images, self.classes)
 
     def rates(self, pretrained: float) -> list[tuple[nn.Module, float]]:
-        """What to train, and at which share of the learning rate."""
+        """The parts to train, each with its share of the learning rate."""
         rates: list[tuple[nn.Module, float]] = [(self.head, 1.0)]
         if self.predictor is not None:
             rates.append((self.predictor, 1.0 if self.mode == "predictor-random" else pretrained))
@@ -124,30 +123,36 @@ class WorldModelClassifier(nn.Module):
         return rates
 
 
-def require_trained(model: JEPA, mode: Mode) -> None:
-    """Raise ForetellError where a mode finetunes a trained predictor and the model has none."""
+def parts(model: Method, mode: Mode) -> tuple[ViT, Predictor | None]:
+    """Copies of a model's encoder of patches and its predictor, frozen or fresh as the mode wants.
+
+    Raises:
+        ForetellError: the model has no such part, or is of videos.
+    """
     if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
         raise ForetellError(
             f"mode {mode} finetunes a trained predictor, but this model's weights held an encoder only: "
             "use mode predictor-random or encoder"
         )
-
-
-def parts(model: JEPA, mode: Mode) -> tuple[ViT, Predictor | None]:
-    """Copies of a world model's target encoder and predictor, frozen or fresh as the mode wants."""
-    if len(model.context_encoder.config.grid) != 2:
+    predictor = None
+    if mode != "encoder":
+        fresh = {name: value for name, value in to_config(model).items() if name != "untrained"}
+        origin = from_config(fresh) if mode == "predictor-random" else model
+        predictor = deepcopy(require(origin, Predicts, "finetuning").patch_predictor)
+    encoder = require(model, EncodesPatches, "finetuning").patch_encoder
+    if len(encoder.patch) != 2:
         raise ForetellError(f"finetuning takes a model of images, and this {type(model).__name__} is of videos")
-    require_trained(model, mode)
-    encoder = deepcopy(model.target_encoder).requires_grad_(mode in ("encoder", "end-to-end"))
-    if mode == "encoder":
-        return encoder, None
-    fresh = mode == "predictor-random"
-    origin = as_jepa(from_config(to_config(model)), mode) if fresh else model
-    return encoder, deepcopy(origin.predictor)
+    return deepcopy(encoder).requires_grad_(mode in ("encoder", "end-to-end")), predictor
+
+
+def told(model: Method) -> int:
+    """How many numbers say an action to a model's predictor; 0 without actions."""
+    actions: PictureActions | None = getattr(model, "actions", None)
+    return 0 if actions is None else len(actions.names)
 
 
 def head(encoder: ViT, predictor: Predictor | None, classes: int) -> AttentiveClassifier:
-    """A fresh head on what a predictor answers (latents or pixels), or on latents; as many heads as fit its width."""
+    """A fresh head on a predictor's answers (latents or pixels), or on latents, with as many heads as fit."""
     width = encoder.width if predictor is None else predictor.project.out_features
     return AttentiveClassifier(width, gcd(width, encoder.config.heads), classes)
 
@@ -155,7 +160,7 @@ def head(encoder: ViT, predictor: Predictor | None, classes: int) -> AttentiveCl
 def answer(
     predictor: Predictor, s: Float[Tensor, "B N D"], grid: tuple[int, ...], action: Float[Tensor, "B A"]
 ) -> Float[Tensor, "B N _"]:
-    """What a predictor says of every position, having seen every position."""
+    """A predictor's answers for every position, when it has seen every position."""
     every = torch.arange(s.shape[1], device=s.device).expand(len(s), -1)
     return predictor(s, every, every.unsqueeze(1), grid, action)[:, 0]
 
@@ -172,7 +177,7 @@ def finetune(
     """Make a classifier of a world model.
 
     Args:
-        model: a world model, that is a JEPA; it is not changed.
+        model: a world model, or in mode `encoder` any model that encodes patches; it is not changed.
         train: labelled images to learn from, of any size.
         test: labelled images to measure on, with no class that `train` has not.
         config: how; None for the defaults.
@@ -186,8 +191,8 @@ def finetune(
         class would score.
 
     Raises:
-        ForetellError: the model is no JEPA, a data set has no images or no labels, or the test set has classes of
-            its own.
+        ForetellError: the model lacks a part that the mode needs, a data set has no images or no labels, or the test
+            set has classes of its own.
     """
     config = config or FinetuneConfig()
     device = torch.device(device or next(model.parameters()).device)

@@ -1,11 +1,9 @@
-"""One predictor for several tasks, told by a learned token which one it is at (IWM §5, multitask predictor
-tuning).
+"""One predictor for several tasks; a learned token tells it the task (IWM §5, multitask predictor tuning).
 
     logits_t = head_t(p_φ(f^EMA(x), a = 0, token_t, every position))        f^EMA is frozen, p_φ is shared
 
-Batches mix the tasks in equal shares, and each task sees as many images as it would alone: the joint
-predictor costs what the separate ones cost together, and can be compared with them. The paper does not say
-how it mixes.
+Batches mix the tasks in equal shares, and each task sees as many images as it would alone. So the joint predictor costs
+as much as the separate ones together, and can be compared with them. The paper does not print how it mixes.
 
 B batch · N patches · D encoder width · L positions asked · d predictor width · A action parameters · T tasks
 """
@@ -24,17 +22,27 @@ from torch.nn import functional as F
 
 from foretell.data import Images
 from foretell.errors import ForetellError
-from foretell.finetune.classifier import FinetuneConfig, Mode, answer, autocast, finetune, head, learn, parts, views
+from foretell.finetune.classifier import (
+    FinetuneConfig,
+    Mode,
+    answer,
+    autocast,
+    finetune,
+    head,
+    learn,
+    parts,
+    told,
+    views,
+)
 from foretell.finetune.supervise import accuracy, labels_of, likeliest
 from foretell.hub.files import to_config
-from foretell.jepa import as_jepa
 from foretell.method import Method, seeded, unrelated
 
 
 class TaskTokens(nn.Module):
-    """Queries as a model has them, and one token more that says which task it is (see `foretell.nn.queries`).
+    """A model's own queries, and one more token for the task (see `foretell.nn.queries`).
 
-    The task comes as T more columns of the action, one of them 1 and the others 0.
+    The task is given as T more columns of the action: one is 1, the others are 0.
     """
 
     def __init__(self, own: nn.Module, width: int, tasks: int) -> None:
@@ -63,11 +71,10 @@ class MultitaskClassifier(nn.Module):
 
     def __init__(self, model: Method, tasks: Mapping[str, Iterable[str]], mode: Mode = "predictor") -> None:
         super().__init__()
-        model = as_jepa(model, "finetuning")
         self.world = to_config(model)
         self.mode: Mode = mode
         self.tasks = {name: tuple(classes) for name, classes in tasks.items()}
-        self.actions = 0 if model.actions is None else len(model.actions.names)
+        self.actions = told(model)
         self.encoder, predictor = parts(model, mode)
         if predictor is None or mode == "end-to-end":
             raise ForetellError(f"mode {mode} trains the encoder, which tasks share: use mode predictor")
@@ -96,7 +103,7 @@ class MultitaskClassifier(nn.Module):
         return likeliest(partial(self, task=task), images, self.tasks[task])
 
     def rates(self, pretrained: float) -> list[tuple[nn.Module, float]]:
-        """What to train, and at which share of the learning rate. Tokens and heads start at random."""
+        """The parts to train, each with its share of the learning rate. Tokens and heads start at random."""
         share = 1.0 if self.mode == "predictor-random" else pretrained
         queries = self.predictor.queries
         assert isinstance(queries, TaskTokens)
@@ -116,7 +123,7 @@ def multitask(
     """Tune one predictor for several data sets together.
 
     Args:
-        model: a world model, that is a JEPA; it is not changed.
+        model: a world model; it is not changed.
         tasks: for each name the labelled images to learn from and to measure on.
         config: how, in mode `predictor` or `predictor-random`; None for the defaults; steps a task.
         compare: also tune a predictor for each task alone, and report what those reach.

@@ -1,4 +1,4 @@
-"""What finetuning on one data set or on several has in common: labels, and a test of what was learned."""
+"""Labels, and the test of a classifier: shared by finetuning on one data set and on several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def labels_of(images: Images, name: str, classes: tuple[str, ...] | None = None)
     """A data set's labels as places in `classes` (None: in its own). Errors call it `name`.
 
     Raises:
-        ForetellError: it has no images, no labels, or a class that `classes` has not.
+        ForetellError: it has no images, no labels, or a class that is not in `classes`.
     """
     if not len(images):
         raise ForetellError(f"{name} has no images")

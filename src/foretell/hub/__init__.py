@@ -32,7 +32,7 @@ def models() -> list[str]:
 
 
 def card(name: str) -> str:
-    """The model card of a shipped model: where it comes from, and every number measured of it."""
+    """The model card of a shipped model: its origin, and every number that was measured."""
     if name not in models():
         raise ForetellError(f"{name!r} is not a shipped model; there are {', '.join(models())}")
     return (SHIPPED / name / "README.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def save(model: Method, folder: str | Path, card: str | None = None, dtype: torc
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.json"
     known = read_json(config) if config.is_file() else {}  # a run folder keeps what else it says of itself
-    known.pop("untrained", None)
+    known = {key: value for key, value in known.items() if key not in ("untrained", "source")}
     tensors = {name: t.to(dtype) if dtype and t.is_floating_point() else t for name, t in model.state_dict().items()}
     write_weights(folder / "model.safetensors", tensors, {"format": "foretell"})
     write_json(config, known | to_config(model))
@@ -72,13 +72,14 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
         device: where to put it.
 
     Returns:
-        The model in evaluation mode: a `Method`, for most a `JEPA`; which one only the folder knows.
+        The model in evaluation mode. It is a `Method`, most often a `JEPA`; the folder decides which.
 
     Warns:
         ForetellWarning: official weights hold an encoder only, so the predictor is untrained.
 
     Raises:
-        ForetellError: there is no such model, or a file of it is missing, truncated or foreign.
+        ForetellError: there is no such model, a file of it is missing, truncated or foreign, or its method is neither
+            installed nor imported (see `foretell.registry`). A file's record of its method is never run.
     """
     path = _find(name)
     if not _own(path):
@@ -98,7 +99,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
 def trained_on(name: str | Path) -> str | None:
     """Fingerprint of the data that a run learned from (see `foretell.data`), by the name that `load` takes.
 
-    None where a model does not say: it was made by hand, or is official.
+    None if a model has no such record: it was made by hand, or is official.
     """
     path = _find(name)
     return read_json(_folder(path) / "config.json").get("data", {}).get("fingerprint") if _own(path) else None
@@ -161,7 +162,7 @@ def _download(repository: str) -> Path:
 
 
 def _weights(folder: Path) -> Path:
-    """The finished model of a run, or its newest checkpoint, passing over damaged ones as `--resume` does."""
+    """The finished model of a run, or its newest whole checkpoint. Damaged ones are skipped, as `--resume` does."""
     finished = folder / "model.safetensors"
     checkpoints = sorted((folder / "checkpoints").glob("step-*.safetensors"), reverse=True)
     if finished.is_file() or not checkpoints:

@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from foretell import registry
+from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods import METHODS
@@ -34,11 +36,14 @@ FOREIGN = {
 
 
 def to_config(model: Method) -> dict[str, Any]:
-    """What `from_config` needs to build the model again: its method's name and its configuration, as JSON types."""
+    """What `from_config` needs to build the model again, as JSON types: its method's name and its configuration.
+
+    `source` is there for a method that does not come with foretell: it tells people where the method is from.
+    """
     for method, (kind, _) in METHODS.items():
         if type(model) is kind:
-            made = {"method": method, "model": dump(model.config)}
-            return made | {"untrained": model.untrained} if model.untrained else made
+            more = {"source": registry.source(method), "untrained": model.untrained}
+            return {"method": method, "model": dump(model.config)} | {k: v for k, v in more.items() if v}
     raise ForetellError(f"{type(model).__name__} is not a registered method; there are {', '.join(METHODS)}")
 
 
@@ -46,16 +51,18 @@ def from_config(config: Mapping[str, Any], source: Path | str = "the configurati
     """Build a model, freshly initialised, from what `to_config` gave.
 
     Args:
-        config: holds `method` and `model`, and `untrained` where the predictor is; other keys are ignored.
+        config: holds `method` and `model`, and `untrained` where the predictor is. `source` is only shown, never run.
+            Other keys are ignored.
         source: what to call the configuration in errors.
 
     Raises:
         ForetellError: the method is unknown, or a field is missing, unknown, of the wrong kind or out of range.
     """
     method = config.get("method")
-    if not isinstance(method, str) or method not in METHODS:
-        raise ForetellError(f"{source}: method is {method!r}, expected one of {', '.join(METHODS)}")
-    kind, schema = METHODS[method]
+    found = registry.find(method) if isinstance(method, str) else None
+    if found is None:
+        raise ForetellError(f"{source}: {registry.unknown(method, config.get('source'))}")
+    kind, schema = found
     parsed = parse(schema, config.get("model"), source, "model")
     with naming(source):
         model = kind(parsed)
@@ -147,12 +154,10 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     try:
         save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {}))
         temporary.chmod(0o644)  # safetensors lets only the owner read
-        with temporary.open("rb") as file:
+        with temporary.open("rb+") as file:  # Windows does not sync a file that is open to be read alone
             os.fsync(file.fileno())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)  # the rename itself must reach the disk too
-        os.close(folder)
+        sync_folder(path.parent)  # the rename itself must reach the disk too
     except (OSError, SafetensorError) as error:
         raise ForetellError(f"{path} could not be written ({error})") from None
     finally:

@@ -9,10 +9,11 @@ from typing import Literal
 import torch
 
 from foretell import hub
+from foretell.capabilities import EncodesPatches, require
 from foretell.errors import ForetellError
 from foretell.hub.files import finite
 from foretell.hub.official import huggingface, huggingface_video
-from foretell.jepa import JEPA, as_jepa
+from foretell.method import Method
 from foretell.nn.vit import VideoViTConfig
 
 Format = Literal["huggingface", "foretell"]
@@ -20,13 +21,13 @@ Encoder = Literal["target", "context"]
 Precision = Literal["float32", "float16", "bfloat16"]
 
 
-def _huggingface(model: JEPA, out: Path, encoder: Encoder, dtype: torch.dtype) -> Path:
-    model = as_jepa(model, "transformers' form")
-    save = huggingface_video.save if isinstance(model.context_encoder.config, VideoViTConfig) else huggingface.save
+def _huggingface(model: Method, out: Path, encoder: Encoder, dtype: torch.dtype) -> Path:
+    patches = require(model, EncodesPatches, "transformers' form").patch_encoder
+    save = huggingface_video.save if isinstance(patches.config, VideoViTConfig) else huggingface.save
     return save(model, out, encoder, dtype)
 
 
-FORMATS: dict[str, Callable[[JEPA, Path, Encoder, torch.dtype], Path]] = {
+FORMATS: dict[str, Callable[[Method, Path, Encoder, torch.dtype], Path]] = {
     "huggingface": _huggingface,
     "foretell": lambda model, out, _, dtype: hub.save(model, out, dtype=dtype),
 }
@@ -34,7 +35,7 @@ FORMATS: dict[str, Callable[[JEPA, Path, Encoder, torch.dtype], Path]] = {
 
 
 def export(
-    model: JEPA, out: Path, format: str = "huggingface", encoder: Encoder = "target", dtype: Precision = "float32"
+    model: Method, out: Path, format: str = "huggingface", encoder: Encoder = "target", dtype: Precision = "float32"
 ) -> Path:
     """Write a model in another form.
 

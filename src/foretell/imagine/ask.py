@@ -1,11 +1,10 @@
-"""See what a world model imagines: ask for a change, and look at the picture its prediction comes nearest to.
+"""See what a world model imagines: ask for a change, and find the picture that is nearest to its prediction.
 
     nearest = argmin_k ‖ p_φ(f_θ(x), a_{x→y}, every position) − f^EMA(y_k) ‖₂        IWM, arXiv:2403.00504, §4
 
-The predictor speaks in latents, so the picture comes from a bank of versions y_k of the same image: the one
-asked for, the untouched one, the source, and others in random colours. Colour parameters say what is asked
-for. Grayscale, blur and solarize are done to the source, and the model is asked to imagine them undone, as
-in training.
+The predictor gives latents, not pixels. So the picture is chosen from a bank of versions y_k of the same image: the one
+that was asked for, the untouched one, the source, and others in random colours. Colour parameters are asked for.
+Grayscale, blur and solarize are done to the source, and the model is asked to undo them, as in training.
 
 B asks · K pictures in the bank · P parameters · N patches · D width
 """
@@ -21,10 +20,11 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from foretell.augment import Parameter, Photometric, to_float
-from foretell.data.decode import Unusable, decode
+from foretell.actions import Parameter, PictureActions
+from foretell.augment import to_float
+from foretell.capabilities import Imagines, require
+from foretell.data.images.decode import Unusable, decode
 from foretell.errors import ForetellError
-from foretell.jepa import JEPA, as_jepa
 from foretell.method import Method
 
 Picture: TypeAlias = Float[Tensor, "3 S S"] | UInt8[Tensor, "3 S S"]
@@ -32,16 +32,16 @@ Picture: TypeAlias = Float[Tensor, "3 S S"] | UInt8[Tensor, "3 S S"]
 
 @dataclass(frozen=True)
 class Imagined:
-    """What came of one ask."""
+    """A model's answer to one ask."""
 
     values: dict[str, float]
-    """The ask: values by parameter; those not named stay as they are."""
+    """The ask: a value for each named parameter. The others stay as they are."""
     source: Float[Tensor, "3 S S"]
     """x, in [0, 1]: what the model saw."""
     bank: Float[Tensor, "K 3 S S"]
-    """The versions that its prediction was held against, in [0, 1]."""
+    """The versions that the prediction was compared with, in [0, 1]."""
     place: int
-    """Which picture of the bank was asked for."""
+    """The place in the bank of the picture that was asked for."""
     distances: Float[Tensor, " K"]
     """From the prediction to each version: L2 over all patches, in latent space."""
 
@@ -62,21 +62,21 @@ class Imagined:
 
     @property
     def rank(self) -> int:
-        """Of the version asked for: 1 where none is nearer, about K / 2 by chance.
+        """The rank of the version that was asked for: 1 if none is nearer, about K / 2 by chance.
 
-        Half of those exactly as near count as nearer, so that a collapsed model does not look perfect.
+        Half of the versions that are exactly as near count as nearer, so that a collapsed model does not look perfect.
         """
         own = self.distances[self.place]
         return 1 + int((self.distances < own).sum()) + int((self.distances == own).sum()) // 2
 
 
-def imagine(model: JEPA, image: Picture, values: Mapping[str, float], *, bank: int = 256, seed: int = 0) -> Imagined:
+def imagine(model: Method, image: Picture, values: Mapping[str, float], *, bank: int = 256, seed: int = 0) -> Imagined:
     """Ask a model for one change.
 
     Args:
         model: a world model with actions.
         image: uint8 or in [0, 1], S the model's image size (see `read_image`).
-        values: by parameter, as in `model.actions.parameters`; {} asks for the picture as it is.
+        values: a value for each parameter to change (see `model.actions.parameters`); {} asks for no change.
         bank: K, versions to choose from.
         seed: draws the versions in random colours.
 
@@ -88,7 +88,7 @@ def imagine(model: JEPA, image: Picture, values: Mapping[str, float], *, bank: i
 
 
 def sweep(
-    model: JEPA, image: Picture, *names: str, steps: int = 7, bank: int = 256, seed: int = 0
+    model: Method, image: Picture, *names: str, steps: int = 7, bank: int = 256, seed: int = 0
 ) -> dict[str, list[Imagined]]:
     """Ask a model for every value of a parameter, one parameter after the other.
 
@@ -107,43 +107,39 @@ def sweep(
         ForetellError: as `imagine`.
     """
     actions = actions_of(model)
-    table = {p.name: p for p in actions.parameters}
-    asks: dict[str, list[dict[str, float]]] = {}
-    for name in names or [p.name for p in actions.parameters if not p.destructive]:
-        if name not in table:
-            raise ForetellError(f"{name!r} is not a parameter of this model; it has {', '.join(table)}")
-        asks[name] = [{name: value} for value in _over(table[name], steps)]
+    chosen = names or [p.name for p in actions.parameters if not p.destructive]
+    asks = {name: [{name: value} for value in _over(actions.find(name)[1], steps)] for name in chosen}
     answers = iter(imagine_all(model, image, [values for row in asks.values() for values in row], bank, seed))
     return {name: [next(answers) for _ in row] for name, row in asks.items()}
 
 
 @torch.no_grad()
 def imagine_all(
-    model: JEPA, image: Picture, asks: Sequence[Mapping[str, float]], bank: int = 256, seed: int = 0
+    model: Method, image: Picture, asks: Sequence[Mapping[str, float]], bank: int = 256, seed: int = 0
 ) -> list[Imagined]:
-    """Ask a model for several changes of one image, and hold all answers against one bank. As `imagine`."""
-    actions = actions_of(model)
-    side = model.context_encoder.config.image_size
+    """Ask a model for several changes of one image, and compare all answers with one bank. As `imagine`."""
+    world = require(model, Imagines, "imagining a change")
+    actions, side = world.actions, world.config.encoder.image_size
     if image.shape != (3, side, side):
         raise ForetellError(f"the image is {tuple(image.shape)}, but this model looks at (3, {side}, {side})")
     image = image if image.is_floating_point() else to_float(image)
     device = next(model.parameters()).device
 
-    pairs = [split(actions, values) for values in asks]
+    pairs = [actions.split(values) for values in asks]
     sources, targets = torch.cat([source for source, _ in pairs]), torch.cat([target for _, target in pairs])
     named = list(dict.fromkeys(map(tuple, torch.cat([targets, sources, actions.identity(1)]).tolist())))
     if bank < len(named):
         raise ForetellError(f"bank is {bank}, but the pictures asked for are {len(named)}: make it larger")
-    drawn = actions.jitter(torch.Generator().manual_seed(seed), bank - len(named), probability=1.0)
+    drawn = actions.draw(torch.Generator().manual_seed(seed), bank - len(named), probability=1.0)
     states = torch.cat([torch.tensor(named), drawn])
 
     pictures = actions.apply(image.cpu().expand(bank, -1, -1, -1), states)
     x = actions.apply(image.cpu().expand(len(asks), -1, -1, -1), sources)
-    latents = torch.cat([model.target(some.to(device)) for some in pictures.split(64)])
+    latents = torch.cat([world.target(some.to(device)) for some in pictures.split(64)])
     actions_asked = actions.action(sources, targets)
     found = []
     for values, source, action, target in zip(asks, x, actions_asked, targets.tolist(), strict=True):
-        prediction = model.imagine(source.unsqueeze(0).to(device), action.unsqueeze(0).to(device))
+        prediction = world.imagine(source.unsqueeze(0).to(device), action.unsqueeze(0).to(device))
         distances = (latents - prediction).flatten(1).norm(dim=1).cpu()
         found.append(Imagined(dict(values), source, pictures, named.index(tuple(target)), distances))
     return found
@@ -158,19 +154,9 @@ def _over(p: Parameter, steps: int) -> list[float]:
     return [round(p.low + (p.high - p.low) * i / (steps - 1), 6) for i in range(steps)]
 
 
-def split(actions: Photometric, values: Mapping[str, float]) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P"]]:
-    """An ask as states of source and target: what destroys is done to the source, the rest is asked for."""
-    asked, clean = actions.state(values), actions.identity(1)
-    destructive = torch.tensor([p.destructive for p in actions.parameters])
-    return torch.where(destructive, asked, clean), torch.where(destructive, clean, asked)
-
-
-def actions_of(model: Method) -> Photometric:
-    """What a model can be told; raises ForetellError where it is nothing."""
-    model = as_jepa(model, "imagining a change")
-    if model.actions is None:
-        raise ForetellError(f"{type(model).__name__} has no actions, so it cannot be asked for a change: use an IWM")
-    return model.actions
+def actions_of(model: Method) -> PictureActions:
+    """The changes that a model can be told of; raises ForetellError where there are none."""
+    return require(model, Imagines, "imagining a change").actions
 
 
 def read_image(path: str | Path, size: int) -> UInt8[Tensor, "3 S S"]:

@@ -2,9 +2,9 @@
 
     ŝ_yᵏ = p_φ(f_θ(x), ψ + A nᵏ),   unsureⱼ = std_k(ŝ_yⱼᵏ)
 
-The predictor is asked for the hidden patches again and again, each time with other draws of where they lie. Where its
-answers differ, what it says hangs on the exact place: there it predicts detail. What the map shows is the uncertainty
-about the *place* that the model learned to live with, carried through to the latents.
+The predictor is asked for the hidden patches many times, each time with another draw of their places. Where its answers
+differ, they depend on the exact place: there it predicts detail. The map shows the uncertainty about *places* that the
+model was trained with, as it appears in the latents.
 
 K draws · L hidden patches · D width
 """
@@ -19,9 +19,11 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import Predicts, require
 from foretell.errors import ForetellError
-from foretell.jepa import as_jepa
-from foretell.masking import complement
+from foretell.evaluate.statistics import spearman
+from foretell.extras import needed
+from foretell.masking import BlockMasks, complement
 from foretell.method import Method
 from foretell.views import take
 
@@ -31,23 +33,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Uncertain:
-    """One context of a picture, and what the model says of the rest."""
+    """One context of a picture, and the model's predictions for the rest."""
 
     image: Float[Tensor, "3 S S"]
     grid: tuple[int, ...]
     hidden: Int[Tensor, " L"]
     """The patches that the model did not see."""
     unsure: Float[Tensor, " L"]
-    """Standard deviation of the prediction over draws of the place, averaged over channels; of hidden patches."""
+    """For each hidden patch the standard deviation of the prediction over draws, averaged over channels."""
     wrong: Float[Tensor, " L"]
-    """Mean absolute difference of the mean prediction to the target latent."""
+    """For each hidden patch the mean absolute difference of the mean prediction from the target."""
 
     @property
     def agreement(self) -> float:
         """Spearman's rank correlation of `unsure` and `wrong`, −1 to 1: 1 where it is most wrong where most unsure."""
-        from scipy.stats import spearmanr  # slow to import, and only this needs it
-
-        return float(spearmanr(self.unsure.numpy(), self.wrong.numpy()).statistic)
+        return spearman(self.unsure, self.wrong)
 
 
 @torch.no_grad()
@@ -58,16 +58,16 @@ def uncertainty(
 
     Args:
         model: a JEPA trained with stochastic positions.
-        image: S the model's image size (see `read_image`), on any device; what is found is on the CPU.
-        contexts: how many contexts to draw; each is answered apart.
+        image: at S, the model's image size (see `read_image`), on any device. The results are on the CPU.
+        contexts: how many contexts to draw. Each has its own result.
         draws: K, at least 2.
         seed: draws contexts and places.
 
     Raises:
         ForetellError: the model predicts no patches, its positions are exact, or there are too few contexts or draws.
     """
-    jepa = as_jepa(model, "uncertainty about places")
-    if not jepa.predictor.config.noise.sigma:
+    world = require(model, Predicts, "uncertainty about places")
+    if not world.patch_predictor.config.noise.sigma:
         raise ForetellError(
             "this model's positions are exact, so it cannot be unsure of places: "
             "train one with stochastic positions (foretell train flexpredict)"
@@ -75,18 +75,19 @@ def uncertainty(
     if contexts < 1 or draws < 2:
         raise ForetellError(f"contexts is {contexts} and draws {draws}: expected at least 1, and at least 2 to compare")
     x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
-    grid = jepa.context_encoder.grid(x)
+    grid = world.patch_encoder.grid(x)
     chance = torch.Generator(x.device).manual_seed(seed)
-    context_index, _ = jepa.config.masks.draw(chance, grid, contexts)
+    masks = getattr(world.config, "masks", BlockMasks())  # a method without masks is asked with I-JEPA's
+    context_index, _ = masks.draw(chance, grid, contexts)
     hidden = complement(context_index, torch.Size(grid).numel())
-    s_y = jepa.target(x)
+    s_y = world.target(x)
     found = []
     for seen, asked in zip(context_index, hidden, strict=True):
-        s_x = jepa.encode(x, seen.unsqueeze(0))
-        # draws go into the batch, for what was seen may be uncertain, too
+        s_x = world.encode(x, seen.unsqueeze(0))
+        # a draw is a sample of the batch, because noise can be on seen places, too
         again, anew = seen.expand(draws, -1), asked.expand(draws, 1, -1)
-        nothing = None if jepa.actions is None else x.new_zeros(draws, len(jepa.actions.names))
-        said = jepa.predict(s_x.expand(draws, -1, -1), again, anew, nothing, grid, chance)[:, 0]
+        nothing = None if world.actions is None else x.new_zeros(draws, len(world.actions.names))
+        said = world.predict(s_x.expand(draws, -1, -1), again, anew, nothing, grid, chance)[:, 0]
         wrong = (said.mean(0) - take(s_y, asked.unsqueeze(0))[0]).abs().mean(-1)
         shown = (t.cpu() for t in (asked, said.std(0).mean(-1), wrong))
         found.append(Uncertain(to_float(image.cpu()), grid, *shown))
@@ -94,7 +95,8 @@ def uncertainty(
 
 
 def draw_uncertainty(found: list[Uncertain]) -> Figure:
-    """A row a context: what the model saw, where it is unsure, and where it is wrong."""
+    """Draw a row for each context: what the model saw, where it is unsure, and where it is wrong."""
+    needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 
     figure = Figure((7.2, 2.1 * len(found) + 0.3), layout="constrained")

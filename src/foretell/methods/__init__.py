@@ -1,7 +1,13 @@
-"""The methods by name: each a configuration dataclass and the `Method` built from it."""
+"""The methods, a file each: a configuration dataclass and the `Method` built from it, which registers by its name.
 
+Every file of this package is imported, so that a new method needs no entry here.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
+from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods.byol import BYOL, BYOLConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
@@ -11,26 +17,22 @@ from foretell.methods.simclr import SimCLR, SimCLRConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.methods.vjepa_ac import VJEPAAC, VJEPAACConfig
+from foretell.registry import METHODS
 
-METHODS: dict[str, tuple[type[Method], type]] = {
-    "ijepa": (IJEPA, IJEPAConfig),
-    "iwm": (IWM, IWMConfig),
-    "pixels": (Pixels, PixelsConfig),
-    "simclr": (SimCLR, SimCLRConfig),
-    "vicreg": (VICReg, VICRegConfig),
-    "byol": (BYOL, BYOLConfig),
-    "vjepa": (VJEPA, VJEPAConfig),
-    "vjepa-ac": (VJEPAAC, VJEPAACConfig),
-    "video-pixels": (VideoPixels, VideoPixelsConfig),
-}
-"""name -> (model class, which is built from a configuration; configuration class).
-
-The name is what a saved model's config.json carries."""
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
 
 
 def begin(config: Any, encoder: Method | None = None) -> Method:
-    """A model of a configuration, such as `IWMConfig`, that is yet to be trained; `encoder` as of `Method.begin`."""
-    return next(kind for kind, schema in METHODS.values() if type(config) is schema).begin(config, encoder)
+    """A model of a configuration, such as `IWMConfig`, that is yet to be trained; `encoder` as of `Method.begin`.
+
+    Raises:
+        ForetellError: no method has such a configuration, or as `Method.begin`.
+    """
+    for entry in METHODS.values():
+        if type(config) is entry.config:
+            return entry.kind.begin(config, encoder)
+    raise ForetellError(f"{type(config).__name__} is not the configuration of a registered method")
 
 
 __all__ = [

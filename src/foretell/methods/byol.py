@@ -26,14 +26,16 @@ from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.method import ReadsPhotographs
 from foretell.nn.projector import Projector, ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
 from foretell.nn.vit import pool
+from foretell.registry import register
 from foretell.views import Pair
 
 
 @dataclass(frozen=True)
-class BYOLConfig:
+class BYOLConfig(ReadsPhotographs):
     """What a BYOL is built from."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)
@@ -52,6 +54,7 @@ class BYOLConfig:
         within(self, crop=SOME)
 
 
+@register("byol", BYOLConfig)
 class BYOL(JointEmbedding):
     """Predict the other view's embedding as a slow average of the model sees it."""
 
@@ -66,7 +69,7 @@ class BYOL(JointEmbedding):
     def forward(self, views: Pair) -> Float[Tensor, ""]:
         """Both directions, added; each view goes through the networks by itself."""
         x, y = views.source, views.target
-        prediction, other = self.predictor(self.project(x)), self.predictor(self.project(y))
+        prediction, other = (self.in_chunks(self.predictor, self.project(view)) for view in (x, y))
         z, z_other = self.target(x), self.target(y)
         with exact(x.device):
             return losses.normalised_l2(prediction.float(), z_other) + losses.normalised_l2(other.float(), z)
@@ -74,7 +77,7 @@ class BYOL(JointEmbedding):
     @torch.no_grad()
     def target(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
         """z_ξ: what a prediction is held against, without gradient."""
-        return self.target_projector(pool(self.target_encoder(x))).float()
+        return self.in_chunks(self.target_projector, pool(self.in_chunks(self.target_encoder, x))).float()
 
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:

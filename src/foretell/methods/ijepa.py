@@ -13,24 +13,28 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from foretell import losses
 from foretell.augment import random_resized_crop, to_float
 from foretell.errors import SOME, within
 from foretell.jepa import JEPA
 from foretell.masking import BlockMasks, Masks
+from foretell.method import ReadsPhotographs
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, ViTConfig
+from foretell.registry import register
 from foretell.views import Views
+
+if TYPE_CHECKING:
+    from foretell.data import Batch
 
 
 @dataclass(frozen=True)
-class IJEPAConfig:
+class IJEPAConfig(ReadsPhotographs):
     """What an I-JEPA is built from."""
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
@@ -43,6 +47,7 @@ class IJEPAConfig:
         within(self, crop=SOME)
 
 
+@register("ijepa", IJEPAConfig)
 class IJEPA(JEPA):
     """Predict blocks of an image from the rest of it, in latent space."""
 
@@ -54,9 +59,9 @@ class IJEPA(JEPA):
         predictor = Predictor(config.predictor, encoder.width, queries, config.encoder.grid)
         super().__init__(encoder, predictor, losses.smooth_l1, config)
 
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
+    def views(self, batch: Batch, generator: torch.Generator) -> Views:
         """x = y = a random crop; context and target blocks differ."""
         c = self.config
-        y = random_resized_crop(to_float(images), c.encoder.image_size, generator, c.crop, flip=0.0)
+        y = random_resized_crop(to_float(batch.pixels), c.encoder.image_size, generator, c.crop, flip=0.0)
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
         return Views(y, y, context_index, target_index, chance=generator)

@@ -18,25 +18,29 @@ Differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from foretell import losses
 from foretell.augment import Photometric, random_resized_crop, to_float
+from foretell.capabilities import Imagines
 from foretell.errors import SOME, within
 from foretell.jepa import JEPA
 from foretell.masking import BlockMasks, Masks, complement
+from foretell.method import ReadsPhotographs
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import FeatureConditioned, MaskTokens, SequenceConditioned
 from foretell.nn.vit import ViT, ViTConfig
+from foretell.registry import register
 from foretell.views import Views
+
+if TYPE_CHECKING:
+    from foretell.data import Batch
 
 
 @dataclass(frozen=True)
-class IWMConfig:
+class IWMConfig(ReadsPhotographs):
     """What an image world model is built from."""
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
@@ -54,6 +58,7 @@ class IWMConfig:
         within(self, crop=SOME)
 
 
+@register("iwm", IWMConfig)
 class IWM(JEPA):
     """Predict what a change of colour, or the undoing of a blur, does to a latent."""
 
@@ -71,16 +76,22 @@ class IWM(JEPA):
         super().__init__(encoder, predictor, losses.l2, config)
         self.actions = config.augment
 
-    def views(self, images: UInt8[Tensor, "B 3 H W"], generator: torch.Generator) -> Views:
+    def lacks(self, capability: type) -> str | None:
+        """As `Method.lacks`: a predictor without conditioning is never told of an action."""
+        if capability is Imagines and self.config.conditioning == "none":
+            return "this IWM was trained with conditioning none, so its predictor is not told of a change"
+        return super().lacks(capability)
+
+    def views(self, batch: Batch, generator: torch.Generator) -> Views:
         """x = destroy(jitter(crop)), masked; y = jitter(crop); a = the way from x to y."""
         c, augment = self.config, self.config.augment
-        B = len(images)
-        crop = random_resized_crop(to_float(images), c.encoder.image_size, generator, c.crop)
+        B = len(batch)
+        crop = random_resized_crop(to_float(batch.pixels), c.encoder.image_size, generator, c.crop)
 
-        jitter = augment.jitter(generator, B)
+        jitter = augment.draw(generator, B)
         y = augment.apply(crop, jitter)
         origin, start = (y, augment.identity(B, y.device)) if c.chained else (crop, jitter)
-        state = augment.destroy(generator, augment.jitter(generator, B))
+        state = augment.destroy(generator, augment.draw(generator, B))
         x = augment.apply(origin, state)
         action = augment.action(source=state, target=start)
 

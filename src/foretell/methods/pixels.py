@@ -24,6 +24,7 @@ from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.nn.predictor import Predictor
 from foretell.nn.queries import MaskTokens
 from foretell.nn.vit import ViT, layer_norm, patchify
+from foretell.registry import register
 from foretell.views import take
 
 
@@ -41,7 +42,7 @@ class PixelTargets(JEPA):
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
         """What monitors watch for collapse: the encoder's latents, not the targets."""
-        return layer_norm(self.target_encoder(x))
+        return layer_norm(self.in_chunks(self.target_encoder, x))
 
     def update_target(self, momentum: float) -> None:
         """There is no slow copy: what is evaluated and finetuned is the encoder as it is."""
@@ -53,6 +54,7 @@ class PixelsConfig(IJEPAConfig):
     """What a pixel predictor is built from."""
 
 
+@register("pixels", PixelsConfig)
 class Pixels(PixelTargets, IJEPA):
     """Predict blocks of an image from the rest of it, in pixels."""
 
@@ -73,6 +75,7 @@ class VideoPixelsConfig(VJEPAConfig):
             raise ForetellError("centred is of latent targets, and pixels are the targets here: leave it out")
 
 
+@register("video-pixels", VideoPixelsConfig)
 class VideoPixels(PixelTargets, VJEPA):
     """Predict hidden parts of a clip from the others, in pixels (VideoMAE, arXiv:2203.12602, by V-JEPA's masks)."""
 

@@ -23,13 +23,15 @@ from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import POSITIVE, SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.method import ReadsPhotographs
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
+from foretell.registry import register
 from foretell.views import Pair
 
 
 @dataclass(frozen=True)
-class SimCLRConfig:
+class SimCLRConfig(ReadsPhotographs):
     """What a SimCLR is built from."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)
@@ -49,6 +51,7 @@ class SimCLRConfig:
         within(self, crop=SOME, temperature=POSITIVE)
 
 
+@register("simclr", SimCLRConfig)
 class SimCLR(JointEmbedding):
     """Tell the two views of a photograph from all other photographs'."""
 

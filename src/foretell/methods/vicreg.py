@@ -24,13 +24,15 @@ from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import NOT_NEGATIVE, SOME, within
 from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.method import ReadsPhotographs
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
+from foretell.registry import register
 from foretell.views import Pair
 
 
 @dataclass(frozen=True)
-class VICRegConfig:
+class VICRegConfig(ReadsPhotographs):
     """What a VICReg is built from."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)
@@ -51,6 +53,7 @@ class VICRegConfig:
         within(self, crop=SOME, invariance=NOT_NEGATIVE, variance=NOT_NEGATIVE, covariance=NOT_NEGATIVE)
 
 
+@register("vicreg", VICRegConfig)
 class VICReg(JointEmbedding):
     """Pull views together; keep embeddings from collapsing by their variance and covariance alone."""
 

@@ -17,11 +17,10 @@ B batch · T tubelets · P places of the plane · D width
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foretell import losses
@@ -32,10 +31,11 @@ from foretell.masking.tubes import TubeMasks
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.queries import MaskTokens, TokenPerMask
 from foretell.nn.vit import VideoViTConfig, ViT, layer_norm
+from foretell.registry import register
 from foretell.views import Views
 
 if TYPE_CHECKING:
-    from foretell.data import Specs, Videos
+    from foretell.data import Batch, Clips
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,20 @@ class VJEPAConfig:
     def __post_init__(self) -> None:
         within(self, crop=SOME, flip=SHARE, fps=POSITIVE, stride=COUNT, clips=COUNT)
 
+    @property
+    def reads(self) -> Clips:
+        """What the method reads, as `foretell.data.load` takes it."""
+        from foretell.data import Clips
+
+        return Clips(self.encoder.image_size, self.encoder.frames, self.fps, self.stride, self.clips)
+
     def queries(self) -> nn.Module:
         """What the predictor asks with."""
         width = self.predictor.width
         return TokenPerMask(width, len(self.masks.blocks)) if self.token_per_mask else MaskTokens(width)
 
 
+@register("vjepa", VJEPAConfig)
 class VJEPA(JEPA):
     """Predict hidden parts of a clip from the others, in latent space."""
 
@@ -84,32 +92,12 @@ class VJEPA(JEPA):
         predictor = Predictor(config.predictor, encoder.width, config.queries(), config.encoder.grid)
         super().__init__(encoder, predictor, losses.DISTANCES[config.loss], config)
 
-    def load(self, spec: Specs, **options: Any) -> Videos:
-        """Clips; `options` are those of `foretell.data.load_videos`."""
-        from foretell.data import load_videos
-
-        c = self.config
-        size, frames = c.encoder.image_size, c.encoder.frames
-        return load_videos(spec, size, frames=frames, clips=c.clips, **self.pace, **options)
-
-    def train_test(self, spec: str | Path, **options: Any) -> tuple[Videos, Videos]:
-        """Clips to learn from and clips to test on; `options` are those of `foretell.data.train_test_videos`."""
-        from foretell.data import train_test_videos
-
-        size, frames = self.config.encoder.image_size, self.config.encoder.frames
-        return train_test_videos(spec, size, frames=frames, **self.pace, **options)
-
-    @property
-    def pace(self) -> dict[str, Any]:
-        """How fast videos run: the `fps` and `stride` that its clips were read with."""
-        return {"fps": self.config.fps, "stride": self.config.stride}
-
-    def views(self, images: UInt8[Tensor, "B 3 T H W"], generator: torch.Generator) -> Views:
+    def views(self, batch: Batch, generator: torch.Generator) -> Views:
         """x = y = a clip, cropped alike in every frame; a prediction problem for each mask."""
         c = self.config
-        frames = to_float(images).flatten(1, 2)  # a clip is cropped as a picture of 3 T channels
+        frames = to_float(batch.pixels).flatten(1, 2)  # a clip is cropped as a picture of 3 T channels
         y = random_resized_crop(frames, c.encoder.image_size, generator, c.crop, flip=c.flip)
-        y = y.unflatten(1, images.shape[1:3])
+        y = y.unflatten(1, batch.pixels.shape[1:3])
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
         kinds = len(c.masks.blocks)
         x = y.repeat(kinds, 1, 1, 1, 1)
@@ -119,8 +107,20 @@ class VJEPA(JEPA):
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
         """s_y: what predictions are held against: layer-normed, without gradient; as in `JEPA`."""
-        s_y = self.target_encoder(y, index)
+        s_y = self.in_chunks(self.target_encoder, y, index)
         return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
+
+    def divide(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B L"]]:
+        """The patches of a clip's first `seen` tubelets, and all others."""
+        T, rows, columns = self.context_encoder.grid(x)
+        every = torch.arange(T * rows * columns, device=x.device).expand(len(x), -1)
+        return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
+
+    def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
+        """What the model predicts of a clip after its first `seen` tubelets, of which alone it sees the pixels."""
+        past, future = self.divide(x, seen)
+        grid = self.context_encoder.grid(x)
+        return self.predict(self.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
 
     def trivial(self, views: Views) -> dict[str, float]:
         """What a problem would cost without learning, and whether the model sees motion (see `motion`)."""

@@ -28,14 +28,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell import losses
+from foretell.actions import Steps
 from foretell.augment import to_float
 from foretell.errors import COUNT, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.method import Method
 from foretell.nn.causal import CausalConfig, CausalPredictor
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig, layer_norm
+from foretell.registry import register
 
 if TYPE_CHECKING:
-    from foretell.data import Episodes, Pictures
+    from foretell.data import Batch, Dataset, EpisodeClips
 
 
 class _Framed:
@@ -62,7 +64,7 @@ class VJEPAACConfig:
     actions: int = 2
     """Numbers that say what was done in a step."""
     states: int = 2
-    """Numbers that say how the one who acts is: as many as actions, because actions are changes of the state; or 0."""
+    """Numbers of the actor's state: as many as actions, because an action is a change of the state; or 0."""
     frames: int = 16
     """Frames of a training clip: one more than steps."""
     rollout: int = 2
@@ -87,6 +89,13 @@ class VJEPAACConfig:
         if not 1 <= self.rollout < self.frames:
             raise ForetellError(f"rollout is {self.rollout}, expected 1 to {self.frames - 1}, a step less than frames")
 
+    @property
+    def reads(self) -> EpisodeClips:
+        """What the method reads, as `foretell.data.load` takes it."""
+        from foretell.data import EpisodeClips
+
+        return EpisodeClips(self.encoder.image_size, self.frames, self.fps, self.stride, self.clips)
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -98,6 +107,7 @@ class Trajectory:
     actions: Float[Tensor, "B K A"]
 
 
+@register("vjepa-ac", VJEPAACConfig)
 class VJEPAAC(Method):
     """Predict what a frozen encoder will see after an action."""
 
@@ -133,32 +143,13 @@ class VJEPAAC(Method):
             ForetellError: there is none, or as `encoder_of`.
         """
         if encoder is None:
-            raise ForetellError("V-JEPA 2-AC stands on a trained encoder: --encoder MODEL names the model it is of")
+            raise ForetellError("V-JEPA 2-AC needs a trained encoder: --encoder MODEL names the model that has it")
         found = encoder_of(encoder)
         built = cls(replace(config, encoder=found.config))
         built.encoder.load_state_dict(found.state_dict())
         return built
 
-    def load(self, spec: Any, **options: Any) -> Episodes:
-        """Clips with their steps; `options` are those of `foretell.data.load_episodes`."""
-        from foretell.data import load_episodes
-
-        c = self.config
-        return load_episodes(spec, c.encoder.image_size, frames=c.frames, clips=c.clips, **self.pace, **options)
-
-    def train_test(self, spec: Any, **options: Any) -> tuple[Episodes, Episodes]:
-        """Episodes to learn from and to test on; `options` are those of `foretell.data.train_test_episodes`."""
-        from foretell.data import train_test_episodes
-
-        c = self.config
-        return train_test_episodes(spec, c.encoder.image_size, frames=c.frames, **self.pace, **options)
-
-    @property
-    def pace(self) -> dict[str, Any]:
-        """How fast videos run: the `fps` and `stride` that its clips were read with."""
-        return {"fps": self.config.fps, "stride": self.config.stride}
-
-    def prepare(self, data: Pictures) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Learn the scale of states and actions.
 
         Raises:
@@ -168,12 +159,15 @@ class VJEPAAC(Method):
 
         c = self.config
         if not isinstance(data, Episodes):
-            raise ForetellError("V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.episodes)")
-        if (len(data.states), len(data.actions)) != (c.states, c.actions):
-            S, A = len(data.states), len(data.actions)
+            raise ForetellError(
+                "V-JEPA 2-AC learns from episodes: clips with actions (see foretell.data.video.episodes)"
+            )
+        if (len(data.state_names), len(data.action_names)) != (c.states, c.actions):
+            S, A = len(data.state_names), len(data.action_names)
+            named = ", ".join((*data.state_names, *data.action_names))
             change = f"--model.states {S} --model.actions {A}" if S in (0, A) else "take the columns of states out"
             raise ForetellError(
-                f"the data has {S} columns of states and {A} of actions ({', '.join((*data.states, *data.actions))}), "
+                f"the data has {S} columns of states and {A} of actions ({named}), "
                 f"and the model expects {c.states} and {c.actions}: {change}"
             )
         states, actions = (values.flatten(0, 1).to(self.action_limit) for values in data.steps(range(len(data))))
@@ -183,14 +177,18 @@ class VJEPAAC(Method):
         self.action_scale.copy_(actions.square().mean(0).sqrt().clamp_min(1e-6))
         self.action_limit.copy_(actions.abs().amax(0))
 
-    def views(self, images: Any, generator: torch.Generator) -> Trajectory:
+    def views(self, batch: Batch, generator: torch.Generator) -> Trajectory:
         """A clip as it is: neither cropped nor mirrored, which would change what an action does.
 
         Args:
-            images: `foretell.data.Moves`, what `Episodes.batch` gives.
-            generator: not asked for anything.
+            batch: samples of episodes: `pixels`, `states` and `actions`.
+            generator: nothing is drawn from it.
         """
-        return Trajectory(to_float(images.pixels), images.states, images.actions)
+        return Trajectory(to_float(batch.pixels), batch["states"], batch["actions"])
+
+    def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B 3 T H W"]:
+        """The clip as it is: nothing is drawn, so all views of a clip are equal."""
+        return self.views(batch, generator).target
 
     @torch.no_grad()
     def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
@@ -206,7 +204,11 @@ class VJEPAAC(Method):
         """ẑ_{k+1} for each of K steps, from all that was until then: comparable with `target`."""
         rows, columns = self.config.encoder.grid[-2:]
         actions, states = actions / self.action_scale, (states - self.state_mean) / self.state_scale
-        return layer_norm(self.predictor(latents, actions, states, (rows, columns)))
+
+        def predictor(latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:
+            return self.predictor(latents, actions, states, (rows, columns))
+
+        return layer_norm(self.in_chunks(predictor, latents, actions, states))
 
     def rollout(
         self, latents: Float[Tensor, "B N D"], state: Float[Tensor, "B S"], actions: Float[Tensor, "B H A"]
@@ -215,7 +217,7 @@ class VJEPAAC(Method):
 
         Args:
             latents: of what is seen now, from `target`.
-            state: of the one who acts, now.
+            state: the actor's, now.
             actions: what is to be done; the state is carried on by adding them.
         """
         seen, states = latents.unsqueeze(1), state.unsqueeze(1)
@@ -224,6 +226,11 @@ class VJEPAAC(Method):
             moved = states[:, -1:] + actions[:, k - 1 : k] if self.config.states else states[:, -1:]
             states = torch.cat([states, moved], 1)
         return seen[:, 1:]
+
+    @property
+    def action_space(self) -> Steps:
+        """What can be done in a step: as much along each axis as training has shown."""
+        return Steps(tuple(self.action_limit.tolist()))
 
     def forward(self, views: Trajectory) -> Float[Tensor, ""]:
         """The loss: one step ahead from what really was, and some steps ahead from predictions (eq. 4)."""
@@ -274,7 +281,7 @@ class VJEPAAC(Method):
         x = frames.transpose(1, 2).flatten(0, 1)
         if isinstance(self.encoder.config, VideoViTConfig):
             x = x.unsqueeze(2).expand(-1, -1, self.encoder.config.tubelet, -1, -1)
-        return self.encoder(x).unflatten(0, (len(frames), -1))
+        return self.in_chunks(self.encoder, x).unflatten(0, (len(frames), -1))
 
 
 def encoder_of(model: Method) -> ViT:
@@ -288,5 +295,5 @@ def encoder_of(model: Method) -> ViT:
         return found
     raise ForetellError(
         f"{type(model).__name__} has no encoder of patches to stand on: give a model with a vision transformer, such "
-        "as an I-JEPA, an image world model or a V-JEPA"
+        "as the shipped iwm-mini"
     )

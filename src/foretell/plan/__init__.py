@@ -3,13 +3,12 @@
 from foretell.plan.benchmark import benchmark, table
 from foretell.plan.cem import CEM, minimise
 from foretell.plan.draw import draw
-from foretell.plan.planner import Landscape, Plan, as_planner, copied, landscape, plan
+from foretell.plan.planner import Landscape, Plan, copied, landscape, plan
 
 __all__ = [
     "CEM",
     "Landscape",
     "Plan",
-    "as_planner",
     "benchmark",
     "copied",
     "draw",

@@ -1,7 +1,8 @@
-"""Does a world model act? Tasks on a table with a pusher (`foretell.data.pusher`), planned from pictures alone.
+"""How well does a world model act? It plans tasks on a table with a pusher (`foretell.data.made.pusher`) from pictures.
 
 In each task the model is shown a picture of the table and one of the goal. It plans, does its first action, looks
-again, and plans anew. Beside it stand random actions, and the same search by a predictor that expects no change.
+again, and plans anew. Two controls stand beside it: random actions, and the same search by a predictor that expects no
+change.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.capabilities import Rolls, require
+from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.intervals import bootstrap, wilson
-from foretell.methods import VJEPAAC
+from foretell.method import Method
 from foretell.plan.cem import CEM, within
-from foretell.plan.planner import Rollout, copied, plan
-from foretell.train.progress import watched
+from foretell.plan.planner import Rollout, copied, largest, plan
+from foretell.progress import watched
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-    from foretell.data.pusher import Task
+    from foretell.data.made.pusher import Task
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
-"""Less thorough than the paper's, and farther: goals are farther than a step, and latents tell little of how far the
-pusher is from its goal when the two do not touch."""
+"""Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly tell how far
+the pusher is from a goal that it does not touch."""
 PLANNED = 16
 """Tasks whose plans are made side by side."""
 
 
 def benchmark(
-    model: VJEPAAC,
+    model: Method,
     task: str = "reach",
     *,
     episodes: int = 50,
@@ -56,20 +58,25 @@ def benchmark(
         progress: what to call the work on a progress bar.
 
     Returns:
-        JSON types. For `model`, `copy` and `random` each: `success`, the share of tables where who should move ends
-        within a pusher's radius of the goal (Wilson), and `distance`, how far it ends from it in sides of the table
-        (bootstrap), with `value`, `low` and `high`; `seconds`, of planning an action. `start`: the mean distance at
-        first.
+        JSON types. `model`, `copy` and `random` each have
+
+        - `success`: the share of tables where the pusher, or the thing to push, ends within a pusher's radius of the
+            goal; `value`, `low` and `high` (Wilson).
+        - `distance`: how far from the goal it ends, in sides of the table; `value`, `low` and `high` (bootstrap).
+        - `seconds`: the time to plan an action.
+
+        `start` is the mean distance at the beginning.
 
     Raises:
         ForetellError: no such task, or as `plan`.
     """
-    from foretell.data import pusher
+    from foretell.data.made import pusher
 
     if task not in pusher.TASKS:
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
-    if episodes < 1 or steps < 1:
-        raise ForetellError(f"found {episodes} episodes of {steps} steps, expected at least 1 of both")
+    check_range("episodes", episodes, COUNT)
+    check_range("steps", steps, COUNT)
+    require(model, Rolls, "planning")
     if model.config.actions != 2 or model.config.states not in (0, 2):
         raise ForetellError(
             f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "
@@ -97,7 +104,7 @@ def benchmark(
 
 
 def act(
-    model: VJEPAAC, tasks: list[Task], steps: int, search: CEM, seed: int, by: Rollout | str | None = None
+    model: Method, tasks: list[Task], steps: int, search: CEM, seed: int, by: Rollout | str | None = None
 ) -> tuple[np.ndarray, float]:
     """Do some tasks side by side: look, plan, do the first action, and again.
 
@@ -107,18 +114,18 @@ def act(
         steps: actions.
         search: how to plan.
         seed: draws the samples.
-        by: what foresees; None for the model, `random` for actions drawn evenly.
+        by: gives the predictions; None for the model, `random` for actions drawn evenly.
 
     Returns:
         How far each ends from its goal, and the seconds that planning took.
     """
-    from foretell.data.pusher import Table
+    from foretell.data.made.pusher import Table
 
     size = model.config.encoder.image_size
     tables = [Table(one.scene) for one in tasks]
     goals = torch.from_numpy(np.stack([one.picture(size) for one in tasks]))
     generator, spent = torch.Generator().manual_seed(seed), 0.0
-    limit = search.limits(model.action_limit).cpu()
+    limit = search.limits(largest(require(model, Rolls, "planning")))
     for step in range(steps):
         began = time.perf_counter()
         if isinstance(by, str):

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, NOT_NEGATIVE, ForetellError, check_range
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class CEM:
     samples: int = 800
     """Sequences of actions drawn an iteration."""
     elites: int = 10
-    """Of these the best, around which the next are drawn."""
+    """The best of these. The next samples are drawn around them."""
     iterations: int = 10
     horizon: int = 1
-    """Steps looked ahead."""
+    """Steps that a plan looks ahead."""
     along: bool = False
-    """Whether every foreseen step counts, or the last alone, as in the paper. With the last alone a plan of several
-    steps may spend the first anywhere: whoever plans anew after each keeps hovering near the goal."""
+    """Whether every predicted step counts. In the paper only the last one does. Then the first of several steps may
+    lead anywhere, and an actor that plans anew after each step never arrives."""
     momentum: float = 0.15
-    """Share of the mean and the deviation that is kept from iteration to iteration. The paper is silent; its released
-    example has 0.15 for the mean."""
+    """Share of the mean and the deviation that is kept from iteration to iteration. The paper does not print it; its
+    released example has 0.15 for the mean."""
     bound: Literal["ball", "box"] = "ball"
     """Actions of a step lie in an L1 ball, as in the paper, or each within its own limits."""
     limit: tuple[float, ...] = ()
@@ -41,14 +41,13 @@ class CEM:
 
     def __post_init__(self) -> None:
         for name in ("samples", "elites", "iterations", "horizon"):
-            if getattr(self, name) < 1:
-                raise ForetellError(f"{name} is {getattr(self, name)}, expected at least 1")
+            check_range(name, getattr(self, name), COUNT)
         if self.elites > self.samples:
             raise ForetellError(f"elites is {self.elites}, expected at most as many as samples, {self.samples}")
         if not 0 <= self.momentum < 1:
             raise ForetellError(f"momentum is {self.momentum:g}, expected 0 or more and below 1")
-        if any(not 0 <= each < float("inf") for each in self.limit):
-            raise ForetellError(f"limit is {', '.join(f'{each:g}' for each in self.limit)}, expected 0 or more")
+        for each in self.limit:
+            check_range("limit", each, NOT_NEGATIVE)
 
     def limits(self, seen: Float[Tensor, " A"]) -> Float[Tensor, " A"]:
         """The limit of each action; `seen` where none is set.

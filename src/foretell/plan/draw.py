@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jaxtyping import UInt8
 from torch import Tensor
 
+from foretell.extras import needed
 from foretell.plan.planner import Landscape
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def draw(
     planned: tuple[float, float] | None = None,
 ) -> Figure:
     """What is seen, what should be seen, and the energy of each action; `planned` marks the one that was chosen."""
+    needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 
     figure = Figure((10, 3.6), layout="constrained")

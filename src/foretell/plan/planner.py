@@ -1,9 +1,9 @@
-"""Planning by an action-conditioned world model (V-JEPA 2-AC, Assran et al. 2025, arXiv:2506.09985, §3.2).
+"""Plan with an action-conditioned world model (V-JEPA 2-AC, Assran et al. 2025, arXiv:2506.09985, §3.2).
 
     a*_{1:H} = argmin_a ‖P_φ(a_{1:H}; s, z) − z_goal‖₁
 
-What is seen now and what should be seen are encoded; actions are sought whose predicted latents come nearest to the
-goal's. Of a plan the first action is done; then what is seen is encoded again, and planned anew.
+Two pictures are encoded: what is seen now, and the goal. The planner searches for actions whose predicted latents are
+nearest to the goal's. The first action of a plan is done. Then a new picture is encoded, and a new plan is made.
 
 B problems · n samples · H steps ahead · N patches · D width · A actions · S states
 """
@@ -19,14 +19,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import Rolls, require
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import evaluating
+from foretell.evaluate.encode import evaluating
 from foretell.method import Method
-from foretell.methods import VJEPAAC
 from foretell.plan.cem import CEM, minimise
 
 Rollout: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(latents [B, N, D], state [B, S], actions [B, H, A]) -> latents [B, H, N, D]: `VJEPAAC.rollout`, or a baseline."""
+"""(latents [B, N, D], state [B, S], actions [B, H, A]) -> latents [B, H, N, D]: `Rolls.rollout`, or a baseline."""
 Energy: TypeAlias = Callable[[Tensor], Tensor]
 """actions [B, n, H, A] -> [B, n]."""
 CHUNK = 512
@@ -35,13 +35,13 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, for each problem."""
+    """The actions to do, for each problem."""
 
     actions: Float[Tensor, "B H A"]
     energy: Float[Tensor, " B"]
-    """How far what is foreseen is from the goal, at the end or along the way: mean absolute difference of latents."""
+    """Mean absolute difference of the predicted latents from the goal's, at the end or along the way."""
     now: Float[Tensor, " B"]
-    """How far what is seen now is from the goal."""
+    """The same difference for what is seen now."""
     trace: Float[Tensor, "B iterations"]
     """The elites' mean energy, iteration by iteration."""
 
@@ -55,7 +55,7 @@ class Landscape:
     energy: Float[Tensor, "P P"]
     """[row, column]: of y[row] and x[column]."""
     axes: tuple[int, int]
-    """Which numbers of the action x and y are; the others are 0."""
+    """The two numbers of the action that x and y are; the others are 0."""
 
     @property
     def lowest(self) -> tuple[float, float]:
@@ -65,7 +65,7 @@ class Landscape:
 
 
 def plan(
-    model: VJEPAAC,
+    model: Method,
     image: Tensor,
     goal: Tensor,
     state: Tensor | None = None,
@@ -74,34 +74,36 @@ def plan(
     seed: int = 0,
     rollout: Rollout | None = None,
 ) -> Plan:
-    """Find actions that lead from what is seen to what should be seen.
+    """Find actions that lead from one picture to another.
 
     Args:
-        model: a V-JEPA 2-AC.
+        model: one that foresees what actions do, such as a V-JEPA 2-AC.
         image: what is seen now: [B, 3, S, S] or [3, S, S], uint8 or in [0, 1], at the model's image size.
         goal: what should be seen, likewise.
-        state: of the one who acts, [B, S] or [S]; None for a model without states.
-        search: how; None for the paper's settings.
+        state: state of the actor, [B, S] or [S]; None for a model without states.
+        search: settings of the search; None for the paper's.
         seed: draws the samples: the same seed gives the same plan.
-        rollout: foresees in the model's place.
+        rollout: predicts in the model's place.
 
     Raises:
         ForetellError: sizes do not fit the model, or it cannot look so many steps ahead.
     """
     search = search or CEM()
-    now, there, states = _problem(model, image, goal, state)
-    if search.horizon >= (frames := model.config.frames):
+    world = require(model, Rolls, "planning")
+    now, there, states = _problem(world, image, goal, state)
+    if search.horizon >= (frames := world.config.frames):
         raise ForetellError(f"horizon is {search.horizon}, but this model learned {frames - 1} steps: look less far")
-    with evaluating(model):
-        energy, seen = _energy(model, now, there, states, rollout or model.rollout, search.along)
+    with evaluating(model) as device:
+        energy, seen = _energy(world, now, there, states.to(device), rollout or world.rollout, search.along)
         generator = torch.Generator().manual_seed(seed)
-        actions, trace = minimise(energy, len(now), search.limits(model.action_limit), search, generator)
+        limits = search.limits(largest(world).to(device))
+        actions, trace = minimise(energy, len(now), limits, search, generator)
         ends = energy(actions.unsqueeze(1))[:, 0]
     return Plan(actions.cpu(), ends.cpu(), seen.cpu(), trace.cpu())
 
 
 def landscape(
-    model: VJEPAAC,
+    model: Method,
     image: Tensor,
     goal: Tensor,
     state: Tensor | None = None,
@@ -113,7 +115,7 @@ def landscape(
     """The energy of one step over a grid of two-dimensional actions (the paper's figure 9).
 
     Args:
-        model: a V-JEPA 2-AC.
+        model: one that foresees what actions do, such as a V-JEPA 2-AC.
         image: what is seen now, one picture as of `plan`.
         goal: what should be seen.
         state: as of `plan`.
@@ -124,28 +126,32 @@ def landscape(
     Raises:
         ForetellError: as `plan`; no such axes, or more than one picture.
     """
-    now, there, states = _problem(model, image, goal, state)
-    A = model.config.actions
+    world = require(model, Rolls, "planning")
+    now, there, states = _problem(world, image, goal, state)
+    A = world.config.actions
     if len(set(axes)) != 2 or not all(0 <= axis < A for axis in axes):
         raise ForetellError(f"axes are {axes[0]} and {axes[1]}, expected two different ones of 0 to {A - 1}")
     if len(now) != 1:
-        raise ForetellError(f"a landscape is of one picture, found {len(now)}")
-    limits = CEM(limit=limit).limits(model.action_limit.cpu())
+        raise ForetellError(f"a landscape takes one picture, found {len(now)}")
+    limits = CEM(limit=limit).limits(largest(world))
     x, y = (torch.linspace(-1, 1, points) * limits[axis] for axis in axes)
     actions = torch.zeros(points, points, A)
     actions[..., axes[0]], actions[..., axes[1]] = x, y.unsqueeze(1)
     with evaluating(model) as device:
-        energy, _ = _energy(model, now, there, states, model.rollout, along=False)
+        energy, _ = _energy(world, now, there, states.to(device), world.rollout, along=False)
         found = energy(actions.to(device).flatten(0, 1).unsqueeze(1).unsqueeze(0))
     return Landscape(x, y, found.view(points, points).cpu(), axes)
 
 
 def _energy(
-    model: VJEPAAC, now: Tensor, there: Tensor, states: Tensor, foresee: Rollout, along: bool
+    model: Rolls, now: Tensor, there: Tensor, states: Tensor, foresee: Rollout, along: bool
 ) -> tuple[Energy, Float[Tensor, " B"]]:
-    """What `n` sequences of actions for each problem cost, and how far what is seen now is from the goal."""
-    device = next(model.parameters()).device
-    z, z_goal, states = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0], states.to(device)
+    """The energy of `n` sequences of actions for each problem, and the distance of what is seen now from the goal.
+
+    States are where the model is.
+    """
+    device = states.device
+    z, z_goal = model.target(now.to(device))[:, 0], model.target(there.to(device))[:, 0]
 
     def energy(actions: Float[Tensor, "B n H A"]) -> Float[Tensor, "B n"]:
         B, n = actions.shape[:2]
@@ -162,7 +168,7 @@ def _energy(
 
 
 def copied(latents: Tensor, state: Tensor, actions: Tensor) -> Tensor:
-    """The baseline that knows nothing of actions: whatever is done, all stays as it is."""
+    """The baseline without knowledge of actions: it predicts that nothing changes."""
     return latents.unsqueeze(1).expand(-1, actions.shape[1], -1, -1)
 
 
@@ -171,21 +177,12 @@ def distance(a: Float[Tensor, "B H N D"], b: Float[Tensor, "_ 1 N D"]) -> Float[
     return (a - b).abs().mean((1, 2, 3))
 
 
-def as_planner(model: Method) -> VJEPAAC:
-    """The model, if it can plan.
-
-    Raises:
-        ForetellError: it was not told of actions over time.
-    """
-    if isinstance(model, VJEPAAC):
-        return model
-    raise ForetellError(
-        f"planning needs a model that foresees what actions do, and {type(model).__name__} does not: train one with "
-        "`foretell train vjepa-ac`"
-    )
+def largest(model: Rolls) -> Float[Tensor, " A"]:
+    """The largest change along each axis that training has shown: a planner asks for no more."""
+    return torch.tensor([p.high for p in model.action_space.parameters])
 
 
-def _problem(model: VJEPAAC, image: Tensor, goal: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _problem(model: Rolls, image: Tensor, goal: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Pictures as clips of one frame, and the state, all with a batch."""
     side, S = model.config.encoder.image_size, model.config.states
     clips = []

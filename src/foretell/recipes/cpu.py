@@ -119,7 +119,7 @@ def iwm_mini() -> Recipe:
 
 
 def vjepa_mini() -> Recipe:
-    """The video model that ships as `vjepa-mini`: 16 frames of 32 pixels, the future predicted from the past.
+    """A video model that shipped before `vjepa-deep`: 16 frames of 32 pixels, the future predicted from the past.
 
     By squared error, where the paper's is absolute: docs/surprise.md says what that changed.
 
@@ -134,7 +134,7 @@ def vjepa_mini_pixels() -> Recipe:
 
 
 def vjepa_muon() -> Recipe:
-    """The video model that ships as `vjepa-muon`: `vjepa-mini` by Muon, from half the clips, with some of films.
+    """A video model that shipped before `vjepa-deep`: `vjepa-mini` by Muon, from half the clips, with some of films.
 
     foretell train vjepa-muon --data scenes:30000 FILMS FILMS FILMS FILMS --out runs/vjepa-muon
 

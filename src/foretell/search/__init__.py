@@ -5,16 +5,18 @@ Importing this package costs nothing: the parsers' child process does it for eve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from foretell.lazy import names
 
 __all__ = [
     "About",
     "Added",
+    "AddedFile",
     "Backend",
     "Busy",
     "Draft",
     "Entry",
-    "File",
     "Hit",
     "Knowledge",
     "Passage",
@@ -25,33 +27,27 @@ __all__ = [
 
 if TYPE_CHECKING:
     from foretell.search.add import Added, Step
-    from foretell.search.backend import About, Backend, Busy, File, open_backend
     from foretell.search.entries import Draft, Entry, Hit
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
-    from foretell.search.store import Store
+    from foretell.search.storage.open import open_backend
+    from foretell.search.storage.protocol import About, AddedFile, Backend, Busy
+    from foretell.search.storage.sqlite.store import Store
 
 _HOMES = {
-    "About": "backend",
+    "About": "storage.protocol",
     "Added": "add",
-    "Backend": "backend",
-    "Busy": "backend",
+    "Backend": "storage.protocol",
+    "Busy": "storage.protocol",
     "Draft": "entries",
     "Entry": "entries",
-    "File": "backend",
+    "AddedFile": "storage.protocol",
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",
     "Step": "add",
-    "Store": "store",
-    "open_backend": "backend",
+    "Store": "storage.sqlite.store",
+    "open_backend": "storage.open",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = names(__name__, _HOMES)

@@ -1,11 +1,11 @@
-"""Files into a knowledge: only what is new is read by the model, and a file is replaced as a whole or not at all."""
+"""Add files to a collection: only new passages are embedded, and a file is replaced as a whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
 
 from foretell.errors import ForetellError
-from foretell.search import entries, ingest
-from foretell.search.backend import Addition, Former
+from foretell.progress import bar
+from foretell.search import entries
 from foretell.search.entries import Draft
-from foretell.search.ingest.files import find
+from foretell.search.ingest.block import Options
+from foretell.search.ingest.files import FoundFile, find
+from foretell.search.ingest.guard import Limits, Parser
+from foretell.search.ingest.reading import parse
+from foretell.search.models.onnx import digest
 from foretell.search.passage import Passage
-from foretell.search.runtime import digest
+from foretell.search.storage.protocol import Addition, Collection, Former
 
 if TYPE_CHECKING:
-    from foretell.search.embed import TextModel
-    from foretell.search.images import ImageModel
-    from foretell.search.knowledge import Knowledge
+    from foretell.search.models.media import ImageModel
+    from foretell.search.models.text import TextModel
 
 BATCH = 256  # entries of small files that are written in one transaction
 STEP = 16  # passages that are embedded between two steps
@@ -41,139 +41,193 @@ class Added:
     """What came of adding files."""
 
     files: int = 0
-    """That were new or changed."""
+    """Files that were new or changed."""
     unchanged: int = 0
-    """Files whose content was there already."""
+    """Files whose content was stored already."""
     entries: int = 0
-    """New ones."""
+    """New entries."""
     removed: int = 0
-    """Entries of changed files that are no longer in them."""
+    """Entries that changed files no longer contain."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """Files, or parts of them, that could not be used, with the reason."""
+    """Files, or parts of files, that could not be used, with the reason."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far adding has come."""
+    """How far the work is."""
 
     file: str
-    """The one at work."""
+    """The file that is being added."""
     done: int
-    """Files before it."""
+    """Files that are done."""
     files: int
-    """In all."""
+    """All files."""
     embedded: int
-    """Of its passages."""
+    """Passages of this file that are embedded."""
     passages: int
 
     @property
     def fraction(self) -> float:
-        """Of everything, 0 to 1."""
+        """The share of all work that is done, 0 to 1."""
         return (self.done + self.embedded / max(self.passages, 1)) / self.files
 
 
 @dataclass(frozen=True)
-class _File:
-    """A file to be added, and how to read it."""
+class _Content:
+    """What a file gives."""
 
-    path: Path
-    read: Callable[[], tuple[Sequence[Passage], Iterator[tuple[int, Any]], str | None]]
-    """Its passages; then, one at a time, the place of each and what the model is to see of it; and its damage.
+    passages: Sequence[Passage]
+    seen: Iterator[tuple[int, Any]]
+    """For each passage that can be embedded: its place in `passages`, and what the model sees of it."""
+    unread: Sequence[str] = ()
+    """Reasons why parts of the file could not be used."""
+    failure: str | None = None
+    """The reason why the file could not be read."""
 
-    Raises ForetellError where it cannot be read; what was read and has nothing in it has no passage.
-    """
 
-
-def add(knowledge: Knowledge, paths: Sequence[Path], text: str | None, password: str | None, progress: bool) -> Added:
-    """As `Knowledge.add`."""
-    console, done = Console(stderr=True), Added()
-    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("adding", total=1.0)
-        for step in steps(knowledge, paths, done, text, password):
-            bar.update(task, completed=step.fraction, description=f"adding {escape(step.file)}")
+def add(
+    collection: Collection,
+    model: TextModel | ImageModel,
+    paths: Sequence[Path],
+    text: str | None = None,
+    password: str | None = None,
+    *,
+    progress: bool = False,
+) -> Added:
+    """Add files to a collection. Arguments and errors as of `steps`; `progress` shows a bar."""
+    done = Added()
+    with bar("adding" if progress else None, 1.0) as adding:
+        for step in steps(collection, model, paths, done, text, password):
+            adding.reach(step.fraction, f"adding {step.file}")
     return done
 
 
 def steps(
-    knowledge: Knowledge,
+    collection: Collection,
+    model: TextModel | ImageModel,
     paths: Sequence[Path],
     done: Added,
     text: str | None = None,
     password: str | None = None,
     base: Path | None = None,
 ) -> Iterator[Step]:
-    """Add files as `Knowledge.add` does, telling how far it has come; `done` says what came of it, as of then.
+    """Add files to a collection, and report how far it is. `done` counts what is done so far.
 
-    Who stops asking for steps interrupts it: the files that were done are kept.
+    A caller that stops early interrupts the work. The files that are done stay.
 
     Args:
-        knowledge: what they are added to.
+        collection: receives the entries.
+        model: embeds the passages.
         paths: files and folders.
-        done: is changed as files are done.
+        done: is updated after each file.
         text: the column to search, of tables and records.
         password: opens encrypted PDF files.
-        base: the folder below which a file's name says which file it is; None for wherever it lies. Uploads pass
-            through a temporary folder, and the next one of that name is the same file.
+        base: the folder that file names are relative to; None to know files by their whole path. An upload passes
+            through a temporary folder, and the next upload with the same name is the same file.
 
     Raises:
         ForetellError: as `Knowledge.add`.
     """
-    for path in paths:
-        if not path.exists():
-            raise ForetellError(f"{path} does not exist")
-    model, before = knowledge.model, len(done.skipped)
-    number, files = _pictures(model, paths, done) if model.kind != "text" else _documents(paths, text, password, done)
-    if not number:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in done.skipped[before:])
-        where = ", ".join(map(str, paths)) or "nothing"
-        raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
+    found = _found(model, paths, done)
     waiting: list[Addition] = []
-    with closing(files):
-        for count, file in enumerate(files):
-            yield (step := Step(str(file.path), count, number, 0, 0))
+    with _reader(model, text, password) as read:
+        for count, file in enumerate(found):
+            yield (step := Step(str(file.path), count, len(found), 0, 0))
             hash = _hash(file.path, text)
             place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
             if place.encode(errors="ignore").decode() != place:
                 done.skipped.append((str(file.path), "its name is not UTF-8; rename it"))
                 continue
-            former = knowledge.collection.file(place, hash)
+            former = collection.file(place, hash)
             if former.hash == hash:
                 done.unchanged += 1
                 continue
             if former.known:
-                found = Addition(place, hash, _kind(file.path), [], set(), known=True)
+                addition = Addition(place, hash, _kind(file.path), [], set(), known=True)
             else:
-                found = yield from _embedded(model, file, place, hash, former, step, done)
-            if found:
-                waiting.append(found)
+                addition = yield from _embedded(model, partial(read, file), file.path, place, hash, former, step, done)
+            if addition:
+                waiting.append(addition)
             if sum(len(each.drafts) or 1 for each in waiting) >= BATCH:
-                _write(knowledge, model, waiting, done)
+                _write(collection, model, waiting, done)
                 waiting.clear()
-        _write(knowledge, model, waiting, done)
+        _write(collection, model, waiting, done)
+
+
+def _found(model: TextModel | ImageModel, paths: Sequence[Path], done: Added) -> Sequence[FoundFile]:
+    """The files that the model can use. The others are reported in `done`. Raises ForetellError where there is none."""
+    for path in paths:
+        if not path.exists():
+            raise ForetellError(f"{path} does not exist")
+    if model.kind == "text":
+        found, others = find(paths)
+    else:
+        found, others = find(paths, sorted(model.endings), f"{model.name} takes")
+        found = list({file.path: file for file in found}.values())
+    done.skipped += others
+    if not found:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in others)
+        where = ", ".join(map(str, paths)) or "nothing"
+        raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
+    return found
+
+
+@contextmanager
+def _reader(
+    model: TextModel | ImageModel, text: str | None, password: str | None
+) -> Iterator[Callable[[FoundFile], _Content]]:
+    """A function that reads a file for the model. It may raise ForetellError, with the reason why it cannot."""
+    if model.kind != "text":
+        yield partial(_pictures, model)
+        return
+    with Parser(Options(text, password), Limits()) as parser:
+        yield partial(_document, parser)
+
+
+def _document(parser: Parser, file: FoundFile) -> _Content:
+    parsed = parse(file, parser)
+    texts = enumerate(passage.text for passage in parsed.passages)
+    return _Content(parsed.passages, texts, parsed.unread, parsed.failure)
+
+
+def _pictures(model: ImageModel, file: FoundFile) -> _Content:
+    passages, clips, damage = model.entries(file.path, file.name)
+    return _Content(passages, clips, [f"{damage}; these are kept"] if damage else [])
 
 
 def _embedded(
-    model: TextModel | ImageModel, file: _File, place: str, hash: str, former: Former, step: Step, done: Added
+    model: TextModel | ImageModel,
+    read: Callable[[], _Content],
+    path: Path,
+    place: str,
+    hash: str,
+    former: Former,
+    step: Step,
+    done: Added,
 ) -> Generator[Step, None, Addition | None]:
-    """A file read and embedded, without its former entries; None, and why in `done`, where it cannot be.
+    """Read a file, and embed the entries that are not stored yet. A file that was emptied gives no entries.
 
-    What was read and has nothing in it any more is a file without entries.
+    Returns:
+        What is to be written. None where the file cannot be used; then `done` contains the reason.
     """
+    kept = FORMER if former.hash else ""
     embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
     vectors: dict[int, np.ndarray] = {}
     try:
-        passages, things, damage = file.read()
-        if damage:
-            done.skipped.append((str(file.path), f"{damage}; these are kept"))
+        content = read()
+        passages = content.passages
+        done.skipped += [(str(path), reason) for reason in content.unread]
+        if content.failure:
+            raise ForetellError(content.failure)
         keys = list(_keys(place, passages, "" if model.kind == "text" else hash))
         new = {i for i, key in enumerate(keys) if key not in former.keys}
-        wanted = (thing for thing in things if thing[0] in new)
+        wanted = (each for each in content.seen if each[0] in new)
         more = bool(new)
         while more:
             yield replace(step, embedded=len(vectors), passages=len(new))
             some = list(islice(wanted, STEP))
             if some:
-                vectors |= zip([i for i, _ in some], embed([thing for _, thing in some]), strict=True)
+                vectors |= zip([i for i, _ in some], embed([seen for _, seen in some]), strict=True)
             more = len(some) == STEP
         drafts = [
             entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
@@ -181,76 +235,32 @@ def _embedded(
             if i in vectors
         ]
     except ForetellError as error:
-        done.skipped.append(
-            (str(file.path), f"{str(error).removeprefix(f'{file.path}: ')}{FORMER if former.hash else ''}")
-        )
+        done.skipped.append((str(path), f"{str(error).removeprefix(f'{path}: ')}{kept}"))
         return None
-    if len(vectors) < len(new):
-        from foretell.data.video import DAMAGED  # brings torch, which texts do not need
-
-        kept = f"; kept {len(vectors):,} of {len(new):,} clips"
-        done.skipped.append((str(file.path), f"{DAMAGED}{kept if vectors else FORMER if former.hash else ''}"))
+    if len(vectors) < len(new) and model.kind != "text":
+        share = f"; kept {len(vectors):,} of {len(new):,} clips" if vectors else kept
+        done.skipped.append((str(path), f"{model.damaged}{share}"))
         if not vectors:
             return None
     if not passages and not former.hash:
         return None
-    return Addition(place, hash, _kind(file.path), drafts, former.keys & set(keys))
+    return Addition(place, hash, _kind(path), drafts, former.keys & set(keys))
 
 
 def _kind(path: Path) -> str:
     return KINDS.get(path.suffix.lower(), path.suffix[1:].upper() or "file")
 
 
-def _documents(
-    paths: Sequence[Path], text: str | None, password: str | None, done: Added
-) -> tuple[int, Generator[_File, None, None]]:
-    """Files that hold text, how many, and those that do not into the report."""
-    reading = ingest.read(paths, text=text, password=password)
-    done.skipped += reading.skipped
-
-    def files() -> Generator[_File, None, None]:
-        for file, passages in reading.by_file():
-            known = len(reading.skipped)
-
-            def read(
-                path: Path = file.path, passages: Iterator[Passage] = passages, known: int = known
-            ) -> tuple[Sequence[Passage], Iterator[tuple[int, str]], None]:
-                read = list(passages)
-                reasons = [reason for _, reason in reading.skipped[known:]]
-                unread = None if read or path in reading.empty else reasons.pop()
-                done.skipped.extend((str(path), reason) for reason in reasons)
-                if unread:
-                    raise ForetellError(unread)
-                return read, enumerate(passage.text for passage in read), None
-
-            yield _File(file.path, read)
-
-    return len(reading.files), files()
-
-
-def _pictures(model: ImageModel, paths: Sequence[Path], done: Added) -> tuple[int, Generator[_File, None, None]]:
-    """Photographs and videos, how many, and what the model does not take into the report."""
-    taken, others = find(paths, sorted(model.endings), f"{model.name} takes")
-    done.skipped += others
-    found = {file.path: file.name for file in taken}
-
-    def files() -> Generator[_File, None, None]:
-        for path, name in found.items():
-            yield _File(path, partial(model.entries, path, name))
-
-    return len(found), files()
-
-
 def _hash(path: Path, text: str | None) -> str:
-    """Of a file's content, and of which column of it is searched."""
+    """The hash of a file's content and of the column that is searched."""
     try:
         return digest(path) + (f" {text}" if text else "")
     except OSError:
-        return ""  # its reader will say why
+        return ""  # its reader reports the reason
 
 
 def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
-    """A passage's key: of the file it is in, what it says and where, and which of several such it is."""
+    """Each passage's key: a hash of its file, its text and its place. Equal passages of a file are numbered."""
     seen = Counter[str]()
     for p in passages:
         what = repr((place, p.page, p.time, p.text, sorted(p.metadata.items()), salt))
@@ -258,11 +268,11 @@ def _keys(place: str, passages: Iterable[Passage], salt: str) -> Iterator[str]:
         yield hashlib.blake2b(f"{what} {seen[what]}".encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def _write(knowledge: Knowledge, model: TextModel | ImageModel, files: Sequence[Addition], done: Added) -> None:
-    """Several files, each as a whole."""
+def _write(collection: Collection, model: TextModel | ImageModel, files: Sequence[Addition], done: Added) -> None:
+    """Write several files, each as a whole."""
     if not files:
         return
-    outcome = knowledge.collection.put_files(files, model.fingerprint)
+    outcome = collection.put_files(files, model.fingerprint)
     done.files += len(files) - outcome.unchanged
     done.unchanged += outcome.unchanged
     done.entries += outcome.entries

@@ -1,11 +1,11 @@
-"""Entries: what is stored, found and written, and what can be.
+"""Entries: as they are written, stored and found; and checks of what can be stored.
 
 n entries · D width
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,21 +23,21 @@ class Hit:
 
     id: int
     key: str
-    """32 hexadecimal digits: stays while the passage stays the same, when its file is changed or exported."""
+    """32 hexadecimal digits. It stays as long as the passage does, also when its file changes or is exported."""
     score: float
-    """What the results are sorted by, highest first: the last of the scores below that was asked for."""
+    """Results are sorted by it, highest first. It is the last of the scores below that the search computed."""
     text: str
     page: int | None
     time: tuple[float, float] | None
     metadata: dict[str, Value]
     scores: dict[str, float] = field(default_factory=dict)
-    """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: of a
-    cross-encoder 0 to 1, of a ColBERT −1 to 1."""
+    """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: 0 to 1 from a
+    cross-encoder, −1 to 1 from a ColBERT."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """All that is stored of an entry."""
+    """An entry as it is stored."""
 
     id: int
     key: str
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry to be written."""
+    """An entry that will be written."""
 
     text: str
     vector: Float32[np.ndarray, " D"]
@@ -58,22 +58,27 @@ class Draft:
     time: tuple[float, float] | None = None
     metadata: Mapping[str, Value] = field(default_factory=dict)
     key: str | None = None
-    """Made up where it is None."""
+    """None for a random key."""
+
+
+def as_draft(entry: Entry) -> Draft:
+    """An entry as a draft, to write it again."""
+    return Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
 
 
 def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
     """Vectors as a matrix.
 
     Raises:
-        ForetellError: they are of different lengths, empty, or hold what is not a finite number, or only zeros.
+        ForetellError: they are empty, have different lengths, contain a number that is not finite, or only zeros.
     """
     try:
-        with np.errstate(over="ignore"):  # what overflows is not finite, and told of below
+        with np.errstate(over="ignore"):  # an overflow gives a number that is not finite, which is refused below
             matrix = np.asarray(values, np.float32)
     except (ValueError, TypeError, OverflowError):
         raise ForetellError("the vectors are not numbers, or not all of one length") from None
     if matrix.ndim != 2 or 0 in matrix.shape:
-        raise ForetellError(f"the vectors are of shape {matrix.shape}, expected n rows of D numbers")
+        raise ForetellError(f"the vectors have the shape {matrix.shape}, expected n rows of D numbers")
     norms = np.linalg.norm(matrix, axis=1)
     wrong = np.flatnonzero(~(np.isfinite(norms) & (norms > 1e-30)))
     if not len(wrong):
@@ -85,7 +90,7 @@ def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:
 
 
 def checked(draft: Draft) -> Draft:
-    """See that an entry can be stored and found again. Raises ForetellError."""
+    """Check that an entry can be stored and found again. Raises ForetellError."""
     text_of("text", draft.text)
     text_of("key", draft.key or "")
     if not isinstance(draft.metadata, Mapping):
@@ -103,10 +108,27 @@ def checked(draft: Draft) -> Draft:
 
 
 def text_of(what: str, text: object) -> None:
-    """See that something is text that can be stored. Raises ForetellError."""
+    """Check that a value is text that can be stored. Raises ForetellError."""
     if not isinstance(text, str):
         raise ForetellError(f"{what} is {text!r:.60}, expected text")
     try:
         text.encode()
     except UnicodeEncodeError:
         raise ForetellError(f"{what} holds half a character (a lone surrogate), which is not text") from None
+
+
+def metadata_for(
+    entries: Sequence[Any] | np.ndarray, metadata: Sequence[Mapping[str, Value]] | None
+) -> Sequence[Mapping[str, Value]]:
+    """For each entry its metadata; empty ones where none are given.
+
+    Raises:
+        ForetellError: there is not one mapping for each entry.
+    """
+    if metadata is None:
+        return [{}] * len(entries)
+    if len(metadata) != len(entries) or not all(isinstance(m, Mapping) for m in metadata):
+        raise ForetellError(
+            f"there are {len(entries)} entries and {len(metadata)} metadata: expected a mapping for each"
+        )
+    return metadata

@@ -1,4 +1,4 @@
-"""A passage: what a file is cut into, and what a search finds."""
+"""A passage: files are cut into passages, and searches find them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a document that can be found by itself."""
+    """A piece of a document, found on its own."""
 
     text: str
     page: int | None = None
-    """Where it begins, from 1; None where the file has no pages."""
+    """The page where it begins, from 1; None where the file has no pages."""
     time: tuple[float, float] | None = None
     """Start and end in seconds; None where the file has no time."""
     metadata: dict[str, str | int | float | bool] = field(default_factory=dict)

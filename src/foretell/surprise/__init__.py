@@ -1,12 +1,13 @@
 """Surprise: how far what happens in a video is from what a model predicted."""
 
+from foretell.evaluate.statistics import auroc
 from foretell.surprise.benchmark import Pairs, benchmark, on_scenes, scenes
 from foretell.surprise.carried import carried
 from foretell.surprise.draw import draw
 from foretell.surprise.layouts import LAYOUTS
-from foretell.surprise.measure import Asked, Surprise, as_video, copied, measurable, predicted, surprise, surprises
+from foretell.surprise.measure import Asked, Surprise, copied, measurable, predicted, surprise, surprises
 from foretell.surprise.report import table, told
-from foretell.surprise.score import accuracy, auroc, pairwise
+from foretell.surprise.score import accuracy, pairwise
 
 __all__ = [
     "LAYOUTS",
@@ -14,7 +15,6 @@ __all__ = [
     "Pairs",
     "Surprise",
     "accuracy",
-    "as_video",
     "auroc",
     "benchmark",
     "carried",

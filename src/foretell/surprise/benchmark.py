@@ -1,9 +1,14 @@
-"""Does a model expect physics? Pairs of possible and impossible clips, and what the answer must be held against.
+"""Does a model expect physics? It is shown pairs of possible and impossible clips, beside controls.
 
-Clips are matched, so the difficulty of a scene cancels; what is left can still be a shortcut. So every number stands
-beside those of a model that was never trained, of one trained to predict pixels, of repeating what was seen last, and
-of the model itself when it is shown another clip's past: what survives that is not physics. Contexts are chosen for
-each of them on other pairs, never on those that are scored.
+The clips of a pair are matched, so that the difficulty of a scene cancels. A model may still use a shortcut. So every
+number stands beside those of four controls:
+
+- the model before training
+- a model that was trained to predict pixels
+- the latents that were seen last, repeated
+- the model itself, shown another clip's past: a score that stays is not physics
+
+The context of each is chosen on other pairs, never on those that are scored.
 """
 
 from __future__ import annotations
@@ -19,13 +24,13 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import Device
-from foretell.jepa import JEPA
-from foretell.method import fresh
+from foretell.evaluate.encode import Device
+from foretell.evaluate.statistics import auroc
+from foretell.method import Method, fresh
+from foretell.progress import watched
 from foretell.surprise.carried import carried
 from foretell.surprise.measure import Asked, Predict, Surprise, Targets, copied, measurable, predicted, surprises
-from foretell.surprise.score import accuracy, auroc, pairwise
-from foretell.train.progress import watched
+from foretell.surprise.score import accuracy, pairwise
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,9 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Contestant:
-    """What is asked about clips: a model, or something simpler that uses its latents."""
+    """A model, or something simpler that uses its latents."""
 
-    model: JEPA
+    model: Method
     predict: Predict = predicted
     shuffled: bool = False
     """Whether it is shown another pair's past instead."""
@@ -68,8 +73,8 @@ class Contestant:
 def another(n: int) -> Int[Tensor, " n"]:
     """For each of n pairs the place of another, at random, each once.
 
-    Not always the neighbour: scenes and IntPhys have opposites side by side (an appearance, a vanishing), and with
-    the past of one the impossible clip of the other is right.
+    It is not always the neighbour. Scenes and IntPhys have opposites side by side (an appearance, a vanishing): with
+    the past of one, the impossible clip of the other is right.
     """
     order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
     return torch.empty_like(order).scatter(0, order, order.roll(1))
@@ -77,20 +82,20 @@ def another(n: int) -> Int[Tensor, " n"]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a contestant said to pairs: which it told apart, and its scores of the single clips. The clips can go."""
+    """A contestant's answers to pairs: which it told apart, and its scores of single clips. The clips are not kept."""
 
     names: tuple[str, ...]
     direction: tuple[str, ...]
     right: Float[Tensor, " n"]
     sets: Float[Tensor, " m"]
-    """Which sets it told apart; none where pairs come alone."""
+    """Which sets it told apart; empty if pairs come alone."""
     possible: Float[Tensor, " n"]
     impossible: Float[Tensor, " n"]
     carried: dict[str, Any] | None
     """As `foretell.surprise.carried` has it."""
 
 
-def contestants(model: JEPA, pixels: JEPA | None, seed: int, baselines: bool = True) -> dict[str, Contestant]:
+def contestants(model: Method, pixels: Method | None, seed: int, baselines: bool = True) -> dict[str, Contestant]:
     """The model, its baselines, and the control with shuffled contexts."""
     found = {"model": Contestant(model), "shuffled_context": Contestant(model, shuffled=True)}
     if baselines:
@@ -100,11 +105,11 @@ def contestants(model: JEPA, pixels: JEPA | None, seed: int, baselines: bool = T
 
 
 def benchmark(
-    model: JEPA,
+    model: Method,
     test: Iterable[Pairs],
     validation: Iterable[Pairs],
     *,
-    pixels: JEPA | None = None,
+    pixels: Method | None = None,
     baselines: bool = True,
     contexts: Sequence[int] | None = None,
     stride: int = 2,
@@ -118,33 +123,37 @@ def benchmark(
     Args:
         model: a video model.
         test: the pairs to score.
-        validation: other pairs, of the same properties or not: they choose each contestant's context, one length or the
-            mean of all.
+        validation: other pairs, which may have other properties. They choose each contestant's context: one length, or
+            the mean of all.
         pixels: a model trained to predict pixels with the same budget; None leaves that baseline out.
         baselines: whether to score `untrained` and `copy`, too: half of the work.
         contexts: see `surprise`.
         stride: see `surprise`.
-        targets: see `surprise`; `carried` is always of whole windows.
+        targets: see `surprise`; `carried` always takes whole windows.
         seed: draws the untrained model.
         device: where to compute; None for where the model is.
         progress: what to call the work on a progress bar.
 
     Returns:
-        JSON types. `accuracy`: {`value`, `low`, `high`, `pairs`, `sets`, `auroc`, `directions`, `per_property`} over
-        all pairs; `per_property` has the same for each property, hidden and visible apart, and of scenes also
-        `carried`, see `foretell.surprise.carried`. `sets`, {`value`, `low`, `high`, `pairs`}: of two pairs that are
-        the halves of two stories, whether the impossible clips are together the more surprising; what a clip costs
-        whatever was expected cancels. It is IntPhys' own relative score (Riochet et al. 2018, arXiv:1803.07616), and
-        None where pairs come alone. `auroc`: of single clips, by their largest surprise. `baselines`: {`untrained`,
-        `copy`, `pixels`} and `shuffled_context`: as `accuracy`. A pair that comes alone has no other's past to show:
-        the control leaves it out, and is None where nothing is left. `contexts`: what was chosen for each; None is
-        the mean of all.
+        JSON types.
+
+        - `accuracy`: {`value`, `low`, `high`, `pairs`, `sets`, `auroc`, `directions`, `per_property`} over all pairs.
+            `per_property` has the same for each property, hidden and visible apart. Scenes also have `carried`, see
+            `foretell.surprise.carried`.
+        - its `sets`: {`value`, `low`, `high`, `pairs`}. A set is two pairs, the halves of two stories. It counts when
+            its impossible clips together are the more surprising, so that a clip's own difficulty cancels. It is
+            IntPhys' relative score (Riochet et al. 2018, arXiv:1803.07616), and None if pairs come alone.
+        - `auroc`: single clips, told apart by their largest surprise.
+        - `baselines`: {`untrained`, `copy`, `pixels`}, each as `accuracy`.
+        - `shuffled_context`: as `accuracy`. It leaves out a pair that comes alone, which has no other's past to show,
+            and is None if no pair is left.
+        - `contexts`: the context that was chosen for each; None is the mean of all.
 
     Raises:
         ForetellError: there are no pairs, or as `surprise`.
     """
     test = iter(test)
-    if (first := next(test, None)) is None:  # what is wrong with them is said before minutes of choosing
+    if (first := next(test, None)) is None:  # an error should not come after minutes of choosing
         raise ForetellError("there are no pairs of clips to score")
     measurable(model, first.possible.shape[2], contexts, first.source)
     asked = contestants(model, pixels, seed, baselines)
@@ -244,7 +253,7 @@ def _row(answers: Sequence[Answers]) -> dict[str, Any]:
 
 
 def on_scenes(
-    model: JEPA, pairs: int = 100, seed: int = 0, *, others: int | None = None, **options: Any
+    model: Method, pairs: int = 100, seed: int = 0, *, others: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """`benchmark` at pairs made here, of which no training clip and no pair that chooses a context is one.
 
@@ -264,10 +273,10 @@ def on_scenes(
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     """Pairs of every property made here, hidden and visible; `pairs` of each.
 
-    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.scenes.Pairs`).
+    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.made.scenes.Pairs`).
     """
-    from foretell.data.scenes import PROPERTIES
-    from foretell.data.scenes import pairs as draw
+    from foretell.data.made.scenes import PROPERTIES
+    from foretell.data.made.scenes import pairs as draw
 
     make = partial(draw, seed=seed, size=size, frames=frames)
     for name in PROPERTIES:

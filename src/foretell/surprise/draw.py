@@ -1,4 +1,4 @@
-"""The curve of surprise under the film it is of."""
+"""Draw the curve of surprise over a video, under a strip of its frames."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 from torch import Tensor
 
+from foretell.extras import needed
 from foretell.surprise.measure import Surprise
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise, Float64[
     Args:
         videos: name -> the video, the surprise at it alone, and when its frames come, in seconds.
     """
+    needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 
     figure = Figure((9, 2.6 * len(videos)), layout="constrained")

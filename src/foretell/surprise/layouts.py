@@ -1,17 +1,17 @@
-"""Pairs of clips on disk, in the layouts they are published in.
+"""Pairs of clips on disk, in the layouts of the published sets.
 
 - `pairs`: PROPERTY/possible/NAME and PROPERTY/impossible/NAME, videos of equal names.
 - `intphys`: the development set of IntPhys (Riochet et al. 2018, arXiv:1803.07616): O1 … O3, in each numbered scenes of
-  four clips (frames under scene/, and a status.json that says whether the clip is possible). Two clips make a pair when
-  they are equal for longest: they have the same past.
+  four clips (frames under scene/, and a status.json that says whether the clip is possible). The two clips that are
+  equal for longest make a pair: they have the same past.
 - `grasp`: level 2 of GRASP (Jassim et al. 2023, arXiv:2311.09048): P_TEST/NNN.mp4 and IP_TEST/NNN.mp4. A test counts
   for each property in its name.
 - `inflevel`: InfLevel-lab (Weihs et al. 2022): a folder for each of continuity, gravity and solidity, and beside it a
   table, for instance gravity.csv, with a pair a row: vid1_path, vid1_label, vid1_end_priming_2 and the same of vid2, as
-  published with arXiv:2502.11831. What comes before a video's priming ends is left out, as there.
+  published with arXiv:2502.11831. Frames before the end of a video's priming are left out, as there.
 
-The two clips of a pair are cut to the same length and never padded. Pairs that follow each other and are as long as
-each other come together, some at a time. What is missing is said before anything is read: a set may take hours.
+The two clips of a pair are cut to the same length and never padded. Neighbouring pairs of equal length come together,
+some at a time. Missing files are named before anything is read, because a set may take hours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from foretell.data.decode import Unusable, decode
+from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import ENDINGS, read_video
 from foretell.errors import ForetellError
 from foretell.surprise.benchmark import Pairs
@@ -48,7 +48,7 @@ GRASP = {
     "SolidityContinuity": ("solidity", "continuity"),
     "Unchangeableness": ("colour",),
 }
-"""What a test of level 2 is about; a number at the end of its name is another version of it."""
+"""A test of level 2 -> its properties. A number at the end of a test's name is another version of the test."""
 INFLEVEL = {"continuity": "permanence", "gravity": "gravity", "solidity": "solidity"}
 TOGETHER = 16
 """Pairs at a time."""
@@ -73,7 +73,7 @@ def together(one_by_one: Callable[P, Iterator[Pairs]]) -> Callable[P, Iterator[P
 
 @together
 def pairs(folder: Path, size: int, fps: float | None = None, stride: int = 1) -> Iterator[Pairs]:
-    """Pairs of a folder of videos; see the module. `fps` and `stride` as of `foretell.data.load_videos`."""
+    """Pairs of a folder of videos; see the module. `fps` and `stride` as of `foretell.data.Clips`."""
     found = sorted(path.parent for path in folder.glob("*/possible") if (path.parent / "impossible").is_dir())
     if not found:
         raise ForetellError(f"{folder}: no PROPERTY/possible beside PROPERTY/impossible in it")

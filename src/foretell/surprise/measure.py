@@ -3,11 +3,11 @@ understanding emerges from self-supervised pretraining on natural videos", 2025,
 
     S_t = 1/|future| Σ_{j ∈ future} | p_φ(f_θ(V_{t..t+C}))ⱼ − LN(f^EMA(V_{t..t+W}))ⱼ |
 
-A window of W frames slides over a video. Of each the model sees the first C frames, predicts the latents of the others,
-and is held against the target encoder, which sees the whole window. Surprise is the mean absolute error.
+A window of W frames slides over a video. The model sees the first C frames of each window and predicts the latents of
+the others. The target encoder sees the whole window. Surprise is the mean absolute difference between the two.
 
-A target encoder that sees a violation from both sides tells a future that was partly made of the past: then `future`
-targets, not in the paper, encode the frames that were not shown by themselves.
+A target encoder that sees the past too can mix it into the latents of the future. `future` targets avoid this: they
+encode the frames that were not shown by themselves. They are not in the paper.
 
 V videos · W frames a window · T tubelets a window · P patches of a tubelet · D width
 """
@@ -24,19 +24,18 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from foretell.augment import to_float
+from foretell.capabilities import Foresees, require
 from foretell.errors import ForetellError
-from foretell.evaluate.probes import Device, evaluating
-from foretell.jepa import JEPA
+from foretell.evaluate.encode import Device, evaluating
 from foretell.method import Method
-from foretell.methods import VJEPA
-from foretell.train.progress import watched
+from foretell.progress import watched
 
-Predict = Callable[[JEPA, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
-"""What says the latents of a window after its first tubelets: a model, or one of the baselines."""
+Predict = Callable[[Foresees, Float[Tensor, "V 3 W H W_"], int], Float[Tensor, "V L D"]]
+"""Gives the latents of a window after its first tubelets: the model's prediction, or a baseline."""
 
 
 Targets = Literal["window", "future"]
-"""What the target encoder sees: the whole window, as in the paper, or of it only what is predicted."""
+"""The target encoder sees the whole window, as in the paper, or only the part that is predicted."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,11 @@ class Surprise:
         return self.errors.nanmean(-1)
 
     def relative(self, context: int | None = None) -> Float[Tensor, " V"]:
-        """A video's score when it is compared with its twin: the mean over time (§2), and over contexts or of one."""
+        """A video's score for a comparison with its twin: the mean over time (§2), for one context or over all."""
         return self._of(context).mean((1, 2))
 
     def absolute(self, context: int | None = None) -> Float[Tensor, " V"]:
-        """A video's score by itself: the largest over time (§2), of the mean over contexts or of one."""
+        """A video's score by itself: the largest over time (§2), for one context or of the mean over all."""
         return self._of(context).mean(1).amax(1)
 
     def _of(self, context: int | None) -> Float[Tensor, "V _ windows"]:
@@ -88,14 +87,14 @@ class Surprise:
 
 
 def surprise(
-    model: JEPA, clips: UInt8[Tensor, "V 3 F H W_"], *, predict: Predict | None = None, **options: Any
+    model: Method, clips: UInt8[Tensor, "V 3 F H W_"], *, predict: Predict | None = None, **options: Any
 ) -> Surprise:
     """Measure surprise over whole videos.
 
     Args:
         model: a video model; its target encoder says what happened, its context encoder what was seen.
         clips: F frames each, F at least the model's window.
-        predict: what predicts; None for the model.
+        predict: gives the prediction; None for the model's own.
         options: of `surprises`.
 
     Raises:
@@ -106,16 +105,16 @@ def surprise(
 
 @dataclass(frozen=True)
 class Asked:
-    """What is held against what happened."""
+    """A prediction to compare with what happened."""
 
     predict: Predict
     pasts: Int[Tensor, " V"] | None = None
-    """For each clip whose past is shown; None for its own. The control with a shuffled context: what still scores when
-    a past is another clip's is not knowledge of what came before."""
+    """For each clip the index of the clip whose past is shown; None for its own. With another clip's past it is the
+    control with a shuffled context: a score that stays is not knowledge of what came before."""
 
 
 def surprises(
-    model: JEPA,
+    model: Method,
     clips: UInt8[Tensor, "V 3 F H W_"],
     asked: Sequence[Asked],
     *,
@@ -126,26 +125,27 @@ def surprises(
     device: Device = None,
     progress: str | None = None,
 ) -> list[Surprise]:
-    """Measure several surprises at the same videos: they share the targets, and the predictions where they can.
+    """Measure several surprises at the same videos. They share targets, and predictions where that is possible.
 
     Args:
-        model: a video model; its target encoder says what happened.
+        model: a video model; its target encoder encodes what happened.
         clips: F frames each, F at least the model's window.
-        asked: what to hold against it; a surprise comes out of each.
+        asked: the predictions to compare with it; each gives a surprise.
         contexts: C, frames seen of each window, multiples of the model's tubelet; None: 2, 4, … 10 sixteenths of a
             window, as the paper has them.
         stride: frames between two windows.
         targets: what the target encoder sees.
-        batch: windows that the networks take at a time. It changes no number: no window is padded. Kept at once are the
-            latents of so many windows, or of one window of each clip where that is more.
+        batch: windows that the networks take at a time. It changes no number, because no window is padded. The memory
+            holds the latents of that many windows, or of one window of each clip if those are more.
         device: where to compute; None for where the model is.
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
-        ForetellError: the model is not of video, there are no clips, they are shorter than its window, or a context is
-            not a number of tubelets between nothing and all.
+        ForetellError: the model does not predict clips, there are no clips, a clip is shorter than the model's window,
+            or a context is no whole number of tubelets, less than the window.
     """
-    config = as_video(model).config.encoder
+    world = require(model, Foresees, "surprise")
+    config = world.config.encoder
     W, tubelet, V, F = config.frames, config.tubelet, len(clips), clips.shape[2]
     if not V:
         raise ForetellError("there are no clips to be surprised at")
@@ -159,19 +159,19 @@ def surprises(
 
     def foretold(predict: Predict, windows: UInt8[Tensor, "n 3 W H W_"], context: int) -> Float[Tensor, "n L D"]:
         first, same = _distinct(windows[:, :, :context])
-        return parts(lambda x: predict(model, x, context // tubelet), windows[first])[same]
+        return parts(lambda x: predict(world, x, context // tubelet), windows[first])[same]
 
     moments = max(batch // V, 1)
     with evaluating(model, device) as device:
         for i in watched(range(0, len(starts), moments), progress):
             now = slice(i, i + moments)
             windows = torch.cat([clips[:, :, s : s + W] for s in starts[now]])  # all clips of a moment, then the next
-            whole = parts(model.target, windows) if targets == "window" else None
+            whole = parts(world.target, windows) if targets == "window" else None
             for row, context in enumerate(chosen):
                 predicts = {one.predict for one in asked}
                 said = {each: foretold(each, windows, context).unflatten(0, (-1, V)) for each in predicts}
                 seen = context // tubelet
-                s_y = parts(partial(after, model, seen=seen), windows) if whole is None else whole[:, seen * P :]
+                s_y = parts(partial(after, world, seen=seen), windows) if whole is None else whole[:, seen * P :]
                 s_y = s_y.unflatten(0, (-1, V))
                 for number, one in enumerate(asked):
                     s_hat = said[one.predict] if one.pasts is None else said[one.predict][:, one.pasts]
@@ -181,10 +181,10 @@ def surprises(
 
 
 def measurable(
-    model: JEPA, frames: int, contexts: Sequence[int] | None = None, source: str = "the video"
+    model: Method, frames: int, contexts: Sequence[int] | None = None, source: str = "the video"
 ) -> tuple[int, ...]:
-    """The contexts to measure in clips of so many frames; errors call them `source`. Raises as `surprise` does."""
-    config = as_video(model).config.encoder
+    """The contexts to measure in clips of that many frames; errors call the clips `source`. Raises as `surprise`."""
+    config = require(model, Foresees, "surprise").config.encoder
     W, tubelet = config.frames, config.tubelet
     chosen = tuple(contexts) if contexts else default_contexts(W, tubelet)
     if wrong := [c for c in chosen if c % tubelet or not 0 < c < W]:
@@ -197,21 +197,10 @@ def measurable(
 
 
 def _distinct(pasts: UInt8[Tensor, "V 3 C H W_"]) -> tuple[list[int], list[int]]:
-    """The first of each past, and for every past which of these it is: matched clips share theirs, predicted once."""
+    """Indices of the distinct pasts, and for every past its place among them. Matched clips share one."""
     known: dict[bytes, int] = {}
     same = [known.setdefault(past.numpy().tobytes(), len(known)) for past in pasts.cpu()]
     return [same.index(one) for one in range(len(known))], same
-
-
-def as_video(model: Method) -> VJEPA:
-    """The model, if it predicts clips.
-
-    Raises:
-        ForetellError: it does not.
-    """
-    if isinstance(model, VJEPA):
-        return model
-    raise ForetellError(f"surprise needs a model of videos, such as a V-JEPA; {type(model).__name__} is of images")
 
 
 def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:
@@ -220,26 +209,18 @@ def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(max(c, tubelet) for c in found))
 
 
-def predicted(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
-    """What the model predicts of a window after its first `seen` tubelets."""
-    past, future = _divided(model, x, seen)
-    return model.predict(model.encode(x, past), past, future.unsqueeze(1), grid=model.context_encoder.grid(x))[:, 0]
+def predicted(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+    """What the model predicts for a window after its first `seen` tubelets."""
+    return model.foresee(x, seen)
 
 
-def after(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+def after(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """Targets of a window after its first `seen` tubelets, which the target encoder does not see."""
-    return model.target(x, _divided(model, x, seen)[1])
+    return model.target(x, model.divide(x, seen)[1])
 
 
-def _divided(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> tuple[Int[Tensor, "V K"], Int[Tensor, "V L"]]:
-    """The patches of a window's first `seen` tubelets, and all others."""
-    T, rows, columns = model.context_encoder.grid(x)
-    every = torch.arange(T * rows * columns, device=x.device).expand(len(x), -1)
-    return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
-
-
-def copied(model: JEPA, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
+def copied(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
     """The baseline that repeats the last tubelet's latents, encoded with nothing that comes after."""
-    grid = model.context_encoder.grid(x)
-    past = model.target(x[:, :, : seen * model.context_encoder.patch[0]])
+    grid = model.patch_encoder.grid(x)
+    past = model.target(x[:, :, : seen * model.patch_encoder.patch[0]])
     return past.unflatten(1, (seen, -1))[:, -1].repeat(1, grid[0] - seen, 1)

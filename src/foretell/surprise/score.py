@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from foretell.evaluate.intervals import wilson
 
 NEAR = 1e-6
-"""Scores nearer than this share of themselves are a tie: sums of the same numbers in another order differ so much."""
+"""Two scores are a tie if they differ by less than this share: sums in another order can differ by that much."""
 
 
 def pairwise(possible: Float[Tensor, " n"], impossible: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -22,12 +21,6 @@ def pairwise(possible: Float[Tensor, " n"], impossible: Float[Tensor, " n"]) -> 
 
 
 def accuracy(correct: Float[Tensor, " n"]) -> dict[str, Any]:
-    """A share of pairs, its 95 % interval (Wilson), and how many pairs it is of."""
+    """A share of pairs, its 95 % interval (Wilson), and the number of pairs."""
     low, high = wilson(int(correct.sum()), len(correct))
     return {"value": correct.mean().item(), "low": low, "high": high, "pairs": len(correct)}
-
-
-def auroc(possible: Float[Tensor, " n"], impossible: Float[Tensor, " m"]) -> float:
-    """How well one threshold tells impossible clips from possible ones: area under the ROC curve, 0.5 by chance."""
-    pairs = len(possible) * len(impossible)
-    return float(mannwhitneyu(impossible.numpy(), possible.numpy()).statistic) / pairs

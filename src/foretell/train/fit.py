@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError
+from foretell.progress import watched
 from foretell.train.optimizer import adamw, set_rates
-from foretell.train.progress import watched
 from foretell.train.schedules import warmup_cosine
 
 

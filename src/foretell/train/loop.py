@@ -24,13 +24,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretell.data import Pictures
+from foretell.data import Batch, Pictures
 from foretell.errors import COUNT, NOT_NEGATIVE, SEED, SHARE, ForetellError, within
+from foretell.extras import needed
 from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
 from foretell.train.monitors import Monitors
 from foretell.train.optimizer import adamw, muon, set_rates
+from foretell.train.prefetch import Prefetched
 from foretell.train.schedules import cosine, linear, warmup_cosine
 from foretell.train.show import Show
 from foretell.train.world import World, accumulating, distribute
@@ -72,7 +74,7 @@ class TrainConfig:
     monitor_every: int = 500
     """Steps between two looks at spread, RankMe, kNN and baselines; 0 never looks."""
     tensorboard: bool = False
-    """Also write TensorBoard files (needs `pip install foretell[tensorboard]`)."""
+    """Also write TensorBoard files (needs the extra `tensorboard`)."""
 
     def __post_init__(self) -> None:
         within(self, **dict.fromkeys(("steps", "batch", "accumulate", "checkpoint_every", "log_every"), COUNT))
@@ -116,16 +118,38 @@ class Trainer:
             self.optimizer = adamw(modules, config.lr, config.weight_decay)
         self.monitors = Monitors(images, config.seed) if config.monitor_every else None
 
-    def step(self, step: int) -> Tensor:
-        """One optimiser step; returns its loss, a scalar on the device."""
+    def batch(self, part: int) -> Batch:
+        """What this process learns from in one part of a step, in memory; parts count on from step to step.
+
+        A function of the part's number, the data and the configuration alone.
+        """
         config, world = self.config, self.world
+        step, within = divmod(part, config.accumulate)
+        index = batch_index(step, len(self.images), config.batch, config.seed)
+        return self.images.batch(index[within * world.size + world.rank :: world.size * config.accumulate])
+
+    def parts(self, start: int, steps: int) -> range:
+        """Numbers of the parts of some steps, as `batch` takes them."""
+        return range(start * self.config.accumulate, steps * self.config.accumulate)
+
+    def step(self, step: int, batches: Iterator[Batch] | None = None) -> Tensor:
+        """One optimiser step.
+
+        Args:
+            step: its number.
+            batches: gives the batch of each part; None makes them now.
+
+        Returns:
+            The loss, a scalar on the device.
+        """
+        config, world = self.config, self.world
+        batches = batches or map(self.batch, self.parts(step, step + 1))
         rates = schedule(config, step)
         set_rates(self.optimizer, rates["lr"], rates["weight_decay"])
-        index = batch_index(step, len(self.images), config.batch, config.seed)
         total = torch.zeros((), device=world.device)
         for part in range(config.accumulate):
             place = part * world.size + world.rank
-            batch = self.images.batch(index[place :: world.size * config.accumulate]).to(world.device)
+            batch = next(batches).to(world.device)
             views = self.model.views(batch, generator(config.seed, step, place, world.device))
             with accumulating(self.called, last=part == config.accumulate - 1):
                 with torch.autocast(world.device.type, self.dtype, enabled=self.dtype != torch.float32):
@@ -154,10 +178,11 @@ class Trainer:
         start = self._resume() if resume else 0
         total, seen, spent = torch.zeros((), device=self.world.device), start, 0.0
         writing = Log(self.out, start, config.tensorboard) if self.world.first else nullcontext()
-        with stop_signals(self.world) as stopping, writing as log:
+        ahead = Prefetched(self.parts(start, config.steps), self.batch, self.world.device)
+        with stop_signals(self.world) as stopping, writing as log, ahead:
             for step in range(start, config.steps):
                 began = time.monotonic()
-                total += self.step(step)
+                total += self.step(step, ahead)
                 spent += time.monotonic() - began
                 done = step + 1
                 last = done == config.steps
@@ -283,10 +308,9 @@ class Log:
         self.file = path.open("a", encoding="utf-8")
         self.board: Any = None
         if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise ForetellError("--tensorboard needs TensorBoard: pip install 'foretell[tensorboard]'") from None
+            needed("tensorboard", "--tensorboard")
+            from torch.utils.tensorboard import SummaryWriter
+
             self.board = SummaryWriter(out / "tensorboard", purge_step=start)
 
     def __enter__(self) -> Log:

@@ -8,19 +8,16 @@ B batch · N patches · D width
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from itertools import repeat
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from foretell.augment import to_float
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.evaluate.collapse import Spread, rankme
-from foretell.evaluate.probes import evaluating, knn
+from foretell.evaluate.encode import evaluating
+from foretell.evaluate.measures.knn import knn
+from foretell.evaluate.measures.rankme import rankme
+from foretell.evaluate.spread import Spread
 from foretell.method import Method
 from foretell.nn.vit import pool
 
@@ -70,7 +67,7 @@ class Monitors:
         """
         generator = torch.Generator(device).manual_seed(self.seed)
         spread, pooled = Spread(), []
-        with evaluating(model, device), in_parts(model, part):
+        with evaluating(model, device), model.chunked(part):
             views = model.views(self.problems.to(device), generator)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 for chunk in self.pixels.split(part):
@@ -97,35 +94,6 @@ class Monitors:
                 f"(healthy: above 0.2), so a loss of {measures['loss']:.4f} means nothing. Try a lower --lr, "
                 "a longer --warmup, a --momentum closer to 1, or a larger --batch"
             )
-
-
-@contextmanager
-def in_parts(model: nn.Module, size: int) -> Iterator[None]:
-    """Within, the networks of a model take at most `size` samples at a time, and what they give is put together.
-
-    In evaluation mode no sample knows of another, so nothing changes but the memory that is needed.
-    """
-    networks = list(model.children())
-    for network in networks:
-        vars(network)["forward"] = _parted(network.forward, size)
-    try:
-        yield
-    finally:
-        for network in networks:
-            del vars(network)["forward"]
-
-
-def _parted(forward: Callable[..., Tensor], size: int) -> Callable[..., Tensor]:
-    def parted(first: Tensor, *others: Any, **named: Any) -> Tensor:
-        def cut(given: Any) -> Iterable[Any]:
-            a_sample_each = isinstance(given, Tensor) and given.shape[:1] == first.shape[:1]
-            return given.split(size) if a_sample_each else repeat(given)
-
-        parts = zip(cut(first), *map(cut, others), *map(cut, named.values()), strict=False)
-        n = 1 + len(others)
-        return torch.cat([forward(*part[:n], **dict(zip(named, part[n:], strict=True))) for part in parts])
-
-    return parted
 
 
 def evenly(samples: int, most: int) -> Tensor:

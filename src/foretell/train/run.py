@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from foretell import __version__, hub
-from foretell.data import Pictures, Specs, places
+from foretell import __version__, hub, registry
+from foretell.data import Pictures, Specs, load, places
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
@@ -22,11 +22,12 @@ from foretell.train.show import Show
 from foretell.train.world import World, enter, leave
 
 CHANGEABLE = {
+    "source",
     *("steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"),
     "data.spec",
 }
 """What a resumed run may change: how far it goes, where, and what it writes; where its data lies, but not what it
-learns. (Another number of steps stretches the schedules from there on.)"""
+learns; where its method's file is. (Another number of steps stretches the schedules from there on.)"""
 SHOWN = 5  # files that could not be used, with the reason
 
 
@@ -45,7 +46,7 @@ def run(
     Args:
         model: the configuration of a method, such as `IWMConfig`.
         config: how to train.
-        data: what the method's `load` takes: a place, or several that make one set.
+        data: where the data lies, as of `foretell.data.load`: a place, or several that make one set.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
         encoder: for a method that stands on a frozen encoder (V-JEPA 2-AC) the trained model it is taken from, as
             `foretell.load` takes it. The finished run holds a copy.
@@ -69,10 +70,11 @@ def run(
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
-            images = built.load(data, progress=world.first)
+            images = load(data, built.config.reads, progress=world.first)
         source = {"spec": " ".join(map(str, places(data))), "fingerprint": images.fingerprint}
         given = {"encoder": encoder} if encoder else {}
-        _record(out, to_config(built) | {"train": asdict(config), "data": source} | given, world)
+        settings = to_config(built)
+        _record(out, settings | {"train": asdict(config), "data": source} | given, world)
         with Show(config.steps, quiet=not world.first) as show:
             if images.skipped:
                 what, some = type(images).__name__.lower(), len(images.skipped)
@@ -85,7 +87,9 @@ def run(
             if world.first:  # read back what was saved: whole tensors, however the processes hold them
                 hub.save(hub.load(out), out)
             world.wait()
-            show.say(f"{out} holds the model: foretell evaluate {out} --data {places(data)[0]}")
+            own = registry.source(settings["method"]) or ""
+            method = f" --method {own}" if registry.is_place(own) else ""
+            show.say(f"{out} holds the model: foretell evaluate {out} --data {places(data)[0]}{method}")
     except BaseException:
         leave(failed=True)
         raise
@@ -116,7 +120,7 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
     if _begun(_holds(out)):
         known = read_json(path)
         if known.get("method") == settings["method"]:  # a field that is newer than the run was at its default
-            schema = METHODS[settings["method"]][1]
+            schema = METHODS[settings["method"]].config
             known["model"] = dump(parse(schema, known.get("model"), path, "model"))
             known["train"] = dump(parse(TrainConfig, known.get("train") or {}, path, "train"))
         before, now = _flat(known), _flat(settings)

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 WORDS = {"rankme": "RankMe", "knn": "kNN"}
 """How measures are written, where not as they are named."""
+BASELINES = {"constant": "predicting the same of every image", "copy": "repeating what was seen nearby or before"}
+"""What needs no learning, by the name of its error among the measures."""
 
 
 class Show:
@@ -63,3 +65,22 @@ class Show:
             f"{WORDS.get(k, k)} {v:.1f}" if k == "rankme" else f"{WORDS.get(k, k)} {v:.3f}" for k, v in values.items()
         )
         self.say(f"  measured at {done}: {text}")
+        if done == self.steps and (sentence := unlearned(values)):
+            self.say(sentence)
+
+
+def unlearned(values: dict[str, float]) -> str | None:
+    """A sentence for a run that ends with an error above one that needs no learning; None where it is below.
+
+    Args:
+        values: what monitors measured, see `foretell.train.monitors.Monitors.measure`.
+    """
+    # V-JEPA 2-AC adds the error of a rollout to its loss; `copy` is for `teacher`, its error one step ahead
+    error = values.get("teacher", values["loss"])
+    better = [f"{text} ({values[name]:.3f})" for name, text in BASELINES.items() if error > values.get(name, error)]
+    if not better:
+        return None
+    return (
+        f"The model has learned nothing yet that shows in its error: {error:.3f} is above that of "
+        f"{' and of '.join(better)}. Train for more steps, or on more images."
+    )

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import foretell
+from foretell.data import Batch
 from foretell.errors import ForetellError, ForetellWarning
 from foretell.hub.official.encoder import HEADS, heads_of
 from foretell.hub.official.facebook_video import VJEPA2_HEADS
@@ -74,7 +75,7 @@ def test_v_jepa_trains_on_with_a_token_for_each_mask(layouts, saved):
     model = foretell.load(saved(layouts.clip_checkpoint(grid=(2, 4, 4)))).train()
     assert (model.config.stride, model.config.token_per_mask) == (4, True)
     clips = torch.randint(256, (2, 3, 4, 32, 32), dtype=torch.uint8)
-    views = model.views(clips, torch.Generator().manual_seed(0))
+    views = model.views(Batch(pixels=clips), torch.Generator().manual_seed(0))
     assert views.action.tolist() == [[1, 0]] * 2 + [[0, 1]] * 2
     model(views).backward()
     assert (model.predictor.queries.tokens.grad.abs().sum(1) > 0).all()

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 import foretell
 from foretell import hub
+from foretell.data import Batch
 from foretell.errors import ForetellError
 from foretell.finetune import FinetuneConfig
 from foretell.finetune.classifier import parts
@@ -152,7 +153,9 @@ def test_a_fresh_predictor_is_the_same_each_time_and_leaves_chance_alone(layouts
 
 def test_a_training_step_goes_through_an_official_model(bare):
     bare.train()
-    views = bare.views(torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8), torch.Generator().manual_seed(0))
+    views = bare.views(
+        Batch(pixels=torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)), torch.Generator().manual_seed(0)
+    )
     bare(views).backward()
     assert all(p.grad is not None for p in bare.predictor.parameters())
 

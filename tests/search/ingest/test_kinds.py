@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from foretell.search.ingest import delimited, html, markdown, parquet, records, text
-from foretell.search.ingest.block import Options, Unusable
+from foretell.search.ingest.block import Options, Unreadable
 
 LONG = "This sentence has about fifty characters, or so. " * 30
 
@@ -67,9 +67,9 @@ def test_paragraphs_of_text(read):
 
 
 def test_what_is_no_text(read):
-    with pytest.raises(Unusable, match="zero bytes"):
+    with pytest.raises(Unreadable, match="zero bytes"):
         read(text, b"PK\x03\x04\x00\x00")
-    with pytest.raises(Unusable, match="not text in any known encoding"):
+    with pytest.raises(Unreadable, match="not text in any known encoding"):
         read(text, bytes(range(128, 256)) * 40 + b"\x81\x8d\x8f\x90\x9d" * 40)
 
 
@@ -166,7 +166,7 @@ def test_csv_of_one_column(read):
 def test_csv_whose_rows_are_all_longer_than_its_header(tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1,2,3\n")
     reports = []
-    with pytest.raises(Unusable, match="no rows"):
+    with pytest.raises(Unreadable, match="no rows"):
         list(delimited.passages(tmp_path / "a.csv", Options(), reports.append))
     assert reports == ["1 rows have more values than the header has names; the first is row 0"]
 
@@ -208,11 +208,11 @@ def test_the_column_to_search(read):
     source = "name,note\nAnn,a long note about her\nBob,another\n"
     assert [p.text for p in read(delimited, source)[0]] == ["a long note about her", "another"]
     assert [p.text for p in read(delimited, source, text="name")[0]] == ["Ann", "Bob"]
-    with pytest.raises(Unusable, match="no column 'title'; found name, note"):
+    with pytest.raises(Unreadable, match="no column 'title'; found name, note"):
         read(delimited, source, text="title")
-    with pytest.raises(Unusable, match="no column of text; found a"):
+    with pytest.raises(Unreadable, match="no column of text; found a"):
         read(delimited, "a\n1\n")
-    with pytest.raises(Unusable, match="no rows"):
+    with pytest.raises(Unreadable, match="no rows"):
         read(delimited, "a,b\n")
 
 
@@ -259,7 +259,7 @@ def test_json_lines(read):
     [("{", "not JSON"), ("[" * 200_000, "nested too deeply"), ("[]", "no rows"), ("[1, 2]", "no column of text")],
 )
 def test_json_that_cannot_be_used(read, source, said):
-    with pytest.raises(Unusable, match=said):
+    with pytest.raises(Unreadable, match=said):
         read(records, source, ".json")
 
 
@@ -285,5 +285,5 @@ def test_parquet(read, tmp_path):
     assert [p.metadata for p in found] == [{"row": 0, "when": "1970-01-01T00:00:00"}, {"row": 1}]
     assert reports == ["1 values are out of range, as dates are after the year 9999; the first is in 'when'"]
     for broken in (data[: len(data) // 2], b"PAR1", data[:4] + bytes(200) + data[204:]):
-        with pytest.raises(Unusable, match="not a whole Parquet file"):
+        with pytest.raises(Unreadable, match="not a whole Parquet file"):
             read(parquet, broken)

@@ -12,7 +12,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
 from foretell.search.ingest import pdf
-from foretell.search.ingest.block import Options, Unusable
+from foretell.search.ingest.block import Options, Unreadable
 
 spec = spec_from_file_location("ingest_conftest", Path(__file__).with_name("conftest.py"))
 made = module_from_spec(spec)
@@ -205,18 +205,18 @@ def test_scanned_and_blank_pages_are_named(write_pdf):
     found, reports = read(write_pdf(text, picture, blank, picture, picture, picture))
     assert whole(found) == numbered(0, 12)
     assert reports == ["pages 2, 4–6: a picture without text (scanned?); recognise its text (OCR) first"]
-    with pytest.raises(Unusable, match=r"no text; page 1: a picture without text"):
+    with pytest.raises(Unreadable, match=r"no text; page 1: a picture without text"):
         read(write_pdf(picture))
-    with pytest.raises(Unusable, match=r"no text$"):
+    with pytest.raises(Unreadable, match=r"no text$"):
         read(write_pdf(blank))
 
 
 def test_encrypted(write_pdf):
     text = column(wrapped(numbered(0, 12)))
     path = write_pdf(text, encrypt=StandardEncryption("secret", "owner", strength=128))
-    with pytest.raises(Unusable, match="encrypted; give its password"):
+    with pytest.raises(Unreadable, match="encrypted; give its password"):
         read(path)
-    with pytest.raises(Unusable, match="the given password does not open it"):
+    with pytest.raises(Unreadable, match="the given password does not open it"):
         read(path, password="wrong")
     assert whole(read(path, password="secret")[0]) == numbered(0, 12)
     free = write_pdf(text, name="b.pdf", encrypt=StandardEncryption("", "owner", canCopy=0, strength=128))
@@ -233,10 +233,10 @@ def test_damaged(write_pdf, tmp_path):
             if changed:
                 changed[generator.randrange(len(changed))] = generator.randrange(256)
         path.write_bytes(changed)
-        with contextlib.suppress(Unusable):  # anything else fails
+        with contextlib.suppress(Unreadable):  # anything else fails
             read(path)
     path.write_bytes(b"GIF89a" * 100)
-    with pytest.raises(Unusable, match="damaged, or not a PDF file"):
+    with pytest.raises(Unreadable, match="damaged, or not a PDF file"):
         read(path)
 
 

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from foretell.errors import ForetellError
-from foretell.search.ingest import Limits, images, read
+from foretell.extras import missing
+from foretell.search.ingest import Limits, read
+from foretell.search.models.media import images
 
 spec = spec_from_file_location("ingest_conftest", Path(__file__).with_name("conftest.py"))
 made = module_from_spec(spec)
@@ -161,7 +163,12 @@ def test_what_is_not_installed_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     reading = read(folder / "a.pdf")
     assert not list(reading)
-    assert reading.skipped == [("a.pdf", "reading it needs pypdfium2: pip install 'foretell[search]'")]
+    assert reading.skipped == [
+        (
+            "a.pdf",
+            str(missing("pypdfium2", "reading it")),
+        )
+    ]
 
 
 def test_the_child_is_light():

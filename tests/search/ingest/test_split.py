@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretell.search.ingest.block import Block
+from foretell.search.ingest.block import TextBlock
 from foretell.search.ingest.split import HORIZON, LEAST, MOST, passages, sentences
 
 letters = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=60)
@@ -14,7 +14,7 @@ words = st.sampled_from(
     ["e.g.", "Fig. 3", "3.14", "word", "Then", "(4).", "Yes!", "no?", "«Oui.»", "\n", "\t", "x" * 950]
 )
 texts = st.one_of(letters, st.lists(words, max_size=300).map(" ".join), st.lists(letters, max_size=40).map(" ".join))
-documents = st.lists(st.builds(Block, texts, st.just(1), st.booleans()), max_size=12)
+documents = st.lists(st.builds(TextBlock, texts, st.just(1), st.booleans()), max_size=12)
 
 
 def bare(text):
@@ -36,7 +36,7 @@ def test_no_passage_is_too_short_where_sentences_can_be_gathered(lengths, breaks
         paragraphs[-1].append("A" + "b" * (length - 2) + ".")
         if new:
             paragraphs.append([])
-    text = [Block(" ".join(paragraph)) for paragraph in paragraphs]
+    text = [TextBlock(" ".join(paragraph)) for paragraph in paragraphs]
     found = list(passages(text))
     assert all(len(p.text) >= LEAST for p in found) or len(found) == 1
     assert all(p.text.endswith(".") for p in found)
@@ -92,11 +92,11 @@ def prose(characters, word="Word"):
 
 def test_a_paragraph_of_the_right_size_stays_alone_and_whole():
     paragraphs = [prose(n, f"P{n}") for n in (300, 880, 500, 320)]
-    assert [p.text for p in passages(map(Block, paragraphs))] == paragraphs
+    assert [p.text for p in passages(map(TextBlock, paragraphs))] == paragraphs
 
 
 def test_a_long_paragraph_is_cut_evenly_at_a_sentence():
-    found = list(passages([Block(prose(1000))]))
+    found = list(passages([TextBlock(prose(1000))]))
     assert len(found) == 2
     assert abs(len(found[0].text) - len(found[1].text)) < 120
     assert found[0].text.endswith("long.")
@@ -104,14 +104,14 @@ def test_a_long_paragraph_is_cut_evenly_at_a_sentence():
 
 def test_a_heading_stays_with_what_follows():
     first, second = prose(400, "First"), prose(400, "Second")
-    found = list(passages([Block(first), Block("2 Method", heading=True), Block(second)]))
+    found = list(passages([TextBlock(first), TextBlock("2 Method", heading=True), TextBlock(second)]))
     assert [p.text for p in found] == [first, f"2 Method\n{second}"]
 
 
 def test_a_passage_names_its_first_page():
     text = prose(2000)
     turn = text.index("Word", 1100)
-    found = list(passages([Block(text, 3, turns=((turn, 4),))]))
+    found = list(passages([TextBlock(text, 3, turns=((turn, 4),))]))
     at = 0
     for passage in found:
         assert passage.page == (3 if at < turn else 4)
@@ -125,7 +125,7 @@ def test_a_long_document_is_given_out_as_it_comes():
     def blocks():
         for number in range(100):
             taken.append(number)
-            yield Block(prose(600, f"N{number}"))
+            yield TextBlock(prose(600, f"N{number}"))
 
     stream = passages(blocks(), {"title": "T"})
     assert next(stream).metadata == {"title": "T"}

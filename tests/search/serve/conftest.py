@@ -8,15 +8,17 @@ import time
 import pytest
 import uvicorn
 
-from foretell.search import Knowledge, Store, keys
+from foretell.http.settings import Settings
+from foretell.search import Knowledge, Store
+from foretell.search.models.cross_encoder import DEFAULT
+from foretell.search.serve import keys
 from foretell.search.serve.app import build
-from foretell.search.serve.settings import Settings
 
 
 class Served:
     """A running service."""
 
-    def __init__(self, folder, settings):
+    def __init__(self, folder, settings, reranker=DEFAULT):
         self.store = Store(folder)
         self.keys = {
             name: keys.create(self.store, name, owner, scope)
@@ -27,7 +29,7 @@ class Served:
                 ("admin", "", "admin"),
             )
         }
-        config = uvicorn.Config(build(self.store, settings), port=0, log_level="warning", access_log=False)
+        config = uvicorn.Config(build(self.store, settings, reranker), port=0, log_level="warning", access_log=False)
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
@@ -73,11 +75,11 @@ class Served:
 
 @pytest.fixture
 def serve(tmp_path):
-    """Start a service with other settings."""
+    """Start a service with other settings, or another reranker."""
     running = []
 
-    def start(**settings):
-        running.append(Served(tmp_path / f"store{len(running)}", Settings(**{"rate": 0, **settings})))
+    def start(reranker=DEFAULT, **settings):
+        running.append(Served(tmp_path / f"store{len(running)}", Settings(**{"rate": 0, **settings}), reranker))
         return running[-1]
 
     yield start

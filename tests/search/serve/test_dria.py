@@ -14,7 +14,7 @@ import pytest
 
 from foretell import ForetellError
 from foretell.search import Draft, Knowledge
-from foretell.search.serve.batches import decode
+from foretell.search.serve.dria.batches import decode
 
 ROWS = [([1.0, 0.0], {"text": "east", "n": 1}), ([0.0, 1.0], {"text": "north"}), ([-1.0, 0.0], {"text": "west"})]
 

@@ -1,7 +1,6 @@
-"""Official weights: recognised by what is in them, loaded strictly, a module a family.
+"""Official weights: recognised by their contents, and loaded strictly. Each family has a module.
 
-A family says whether it recognises what was found and builds the model; entering it into `FAMILIES` is all that
-`foretell.load` needs to know it.
+A family recognises its own files and builds the model. `foretell.load` knows the families in `FAMILIES`.
 """
 
 from __future__ import annotations

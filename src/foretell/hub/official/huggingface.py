@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
+from foretell.capabilities import EncodesPatches, require
 from foretell.errors import DEPTH, FINITE, POSITIVE, SIZE, ForetellError, Range, within
 from foretell.hub.files import check, parse, write_atomically, write_json, write_weights
 from foretell.hub.official.encoder import (
@@ -32,7 +33,7 @@ from foretell.hub.official.encoder import (
 )
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import Found
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.methods import IJEPA
 from foretell.nn.vit import ViTConfig
 
@@ -118,7 +119,7 @@ FAMILY = Family("Hugging Face transformers' I-JEPA", recognise, load)
 
 
 def save(
-    model: JEPA,
+    model: Method,
     folder: str | Path,
     encoder: Literal["target", "context"] = "target",
     dtype: torch.dtype | None = None,
@@ -129,7 +130,7 @@ def save(
     normalises as the encoder itself does here.
 
     Args:
-        model: any method with a ViT for images.
+        model: any that encodes patches of images.
         folder: made if need be; holds config.json, preprocessor_config.json, model.safetensors and README.md
             afterwards.
         encoder: `target` is what I-JEPA evaluates; `context` is what the released Hugging Face folders hold.
@@ -141,7 +142,9 @@ def save(
     Raises:
         ForetellError: the encoder has something that transformers' I-JEPA has no place for, or the disk is full.
     """
-    chosen = model.target_encoder if encoder == "target" else model.context_encoder
+    chosen = require(model, EncodesPatches, "transformers' I-JEPA").patch_encoder
+    if encoder == "context":
+        chosen = getattr(model, "context_encoder", chosen)  # a joint-embedding method has one encoder
     if chosen.positions.rotary:
         raise ForetellError(f"positions are {chosen.config.positions}, and transformers' I-JEPA adds a table of them")
     tensors = {_theirs(name): t for name, t in apart(tensors_of(chosen)).items()}

@@ -31,7 +31,7 @@ from foretell.hub.official.huggingface import (
     scaling_json,
     write_folder,
 )
-from foretell.jepa import JEPA
+from foretell.method import Method
 from foretell.methods import VJEPA, VJEPAConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig
@@ -110,7 +110,7 @@ FAMILY = Family("Hugging Face transformers' V-JEPA 2", recognise, load)
 
 
 def save(
-    model: JEPA,
+    model: Method,
     folder: str | Path,
     encoder: Literal["target", "context"] = "target",
     dtype: torch.dtype | None = None,
@@ -135,6 +135,7 @@ def save(
     """
     if refused := _refusal(model):
         raise ForetellError(f"transformers' V-JEPA 2 has no place for this model: {refused}")
+    assert isinstance(model, VJEPA)
     chosen = model.target_encoder if encoder == "target" else model.context_encoder
     own = _tensors(model, chosen, True)
     tensors = {_theirs(name): t for name, t in own.items()}
@@ -146,10 +147,10 @@ def save(
     return write_folder(folder, tensors, dtype, files, _card(folder.name, encoder, model))
 
 
-def _refusal(model: JEPA) -> str | None:
-    encoder, predictor = model.context_encoder.config, model.predictor.config
-    if type(model) is not VJEPA:
+def _refusal(model: Method) -> str | None:
+    if not isinstance(model, VJEPA) or type(model) is not VJEPA:  # one of its controls predicts something else
         return f"it is a {type(model).__name__}, expected a VJEPA"
+    encoder, predictor = model.context_encoder.config, model.predictor.config
     for name, config in (("encoder", encoder), ("predictor", predictor)):
         if config.positions != "rotary-vjepa2":
             return f"{name}.positions are {config.positions}, expected rotary-vjepa2, which is chosen before training"
@@ -194,7 +195,7 @@ def _ours(c: _Config, found: Found) -> VJEPAConfig:
     return VJEPAConfig(encoder, predictor, fps=VJEPA2_FPS)
 
 
-def _tensors(model: JEPA, encoder: ViT, whole: bool) -> dict[str, Tensor]:
+def _tensors(model: VJEPA, encoder: ViT, whole: bool) -> dict[str, Tensor]:
     """An encoder and, of a whole model, the predictor under Meta's names; mask tokens are one tensor, [n, 1, 1, d]."""
     tensors = tensors_of(encoder)
     if whole:
@@ -219,7 +220,7 @@ def _ratio(hidden: int, width: int) -> float:
     return ratio if int(width * ratio) == hidden else nextafter(ratio, ratio + 1)
 
 
-def _config_json(model: JEPA, tokens: int) -> dict[str, object]:
+def _config_json(model: VJEPA, tokens: int) -> dict[str, object]:
     c, p = model.context_encoder.config, model.predictor.config
     assert isinstance(c, VideoViTConfig)
     return {
@@ -260,7 +261,7 @@ def _preprocessor_json(c: ViTConfig) -> dict[str, object]:
     }
 
 
-def _card(name: str, encoder: str, model: JEPA) -> str:
+def _card(name: str, encoder: str, model: VJEPA) -> str:
     doubt = "\nThe predictor was never trained.\n" if model.untrained == "predictor" else ""
     return f"""---
 library_name: transformers

@@ -7,31 +7,30 @@
         print(name, reason)
 
 Every file is parsed in a child process with limits on its memory and time. Read on in this order: block, split, text,
-then a kind (pdf with layout, html, scalars, markdown, rows with delimited, records and parquet), child, guard, files.
+then a kind (pdf with layout, html, scalars, markdown, tables with delimited, records and parquet), child, guard, files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from foretell.lazy import names
 from foretell.search.passage import Passage
 
 if TYPE_CHECKING:
-    from .files import ENDINGS, ImageEntry, Skipped, images
+    from .files import ENDINGS, Unread
     from .guard import Limits
     from .reading import Reading
 
-__all__ = ["ENDINGS", "ImageEntry", "Limits", "Passage", "Reading", "Skipped", "images", "read"]
+__all__ = ["ENDINGS", "Limits", "Passage", "Reading", "Unread", "read"]
 
 _HOMES = {
     "ENDINGS": "files",
-    "ImageEntry": "files",
     "Limits": "guard",
     "Reading": "reading",
-    "Skipped": "files",
-    "images": "files",
+    "Unread": "files",
 }
 
 
@@ -42,18 +41,20 @@ def read(
     password: str | None = None,
     limits: Limits | None = None,
 ) -> Reading:
-    """The passages of a file, of a folder's files, or of several of either; nothing is parsed yet.
+    """The passages of files and folders. Files are parsed when passages are taken.
 
-    path: files that are named must be there; of a folder all files are read, at any depth, hidden ones left out.
-    text: the column to search, of tables and records; by default one named text, content or the like, else the one
-        with the longest texts.
-    password: opens encrypted PDF files.
-    limits: what parsing one file may cost.
+    Each passage's metadata names its file in `source`. Files and parts that cannot be used are listed in `skipped` of
+    the reading; no file stops the others.
 
-    Each passage's metadata names its file in `source`. What cannot be used is listed in the `skipped` of the
-    reading; no file stops the others.
+    Args:
+        path: one or several files and folders. Folders are read at any depth, without hidden files.
+        text: the column to search, of tables and records; by default one named text, content or the like, or else the
+            column with the longest texts.
+        password: opens encrypted PDF files.
+        limits: what parsing one file may cost.
 
-    Raises ForetellError: nothing at a path.
+    Raises:
+        ForetellError: nothing is at a path.
     """
     from .block import Options
     from .guard import Limits
@@ -63,10 +64,4 @@ def read(
     return Reading([Path(p) for p in paths], Options(text, password), limits or Limits())
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: the child process imports this package and needs none of them."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = names(__name__, _HOMES)  # the child process imports this package and needs none of them

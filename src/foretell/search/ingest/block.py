@@ -1,4 +1,4 @@
-"""What the readers of the different kinds have in common: what they are told and what they give."""
+"""The types that all readers share: paragraphs, options and errors."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from typing import NamedTuple, TypeAlias
 
 Metadata: TypeAlias = dict[str, str | int | float | bool]
 Report: TypeAlias = Callable[[str], None]
-"""Takes a sentence about a part of a file that could not be used."""
+"""A function that receives a sentence about a part of a file that could not be used."""
 
 
-class Unusable(Exception):
+class Unreadable(Exception):
     """A file that cannot be used; the message is the reason."""
 
 
-class Empty(Unusable):
-    """A file that was read and has no text in it, rather than one that could not be read."""
+class Empty(Unreadable):
+    """A file that was read, but contains no text."""
 
 
-class Block(NamedTuple):
+class TextBlock(NamedTuple):
     """A paragraph or a heading.
 
-    page: where it begins, counted from 1.
-    turns: the offsets in `text` at which other pages begin, and their numbers.
+    Attributes:
+        text: of the paragraph.
+        page: where it begins, counted from 1.
+        heading: whether it is a heading.
+        turns: the offsets in `text` where other pages begin, and their numbers.
     """
 
     text: str
@@ -34,10 +37,11 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """What a reader can be told.
+    """Options of a reader.
 
-    text: the column that is searched, of tables and records; None chooses one.
-    password: opens encrypted PDF files.
+    Attributes:
+        text: the column to search, of tables and records; None chooses one.
+        password: opens encrypted PDF files.
     """
 
     text: str | None = None

@@ -1,7 +1,6 @@
-"""The process in which files are parsed: requests come as lines of JSON, and so go passages.
+"""The process that parses files. Requests and passages are lines of JSON.
 
-It limits its own memory, and for each file its computing time, so that a file made to harm ends this process
-and nothing else.
+It limits its own memory, and the computing time of each file. So a harmful file ends this process and nothing else.
 """
 
 from __future__ import annotations
@@ -17,21 +16,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .block import Empty, Options, Unusable
+from foretell.extras import missing
+
+from .block import Empty, Options, Unreadable
 
 try:
     import resource
-except ImportError:  # Windows, where nothing limits a process from within
+except ImportError:  # on Windows a process cannot limit itself
     resource = None
 
 OUT_OF_MEMORY = 77  # this process's status
 
 
 def main(memory: int) -> None:
-    """Serve until standard input ends. memory: bytes of address space this process may have."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
+    """Serve until standard input ends. memory: the most bytes of address space of this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interruptions
     with os.fdopen(os.dup(1), "w", encoding="ascii") as out:
-        os.dup2(2, 1)  # what a library prints is no message
+        os.dup2(2, 1)  # the output of libraries must not mix with messages
         if resource:
             hard = resource.getrlimit(resource.RLIMIT_AS)[1]
             limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
@@ -61,15 +62,15 @@ def _serve(request: dict[str, Any], send: Callable[..., None]) -> None:
         send("done")
     except Empty as error:
         send("empty", str(error))
-    except Unusable as error:
+    except Unreadable as error:
         send("unusable", str(error))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # without another allocation
     except BrokenPipeError:
         os._exit(0)
     except ModuleNotFoundError as error:
-        send("unusable", f"reading it needs {error.name}: pip install 'foretell[search]'")
+        send("unusable", str(missing(error.name or "a package", "reading it")))
     except OSError as error:
         send("unusable", f"cannot be read ({error.strerror})")
-    except Exception as error:  # of a parser: whatever it stumbled over
+    except Exception as error:  # parsers raise errors of any type
         send("unusable", f"its parser failed ({type(error).__name__}: {error})"[:500])

@@ -1,4 +1,4 @@
-"""CSV and its like: values divided by commas, semicolons, tabs or bars, the names of the columns in the first row."""
+"""Read CSV and similar files: commas, semicolons, tabs or bars divide values; the first row names the columns."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TextIO
 
 from foretell.search.passage import Passage
 
-from . import rows, text
-from .block import Empty, Options, Report, Unusable
+from . import tables, text
+from .block import Empty, Options, Report, Unreadable
 from .scalars import kind, value
 
-SAMPLE = 1000  # rows looked at to know which columns are numbers
-HEADER = 1 << 16  # characters looked at to know the delimiter
+SAMPLE = 1000  # rows that decide which columns are numbers
+HEADER = 1 << 16  # characters that decide the delimiter
 
 _SAID = re.compile(r'sep=([^\w\s"]|\t)\s*')
 _QUOTED = re.compile('"[^"]*"')
@@ -24,26 +24,26 @@ _NONE = "\x1f"  # divides nothing: a single column, of whole lines
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `rows`. Columns of numbers, or of true and false, are read as such.
+    """One passage for each row; see `tables`. Columns of numbers, or of truths, are read as such.
 
-    Raises Unusable: not text, no header, or broken quotes.
+    Raises Unreadable: the file is not text, or has no header, or broken quotes.
     """
     csv.field_size_limit(2**31 - 1)
     with path.open(encoding=text.encoding(path), errors="replace", newline="") as file:
         lines = csv.reader(file, delimiter=_delimiter(file, tabs=path.suffix.lower() == ".tsv"))
         try:
-            names = rows.distinct(name.strip() or f"column {n}" for n, name in enumerate(next(lines, []), 1))
+            names = tables.distinct(name.strip() or f"column {n}" for n, name in enumerate(next(lines, []), 1))
             if not names:
                 raise Empty("no header")
-            yield from rows.passages(_rows(lines, names, report), options, report)
+            yield from tables.passages(_rows(lines, names, report), options, report)
         except csv.Error as error:
-            raise Unusable(f"line {lines.line_num}: {error}") from None
+            raise Unreadable(f"line {lines.line_num}: {error}") from None
 
 
 def _delimiter(file: TextIO, tabs: bool) -> str:
-    """The one that the first line says, as Excel's do, else the one that is met most in the header, outside of quotes.
+    """The delimiter that the first line names, as Excel's files do, or else the most frequent one in the header.
 
-    Leaves the file at its header. tabs: a tab is taken wherever the header has one.
+    Delimiters in quotes do not count. Leaves the file at its header. tabs: prefer a tab where the header has one.
     """
     if said := _SAID.fullmatch(file.readline()):
         return said[1]
@@ -53,7 +53,7 @@ def _delimiter(file: TextIO, tabs: bool) -> str:
     return "\t" if tabs and "\t" in header else max(f"{_NONE},;\t|", key=header.count)
 
 
-def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[rows.Row]:
+def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[tables.TableRow]:
     sample = list(islice(lines, SAMPLE))
     kinds = [kind(line[n].strip() for line in sample if n < len(line)) for n in range(len(names))]
     wrong: list[int] = []

@@ -1,15 +1,13 @@
-"""Which files can be read, and as what."""
+"""Find files, and know which reader reads them."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from foretell.errors import ForetellError
 
@@ -22,23 +20,25 @@ KINDS = {
     "records": (".json", ".jsonl", ".ndjson"),
     "parquet": (".parquet",),
 }
-"""The module here that reads a kind, and the endings of its files."""
+"""Reader module -> endings of its files."""
 _BY_ENDING = {ending: kind for kind, endings in KINDS.items() for ending in endings}
 ENDINGS = frozenset(_BY_ENDING)
-"""What is read in a folder."""
+"""Endings of the files that are read in a folder."""
 
 
-class Skipped(NamedTuple):
+class Unread(NamedTuple):
     """A file, or a part of one, that could not be used, and why."""
 
     name: str
     reason: str
 
 
-class File(NamedTuple):
+class FoundFile(NamedTuple):
     """A file that can be read.
 
-    name: its path below the folder it was found in, with forward slashes.
+    Attributes:
+        path: of the file.
+        name: its path below the folder it was found in, with forward slashes.
     """
 
     path: Path
@@ -46,33 +46,22 @@ class File(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The module that reads it."""
+        """The name of the module that reads it."""
         return _BY_ENDING[_ending(self.name)]
-
-
-@dataclass(frozen=True)
-class ImageEntry:
-    """A photograph of a collection, not decoded yet."""
-
-    path: Path
-    name: str
-
-    def pixels(self, size: int) -> np.ndarray:
-        """uint8 [3, size, size] in 0..255: the shorter side resized, the centre kept.
-
-        Raises foretell.data.decode.Unusable, with the reason, where it is no whole image.
-        """
-        from foretell.data.decode import decode
-
-        return decode(self.path, size)
 
 
 def find(
     paths: Iterable[Path], endings: Collection[str] = _BY_ENDING, kind: str = "can be read"
-) -> tuple[list[File], list[Skipped]]:
-    """The files at and below paths with one of the endings, by default those of texts, and what lies there beside them.
+) -> tuple[list[FoundFile], list[Unread]]:
+    """The files at and below paths with one of the endings, and a summary of the others.
 
-    Raises ForetellError where there is nothing at a path.
+    Args:
+        paths: files and folders.
+        endings: by default those of texts.
+        kind: completes the sentence "not of a kind that …".
+
+    Raises:
+        ForetellError: nothing is at a path.
     """
     files, skipped = [], []
     for root in paths:
@@ -86,26 +75,42 @@ def find(
             found = ", ".join(f"{ending} {count:,}" if count > 1 else ending for ending, count in others.most_common(8))
             many = sum(others.values())
             whose = f"not of a kind that {kind}" if root.is_file() else f"not read: {many:,} of another kind"
-            skipped.append(Skipped(root.name or str(root), f"{whose} ({found}); expected {', '.join(endings)}"))
+            skipped.append(Unread(root.name or str(root), f"{whose} ({found}); expected {', '.join(endings)}"))
     return files, skipped
 
 
-def images(path: Path | str) -> Iterator[ImageEntry]:
-    """The photographs at and below a path, by name. Raises ForetellError where there is nothing at the path."""
-    from foretell.data.folder import ENDINGS
-
-    for file in find([Path(path)], ENDINGS)[0]:
-        yield ImageEntry(file.path, file.name)
-
-
-def _below(root: Path) -> list[File]:
+def _below(root: Path) -> list[FoundFile]:
     if root.is_file():
-        return [File(root, root.name)]
+        return [FoundFile(root, root.name)]
     if not root.is_dir():
         raise ForetellError(f"{root}: not found; expected a file or a folder of files.")
-    from foretell.data.source import files_below
+    return [FoundFile(root / name, name) for name in sorted(_walk(root, "", ()))]
 
-    return [File(root / file.path, file.path) for file in files_below(root)]
+
+def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
+    """The files at any depth. Links are followed; hidden files and macOS's shadows are left out.
+
+    `foretell.data.source` walks by the same rules, but brings torch, which texts do not need.
+    """
+    real = os.path.realpath(folder)
+    if real in above:  # a link to a folder that contains it
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror}).") from error
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
+            continue
+        try:
+            mode = entry.stat().st_mode
+        except OSError:  # a broken link: its reader reports it
+            yield prefix + entry.name
+            continue
+        if stat.S_ISDIR(mode):
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, real))
+        elif stat.S_ISREG(mode):
+            yield prefix + entry.name
 
 
 def _ending(name: str) -> str:

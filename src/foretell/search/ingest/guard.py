@@ -1,4 +1,4 @@
-"""Parsing in a child process: a file that crashes, hangs or swells ends as a sentence, and the program goes on."""
+"""Parse files in a child process. A file that crashes it, hangs or takes too much memory is reported in a sentence."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import foretell
 from foretell.search.passage import Passage
 
-from .block import Empty, Options, Unusable
+from .block import Empty, Options, Unreadable
 from .child import OUT_OF_MEMORY
-from .files import File
+from .files import FoundFile, Unread
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What parsing may cost.
+    """What parsing a file may cost.
 
-    memory: bytes of address space of the process that parses.
-    seconds: of computing a file, whatever its size.
-    seconds_per_megabyte: and so many more for each megabyte: what costs more than its size explains is a bomb.
+    Attributes:
+        memory: bytes of address space of the process that parses.
+        seconds: of computing for a file of any size.
+        seconds_per_megabyte: further seconds for each megabyte. A file that needs more is taken for a bomb.
     """
 
     memory: int = 2 << 30
@@ -33,15 +34,15 @@ class Limits:
     seconds_per_megabyte: float = 20.0
 
     def of(self, size: int) -> float:
-        """Seconds for a file of so many bytes."""
+        """Seconds for a file of `size` bytes."""
         return self.seconds + self.seconds_per_megabyte * size / 1e6
 
 
 class Parser:
-    """A child process that parses one file after another, begun anew when a file has ended it.
+    """A child process that parses one file after another. It is started again after a file has ended it.
 
-    Used as a context manager. It is started by its own command, not forked and not by multiprocessing: programs with
-    threads and scripts without a main guard can use it.
+    It is a context manager. It starts the child as a command of its own, without fork or multiprocessing, so that
+    programs with threads and scripts without a main guard can use it.
     """
 
     def __init__(self, options: Options, limits: Limits) -> None:
@@ -54,19 +55,24 @@ class Parser:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def passages(self, file: File, report: Callable[[str], None]) -> Iterator[Passage]:
-        """The passages of a file, as they come. Raises Unusable with the reason why there are no more."""
+    def parts(self, file: FoundFile) -> Iterator[Passage | Unread]:
+        """The passages of a file, and its parts that could not be used, as they come.
+
+        Raises:
+            Empty: the file contains no text.
+            Unreadable: nothing more of the file can be used; the message is the reason.
+        """
         try:
             size = file.path.stat().st_size
         except OSError as error:
-            raise Unusable(f"cannot be read ({error.strerror})") from None
+            raise Unreadable(f"cannot be read ({error.strerror})") from None
         if not size:
             raise Empty("empty file")
         seconds = self._limits.of(size)
         path = os.path.abspath(file.path)
         request = {"path": path, "kind": file.kind, "seconds": seconds, "options": asdict(self._options)}
         process = self._process or self._start()
-        self._process = None  # until the file has been read to its end, nothing else can be asked
+        self._process = None  # the child takes no other request before the file has been read to its end
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -77,23 +83,23 @@ class Parser:
                 if kind == "passage":
                     yield Passage(values[0], values[1], metadata=values[2])
                 elif kind == "part":
-                    report(values[0])
+                    yield Unread(file.name, values[0])
                 else:
                     self._process = process
                     if kind == "empty":
                         raise Empty(values[0])
                     if kind == "unusable":
-                        raise Unusable(values[0])
+                        raise Unreadable(values[0])
                     return
-            raise Unusable(self._death(process.wait(), seconds))
-        except (BrokenPipeError, ValueError):  # it died before it was asked, or in the middle of a line
-            raise Unusable(self._death(process.wait(), seconds)) from None
+            raise Unreadable(self._death(process.wait(), seconds))
+        except (BrokenPipeError, ValueError):  # it died before the request, or in the middle of a line
+            raise Unreadable(self._death(process.wait(), seconds)) from None
         finally:
             if self._process is None:
                 _end(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # -P: a file of the current folder must not pass for a module
+        # -P: files of the current folder must not be imported as modules
         code = f"from foretell.search.ingest.child import main; main({self._limits.memory})"
         home = str(Path(foretell.__file__).parents[1])
         path = os.pathsep.join([home, *(entry for entry in sys.path if entry)])

@@ -1,4 +1,4 @@
-"""Web pages: what they say, without their navigation, forms and scripts."""
+"""Read web pages, without navigation, forms and scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foretell.search.passage import Passage
 
 from . import text
-from .block import Block, Metadata, Options, Report
+from .block import Metadata, Options, Report, TextBlock
 from .split import passages as split
 
 if TYPE_CHECKING:
@@ -25,26 +25,26 @@ LEFT_OUT = frozenset(
     "aside audio button canvas datalist footer form head iframe math nav noscript object script select style svg "
     "template textarea title video".split()
 )
-# where a page says UTF-16 in ASCII it is not
+# a page that names UTF-16 in ASCII is not UTF-16
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*(?!utf.?(?:16|32))([\w.:-]{2,40})""", re.IGNORECASE)
 
 _SPACES, _TRAILING = re.compile(r"(?<=\S) {2,}"), re.compile(r"[ \t]+\n")
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """The passages of a web page, with its title. Raises Unusable where it is not text."""
+    """The passages of a web page, with its title. Raises Unreadable where the file is not text."""
     source = _decoded(path)
     title = _title(source)
     metadata: Metadata = {"title": title} if title else {}
     yield from split(blocks(source), metadata)
 
 
-def blocks(source: str) -> Iterator[Block]:
+def blocks(source: str) -> Iterator[TextBlock]:
     """The paragraphs and headings of HTML.
 
-    A page that names its `main` or its only `article` is read there alone. Navigation, footers, asides, forms,
-    scripts and what is hidden are left out, but not a form that says more than all around it, as on pages of
-    ASP.NET; the cells of a table's row are divided by bars.
+    Of a page with `main`, or with one `article`, only that part is read. Navigation, footers, asides, forms, scripts
+    and hidden parts are left out. A form that contains most of the text is read, as on pages of ASP.NET. Bars divide
+    the cells of a table's row.
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -69,14 +69,14 @@ def blocks(source: str) -> Iterator[Block]:
                 found.append(" | ")
         elif tag in BLOCKS:
             if said := _said(found):
-                yield Block(said, heading=tag in HEADINGS and not entering)
+                yield TextBlock(said, heading=tag in HEADINGS and not entering)
             found = []
     if said := _said(found):
-        yield Block(said)
+        yield TextBlock(said)
 
 
 def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
-    """Every node that is shown, when it begins and when it ends; without recursion, for pages of any depth."""
+    """Every visible node, at its begin and its end; without recursion, so that pages may have any depth."""
     stack = [(root, True)]
     while stack:
         node, entering = stack.pop()
@@ -89,7 +89,7 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
 
 
 def _length(root: LexborNode) -> int:
-    """The characters of what is shown."""
+    """The number of visible characters."""
     return sum(len((node.text_content or "").strip()) for node, _ in _walk(root) if node.tag == "-text")
 
 
@@ -119,7 +119,7 @@ def _title(source: str) -> str:
 
 
 def _decoded(path: Path) -> str:
-    """By the page's own word for its encoding where it has one and it is true."""
+    """The page as text, in the encoding that it names if that is right."""
     data = path.read_bytes()
     said = _CHARSET.search(data[:4096])
     if said and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):

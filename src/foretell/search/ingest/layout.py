@@ -1,7 +1,7 @@
-"""From the lines of a page to its paragraphs, by where the lines stand.
+"""Find the paragraphs of a page by the positions of its lines.
 
-PDF files hold characters in boxes, no paragraphs; the order in which they were drawn is nearly always the order of
-reading. It is not where two columns were drawn line by line across both: there the lines are cut at the gutter.
+PDF files contain characters in boxes, and no paragraphs. The order of drawing is nearly always the order of reading. It
+is not where two columns were drawn line by line across both: there the lines are cut at the gutter.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _WORD = re.compile(r"[^\W\d_]+")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of text and its box, in points; the origin is the lower left corner of the page.
 
     at: the index of its first character on the page.
-    hyphen: its last word goes on in the next line.
+    hyphen: whether its last word continues in the next line.
     """
 
     text: str
@@ -36,11 +36,11 @@ class Line(NamedTuple):
 
     @property
     def height(self) -> float:
-        """Of its letters, in points."""
+        """The height of its letters, in points."""
         return self.top - self.bottom
 
-    def mirrored(self) -> Line:
-        """The same line for who reads from right to left."""
+    def mirrored(self) -> TextLine:
+        """The same line, mirrored, for text that runs from right to left."""
         return self._replace(left=-self.right, right=-self.left)
 
 
@@ -49,9 +49,9 @@ Box = tuple[float, float, float, float]
 
 
 def gutter(runs: Sequence[Box]) -> tuple[float, float] | None:
-    """The empty strip between two columns of prose that were drawn line by line across both; None elsewhere.
+    """The empty strip between two columns of prose that were drawn line by line across both; None for other pages.
 
-    runs: the boxes of what was drawn at once, in the order of drawing.
+    runs: the boxes of texts that were each drawn at once, in the order of drawing.
     """
     if len(runs) < 12:
         return None
@@ -86,7 +86,7 @@ def _rows(runs: Sequence[Box], middle: float) -> list[tuple[list[Box], list[Box]
 
 
 def _strip(runs: Sequence[Box], low: float, high: float) -> tuple[float, float] | None:
-    """The widest strip between low and high that hardly any run crosses, if it is as wide as a letter is high."""
+    """The widest strip between low and high that hardly any run crosses; None if narrower than a letter is high."""
     edges = Counter[int]()  # how many more runs cover a point than the point before it
     for run in runs:
         edges[int(run[0]) + 1] += 1
@@ -107,10 +107,10 @@ def _strip(runs: Sequence[Box], low: float, high: float) -> tuple[float, float] 
     return int(low) + start, int(low) + start + width
 
 
-def in_columns(lines: Iterable[Line], middle: float, right_first: bool) -> list[Line]:
-    """Lines that were cut at the gutter, in the order of reading: what spans it, and between such lines the columns."""
-    ordered: list[Line] = []
-    columns: tuple[list[Line], list[Line]] = ([], [])
+def in_columns(lines: Iterable[TextLine], middle: float, right_first: bool) -> list[TextLine]:
+    """Lines that were cut at the gutter, in reading order: columns, between the lines that span the gutter."""
+    ordered: list[TextLine] = []
+    columns: tuple[list[TextLine], list[TextLine]] = ([], [])
 
     def flush() -> None:
         for column in columns[::-1] if right_first else columns:
@@ -127,11 +127,11 @@ def in_columns(lines: Iterable[Line], middle: float, right_first: bool) -> list[
     return ordered
 
 
-def paragraphs(lines: Sequence[Line], right_to_left: bool) -> list[list[Line]]:
+def paragraphs(lines: Sequence[TextLine], right_to_left: bool) -> list[list[TextLine]]:
     """Runs of lines that make a paragraph or a heading.
 
-    A new one begins after a wide gap, with another size of letters, at the item of a list, and, after a line that
-    closes a sentence, where that line is short or the next is indented or outdented.
+    A new run begins after a wide gap, at another size of letters, and at the item of a list. After a line that ends a
+    sentence it also begins where that line is short, or where the next line is indented or outdented.
     """
     if not lines:
         return []
@@ -165,13 +165,13 @@ def paragraphs(lines: Sequence[Line], right_to_left: bool) -> list[list[Line]]:
     return found
 
 
-def joined(lines: Sequence[Line], known: Callable[[str], bool]) -> tuple[str, list[int]]:
-    """Lines as running text, and where in it each begins. A word that a hyphen cuts in two is put together.
+def joined(lines: Sequence[TextLine], known: Callable[[str], bool]) -> tuple[str, list[int]]:
+    """Lines as running text, and the offset of each line. A word that a hyphen divides is put together.
 
-    The hyphen stays where it belongs to the word: in a compound that stands elsewhere on the page, between
-    digits, or before a capital letter.
+    The hyphen stays where it belongs to the word: in a compound that occurs elsewhere on the page, between digits, or
+    before a capital letter.
 
-    known: whether a word or compound stands elsewhere on the page.
+    known: tells whether a word or compound occurs elsewhere on the page.
     """
     text, starts = "", []
     for number, line in enumerate(lines):

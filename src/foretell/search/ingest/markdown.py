@@ -1,4 +1,4 @@
-"""Markdown: rendered, then read as a web page."""
+"""Read Markdown: it is rendered, then read as a web page."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FACT = re.compile(r"""^(\w[\w -]*):[ \t]+(["']?)(\S.*?)\2[ \t]*$""", re.MULTILI
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a Markdown file (CommonMark with tables), without its marks.
 
-    The plain `name: value` lines of a front matter, which begins with one, become metadata: numbers, and true and
-    false, where they are no quotations. Raises Unusable where it is not text.
+    The plain `name: value` lines of a front matter become metadata, if it begins with one. Values without quotes may be
+    numbers or truths. Raises Unreadable where the file is not text.
     """
     from markdown_it import MarkdownIt
 

@@ -1,4 +1,4 @@
-"""Parquet files."""
+"""Read Parquet files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.search.passage import Passage
 
-from . import rows
-from .block import Options, Report, Unusable
+from . import tables
+from .block import Options, Report, Unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,11 +18,14 @@ ROWS = 256  # read at once
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a row; see `rows`. Columns of bytes are left out. Raises Unusable: not a whole Parquet file."""
-    yield from rows.passages(_rows(path, report), options, report)
+    """One passage for each row; see `tables`. Columns of bytes are left out.
+
+    Raises Unreadable where it is not a whole Parquet file.
+    """
+    yield from tables.passages(_rows(path, report), options, report)
 
 
-def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
+def _rows(path: Path, report: Report) -> Iterator[tables.TableRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -31,7 +34,7 @@ def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             number = 0
             for batch in file.iter_batches(ROWS, use_threads=False):
-                names = rows.distinct(batch.schema.names)
+                names = tables.distinct(batch.schema.names)
                 columns = [_values(column, name, wrong) for name, column in zip(names, batch.columns, strict=True)]
                 for row in zip(*columns, strict=True):
                     yield number, dict(zip(names, row, strict=True))
@@ -39,7 +42,7 @@ def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
-        raise Unusable(f"not a whole Parquet file ({str(error).splitlines()[0]})") from None
+        raise Unreadable(f"not a whole Parquet file ({str(error).splitlines()[0]})") from None
     if wrong:
         report(
             f"{len(wrong):,} values are out of range, as dates are after the year 9999; the first is in {wrong[0]!r}"
@@ -47,7 +50,7 @@ def _rows(path: Path, report: Report) -> Iterator[rows.Row]:
 
 
 def _values(column: pa.Array, name: str, wrong: list[str]) -> list[Any]:
-    """What a column holds; None for what Python has no value of."""
+    """The values of a column; None for values that Python does not have."""
     try:
         return column.to_pylist()
     except (OverflowError, ValueError):

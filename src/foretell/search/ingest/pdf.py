@@ -1,6 +1,6 @@
-"""PDF files: the text of each page in the order of reading, as paragraphs, without what repeats on every page.
+"""Read PDF files: paragraphs in the order of reading, without headers and footers that repeat on every page.
 
-Read in a child process (see guard): the file may have been made to harm.
+A child process reads them (see guard), since a file may be harmful.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foretell.search.passage import Passage
 
-from .block import Block, Empty, Metadata, Options, Report, Unusable
-from .layout import Box, Line, closed, gutter, in_columns, joined, paragraphs, words
+from .block import Empty, Metadata, Options, Report, TextBlock, Unreadable
+from .layout import Box, TextLine, closed, gutter, in_columns, joined, paragraphs, words
 from .split import passages as split
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfTextPage
 
-AHEAD = 4  # pages on either side among which repeated lines are looked for
+AHEAD = 4  # pages on either side that are searched for repeated lines
 EDGE = 3  # rows at the top and the bottom of a page that may repeat
-MOST_CHARACTERS = 1_000_000  # a page; a dense one of a newspaper has 40,000
+MOST_CHARACTERS = 1_000_000  # of a page; a dense page of a newspaper has 40,000
 
 _LINE = re.compile("[^\r\n\ufffe]+")
 # Ligatures, and the forms of Arabic and Hebrew letters that fonts use; other compatibility letters (², ½) mean more.
@@ -42,12 +42,12 @@ _NUMBER = re.compile(r"\d{1,6}")
 class _Page(NamedTuple):
     """A page that has text.
 
-    known: its words, if a line of it ends in a hyphen.
-    furniture: headers and footers, kept here where they are first met.
+    known: its words, if one of its lines ends in a hyphen.
+    furniture: headers and footers that occur here for the first time.
     """
 
     number: int
-    lines: list[Line]
+    lines: list[TextLine]
     right_to_left: bool
     known: set[str]
     furniture: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class _Page(NamedTuple):
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a PDF file, each with its page, counted from 1.
 
-    Pages without text are named in the report. Raises Unusable: encrypted, damaged, or no page has text.
+    Pages without text are reported. Raises Unreadable: the file is encrypted or damaged, or no page has text.
     """
     import pypdfium2
 
@@ -74,7 +74,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
         for sentence in _without_text(empty):
             report(sentence)
     except pypdfium2.PdfiumError as error:
-        raise Unusable(f"damaged ({error})") from error
+        raise Unreadable(f"damaged ({error})") from error
     finally:
         document.close()
 
@@ -88,10 +88,10 @@ def _opened(path: Path, password: str | None) -> PdfDocument:
     except pypdfium2.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             wanted = "the given password does not open it" if password else "give its password"
-            raise Unusable(f"encrypted; {wanted}") from None
+            raise Unreadable(f"encrypted; {wanted}") from None
         if error.err_code == raw.FPDF_ERR_SECURITY:
-            raise Unusable("encrypted in a way that PDFium does not know") from None
-        raise Unusable("damaged, or not a PDF file") from None
+            raise Unreadable("encrypted in a way that PDFium does not know") from None
+        raise Unreadable("damaged, or not a PDF file") from None
 
 
 def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page]:
@@ -134,7 +134,7 @@ def _page(number: int, text_page: PdfTextPage) -> _Page | None:
     return _Page(number, [_plain(line) for line in lines], right_to_left, words(text) if "\ufffe" in text else set())
 
 
-def _lines(boxes: _Boxes, text: str) -> list[Line]:
+def _lines(boxes: _Boxes, text: str) -> list[TextLine]:
     astral = not text.isascii() and max(text) >= "\U00010000"
     lines = []
     for match in _LINE.finditer(text):
@@ -146,15 +146,15 @@ def _lines(boxes: _Boxes, text: str) -> list[Line]:
     return lines
 
 
-def _turned(boxes: _Boxes, lines: list[Line], quarters: int) -> list[Line]:
+def _turned(boxes: _Boxes, lines: list[TextLine], quarters: int) -> list[TextLine]:
     """The lines in the order of reading, also where they are turned clockwise.
 
-    PDFium takes lines that begin at the same height for parts of one, and puts them from left to right; where each
-    is read downwards, the first is the rightmost.
+    PDFium joins lines that begin at the same height, from left to right. Where lines are read downwards, the rightmost
+    is the first.
 
-    quarters: how often the page is turned clockwise when it is shown.
+    quarters: how many quarter turns clockwise the page is shown with.
     """
-    found: list[list[Line]] = []
+    found: list[list[TextLine]] = []
     before = None
     for line in lines:
         start = None
@@ -170,16 +170,16 @@ def _turned(boxes: _Boxes, lines: list[Line], quarters: int) -> list[Line]:
     return list(chain.from_iterable(found))
 
 
-def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> Line:
+def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> TextLine:
     a, b = boxes.of(at), boxes.of(at + len(text) - 1)
     box = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
     if not hyphen and text[-1] in "-\xad" and text[-2:-1].isalnum():  # at the end of a column, PDFium leaves it
         text, hyphen = text[:-1], True
-    return Line(text, at, *box, hyphen)
+    return TextLine(text, at, *box, hyphen)
 
 
-def _plain(line: Line) -> Line:
-    """Without ligatures, other forms of letters and soft hyphens."""
+def _plain(line: TextLine) -> TextLine:
+    """The line without ligatures, special forms of letters and soft hyphens."""
     if line.text.isascii():
         return line
     text = _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), line.text)
@@ -187,7 +187,7 @@ def _plain(line: Line) -> Line:
 
 
 class _Boxes:
-    """Where the characters of a page stand; asked for twice a line, so without the detours of pypdfium2's own."""
+    """The boxes of a page's characters. They are needed twice a line, so this calls PDFium directly."""
 
     def __init__(self, text_page: PdfTextPage) -> None:
         from pypdfium2 import raw
@@ -195,21 +195,21 @@ class _Boxes:
         self._page, self._raw, self._rect = text_page, raw, raw.FS_RECTF()
 
     def of(self, index: int) -> Box:
-        """The box of a character, by its place in the text."""
+        """The box of the character at an index of the text."""
         page, rect = self._page.raw, self._rect
         at = self._raw.FPDFText_GetCharIndexFromTextIndex(page, index)
         self._raw.FPDFText_GetLooseCharBox(page, at, rect)
         return rect.left, rect.bottom, rect.right, rect.top
 
     def downwards(self, index: int, quarters: int) -> bool:
-        """Whether a character is shown turned clockwise, on a page that is turned clockwise so many times."""
+        """Whether a character appears turned clockwise, on a page that is shown with so many quarter turns."""
         at = self._raw.FPDFText_GetCharIndexFromTextIndex(self._page.raw, index)
         angle = self._raw.FPDFText_GetCharAngle(self._page.raw, at)
         return round(2 * angle / math.pi + quarters) % 4 == 1
 
 
-def _cut(boxes: _Boxes, line: Line, strip: tuple[float, float]) -> Iterator[Line]:
-    """The parts of a line on either side of the gutter; the line itself if its words go on across it."""
+def _cut(boxes: _Boxes, line: TextLine, strip: tuple[float, float]) -> Iterator[TextLine]:
+    """The parts of a line on either side of the gutter; the line itself if its words continue across it."""
     middle = sum(strip) / 2
     if line.left < middle < line.right:
         for match in re.finditer(" +", line.text):
@@ -225,28 +225,28 @@ def _cut(boxes: _Boxes, line: Line, strip: tuple[float, float]) -> Iterator[Line
 class _Edge(NamedTuple):
     """A line at the top or bottom of a page: its text without its numbers, and the numbers."""
 
-    line: Line
+    line: TextLine
     mask: str
     numbers: tuple[int, ...]
 
     def repeats(self, other: _Edge, apart: int) -> bool:
-        """Whether it is the other, `apart` pages before: its numbers are the same or count the pages."""
+        """Whether it equals another line, `apart` pages before: its numbers are the same, or count the pages."""
         return self.mask == other.mask and all(
             a in (b, b + apart) for a, b in zip(self.numbers, other.numbers, strict=True)
         )
 
     @property
     def evidence(self) -> int:
-        """On how many other pages it must repeat to be furniture; "Table 1", "Table 2" may follow by chance."""
+        """On how many other pages it must repeat to be furniture. "Table 1", "Table 2" may follow by chance."""
         letters = any(map(str.isalpha, self.mask))
         return 1 if letters != bool(self.numbers) and len(self.numbers) < 2 else 2
 
 
 def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:
-    """The pages without page numbers; of headers and footers that repeat, the first alone."""
+    """The pages without page numbers. Of headers and footers that repeat, only the first one stays."""
     window: deque[tuple[_Page, list[_Edge]]] = deque()
     kept: set[str] = set()
-    at = 0  # the place in the window of the page that is given out next
+    at = 0  # the next page's place in the window
 
     def clean(page: _Page, edges: list[_Edge]) -> _Page:
         drop: set[int] = set()
@@ -276,8 +276,8 @@ def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:
         yield clean(page, edges)
 
 
-def _edges(lines: list[Line]) -> list[_Edge]:
-    """The outermost lines, as far as a gap divides them from the text."""
+def _edges(lines: list[TextLine]) -> list[_Edge]:
+    """The outermost lines, where a gap divides them from the text."""
     rows = sorted({round(line.bottom) for line in lines})
     gaps = [b - a for a, b in pairwise(rows)]
     if not gaps:
@@ -293,12 +293,12 @@ def _edges(lines: list[Line]) -> list[_Edge]:
     ]
 
 
-def _blocks(pages: Iterator[_Page]) -> Iterator[Block]:
-    """The paragraphs of all pages; one that goes on over a page's end is one."""
-    pending: list[tuple[int, Line]] = []
+def _blocks(pages: Iterator[_Page]) -> Iterator[TextBlock]:
+    """The paragraphs of all pages; a paragraph may continue on the next page."""
+    pending: list[tuple[int, TextLine]] = []
     known: set[str] = set()
     for page in pages:
-        yield from (Block(text, page.number) for text in page.furniture)
+        yield from (TextBlock(text, page.number) for text in page.furniture)
         body = median(line.height for line in page.lines) if page.lines else 0.0
         for number, lines in enumerate(paragraphs(page.lines, page.right_to_left)):
             if pending and not (number == 0 and _goes_on(pending, lines)):
@@ -310,7 +310,7 @@ def _blocks(pages: Iterator[_Page]) -> Iterator[Block]:
         yield _block(pending, known, 0.0)
 
 
-def _goes_on(before: list[tuple[int, Line]], lines: list[Line]) -> bool:
+def _goes_on(before: list[tuple[int, TextLine]], lines: list[TextLine]) -> bool:
     last, first = before[-1][1], lines[0]
     if last.hyphen:
         return True
@@ -318,7 +318,7 @@ def _goes_on(before: list[tuple[int, Line]], lines: list[Line]) -> bool:
     return alike and not closed(last.text) and (first.text[:1].islower() or len(before) > 1)
 
 
-def _block(lines: list[tuple[int, Line]], known: set[str], body: float) -> Block:
+def _block(lines: list[tuple[int, TextLine]], known: set[str], body: float) -> TextBlock:
     text, starts = joined([line for _, line in lines], known.__contains__)
     page = lines[0][0]
     turns = tuple(
@@ -328,7 +328,7 @@ def _block(lines: list[tuple[int, Line]], known: set[str], body: float) -> Block
     )
     large = body and lines[0][1].height > 1.15 * body
     heading = len(lines) <= 3 and len(text) <= 200 and not closed(text) and bool(large or _HEADING.match(text))
-    return Block(text, page, heading, turns)
+    return TextBlock(text, page, heading, turns)
 
 
 def _without_text(empty: dict[str, list[int]]) -> list[str]:
@@ -336,7 +336,7 @@ def _without_text(empty: dict[str, list[int]]) -> list[str]:
 
 
 def _ranges(numbers: list[int]) -> str:
-    """3, 5–9 of 3, 5, 6, 7, 8, 9."""
+    """`3, 5–9` for 3, 5, 6, 7, 8, 9."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:

@@ -1,56 +1,107 @@
-"""The passages of many files, and the report of what could not be used."""
+"""Parse files into passages, together with what could not be used of them."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foretell.search.passage import Passage
 
-from .block import Empty, Options, Unusable
-from .files import File, Skipped, find
+from .block import Empty, Options, Unreadable
+from .files import FoundFile, Unread, find
 from .guard import Limits, Parser
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """A file's passages, and what could not be used of it."""
+
+    passages: Sequence[Passage]
+    unread: Sequence[str] = ()
+    """Reasons why parts of the file could not be used. For a file without text: the reason why it has no passage."""
+    failure: str | None = None
+    """The reason why the file could not be read; None where it was read, at least in part."""
+
+
+def parse(file: FoundFile, parser: Parser) -> ParsedFile:
+    """Parse a file to its end."""
+    passages: list[Passage] = []
+    unread: list[str] = []
+    try:
+        for part in parts(file, parser):
+            if isinstance(part, Passage):
+                passages.append(part)
+            else:
+                unread.append(part.reason)
+    except Empty as error:
+        return ParsedFile(passages, [*unread, str(error)])
+    except Unreadable as error:
+        unread.append(str(error))
+    if unread and not passages:
+        return ParsedFile([], unread[:-1], unread[-1])
+    return ParsedFile(passages, unread)
+
+
+def parts(file: FoundFile, parser: Parser) -> Generator[Passage | Unread, None, None]:
+    """A file's passages, and its parts that could not be used, as they come.
+
+    Raises:
+        Empty: the file was read, and contains no text.
+        Unreadable: the rest of the file cannot be used.
+    """
+    passages = unread = 0
+    try:
+        for part in parser.parts(file):
+            if isinstance(part, Passage):
+                passages += 1
+                yield replace(part, metadata={"source": file.name, **part.metadata})
+            else:
+                unread += 1
+                yield part
+    except Unreadable as error:
+        kept = f"; {passages:,} passages before that are kept" if passages else ""
+        raise type(error)(f"{error}{kept}") from None
+    if not passages and not unread:
+        raise Empty("no text in it")
 
 
 class Reading:
     """An iterable of passages; each loop over it parses the files again.
 
-    files: what will be read, in this order.
-    skipped: every file, or part of one, that could not be used so far, with the reason.
-    empty: those of the files so far that were read and have no text in them.
+    Attributes:
+        files: the files that are read, in this order.
+        skipped: every file, or part of one, that could not be used so far, with the reason.
     """
 
     def __init__(self, paths: Sequence[Path], options: Options, limits: Limits) -> None:
-        files, self._other = find(paths)
-        self.files: tuple[File, ...] = tuple(files)
-        self.skipped: list[Skipped] = list(self._other)
-        self.empty: set[Path] = set()
+        files, self._others = find(paths)
+        self.files: tuple[FoundFile, ...] = tuple(files)
+        self.skipped: list[Unread] = list(self._others)
         self._options, self._limits = options, limits
 
     def __iter__(self) -> Iterator[Passage]:
         for _, passages in self.by_file():
             yield from passages
 
-    def by_file(self) -> Iterator[tuple[File, Iterator[Passage]]]:
+    def by_file(self) -> Iterator[tuple[FoundFile, Iterator[Passage]]]:
         """Each file with its passages. Passages that are not taken before the next file are not parsed."""
-        self.skipped, self.empty = list(self._other), set()
+        self.skipped = list(self._others)
         with Parser(self._options, self._limits) as parser:
             for file in self.files:
-                passages = self._of(file, parser)
+                passages = self._passages(file, parser)
                 yield file, passages
                 passages.close()
 
-    def _of(self, file: File, parser: Parser) -> Generator[Passage, None, None]:
-        count, parts = 0, len(self.skipped)
+    def _passages(self, file: FoundFile, parser: Parser) -> Generator[Passage, None, None]:
+        found = parts(file, parser)
         try:
-            for passage in parser.passages(file, lambda reason: self.skipped.append(Skipped(file.name, reason))):
-                count += 1
-                yield replace(passage, metadata={"source": file.name, **passage.metadata})
-            if not count and len(self.skipped) == parts:
-                raise Empty("no text in it")
-        except Unusable as error:
-            so_far = f"; {count:,} passages before that are kept" if count else ""
-            self.skipped.append(Skipped(file.name, f"{error}{so_far}"))
-            if isinstance(error, Empty):
-                self.empty.add(file.path)
+            for part in found:
+                if isinstance(part, Passage):
+                    yield part
+                else:
+                    self.skipped.append(part)
+        except Unreadable as error:
+            self.skipped.append(Unread(file.name, str(error)))
+        finally:
+            found.close()

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: a list of records, or one a line."""
+"""Read JSON and JSON Lines: a list of records, or one record on each line."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ from typing import Any
 
 from foretell.search.passage import Passage
 
-from . import rows, text
-from .block import Empty, Options, Report, Unusable
+from . import tables, text
+from .block import Empty, Options, Report, Unreadable
 
-OF_MANY = rows.NAMES.index("description")
-"""The place of the first name of a text that may be of a whole collection."""
+OF_MANY = tables.NAMES.index("description")
+"""From this place on, a name in `tables.NAMES` may describe a whole collection rather than one record."""
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """A passage a record; see `rows`.
+    """One passage for each record; see `tables`.
 
-    JSON holds a list of objects or of texts, an object with a list of objects (see `_list`), or one object; JSON
-    Lines a value a line.
-    Raises Unusable: neither.
+    JSON contains a list of objects or texts, an object with a list of objects (see `_list`), or one object. JSON Lines
+    contains one value on each line. Raises Unreadable where the file is neither.
     """
     wrong: list[int] = []
-    yield from rows.passages(_rows(path, wrong), options, report)
+    yield from tables.passages(_rows(path, wrong), options, report)
     if wrong:
         report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
 
 
-def _rows(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
+def _rows(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
     if path.suffix.lower() == ".json":
         try:
             value = json.loads(text.read(path))
         except RecursionError:
-            raise Unusable("JSON nested too deeply") from None
+            raise Unreadable("JSON nested too deeply") from None
         except ValueError as error:
             first = str(error)
-            if not first.startswith("Extra data"):  # else it may be lines after all
-                raise Unusable(f"not JSON ({first})") from None
+            if not first.startswith("Extra data"):  # otherwise it may be JSON Lines
+                raise Unreadable(f"not JSON ({first})") from None
         else:
             yield from enumerate(map(_record, _list(value)))
             return
     yield from _lines(path, wrong)
 
 
-def _lines(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
+def _lines(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
     found = 0
     with path.open(encoding=text.encoding(path), errors="replace") as file:
         for number, line in enumerate(file, 1):
@@ -59,13 +58,13 @@ def _lines(path: Path, wrong: list[int]) -> Iterator[rows.Row]:
             yield found, _record(value)
             found += 1
     if not found:
-        raise Unusable("not JSON: none of its lines is") if wrong else Empty("no rows")
+        raise Unreadable("not JSON: none of its lines is") if wrong else Empty("no rows")
 
 
 def _list(value: Any) -> list[Any]:
-    """The records. Those of an object's longest list, unless it is one itself: a paper with its authors.
+    """The records: those of an object's longest list, unless the object is a record itself, as a paper with authors is.
 
-    An object with a text, or with a description or a title that no list's records have or better, is a record.
+    An object is a record if it has a text; or a description or a title, and the records of its lists have no better.
     """
     if isinstance(value, list):
         return value
@@ -78,9 +77,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def _place(record: dict[str, Any]) -> int:
-    """Of its best text among `rows.NAMES`; beyond them where it has none."""
+    """The place of its best text in `tables.NAMES`; their number where it has none."""
     texts = {name.lower() for name, value in record.items() if isinstance(value, str) and value.strip()}
-    return next((place for place, name in enumerate(rows.NAMES) if name in texts), len(rows.NAMES))
+    return next((place for place, name in enumerate(tables.NAMES) if name in texts), len(tables.NAMES))
 
 
 def _record(value: Any) -> dict[str, Any]:

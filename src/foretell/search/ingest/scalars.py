@@ -1,4 +1,4 @@
-"""Numbers, and true and false, that are written as text."""
+"""Read numbers and truths that are written as text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 Scalar: TypeAlias = int | float | bool
-Kind: TypeAlias = Callable[[str], Scalar | None]
-"""Reads a text; None of one that is of another kind."""
+ScalarReader: TypeAlias = Callable[[str], Scalar | None]
+"""A function that reads a text; None for a text of another kind."""
 
 _INT64 = range(-(2**63), 2**63)
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,18})")  # "007" is a name
@@ -28,13 +28,13 @@ def _decimal(text: str) -> float | None:
     return number if _DECIMAL.fullmatch(text) and math.isfinite(number := float(text)) else None
 
 
-def kind(texts: Iterable[str]) -> Kind | None:
-    """The first kind that all of these are of, empty ones aside; None where they are text."""
+def kind(texts: Iterable[str]) -> ScalarReader | None:
+    """The first kind that all texts have, except empty ones; None where they are plain text."""
     texts = [text for text in texts if text]
     return next((k for k in (_truth, _whole, _decimal) if texts and all(k(text) is not None for text in texts)), None)
 
 
-def value(text: str, kind: Kind | None) -> str | Scalar:
-    """What a text of a kind says; the text itself where it is of none, or of another."""
+def value(text: str, kind: ScalarReader | None) -> str | Scalar:
+    """The value of a text of this kind; the text itself where it has no kind, or another."""
     said = kind(text.strip()) if kind else None
     return text if said is None else said

@@ -1,6 +1,6 @@
-"""Passages of 250 to 900 characters that keep sentences and paragraphs whole.
+"""Split texts into passages of 250 to 900 characters that keep sentences and paragraphs whole.
 
-The cuts of a document are chosen together, by dynamic programming: a cut between paragraphs is welcome, one between
+Dynamic programming chooses the cuts of a document together. A cut between paragraphs is preferred, one between
 sentences costs, one inside a sentence costs much, and so does a passage that is too short.
 """
 
@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from foretell.search.passage import Passage
 
-from .block import Block, Metadata
+from .block import Metadata, TextBlock
 
-LEAST, TYPICAL, MOST = 250, 600, 900  # characters a passage
-HORIZON = 16 * MOST  # characters looked at together: far cuts do not change near ones
+LEAST, TYPICAL, MOST = 250, 600, 900  # characters of a passage
+HORIZON = 16 * MOST  # characters whose cuts are chosen together: far cuts do not change near ones
 
-# These end no sentence, whatever follows.
+# A full stop after one of these never ends a sentence.
 ABBREVIATIONS = frozenset(
     "al approx assoc bros ca cf dept dr eds esp et hon incl jr ltd messrs mr mrs ms mt prof proc resp sgt sr trans "
     "univ viz vs jan feb aug sept oct nov dec".split()
 )
-# These end none if a number, a bracket or a lone letter follows: "Fig. 3", "Eq. (4)", "Thm. A", but "said no. Then".
+# The same before a number, a bracket or a lone letter: "Fig. 3", "Eq. (4)", "Thm. A", but not "said no. Then".
 BEFORE_NUMBERS = frozenset(
     "alg app appx art ch chap cor def ed eq eqn eqs ex fig figs lem no nos p pp par pl pt ref refs rem sec sect secs "
     "st suppl tab tbl thm thms vol vols".split()
@@ -34,7 +34,7 @@ _SEPARATORS = (re.compile(r"(?<=\n)"), re.compile(r"(?<=[;:,،、])(?=\s)"), re.
 
 
 class _Unit(NamedTuple):
-    """What is never cut, and what a cut before it costs."""
+    """A piece of text that is never cut, and the cost of a cut before it."""
 
     text: str  # with one white space at its end, if there was any
     page: int | None
@@ -44,8 +44,8 @@ class _Unit(NamedTuple):
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each with the space after it, so that together they are the text.
 
-    A full stop ends none after an abbreviation ("e.g.", "Fig. 3", "et al."), an initial ("J. Smith") or the number
-    of an item ("2. Method"), nor before a small letter.
+    A full stop does not end a sentence after an abbreviation ("e.g.", "Fig. 3", "et al."), an initial ("J. Smith") or
+    the number of an item ("2. Method"), nor before a small letter.
     """
     found, start = [], 0
     for match in _END.finditer(text):
@@ -71,7 +71,7 @@ def _ends(text: str, start: int, match: re.Match[str]) -> bool:
         return True
     word = before[0]
     if word.isdecimal():
-        return bool(text[start : before.start()].strip())  # else "2." is the number of an item
+        return bool(text[start : before.start()].strip())  # otherwise "2." is the number of an item
     if len(word) == 1 and word.isalpha() and word.isupper():
         return False
     last = word.casefold()
@@ -80,12 +80,12 @@ def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     return not (last in BEFORE_NUMBERS and (after[0] in "([" or after[0].isdigit() or len(after.strip(".,:;")) == 1))
 
 
-def passages(blocks: Iterable[Block], metadata: Metadata | None = None) -> Iterator[Passage]:
+def passages(blocks: Iterable[TextBlock], metadata: Metadata | None = None) -> Iterator[Passage]:
     """Gather paragraphs into passages; long ones are cut at sentence ends.
 
-    No passage exceeds 900 characters; one falls short of 250 only where there is no more text, or where the price
-    would be a cut inside a sentence. White space at the cuts is dropped, all other text is kept in its
-    order. A heading stays with what follows it. A passage that spans pages names its first.
+    No passage has more than 900 characters. One has fewer than 250 only where there is no more text, or where a
+    sentence would have to be cut. White space at the cuts is dropped; all other text stays in its order. A heading
+    stays with the paragraph after it. A passage that spans pages has the number of the first.
     """
     units: list[_Unit] = []
     size, after_heading = 0, False
@@ -104,8 +104,8 @@ def passages(blocks: Iterable[Block], metadata: Metadata | None = None) -> Itera
     yield from (_passage(part, metadata) for part in _parts(units))
 
 
-def _units(block: Block, after_heading: bool) -> list[_Unit]:
-    """The sentences of a paragraph; those that are too long in pieces."""
+def _units(block: TextBlock, after_heading: bool) -> list[_Unit]:
+    """The sentences of a paragraph; long ones in pieces."""
     units: list[_Unit] = []
     page, turns, at = block.page, list(block.turns), 0
     for sentence in sentences(block.text):
@@ -129,7 +129,7 @@ def _units(block: Block, after_heading: bool) -> list[_Unit]:
 
 
 def _pieces(text: str, separators: tuple[re.Pattern[str], ...] = _SEPARATORS) -> list[str]:
-    """The text in pieces of at most 900 characters, cut at lines, else at commas, else at spaces, else anywhere."""
+    """The text in pieces of at most 900 characters: cut at lines, or at commas, or at spaces, or anywhere."""
     if len(text) <= MOST:
         return [text]
     if not separators:
@@ -142,7 +142,7 @@ def _pieces(text: str, separators: tuple[re.Pattern[str], ...] = _SEPARATORS) ->
 
 
 def _parts(units: list[_Unit]) -> list[list[_Unit]]:
-    """The units in runs of at most 900 characters, at the least cost of all ways to cut them."""
+    """The units in runs of at most 900 characters, cut at the least total cost."""
     sizes = [len(unit.text) for unit in units]
     cuts = [0.0, *(unit.cut for unit in units[1:])]
     best, previous = [0.0], [0]

@@ -1,4 +1,4 @@
-"""Plain text, in whatever encoding it is."""
+"""Read plain text in any encoding."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from foretell.search.passage import Passage
 
-from .block import Block, Options, Report, Unusable
+from .block import Options, Report, TextBlock, Unreadable
 from .split import passages as split
 
-SAMPLE = 1 << 20  # bytes looked at to know an encoding
+SAMPLE = 1 << 20  # bytes that decide the encoding
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -41,24 +41,24 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|(?<=[^\n]{120})\n")
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """The passages of a text file. Raises Unusable where it is not text."""
+    """The passages of a text file. Raises Unreadable where the file is not text."""
     yield from split(blocks(read(path)))
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[TextBlock]:
     """The paragraphs of a text."""
-    yield from map(Block, _PARAGRAPH.split(text))
+    yield from map(TextBlock, _PARAGRAPH.split(text))
 
 
 def read(path: Path) -> str:
-    """A text file as it is, with line feeds at its lines' ends. Raises Unusable where it is not text."""
+    """The content of a text file; every line ends in a line feed. Raises Unreadable where the file is not text."""
     return path.read_text(encoding(path), errors="replace")
 
 
 def encoding(path: Path) -> str:
-    """The encoding of a text file: by its byte order mark, else UTF-8 where it fits, else the likeliest.
+    """The encoding of a text file: by its byte order mark, or UTF-8 where it fits, or the likeliest.
 
-    Raises Unusable where it is not text.
+    Raises Unreadable where the file is not text.
     """
     with path.open("rb") as file:
         sample = file.read(SAMPLE)
@@ -66,7 +66,7 @@ def encoding(path: Path) -> str:
         if sample.startswith(mark):
             return name
     if b"\0" in sample:
-        raise Unusable("not text: it holds zero bytes")
+        raise Unreadable("not text: it holds zero bytes")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)  # the sample may end inside a letter
         return "utf-8"
@@ -82,14 +82,14 @@ def _likeliest(sample: bytes) -> str:
     found = charset_normalizer.from_bytes(sample)
     best = found.best()
     if best is None:
-        raise Unusable("not text in any known encoding; expected UTF-8")
+        raise Unreadable("not text in any known encoding; expected UTF-8")
     equal = [m.encoding for m in found if (m.chaos, -m.coherence) <= (best.chaos, -best.coherence)]
-    # of several that fit as well, the one that most such files are in
+    # of several that fit equally, the most common one
     return "cp1252" if "cp1252" in (*equal, *best.could_be_from_charset) else best.encoding
 
 
 def _western(sample: bytes) -> bool:
-    """Whether this is Windows-1252: as such, it has few letters beyond ASCII, all of one language, and usual signs."""
+    """Whether this is Windows-1252: then it has few letters beyond ASCII, all of one language, and usual signs."""
     try:
         text = sample.decode("cp1252").lower()
     except UnicodeDecodeError:

@@ -1,5 +1,5 @@
-"""A store over HTTP: an API of its own under /api/v1, and beside it what Dria's clients send.
+"""A store over HTTP: an API of its own under /api/v1, and the paths that Dria's clients use.
 
-Read on in this order: settings, refusal, gate (keys, limits, metrics), library (who may use which knowledge), work
-(threads), route, api, batches and dria, app.
+Read on in this order: `foretell.http` (limits, threads, errors), keys and library (the rights of a caller), call, api
+(a router for each resource), dria, errors, app.
 """

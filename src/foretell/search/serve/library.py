@@ -1,4 +1,4 @@
-"""The knowledges of a store, as the holders of keys may use them."""
+"""The knowledges of a store, with the rights of each caller."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from foretell.search import embed
-from foretell.search.backend import About, Backend, Key
+from foretell.http.refusal import Refused, keyless
 from foretell.search.knowledge import Knowledge
-from foretell.search.serve.refusal import Refused, keyless
+from foretell.search.models.load import is_shipped
+from foretell.search.models.text import DEFAULT
+from foretell.search.storage.protocol import About, Backend, Key
 
-OPEN = 256  # knowledges whose indexes are kept in memory
+OPEN = 256
+"""How many knowledges keep their indexes in memory."""
 FOREIGN = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.-]*)?")
-"""What a model may be called that is none of ours: a name, with or without an owner, and no path."""
+"""A model that is not known here: its name, with or without an owner. A path does not fit."""
 
 
 class Library:
-    """What a caller may see and change.
+    """The knowledges that a caller may see and change.
 
-    A caller is a key, or None for everyone. All may read what is public; the keys of its owner may read the rest, and
-    change it where they may write; keys of scope admin may do so with everyone's. To all others it does not exist.
+    A caller is a key, or None for a request without a key. Everyone may read a public knowledge. The keys of its owner
+    may read a private one, and change it with scope `write`. Keys of scope `admin` may do this with every knowledge.
+    For every other caller, a private knowledge does not exist.
 
     Args:
-        store: where they are.
-        reranker: what reads the best where a search asks for it: the service's choice, never a caller's.
+        store: the store of the knowledges.
+        reranker: the reranker of the service. A search may ask for reranking, but not for another reranker.
     """
 
     def __init__(self, store: Backend, reranker: str) -> None:
@@ -36,10 +39,10 @@ class Library:
         self._lock = threading.Lock()
 
     def find(self, caller: Key | None, name: str, *, write: bool = False) -> Knowledge:
-        """A knowledge by its contract id, or one of the caller's by its name.
+        """A knowledge by its contract id, or a knowledge of the caller by its name.
 
         Raises:
-            Refused: 401 without a key, 404 where there is none that the caller may read, 403 where it may only read.
+            Refused: 401 without a key, 404 if there is none that the caller may read, 403 if the caller may only read.
         """
         owner = caller.owner if caller else None
         found = [each for each in self.store.find(name, owner) if each.contract_id == name or each.owner == owner]
@@ -57,12 +60,17 @@ class Library:
         raise Refused(404, f"there is no knowledge {name!r:.80}")
 
     def quick(self, contract_id: str) -> bool:
-        """Whether this knowledge is open, and a search for a vector would be over before a thread had begun it."""
+        """Whether this knowledge is open, and a search by a vector takes less time than to wake a thread."""
         knowledge = self._open.get(contract_id)
         return knowledge is not None and knowledge.collection.quick
 
-    def every(self, caller: Key | None, *, own: bool = False) -> Sequence[About]:
-        """What the caller may read, oldest first. own: only the caller's, of scope admin everyone's."""
+    def visible(self, caller: Key | None, *, own: bool = False) -> Sequence[About]:
+        """The knowledges that the caller may read, oldest first.
+
+        Args:
+            caller: the caller.
+            own: without the public knowledges of other owners. A key of scope `admin` owns everything.
+        """
         return [
             about
             for about in Knowledge.list(self.store)
@@ -81,19 +89,17 @@ class Library:
         category: str = "",
         public: bool = False,
     ) -> Knowledge:
-        """As `Knowledge.create`, owned by the caller. The model is a name, never a path of this machine.
+        """Make a knowledge of the caller, as `Knowledge.create`. The model is a name, never a path of this machine.
 
         Raises:
-            Refused: 401 without a key, 403 where it may not write, 400 for no such model.
+            Refused: 401 without a key, 403 if the key may not write, 400 if the model is not a name.
         """
         if caller is None:
             raise keyless()
         if not caller.allows("write"):
             raise Refused(403, "this key may not write")
-        if not (embed.known(model) or _of_the_hub(model)) and (
-            not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()
-        ):
-            raise Refused(400, f"model is {model!r:.80}, expected a name such as {embed.DEFAULT}")
+        if not is_shipped(model) and (not FOREIGN.fullmatch(model) or len(model) > 200 or Path(model).exists()):
+            raise Refused(400, f"model is {model!r:.80}, expected a name such as {DEFAULT}")
         about = {"title": title, "description": description, "category": category}
         made = Knowledge.create(self.store, name, model=model, owner=caller.owner, public=public, **about)
         return self._knowledge(made.collection.contract_id)
@@ -106,7 +112,7 @@ class Library:
             self._open.pop(knowledge.collection.contract_id, None)
 
     def close(self) -> None:
-        """Wait for the indexes that are built."""
+        """Wait until all indexes are built."""
         for knowledge in self._open.values():
             knowledge.close()
 
@@ -120,9 +126,3 @@ class Library:
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
         return knowledge
-
-
-def _of_the_hub(model: str) -> bool:
-    from foretell import hub  # brings torch, which takes seconds and texts do not need
-
-    return model in hub.models()

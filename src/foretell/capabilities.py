@@ -1,0 +1,211 @@
+"""What a model can do, as protocols: a command asks for what it needs, and not for a class.
+
+| protocol | a model that has it | asked for by |
+|---|---|---|
+| `EncodesPatches` | encodes an image or a clip patch by patch | attentive probes, search by pictures |
+| `EncodesText` | encodes texts into the space of its images | search by words, zero-shot classes |
+| `Predicts` | predicts latents of patches from other patches | finetuning a predictor, uncertainty, MRR |
+| `Imagines` | predicts the latents after an action on a picture | imagining, search by an imagined change |
+| `Foresees` | predicts the rest of a clip from its beginning | surprise |
+| `Rolls` | predicts step by step what actions do over time | planning |
+| `Classifies` | names classes | measures of classifiers |
+
+A protocol tells by names what a class can do: by methods, properties and plain attributes. (`isinstance` does not find
+a network that is an attribute.) `Method.lacks` adds what depends on the very model: its predictor was never trained, or
+its encoder is a ResNet. `able` and `require` ask both.
+
+B batch · C channels · N patches · K context patches · M blocks · L patches a block · D width · T tubelets
+A action parameters · S states · H steps ahead
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from foretell.actions import ActionSpace, PictureActions
+from foretell.errors import ForetellError
+
+if TYPE_CHECKING:
+    from foretell.nn.predictor import Predictor
+    from foretell.nn.vit import ViT
+
+
+@runtime_checkable
+class EncodesPatches(Protocol):
+    """Encodes an image or a clip patch by patch."""
+
+    config: Any
+
+    @property
+    def patch_encoder(self) -> ViT:
+        """The network that is evaluated and searched with: x in [0, 1] -> plain latents [B, N, D], not layer-normed.
+
+        `grid(x)` gives the patches along each axis, `width` gives D, and `config.heads` the heads of a probe.
+        """
+        ...
+
+
+@runtime_checkable
+class EncodesText(Protocol):
+    """Encodes texts into the space that its `features` of images lie in."""
+
+    config: Any
+
+    def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n D"]:
+        """One vector for each text."""
+        ...
+
+
+@runtime_checkable
+class Predicts(EncodesPatches, Protocol):
+    """Predicts latents of patches from the latents of other patches; see `foretell.jepa.JEPA` for the verbs."""
+
+    actions: PictureActions | None
+
+    @property
+    def patch_predictor(self) -> Predictor:
+        """The network that `predict` asks."""
+        ...
+
+    def encode(self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+        """s_x: the context encoder's latents of the visible patches of x in [0, 1]."""
+        ...
+
+    def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+        """s_y: the latents that a prediction is compared with, without gradient."""
+        ...
+
+    def predict(
+        self,
+        s_x: Float[Tensor, "B K D"],
+        context_index: Int[Tensor, "B K"] | None = None,
+        target_index: Int[Tensor, "B M L"] | None = None,
+        action: Float[Tensor, "B A"] | None = None,
+        grid: tuple[int, ...] | None = None,
+        chance: torch.Generator | None = None,
+    ) -> Float[Tensor, "B M L _"]:
+        """ŝ_y: what the target latents should be at other places, after an action."""
+        ...
+
+
+@runtime_checkable
+class Imagines(Protocol):
+    """Predicts the latents of a whole picture after an action."""
+
+    config: Any
+    actions: PictureActions
+
+    def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
+        """s_y: the latents that a prediction is compared with, without gradient."""
+        ...
+
+    def imagine(
+        self, x: Float[Tensor, "B C ..."], action: Float[Tensor, "_ A"] | None = None
+    ) -> Float[Tensor, "B N D"]:
+        """The latents of x in [0, 1] after an action."""
+        ...
+
+
+@runtime_checkable
+class Foresees(Predicts, Protocol):
+    """Predicts the rest of a clip from its beginning."""
+
+    def divide(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> tuple[Int[Tensor, "B K"], Int[Tensor, "B L"]]:
+        """The patches of a clip's first `seen` tubelets, and all others."""
+        ...
+
+    def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
+        """What the model predicts of a clip after its first `seen` tubelets."""
+        ...
+
+
+@runtime_checkable
+class Rolls(Protocol):
+    """Predicts step by step what a sequence of actions does."""
+
+    config: Any
+    """It has `actions` and `states`, how many numbers each has, and `frames`, one more than the steps it learned."""
+
+    @property
+    def action_space(self) -> ActionSpace:
+        """What can be done in a step, within the limits that training has shown."""
+        ...
+
+    def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
+        """The latents of each frame in [0, 1] by itself."""
+        ...
+
+    def rollout(
+        self, latents: Float[Tensor, "B N D"], state: Float[Tensor, "B S"], actions: Float[Tensor, "B H A"]
+    ) -> Float[Tensor, "B H N D"]:
+        """The latents after each of H actions."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """Names one of its classes."""
+
+    classes: tuple[str, ...]
+
+    def __call__(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B classes"]:
+        """Logits of images in [0, 1], at the size of the model's images."""
+        ...
+
+    def classify(self, images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"]) -> list[tuple[str, float]]:
+        """The likeliest class of each image, and its probability."""
+        ...
+
+
+IMAGES, VIDEOS = "iwm-mini", "vjepa-deep"
+"""The shipped models that a refusal names."""
+NEEDED: dict[type, tuple[str, str]] = {
+    EncodesPatches: ("encodes patches", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
+    EncodesText: ("encodes texts", "no shipped model does, and no method that ships learns it"),
+    Predicts: ("predicts patch latents", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
+    Imagines: ("can be told of a change to a picture", f"use an IWM, such as the shipped {IMAGES}"),
+    Foresees: ("predicts what comes next in a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),
+    Rolls: ("foresees what actions do", "train one with `foretell train vjepa-ac`"),
+    Classifies: ("names classes", f"make one with `foretell finetune {IMAGES}`"),
+}
+"""protocol -> what such a model does, and where there is one."""
+
+P = TypeVar("P")
+
+
+def lacking(model: object, capability: type) -> str | None:
+    """Why a model cannot do something, as a clause; None where it can."""
+    asked = getattr(model, "lacks", None)
+    if asked is not None and (reason := asked(capability)):
+        return reason
+    return None if isinstance(model, capability) else f"{type(model).__name__} does not"
+
+
+def able(model: object, capability: type[P]) -> P | None:
+    """The model, as one that can do something; None where it cannot."""
+    if lacking(model, capability) is not None:
+        return None
+    assert isinstance(model, capability)
+    return model
+
+
+def require(model: object, capability: type[P], purpose: str) -> P:
+    """The model, as one that can do something.
+
+    Args:
+        model: any model.
+        capability: a protocol of this module.
+        purpose: what it is needed for: the subject of the error's sentence.
+
+    Raises:
+        ForetellError: the model cannot; the message names one that can.
+    """
+    if (found := able(model, capability)) is not None:
+        return found
+    does, instead = NEEDED[capability]
+    raise ForetellError(f"{purpose} needs a model that {does}; {lacking(model, capability)}: {instead}")

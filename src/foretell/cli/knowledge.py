@@ -1,0 +1,310 @@
+"""`foretell knowledge`: make, fill, search and keep knowledges. One class an action: its flags, then what it does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from foretell.cli.flags import Usage, at_least, output, table
+from foretell.cli.store import RERANKER, STORE, Action, run_action
+from foretell.errors import ForetellError
+
+if TYPE_CHECKING:
+    from foretell.search import Hit
+
+
+@dataclass(frozen=True)
+class InStore(Action):
+    """An action on one knowledge of a store."""
+
+    name: Annotated[Positional[str], arg(help="name of the knowledge, or its contract id", metavar="NAME")]
+    store: Annotated[str, arg(help=STORE)]
+
+
+@dataclass(frozen=True)
+class Create(InStore):
+    """Make an empty knowledge. The store is made if there is none."""
+
+    model: Annotated[
+        str, arg(help="model that embeds: a text model's name or folder, or a world model for photographs and videos")
+    ] = "bge-small-en-v1.5"
+    title: str = ""
+    description: str = ""
+    category: Annotated[str, arg(help="such as 'Artificial Intelligence'")] = ""
+    owner: str = ""
+    public: Annotated[bool, arg(help="let everyone read it where it is served")] = False
+
+    def run(self) -> None:
+        """Print the contract id."""
+        from foretell.search import Knowledge
+        from foretell.search.models.load import load_model
+
+        load_model(self.model)  # a misspelt name is noticed now, not when files are added
+        about = {"title": self.title, "description": self.description, "category": self.category, "owner": self.owner}
+        with Knowledge.create(self.store, self.name, model=self.model, public=self.public, **about) as made:
+            print(made.about.contract_id)
+
+
+@dataclass(frozen=True)
+class Add(InStore):
+    """Add files. A file that was added before adds nothing; a changed file replaces its own entries."""
+
+    files: Annotated[Positional[tuple[Path, ...]], arg(help="files and folders", metavar="FILE")]
+    text: Annotated[str | None, arg(help="column to search, of tables and records")] = None
+    password: Annotated[str | None, arg(help="opens encrypted PDF files")] = None
+    json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
+
+    def run(self) -> None:
+        """Print what was added; on standard error, what was skipped."""
+        from foretell.search import Knowledge
+
+        if not self.files:
+            raise Usage("knowledge add needs a FILE, and none is given (see foretell knowledge add --help)")
+        with Knowledge.open(self.store, self.name) as opened:
+            added = opened.add(*self.files, text=self.text, password=self.password, progress=True)
+        _print_skipped(added.skipped)
+        if not added.files + added.unchanged:
+            raise ForetellError("no file could be used")
+        if self.json:
+            print(json.dumps(asdict(added), indent=2))
+        else:
+            gone = f", {added.removed} removed" if added.removed else ""
+            print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
+
+
+@dataclass(frozen=True)
+class Embed(InStore):
+    """Embed every row of a data set in parallel (Ray Data): for millions of passages or images."""
+
+    data: Annotated[str, arg(help="Parquet file, folder of them, or Lance data set (*.lance)")]
+    column: Annotated[
+        str | None, arg(help="column to embed: texts, or the bytes of images; the other columns become metadata")
+    ] = None
+    workers: Annotated[int | None, arg(help="actors that embed; one a processor core by default")] = None
+    ray: Annotated[str | None, arg(help="address of a Ray cluster; by default RAY_ADDRESS, or this machine")] = None
+    json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
+
+    def run(self) -> None:
+        """Print what was added; on standard error, what was skipped."""
+        from foretell.search.jobs.embed import embed
+
+        at_least(self, workers=1)
+        done = embed(
+            self.store, self.name, self.data, column=self.column, workers=self.workers, address=self.ray, progress=True
+        )
+        _print_skipped(done.skipped)
+        if self.json:
+            print(json.dumps(asdict(done), indent=2))
+        else:
+            added = f"{done.entries} entries of {done.rows} rows added"
+            print(f"{added}; {done.unchanged} were there, {done.unusable} rows unusable")
+
+
+@dataclass(frozen=True)
+class List(Action):
+    """List the knowledges of a store."""
+
+    store: Annotated[str, arg(help=STORE)]
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+
+    def run(self) -> None:
+        """Print a line for each knowledge."""
+        from foretell.search import Knowledge
+
+        abouts = Knowledge.list(self.store)
+        if self.json:
+            print(json.dumps([asdict(about) for about in abouts], indent=2))
+        elif abouts:
+            print(table({each.name: f"{each.count} entries  {each.model}  {each.title}" for each in abouts}))
+
+
+@dataclass(frozen=True)
+class Show(InStore):
+    """Show the description of a knowledge."""
+
+    json: Annotated[bool, arg(help="print JSON instead of lines")] = False
+
+    def run(self) -> None:
+        """Print it."""
+        from foretell.search import Knowledge
+
+        with Knowledge.open(self.store, self.name) as opened:
+            about = asdict(opened.about)
+        print(json.dumps(about, indent=2) if self.json else table({k: str(v) for k, v in about.items()}))
+
+
+@dataclass(frozen=True)
+class Files(InStore):
+    """List the files that were added."""
+
+    json: Annotated[bool, arg(help="print JSON instead of a table")] = False
+
+    def run(self) -> None:
+        """Print a line for each file."""
+        from foretell.search import Knowledge
+
+        with Knowledge.open(self.store, self.name) as opened:
+            files = opened.files()
+        if self.json:
+            print(json.dumps([asdict(file) for file in files], indent=2, ensure_ascii=False))
+        else:
+            for file in files:
+                print(f"{file.entries:>7} entries  {file.kind:<8}  {file.name}")
+
+
+@dataclass(frozen=True)
+class Search(InStore):
+    """Find the entries that are nearest in meaning."""
+
+    query: Annotated[
+        Positional[str],
+        arg(help="a text; in a knowledge of photographs or videos, the path of one", metavar="QUERY"),
+    ]
+    top: Annotated[int, arg(help="how many results")] = 10
+    level: Annotated[int, arg(help="effort of the search, 0 to 4; it matters in large knowledges")] = 2
+    filter: Annotated[
+        tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; one field = twice: any of them")
+    ] = ()
+    rerank: Annotated[bool, arg(help="let a reranker read the best results and sort them")] = False
+    reranker: Annotated[str | None, RERANKER] = None
+    hybrid: Annotated[bool, arg(help="also look for the query's words (BM25), and fuse the two rankings")] = False
+    imagine: Annotated[
+        tuple[str, ...], arg(help="photographs: search for the query as a world model imagines it: brightness=0.6")
+    ] = ()
+    json: Annotated[bool, arg(help="print JSON instead of text")] = False
+
+    def run(self) -> None:
+        """Print the results, best first."""
+        from foretell.search import Knowledge
+        from foretell.search.storage import filters
+
+        changes = _changes(self.imagine)
+        with Knowledge.open(self.store, self.name) as opened:
+            hits = opened.search(
+                self.query,
+                self.top,
+                level=self.level,
+                filter=filters.parse(self.filter) if self.filter else None,
+                rerank=self.reranker or self.rerank,
+                hybrid=self.hybrid,
+                imagine=changes,
+            )
+        if self.json:
+            print(json.dumps({"results": [asdict(hit) for hit in hits]}, indent=2, ensure_ascii=False))
+        else:
+            for hit in hits:
+                _print_hit(hit)
+
+
+@dataclass(frozen=True)
+class Export(InStore):
+    """Write a knowledge to a Parquet file."""
+
+    out: Annotated[Path, arg(help="the file to write")]
+
+    def run(self) -> None:
+        """Print the path of the file."""
+        from foretell.search import Knowledge
+
+        output("--out", self.out)
+        with Knowledge.open(self.store, self.name) as opened:
+            print(opened.export(self.out))
+
+
+@dataclass(frozen=True)
+class Import(Action):
+    """Make a knowledge from a file that `export` wrote."""
+
+    file: Annotated[Positional[Path], arg(help="the Parquet file", metavar="FILE")]
+    store: Annotated[str, arg(help=STORE)]
+    name: Annotated[str | None, arg(help="a new name for it; without, its former name")] = None
+
+    def run(self) -> None:
+        """Print the contract id."""
+        from foretell.search import Knowledge
+
+        with Knowledge.import_(self.store, self.file, self.name) as made:
+            print(made.about.contract_id)
+
+
+@dataclass(frozen=True)
+class Remove(InStore):
+    """Delete a knowledge with everything in it, for ever; with --file, only the entries of one file."""
+
+    file: Annotated[str | None, arg(help="path or name of a file that was added")] = None
+
+    def run(self) -> None:
+        """Print how many entries of the file were removed."""
+        from foretell.search import Knowledge
+
+        if self.file is None:
+            Knowledge.remove(self.store, self.name)
+            return
+        with Knowledge.open(self.store, self.name) as opened:
+            print(f"{opened.remove_file(self.file)} entries removed")
+
+
+@dataclass(frozen=True)
+class Backup(Action):
+    """Copy a whole store as it is now. The copy is a store."""
+
+    store: Annotated[str, arg(help=STORE)]
+    out: Annotated[Path, arg(help="folder for the copy")]
+
+    def run(self) -> None:
+        """Print the folder of the copy."""
+        from foretell.search import open_backend
+
+        with contextlib.closing(open_backend(self.store)) as store:
+            print(store.backup(self.out))
+
+
+ACTIONS: dict[str, type[Action]] = {
+    "create": Create,
+    "add": Add,
+    "embed": Embed,
+    "list": List,
+    "show": Show,
+    "files": Files,
+    "search": Search,
+    "export": Export,
+    "import": Import,
+    "remove": Remove,
+    "backup": Backup,
+}
+
+
+def knowledge(args: list[str]) -> None:
+    """Collections to search: foretell knowledge create|add|embed|list|show|files|search|export|import|remove|backup."""
+    run_action("knowledge", ACTIONS, args)
+
+
+def _changes(conditions: Sequence[str]) -> dict[str, float] | None:
+    """`brightness=0.6` and the like as numbers by name; None for none."""
+    changes = {}
+    for condition in conditions:
+        name, _, value = condition.partition("=")
+        try:
+            changes[name] = float(value)
+        except ValueError:
+            raise Usage(f"imagine is {condition!r}, expected PARAMETER=NUMBER, such as brightness=0.6") from None
+    return changes or None
+
+
+def _print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
+    for name, reason in skipped:
+        print(f"foretell: skipped {name}: {reason}", file=sys.stderr)
+
+
+def _print_hit(hit: Hit) -> None:
+    time = f"{hit.time[0]:.1f}–{hit.time[1]:.1f} s" if hit.time else ""
+    page = f"page {hit.page}" if hit.page is not None else ""
+    where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page, time)))
+    print(f"{hit.score:.3f}  {hit.id}  {where}" + (f"\n{hit.text}\n" if hit.text else ""))

@@ -1,0 +1,201 @@
+"""Any image file a person may have, as uint8 [3, size, size], or the reason why not.
+
+The shorter side is resized to `size` and the centre square kept. Nothing here crashes on a bad file and
+nothing warns: an image is converted or it is `Unusable`.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from foretell.data.cache import Form, Stored, labels_of
+from foretell.data.dataset import Images, Skipped
+from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
+
+Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
+
+MAX_PIXELS = 200_000_000
+# What lies behind transparent pixels is unknown. Black would swallow dark subjects and white bright ones;
+# mid-grey is near the mean of photographs: it adds the least contrast to learn instead of the subject.
+BEHIND = (128, 128, 128, 255)
+# Named, because Pillow would also try formats that start other programs (EPS runs Ghostscript).
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+CHUNK = 32  # images a thread takes at once: thumbnails decode in 0.1 ms, no more than handing one over costs
+
+
+def images(size: int) -> Form[Images]:
+    """Photographs, `size` × `size`, for the cache."""
+    return Form(
+        what="images",
+        kind=_images,
+        shape=(3, size, size),
+        key=str(size),
+        decode=lambda items: decode_all(items, size),
+        before=labels_of,
+    )
+
+
+def _images(stored: Stored) -> Images:
+    return Images(stored.array("pixels"), stored.labels, stored.classes, stored.skipped, stored.fingerprint)
+
+
+def decode(raw: Raw, size: int) -> np.ndarray:
+    """One image, from a path, the bytes of a file, or Pillow: uint8 [3, size, size].
+
+    The first frame of an animation, upright by its EXIF orientation; grey, palette and CMYK become RGB;
+    16-bit and floating-point values are scaled, not clipped; transparency is laid over mid-grey.
+
+    Raises Unusable, with the reason, for anything else: missing, empty, damaged, cut short, not an image, or
+    of more than 200 megapixels.
+    """
+    with quiet_pillow():
+        return _decode(raw, size)
+
+
+def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, None]:
+    """All images in their order, decoded by one thread a core; memory holds a few chunks at a time."""
+    with quiet_pillow():
+        yield from in_threads(items, lambda chunk: _decode_chunk(chunk, size), CHUNK)
+
+
+def _decode_chunk(items: list[Item], size: int) -> Decoded:
+    pixels, labels, skipped = np.empty((len(items), 3, size, size), np.uint8), [], []
+    for item in items:
+        try:
+            raw, label = item.read()
+            pixels[len(labels)] = _decode(raw, size)
+            labels.append(label)
+        except Exception as error:  # from a source's reader, too: one bad image never stops the others
+            skipped.append(Skipped(item.name, reason(error)))
+    columns = {"pixels": pixels[: len(labels)], "labels": label_column(labels)} if labels else {}
+    return Decoded(columns, skipped, len(items))
+
+
+def _decode(raw: Raw, size: int) -> np.ndarray:
+    try:
+        if isinstance(raw, Image.Image):
+            return _square(raw, size)
+        if isinstance(raw, np.ndarray):
+            raise Unusable("not an image")
+        if not (len(raw) if isinstance(raw, bytes) else raw.stat().st_size):
+            raise Unusable("empty file")
+        with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats()) as image:
+            return _square(image, size)
+    except Exception as error:  # Pillow's plugins raise whatever their parsing stumbles over
+        raise Unusable(reason(error)) from error
+
+
+def _square(image: Image.Image, size: int) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS:
+        raise Unusable(f"{image.width} × {image.height} pixels are more than {MAX_PIXELS // 10**6} megapixels")
+    if isinstance(image, ImageFile.ImageFile):
+        image.draft(None, (2 * size, 2 * size))  # JPEG decodes 1/2, 1/4 or 1/8 in a fraction of the time
+    image.load()
+    # The square comes first: what follows costs little for panoramas, and turned it is still the centre.
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    image = _upright(image.crop((left, top, left + side, top + side)))
+    image = _rgb(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    with suppress(Exception):  # broken EXIF says nothing about the picture
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, BEHIND), image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    """uint16, int32 or float32 of unstated range as uint8.
+
+    Integers within 0..65535 are 16-bit; floats within 0..1 are fractions and within 0..255 are bytes; any
+    other range, as of heights or depths, is stretched from its minimum to its maximum.
+    """
+    if values.dtype.kind == "u":
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    whole = (1, 255) if values.dtype.kind == "f" else (65535,)
+    values = values.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise Unusable("no finite value")
+    low, high = values[finite].min(), values[finite].max()
+    values = np.where(finite, values, low)
+    top = next((top for top in whole if low >= 0 and high <= top), None)
+    if top is None:
+        values, top = values - low, max(high - low, 1e-12)
+    return np.rint(values * (255 / top)).astype(np.uint8)
+
+
+def reason(error: Exception) -> str:
+    """A short phrase for a person, without the machine's own names for things."""
+    match error:
+        case Unusable():
+            return str(error)
+        case FileNotFoundError():
+            return "the file does not exist (a broken link?)"
+        case IsADirectoryError():
+            return "a folder, expected a file"
+        case PermissionError():
+            return "no permission to read it"
+        case UnidentifiedImageError():
+            return "not an image, or damaged at its beginning"
+        case Image.DecompressionBombError():
+            return f"more than {MAX_PIXELS // 10**6} megapixels"
+        case MemoryError():
+            return "too large for the memory"
+    return f"damaged: {error or type(error).__name__}"
+
+
+def endings_of_images() -> frozenset[str]:
+    """What the names of files that `decode` reads end in, as Pillow knows them."""
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in FORMATS)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+_quiet_lock, _quiet_users, _quiet_undo = threading.Lock(), 0, ExitStack()
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Hold Pillow's warnings and set its limit on pixels.
+
+    Both belong to the process, not to a thread, so the users are counted: the first sets, the last restores.
+    """
+    global _quiet_users
+    with _quiet_lock:
+        _quiet_users += 1
+        if _quiet_users == 1:
+            _quiet_undo.enter_context(warnings.catch_warnings())
+            _quiet_undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            warnings.filterwarnings("ignore", module=r"PIL\b")
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_users -= 1
+            if _quiet_users == 0:
+                _quiet_undo.close()

@@ -1,0 +1,65 @@
+"""What a source hands to its decoder, what comes of it, and the threads that work on it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .columns import Column
+from .dataset import Skipped
+
+MISSING = np.iinfo(np.int64).min
+"""In a column of labels: this sample has none."""
+
+
+class Unusable(Exception):
+    """An image, a video or a row that cannot be used; the message is the reason."""
+
+
+class Item(NamedTuple):
+    """One image, video or piece of a table: its name for messages, and how to get it with what is known of it.
+
+    `read` runs in a thread. Whatever it raises becomes the reason to skip the item.
+    """
+
+    name: str
+    read: Callable[[], tuple[Any, Any]]
+    """The raw data and, of images and videos, the number of its class, or None."""
+
+
+class Decoded(NamedTuple):
+    """A run of samples: n rows of each column ({} where none could be used), and what was skipped among them."""
+
+    columns: Mapping[str, Column]
+    skipped: list[Skipped]
+    items: int
+    """How many items these came of."""
+
+
+def label_column(labels: Iterable[int | None]) -> np.ndarray:
+    """int64 [n], `MISSING` for None."""
+    return np.array([MISSING if label is None else label for label in labels], np.int64)
+
+
+def in_threads(
+    items: Iterable[Item], decode_chunk: Callable[[list[Item]], Decoded], count: int
+) -> Generator[Decoded, None, None]:
+    """What `decode_chunk` makes of all items, `count` at a time, in their order, by one thread a core."""
+    threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
+    items, pending = iter(items), deque[Future[Decoded]]()
+    with ThreadPoolExecutor(threads, "decode") as pool:
+        try:
+            while chunk := list(islice(items, count)):
+                pending.append(pool.submit(decode_chunk, chunk))
+                if len(pending) > 2 * threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,1 @@
+"""Data that is made here: nothing to download, every factor known."""

@@ -1,0 +1,202 @@
+"""Clips out of any video file that FFmpeg's libraries read, as uint8 [n, T, 3, size, size], or the reason why not.
+
+The packets' time stamps say first which frames there are; then only what the clips need is decoded (see `frames`). So a
+clip out of a long film costs little, frame rates may vary, and memory holds no frames but those that are kept.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import astuple
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from foretell.data.cache import Form, Stored, labels_of
+from foretell.data.dataset import Skipped, Videos
+from foretell.data.images.decode import reason
+from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
+from foretell.data.reads import Clips
+from foretell.data.source import Contents, Source, Splits, file_at, identity
+from foretell.errors import ForetellError, ForetellWarning
+from foretell.extras import MissingExtra
+
+from . import frames
+
+ENDINGS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"}
+    | {".wmv", ".flv", ".ogv", ".3gp", ".gif"}
+)
+VERSION = 1  # raise it when the same video gives other clips
+DAMAGED = "damaged: some frames cannot be decoded"
+
+
+def videos(cut: Clips) -> Form[Videos]:
+    """Clips cut in this way, for the cache."""
+    return Form(
+        what="videos",
+        kind=_videos,
+        shape=(cut.frames, 3, cut.size, cut.size),
+        key=f"video {VERSION} {astuple(cut)}",
+        decode=lambda items: in_threads(items, lambda some: decode_items(some, partial(_clips, cut=cut)), 1),
+        each=cut.clips,
+        before=labels_of,
+    )
+
+
+def _videos(stored: Stored) -> Videos:
+    return Videos(stored.array("pixels"), stored.labels, stored.classes, stored.skipped, stored.fingerprint)
+
+
+def find(path: Path) -> Splits:
+    """The one split of a video file."""
+    file = file_at(path)
+    item = Item(path.name, lambda: (path, None))
+    return {"all": Source(path.name, identity("video", path, file), lambda: Contents(1, (), [item]))}
+
+
+def decode_video(path: Path, cut: Clips) -> tuple[np.ndarray, str | None]:
+    """The clips of a video, and what is wrong with it if not all of them could be decoded, or not all of it is there.
+
+    Returns:
+        uint8 [n, T, 3, size, size], 1 ≤ n ≤ `cut.clips` (fewer where a video is too short for so many different ones,
+        or damaged), and None or the damage.
+
+    Raises:
+        Unusable: no clip can be had; the message is the reason.
+    """
+    cuts = cut_video(path, cut)
+    return cuts.pixels, cuts.damage
+
+
+class Cuts(NamedTuple):
+    """The clips of a video, and where they lie in it."""
+
+    pixels: np.ndarray
+    """uint8 [n, T, 3, size, size]."""
+    frames: np.ndarray
+    """int64 [n, T]: which frame of the video each is."""
+    seconds: np.ndarray
+    """float64 [n, T]: when it comes, after the first frame of the video."""
+    length: int
+    """Frames of the whole video."""
+    damage: str | None
+    """What is wrong with it, if not all clips could be decoded, or not all of it is there."""
+
+
+def cut_video(path: Path, cut: Clips) -> Cuts:
+    """As `decode_video`, and where the clips lie."""
+    with frames.reasons():
+        stamps, keys, unit, promised = frames.told(path)
+        if not len(stamps):
+            raise Unusable("holds no frame")
+        shown, end = times(stamps, unit)
+        plan = _plan(shown, end, cut)
+        wanted, kept = stamps[np.unique(plan)], {}
+        # Some containers can only be entered behind the key frame that was asked for: those from their beginning.
+        for starts in (keys, keys[:0]):
+            with frames.opened(path) as (container, stream):
+                kept |= frames.decode(container, stream, wanted, starts, cut.size)
+            if len(kept) == len(wanted):
+                break
+    whole = plan[[all(stamp in kept for stamp in clip) for clip in stamps[plan].tolist()]]
+    if not len(whole):
+        raise Unusable(DAMAGED)
+    pixels = np.stack([[kept[stamp] for stamp in clip] for clip in stamps[whole].tolist()])
+    damage = cut_short(shown, end, stamps[0] * unit, promised) if len(whole) == len(plan) else DAMAGED
+    return Cuts(pixels, whole, shown[whole], len(stamps), damage)
+
+
+def read_video(
+    path: str | Path, size: int, *, fps: float | None = None, stride: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """A whole video as uint8 [F, 3, size, size], and when each frame comes, in seconds [F] after the first.
+
+    Arguments are as of `foretell.data.Clips`. Of what is missing of a damaged video a `ForetellWarning` tells.
+
+    Raises:
+        ForetellError: the file is missing, or no frame can be had of it.
+    """
+    try:
+        every = cut_video(Path(path), Clips(size, frames=1, fps=fps, clips=10**9))
+    except FileNotFoundError:
+        raise ForetellError(f"{path}: not found; expected a video file") from None
+    except (Unusable, OSError) as error:
+        raise ForetellError(f"{path}: {error}") from None
+    if every.damage:
+        warnings.warn(f"{path}: {every.damage}", ForetellWarning, stacklevel=2)
+    return every.pixels[::stride, 0], every.seconds[::stride, 0]
+
+
+ClipsOf: TypeAlias = Callable[[Any, Any], tuple[Mapping[str, np.ndarray], str | None]]
+"""What an item gives: its clips, a row each of every column, and what is wrong if not all of them could be had."""
+
+
+def decode_items(items: list[Item], clips_of: ClipsOf) -> Decoded:
+    """The clips of each item."""
+    found: list[Mapping[str, np.ndarray]] = []
+    skipped = []
+    for item in items:
+        try:
+            clips, damage = clips_of(*item.read())
+        except MissingExtra:
+            raise
+        except Exception as error:  # one bad video never stops the others
+            skipped.append(Skipped(item.name, reason(error)))
+            continue
+        found.append(clips)
+        if damage:
+            skipped.append(Skipped(item.name, f"{damage}; kept {len(clips['pixels'])} clips"))
+    columns = {name: np.concatenate([clips[name] for clips in found]) for name in (found[0] if found else ())}
+    return Decoded(columns, skipped, len(items))
+
+
+def _clips(raw: Any, label: int | None, cut: Clips) -> tuple[Mapping[str, np.ndarray], str | None]:
+    """A video's clips; of one that is decoded already, itself."""
+    if isinstance(raw, Path):
+        clips, damage = decode_video(raw, cut)
+    elif isinstance(raw, np.ndarray):
+        clips, damage = raw[None], None
+    else:
+        raise Unusable("not a video")
+    return {"pixels": clips, "labels": label_column([label] * len(clips))}, damage
+
+
+def cut_short(shown: np.ndarray, end: float, first: float, promised: float) -> str | None:
+    """What is wrong with a video that ends before it promises to. A long last picture may be meant."""
+    longest = float(np.diff(shown).max()) if len(shown) > 1 else promised
+    until = end + max(first, 0.0)  # some count from the first frame, and some from zero
+    if promised - until <= max(1.0, 2 * longest):
+        return None
+    return f"cut short: of {promised:.1f} seconds {until:.1f} are there"
+
+
+def _plan(shown: np.ndarray, end: float, cut: Clips) -> np.ndarray:
+    """Which frames make which clip: int64 [n, T] positions in `shown`."""
+    order = moments(shown, end, cut)
+    free = len(order) - cut.span
+    count = min(cut.clips, free + 1)
+    starts = [free // 2] if count == 1 else [round(n * free / (count - 1)) for n in range(count)]
+    return order[np.array(starts)[:, None] + np.arange(0, cut.span, cut.stride)]
+
+
+def times(stamps: np.ndarray, unit: float) -> tuple[np.ndarray, float]:
+    """When each frame comes, in seconds after the first, and when the last one goes: it stays as long as frames do."""
+    shown = (stamps - stamps[0]) * unit
+    return shown, shown[-1] + (float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0)
+
+
+def moments(shown: np.ndarray, end: float, cut: Clips) -> np.ndarray:
+    """The frames after resampling, as positions: at least a clip's. Raises Unusable where there are fewer."""
+    if cut.fps is None:
+        found = np.arange(len(shown))
+    else:
+        found = np.searchsorted(shown, np.arange(ceil(end * cut.fps - 1e-6)) / cut.fps + 1e-6, side="right") - 1
+    if len(found) < cut.span:
+        rate = f" at {cut.fps:g} a second" if cut.fps else ""
+        raise Unusable(f"too short: {len(found)} frames{rate}, and a clip spans {cut.span}")
+    return found

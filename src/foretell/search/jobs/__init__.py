@@ -1,0 +1,1 @@
+"""Jobs: embed a data set on many processes (Ray Data)."""

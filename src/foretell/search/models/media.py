@@ -1,0 +1,227 @@
+"""Photographs and videos as vectors, by a world model: as they are, or as the model imagines them.
+
+A photograph y is stored as latents(y), pooled; for a world model these are target(y). A query is the same of another
+photograph, or predict(encode(x), a) pooled: "this one, but darker", without making the darker picture. A model of
+videos stores a video as its clips, and a model of images stores it as one frame a second.
+
+n images or clips · D width · T frames of a clip
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from foretell import hub
+from foretell.augment import to_float
+from foretell.capabilities import EncodesPatches, Imagines, require
+from foretell.data import Clips, folder, video
+from foretell.data.images.decode import Unusable, decode
+from foretell.data.video import Film, decode_video
+from foretell.errors import ForetellError
+from foretell.method import Method
+from foretell.nn.vit import pool
+from foretell.search.ingest.files import find
+from foretell.search.passage import Passage
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A photograph that is not decoded yet."""
+
+    path: Path
+    name: str
+    """Its path below the folder it was found in, with forward slashes."""
+
+    def pixels(self, size: int) -> UInt8[np.ndarray, "3 S S"]:
+        """The photograph, 0 to 255: its shorter side is resized to `size`, and its centre is kept.
+
+        Raises:
+            foretell.data.decode.Unusable: it is not a whole image; the message is the reason.
+        """
+        return decode(self.path, size)
+
+
+def images(path: Path | str) -> Iterator[ImageFile]:
+    """The photographs at and below a path, by name. Raises ForetellError where nothing is at the path."""
+    for file in find([Path(path)], folder.ENDINGS)[0]:
+        yield ImageFile(file.path, file.name)
+
+
+def names() -> Sequence[str]:
+    """The names of the shipped world models."""
+    return hub.models()
+
+
+def load(name: str) -> ImageModel:
+    """A world model as an encoder of photographs or videos.
+
+    Args:
+        name: what `foretell.load` takes.
+
+    Raises:
+        ForetellError: there is no such model, or it encodes no patches.
+    """
+    model = hub.load(name)
+    encoder = require(model, EncodesPatches, "search by photographs and videos").patch_encoder
+    known = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
+    return VideoModel(known, model) if len(encoder.patch) == 3 else ImageModel(known, model)
+
+
+class ImageModel:
+    """A world model of images: an encoder of photographs, and of one frame a second of videos. `load` makes one."""
+
+    kind: Literal["image", "video"] = "image"
+    of = "photographs"
+    batch = 64
+    stills = folder.ENDINGS
+    """Endings of the files that it reads as photographs."""
+    films = video.ENDINGS - folder.ENDINGS
+    """Endings of the files that it reads as videos."""
+    damaged = video.DAMAGED
+    """What is reported of a video that gives fewer clips than it should."""
+
+    def __init__(self, name: str, model: Method) -> None:
+        self.name = name
+        self._model = model
+        digest = hashlib.sha256()
+        for key, tensor in sorted(model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().data)
+        self.fingerprint = digest.hexdigest()
+        self.size = model.config.encoder.image_size
+        self.dimension = require(model, EncodesPatches, "search by photographs and videos").patch_encoder.width
+
+    @property
+    def cut(self) -> Clips:
+        """How a video is cut into entries."""
+        return Clips(self.size, frames=1, fps=1.0)
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Endings of the files that can be added."""
+        return self.stills | self.films
+
+    def entries(
+        self, path: Path, source: str
+    ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
+        """The entries of a file.
+
+        Returns:
+            Passages; an iterator that gives each one's place in them and its pixels while the file is read; and a
+            sentence about the file's damage, or None.
+
+        Raises:
+            ForetellError: the file gives no entry; the message is the reason.
+        """
+        metadata: dict[str, Any] = {"source": source}
+        try:
+            if path.suffix.lower() not in self.films:
+                return [Passage("", metadata=metadata)], iter([(0, self._still(path))]), None
+            film = Film(path, self.cut)
+        except (Unusable, OSError) as reason:
+            raise ForetellError(f"{path}: {reason}") from None
+        passages = [Passage("", time=span, metadata=metadata) for span in film.spans]
+        return passages, self._clips(path, film), film.damage
+
+    def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
+        """The pixels that the model sees of a photograph (a file or its bytes), or of the middle of a video's file.
+
+        Raises:
+            ForetellError: it is no photograph and no video.
+        """
+        try:
+            if isinstance(file, Path) and file.suffix.lower() in self.films:
+                return self._shaped(decode_video(file, self.cut)[0][0])
+            return self._still(file)
+        except (Unusable, OSError) as reason:
+            raise ForetellError(f"{file if isinstance(file, Path) else 'the image'}: {reason}") from None
+
+    @torch.no_grad()
+    def passages(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "n D"]:
+        """Unit vectors of images or clips that will be searched, each as `read` gives it."""
+        turns = range(0, len(images), self.batch)
+        return np.concatenate([self._vectors(np.stack(images[i : i + self.batch])) for i in turns])
+
+    @torch.no_grad()
+    def query(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, " D"]:
+        """The unit vector of a photograph or a video to search with.
+
+        Args:
+            image: a photograph (a file or its bytes), or a video's file.
+            imagine: how it should be changed, as for `foretell.imagine.imagine`; None for as it is.
+
+        Raises:
+            ForetellError: it is no photograph and no video, or the model knows no such change.
+        """
+        pixels = self.read(image)
+        if not imagine:
+            return self._vectors(np.stack([pixels]))[0]
+        world = require(self._model, Imagines, "a search with an imagined change")
+        actions = world.actions
+        source, target = actions.split(imagine)
+        x = actions.apply(to_float(torch.tensor(pixels))[None], source)
+        return _unit(pool(world.imagine(x, actions.action(source, target))))[0]
+
+    def _clips(self, path: Path, film: Film) -> Iterator[tuple[int, np.ndarray]]:
+        try:
+            for place, clip in film.clips():
+                yield place, self._shaped(clip)
+        except (Unusable, OSError) as reason:
+            raise ForetellError(f"{path}: {reason}") from None
+
+    def _still(self, image: Path | bytes) -> np.ndarray:
+        return decode(image, self.size)
+
+    def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "..."]:
+        """A clip in the shape that the model expects."""
+        return clip[0]
+
+    def _vectors(self, pixels: UInt8[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n D"]:
+        return _unit(pool(self._model.latents(to_float(torch.from_numpy(pixels)))))
+
+
+class VideoModel(ImageModel):
+    """A world model of videos: an encoder of clips. It sees a photograph as a clip in which nothing moves."""
+
+    kind = "video"
+    of = "videos"
+    batch = 4
+    stills = folder.ENDINGS - video.ENDINGS
+    films = video.ENDINGS
+
+    def __init__(self, name: str, model: Any) -> None:
+        super().__init__(name, model)
+        self._pace = model.config.reads.pace
+
+    @property
+    def cut(self) -> Clips:
+        """As in the model's training."""
+        encoder = self._model.config.encoder
+        return Clips(self.size, frames=encoder.frames, **self._pace)
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Endings of videos. Photographs can only be queries."""
+        return self.films
+
+    def _still(self, image: Path | bytes) -> np.ndarray:
+        return self._shaped(np.repeat(super()._still(image)[None], self.cut.frames, 0))
+
+    def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "3 T S S"]:
+        return np.ascontiguousarray(clip.swapaxes(0, 1))
+
+    def _vectors(self, pixels: UInt8[np.ndarray, "n 3 T S S"]) -> Float32[np.ndarray, "n D"]:
+        return _unit(self._model.features(to_float(torch.from_numpy(pixels))))
+
+
+def _unit(pooled: Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(pooled, dim=1).numpy()

@@ -1,0 +1,102 @@
+"""Answer a query: embed it, search a collection, and let a reranker sort the best results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foretell.errors import ForetellError
+from foretell.search.entries import Hit, as_vectors
+from foretell.search.models.load import load_reranker
+from foretell.search.storage.filters import Filter
+from foretell.search.storage.hnsw import LEVELS
+from foretell.search.storage.protocol import Collection, Record
+
+if TYPE_CHECKING:
+    from foretell.search.models.media import ImageModel
+    from foretell.search.models.text import TextModel
+
+READ = 20
+"""A reranker reads at least this many results: each costs as much as ten searches."""
+MOST = 10_000
+"""A search gives at most this many results."""
+
+
+def by_vector(collection: Collection, vector: ArrayLike, top: int, level: int, filter: Filter | None) -> Sequence[Hit]:
+    """The entries nearest to a vector [D]. Arguments and errors as of `Knowledge.query`."""
+    return collection.search(as_vectors([vector])[0], check_top(top, level), level, filter, None)
+
+
+def by_text(
+    collection: Collection,
+    model: TextModel,
+    query: object,
+    top: int,
+    level: int,
+    filter: Filter | None,
+    rerank: bool | str,
+    hybrid: bool,
+) -> Sequence[Hit]:
+    """The entries nearest to a text. Arguments and errors as of `Knowledge.search`."""
+    if not isinstance(query, str):
+        raise ForetellError(f"this knowledge is of texts ({model.name}): it is asked with a text")
+    vector = model.query(query)
+    wanted = max(top, READ) if rerank else top
+    hits = collection.search(vector, wanted, level, filter, query if hybrid else None)
+    if not rerank or not hits:
+        return hits[:top]
+    reranker = load_reranker(rerank) if isinstance(rerank, str) else load_reranker()
+    scores = reranker.score(query, [hit.text for hit in hits]).tolist()
+    ranked = sorted(zip(scores, hits, strict=True), key=lambda pair: -pair[0])[:top]
+    return [replace(hit, score=score, scores=hit.scores | {"rerank": score}) for score, hit in ranked]
+
+
+def by_file(
+    collection: Collection,
+    model: ImageModel,
+    query: str | Path | bytes,
+    top: int,
+    level: int,
+    filter: Filter | None,
+    imagine: Mapping[str, float] | None,
+) -> Sequence[Hit]:
+    """The entries nearest to a photograph or a video. Arguments and errors as of `Knowledge.search`."""
+    if not isinstance(query, bytes) and not os.path.isfile(query):  # Path.is_file raises for long names
+        asked = f"{query!s:.200}"
+        raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none")
+    vector = model.query(query if isinstance(query, bytes) else Path(query), imagine)
+    return by_vector(collection, vector, top, level, filter)
+
+
+def check_top(top: int, level: int) -> int:
+    """`top` as an integer. Raises ForetellError where `top` or `level` is out of range."""
+    if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= MOST:
+        raise ForetellError(f"top is {top!r}, expected 1 to {MOST:,}")
+    if isinstance(level, bool) or level not in LEVELS:
+        raise ForetellError(f"level is {level!r}, expected 0 to {LEVELS[-1]}")
+    return int(top)
+
+
+def check_model(record: Record, asked: str | None, model: TextModel | ImageModel) -> None:
+    """Check that a model is the one that embedded a knowledge.
+
+    Args:
+        record: of the knowledge.
+        asked: the name or folder of the model, where the caller gave one.
+        model: the loaded model.
+
+    Raises:
+        ForetellError: it is another model.
+    """
+    stored, fingerprint = record.model, record.fingerprint
+    if (asked and not fingerprint and model.name != stored) or fingerprint not in (None, model.fingerprint):
+        found = f"{asked!r}" if asked else f"what is now found as {stored!r}"
+        raise ForetellError(
+            f"this knowledge was embedded by {stored!r}, and {found} is another model: its vectors mean other things"
+        )

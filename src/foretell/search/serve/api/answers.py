@@ -1,0 +1,74 @@
+"""The contents of answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from foretell.search.entries import Entry, Hit
+from foretell.search.storage.filters import Value
+from foretell.search.storage.protocol import About, AddedFile
+
+
+class Knowledges(BaseModel):
+    """The knowledges that the caller may read."""
+
+    knowledge: list[About]
+
+
+class Results(BaseModel):
+    """The results of a search, best first."""
+
+    results: list[Hit]
+
+
+class EntryOut(BaseModel):
+    """An entry."""
+
+    id: int
+    key: str
+    text: str
+    page: int | None
+    time: tuple[float, float] | None
+    metadata: dict[str, Value]
+    vector: list[float] | None = None
+
+
+class Entries(BaseModel):
+    """Entries by id. `next` is the id to go on from, null at the end."""
+
+    entries: list[EntryOut]
+    next: int | None
+
+
+class Ids(BaseModel):
+    """The ids of added entries."""
+
+    ids: list[int]
+
+
+class Files(BaseModel):
+    """The files that were added."""
+
+    files: list[AddedFile]
+
+
+class AddedOut(BaseModel):
+    """The outcome of adding a file."""
+
+    files: int
+    unchanged: int
+    entries: int
+    removed: int
+    skipped: list[tuple[str, str]]
+
+
+def content(found: Hit | Entry) -> dict[str, Any]:
+    """The fields of a result or an entry."""
+    return dict(vars(found))  # `asdict` copies, and takes longer than a search
+
+
+def entry_content(entry: Entry, *, vector: bool) -> dict[str, Any]:
+    """The fields of an entry, with its vector or with null."""
+    return content(entry) | {"vector": entry.vector if vector else None}

@@ -1,0 +1,5 @@
+"""Stores: where entries are kept, searched and exported.
+
+Read on in this order: filters, protocol, open, duplicates, export. `sqlite` keeps a store in a folder, `milvus` on a
+server.
+"""

@@ -1,0 +1,374 @@
+"""A knowledge on a Milvus server: its entries are the rows of its own Milvus collection, with an HNSW graph.
+
+An entry's id is a hash of its key, so that all processes give it the same id. It has 53 bits, which fit the numbers of
+every client. Where two keys have the same hash, the second one is hashed again with a counter.
+
+n entries · D width
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from foretell.errors import ForetellError
+from foretell.search.entries import Draft, Entry, Hit, as_draft
+from foretell.search.storage import filters
+from foretell.search.storage.checks import check_model, check_query, check_widths
+from foretell.search.storage.duplicates import inherited, plan, with_same_content
+from foretell.search.storage.filters import Filter, Value
+from foretell.search.storage.hnsw import EF_CONSTRUCTION, M, ef
+from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
+from foretell.search.storage.milvus.records import LARGEST, Records, record_of
+from foretell.search.storage.protocol import (
+    About,
+    AddedFile,
+    Addition,
+    Former,
+    Origin,
+    Outcome,
+    Record,
+    Stored,
+    Taken,
+    name_of,
+)
+
+TEXT = 65_535  # bytes
+IDS = 2**53
+WHOLE = ("id", "key", "text", "entry", "vector")
+
+
+class MilvusCollection:
+    """A `foretell.search.storage.protocol.Collection` on a server."""
+
+    def __init__(self, records: Records, contract_id: str) -> None:
+        self.contract_id = contract_id
+        self.name = collection_of(contract_id)
+        self.quick = False  # a call to a server takes time
+        self._records = records
+        self._client: Client = records.client
+
+    def record(self) -> Record:
+        """As `Collection.record`."""
+        return record_of(self._records.about(self.contract_id))
+
+    def about(self) -> About:
+        """As `Collection.about`."""
+        return self.of(self._records.about(self.contract_id))
+
+    def of(self, about: Mapping[str, Any]) -> About:
+        """The About of a description in the records."""
+        said = {k: v for k, v in about.items() if k not in ("fingerprint", "kinds")}
+        count = 0 if about["dimension"] is None else self._client.count(self.name)
+        return About(**said, file_type=", ".join(sorted(about["kinds"])), count=count)
+
+    def describe(self, changes: Mapping[str, Any]) -> None:
+        """As `Collection.describe`."""
+        about = self._records.about(self.contract_id, now=True)
+        named = self._records.named(changes.get("name", about["name"]), about["owner"])
+        if any(contract_id != self.contract_id for contract_id in named):
+            raise Taken(changes["name"])
+        self._records.tell({**about, **changes})
+
+    # --- writing
+
+    def put(self, drafts: Sequence[Draft], fingerprint: str | None) -> Sequence[int]:
+        """As `Collection.put`, but a failure may leave some entries. Writing them again with the same keys is safe."""
+        return self._put(drafts, fingerprint, [None] * len(drafts))
+
+    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
+        """As `Collection.put_files`. A file counts as added once all its entries are written."""
+        places, hashes = [file.place for file in files], [file.hash for file in files]
+        changed, heirs = plan(files, self._records.same_content(self.contract_id, places, hashes, now=True))
+        old = self._of_files([file.place for file in changed])
+        had = {place: [_entry(row) for row in self._with("file", [_file(place)], WHOLE)] for place in heirs}
+        for place, heir in heirs.items():
+            drafts = inherited(had[place], place, heir)
+            self._put(drafts, None, [heir] * len(drafts))
+        drafts = [(draft, file.place) for file in changed for draft in file.drafts]
+        self._put([draft for draft, _ in drafts], fingerprint, [place for _, place in drafts])
+        keep = {key for file in changed for key in (*file.kept, *(draft.key for draft in file.drafts))}
+        gone = [row["id"] for row in old if row["key"] not in keep]
+        removed = self.delete(gone) if gone else 0
+        for file in changed:
+            if file.empty:
+                self._records.leave(self.contract_id, file.place)
+        if new := [Origin(file.place, file.hash, file.kind) for file in changed if not file.empty]:
+            self._records.enter(self.contract_id, new)
+            about = self._records.about(self.contract_id)
+            kinds = {*about["kinds"], *(file.kind for file in new)}
+            if len(kinds) > len(about["kinds"]):
+                self._records.tell(about | {"kinds": sorted(kinds)})
+        return Outcome(len(files) - sum(not file.known for file in changed), len(drafts), removed)
+
+    def files(self) -> Mapping[str, AddedFile]:
+        """As `Collection.files`."""
+        found = self._records.files(self.contract_id)
+        held = Counter[str]()
+        for file in found:
+            held[file.hash] += self._client.count(self.name, f'file == "{_file(file.place)}"')
+        return {file.place: AddedFile(name_of(file.place), file.kind, held[file.hash]) for file in found}
+
+    def remove_file(self, place: str) -> int:
+        """As `Collection.remove_file`."""
+        return self.put_files([Addition(place, "", "", [], set())], None).removed
+
+    def delete(self, ids: Sequence[int]) -> int:
+        """As `Collection.delete`."""
+        there = [row["id"] for row in self._with("id", _numbers(ids), ["id"], now=True)]
+        for start in range(0, len(there), AT_ONCE):
+            self._client.delete(self.name, f"id in {quoted(there[start : start + AT_ONCE])}")
+        return len(there)
+
+    def restore(self, rows: Sequence[Stored]) -> set[Origin]:
+        """Write entries of another store; returns their files."""
+        made, files = [], set[Origin]()
+        for entry, origins in rows:
+            draft = as_draft(entry)
+            made.append(_row(entry.id, draft, entry.key, origins[0].place if origins else None))
+            files.update(origins)
+        self._client.put(self.name, made)
+        return files
+
+    def lay(self, dimension: int) -> None:
+        """Create the Milvus collection for vectors of D numbers, if it is missing."""
+        self._client.create(
+            self.name,
+            {
+                "id": {"kind": "INT64"},
+                "key": {"kind": "VARCHAR", "max_length": 256, "indexed": True},
+                "file": {"kind": "VARCHAR", "max_length": 64, "indexed": True},
+                "text": {"kind": "VARCHAR", "max_length": TEXT},
+                "entry": {"kind": "JSON"},
+                "fields": {"kind": "JSON"},
+                "vector": {"kind": "FLOAT_VECTOR", "dim": dimension},
+            },
+            {
+                "index_type": "HNSW",
+                "metric_type": "COSINE",
+                "params": {"M": M, "efConstruction": EF_CONSTRUCTION},
+            },
+        )
+
+    def _put(self, drafts: Sequence[Draft], fingerprint: str | None, places: Sequence[str | None]) -> Sequence[int]:
+        about = self._records.about(self.contract_id)
+        check_model(fingerprint, about["fingerprint"])
+        if not drafts:
+            return []
+        dimension = about["dimension"]
+        if dimension is None:
+            self.lay(len(drafts[0].vector))
+            dimension = self._client.width(self.name)
+        check_widths(drafts, dimension)
+        keys = [draft.key or secrets.token_hex(16) for draft in drafts]
+        there = self._places(keys)
+        rows: dict[int, MilvusRow] = {}
+        for draft, key, place in zip(drafts, keys, places, strict=True):
+            id, old = there[key]
+            rows[id] = _row(id, draft, key, place, old)
+        self._client.put(self.name, list(rows.values()))
+        if about["dimension"] is None or (fingerprint and about["fingerprint"] is None):
+            about = self._records.about(self.contract_id, now=True)
+            told = {"dimension": dimension, "fingerprint": about["fingerprint"] or fingerprint}
+            self._records.tell(about | told)
+        return [there[key][0] for key in keys]
+
+    def _places(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Key -> the id that it has or will have, and the file that has it."""
+        found = self._with("key", sorted({plain(key) for key in keys}), ["id", "key", "file"], now=True)
+        there = {original(row["key"]): (row["id"], row["file"]) for row in found}
+        left, turn, taken = [key for key in dict.fromkeys(keys) if key not in there], 0, set[int]()
+        while left:
+            asked = {key: _hashed(key, turn) for key in left}
+            taken |= {row["id"] for row in self._with("id", sorted(set(asked.values())), ["id"])}
+            for key, id in asked.items():
+                if id not in taken:
+                    there[key] = id, ""
+                    taken.add(id)
+            left, turn = [key for key in left if key not in there], turn + 1
+        return there
+
+    # --- reading
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """As `Collection.known`."""
+        found = self._with("key", [plain(key) for key in keys], ["key"], now=True)
+        return {original(row["key"]) for row in found}
+
+    def file(self, place: str, hash: str) -> Former:
+        """As `Collection.file`."""
+        before = self._records.same_content(self.contract_id, [place], [hash])
+        keys = {row["key"] for row in self._of_files([place])}
+        return Former(before.get(place), hash in before.values(), keys)
+
+    def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
+        """As `Collection.fetch`."""
+        return [_entry(row) for row in self._with("id", _numbers(ids), WHOLE)]
+
+    def page(self, start: int, limit: int) -> Sequence[Entry]:
+        """As `Collection.page`."""
+        if not self._laid():
+            return []
+        found = self._client.every(self.name, f"id >= {start}", WHOLE, min(limit, AT_ONCE), limit)
+        return [_entry(row) for rows in found for row in rows]
+
+    def rows(self, count: int) -> Iterator[Sequence[Stored]]:
+        """As `Collection.rows`."""
+        if not self._laid():
+            return
+        files = {
+            _file(place): files for place, files in with_same_content(self._records.files(self.contract_id)).items()
+        }
+        for rows in self._client.every(self.name, "", (*WHOLE, "file"), count):
+            yield [Stored(_entry(row), files.get(row["file"], ())) for row in rows]
+
+    def search(
+        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+    ) -> Sequence[Hit]:
+        """As `Collection.search`, without words."""
+        if words is not None:
+            raise ForetellError(
+                "hybrid search needs a store in a folder: on a Milvus server entries are found by vectors alone "
+                "(rerank works)"
+            )
+        condition = "" if filter is None else expression(filter)
+        dimension = self._records.about(self.contract_id)["dimension"]
+        if dimension is None:
+            return []
+        check_query(vector, dimension)
+        asked = vector.astype(np.float32).tolist()
+        found = self._client.search(self.name, asked, top, max(ef(level), top), condition, ("key", "text", "entry"))
+        hits = [_hit(row["id"], row["entity"], min(max(float(row["distance"]), -1.0), 1.0)) for row in found]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+    # --- the server builds its graph by itself
+
+    def build(self, *, progress: bool = False) -> bool:
+        """Does nothing: the server builds its graph by itself."""
+        return False
+
+    def build_behind(self) -> None:
+        """Does nothing: the server builds its graph by itself."""
+
+    def close(self) -> None:
+        """Does nothing: there is no work in the background."""
+
+    def _with(
+        self, field: str, values: Sequence[Any], fields: Sequence[str], *, now: bool = False
+    ) -> Sequence[MilvusRow]:
+        if not values or not self._laid():
+            return []
+        return list(self._client.among(self.name, field, values, fields, now=now))
+
+    def _laid(self) -> bool:
+        """Whether the Milvus collection exists. After a failed first write it exists, but the description lacks D."""
+        return self._records.about(self.contract_id)["dimension"] is not None or self._client.has(self.name)
+
+    def _of_files(self, places: Sequence[str]) -> list[MilvusRow]:
+        found = self._with("file", [_file(place) for place in places], ["id", "key"], now=True)
+        return [{"id": row["id"], "key": original(row["key"])} for row in found]
+
+
+def collection_of(contract_id: str) -> str:
+    """The name of a knowledge's Milvus collection, of letters and digits only."""
+    return f"knowledge_{hashlib.blake2b(contract_id.encode(), digest_size=16).hexdigest()}"
+
+
+def expression(filter: Filter) -> str:
+    """A filter as a Milvus expression over the field `fields`.
+
+    The field contains numbers under `n` and their name, and texts under `s`. Names and texts are hexadecimal. `!=`
+    becomes `<` or `>`, which a missing field does not fulfil.
+
+    Raises:
+        ForetellError: the filter is empty, or has another form.
+    """
+    said = []
+    for field, operator, values in filters.conditions(filter):
+        any_of = []
+        for kind in (str, (int, float)):
+            if not (some := [value for value in values if isinstance(value, kind)]):
+                continue
+            name = f'fields["{_named(field, some[0])}"]'
+            if operator == "=":
+                parts: dict[type, list[str]] = {}  # Milvus wants one type in a list
+                for value in some:
+                    if isinstance(value, float) and float(value).is_integer() and abs(value) < 2**63:
+                        value = int(value)
+                    parts.setdefault(float if isinstance(value, float) else int, []).append(_literal(value))
+                any_of += [f"{name} in [{', '.join(part)}]" for part in parts.values()]
+            elif operator == "!=":
+                any_of += [" and ".join(f"({name} < {each} or {name} > {each})" for each in map(_literal, some))]
+            else:
+                any_of += [f"{name} {operator} {_literal(some[0])}"]
+        said.append(f"({' or '.join(any_of)})")
+    return " and ".join(said)
+
+
+def _named(field: str, value: Value) -> str:
+    return f"{'s' if isinstance(value, str) else 'n'}{plain(field)}"
+
+
+def _literal(value: Value) -> str:
+    return f'"{plain(value)}"' if isinstance(value, str) else repr(int(value) if isinstance(value, bool) else value)
+
+
+def _hashed(key: str, turn: int) -> int:
+    digest = hashlib.blake2b(f"{turn} {key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % IDS
+
+
+def _file(place: str | None) -> str:
+    return hashlib.blake2b(place.encode(), digest_size=16).hexdigest() if place is not None else ""
+
+
+def _numbers(ids: Sequence[int]) -> list[int]:
+    return [id for id in ids if isinstance(id, int) and 0 <= id < 2**63]
+
+
+def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> MilvusRow:
+    """An entry as a row. old: the file that had it, and still has it where `place` is None."""
+    entry = {"page": draft.page, "time": draft.time, "metadata": dict(draft.metadata)}
+    indexed = filters.indexed(draft.metadata, draft.page)
+    fields = {
+        _named(k, v): plain(v) if isinstance(v, str) else int(v) if isinstance(v, bool) else v
+        for k, v in indexed.items()
+    }
+    if len(draft.text.encode()) > TEXT:
+        raise ForetellError(f"a text has {len(draft.text.encode()):,} bytes; a Milvus server takes {TEXT:,}: split it")
+    if max(len(json.dumps(part).encode()) for part in (entry, fields)) > LARGEST:
+        raise ForetellError(
+            f"the metadata of an entry takes more than the {LARGEST:,} bytes that a Milvus server takes"
+        )
+    return {
+        "id": id,
+        "key": plain(key),
+        "file": _file(place) if place is not None else old,
+        "text": draft.text,
+        "entry": entry,
+        "fields": fields,
+        "vector": draft.vector.astype(np.float32).tolist(),
+    }
+
+
+def _entry(row: MilvusRow) -> Entry:
+    page, time, metadata = _parts(row["entry"])
+    vector = np.asarray(row["vector"], np.float32)
+    return Entry(row["id"], original(row["key"]), row["text"], page, time, metadata, vector)
+
+
+def _hit(id: int, row: MilvusRow, score: float) -> Hit:
+    page, time, metadata = _parts(row["entry"])
+    key = original(row["key"])
+    return Hit(id, key, score, row["text"], page, time, metadata, {"vector": score})
+
+
+def _parts(entry: Mapping[str, Any]) -> tuple[int | None, tuple[float, float] | None, dict[str, Value]]:
+    time = None if entry["time"] is None else (entry["time"][0], entry["time"][1])
+    return entry["page"], time, entry["metadata"]

@@ -1,0 +1,71 @@
+"""The gate alone, in front of a small app."""
+
+import time
+
+import pytest
+
+from foretell.http import gate
+from foretell.http.gate import Rate
+
+
+def test_a_bucket_refills():
+    rate = Rate(1000.0)
+    assert sum(rate.wait("a") == 0 for _ in range(4000)) < 4000
+    assert rate.wait("b") == 0
+    time.sleep(0.01)
+    assert rate.wait("a") == 0
+    assert Rate(0).wait("a") == 0
+    assert Rate(0.1).wait("a") == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller"),
+    [({}, None), ({"x-api-key": "secret"}, "mine"), ({"authorization": "Bearer secret"}, "mine")],
+)
+def test_a_key_comes_in_either_header(client, headers, caller):
+    assert client().get("/caller", headers=headers).json() == {"caller": caller}
+
+
+def test_an_unknown_key_is_refused_everywhere(client):
+    answer = client().get("/caller", headers={"x-api-key": "other"})
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert answer.json()["detail"] == "this API key is not known here, or was revoked"
+
+
+def test_a_key_is_remembered_until_it_is_no_longer_fresh(client, monkeypatch):
+    monkeypatch.setattr(gate, "FRESH", 0.2)
+    to = client()
+    for _ in range(3):
+        assert to.get("/caller", headers={"x-api-key": "secret"}).status_code == 200
+    assert to.asked == ["secret"]
+    del to.keys["secret"]
+    time.sleep(0.25)
+    assert to.get("/caller", headers={"x-api-key": "secret"}).status_code == 401
+
+
+def test_bodies_may_be_as_large_as_the_limit(client):
+    to = client(body=10, upload=20)
+    for method, limit in (("POST", 10), ("PUT", 20)):
+        assert to.request(method, "/length", content=b"x" * limit).json() == {"length": limit}
+        for too_long in (b"x" * (limit + 1), iter([b"x" * limit, b"x"])):  # with its length said, and in chunks
+            answer = to.request(method, "/length", content=too_long)
+            assert (answer.status_code, f"larger than {limit} bytes" in answer.json()["detail"]) == (413, True)
+
+
+def test_one_caller_does_not_use_up_the_rate_of_another(client):
+    to = client(rate=1.0)
+    statuses = [to.get("/caller").status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert to.get("/caller", headers={"x-api-key": "secret"}).status_code == 200
+
+
+def test_every_request_is_counted_by_its_route(client):
+    to = client()
+    for path in ("/caller", "/caller", "/nothing", "/nothing/else"):
+        to.get(path)
+    to.get("/caller", headers={"x-api-key": "other"})
+    text = to.get("/metrics").text
+    assert 'foretell_requests_total{method="GET",route="/caller",status="200"} 2.0' in text
+    assert 'foretell_requests_total{method="any",route="none",status="404"} 2.0' in text
+    assert 'foretell_requests_total{method="any",route="none",status="401"} 1.0' in text
+    assert "foretell_requests_working 1.0" in text
