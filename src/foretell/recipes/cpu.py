@@ -109,9 +109,9 @@ def iwm_mini() -> Recipe:
     foretell train iwm-mini --data cifar10 tiny-imagenet-32 --out runs/iwm-mini
     python tools/ship.py runs/iwm-mini iwm-mini --data cifar10/test-00000-of-00001.parquet
 
-    About an hour of one thread that computes in bfloat16. Expect MRR 0.612 (0.575 to 0.648) among 256 on CIFAR-10's test
-    set, where chance is 0.024, and a linear probe of 0.52. Seed 0, once. The shipped run's first 2,020 steps followed the
-    schedule of 18,000 steps.
+    About an hour of one thread that computes in bfloat16. Expect MRR 0.612 (0.575 to 0.648) among 256 on CIFAR-10's
+    test set, where chance is 0.024, and a linear probe of 0.52. Seed 0, once. The shipped run's first 2,020 steps
+    followed the schedule of 18,000 steps.
     """
     augment = Photometric(brightness=0.8, contrast=0.8, saturation=0.4, hue=0.2)
     predictor = PredictorConfig(width=96, depth=6, heads=3, init_std=None)
