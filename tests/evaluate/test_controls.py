@@ -7,10 +7,11 @@ from foretell import hub
 from foretell.data import train_test
 from foretell.evaluate import MRR, chosen, evaluate
 from foretell.evaluate.controls import RawPixels, subjects
+from foretell.evaluate.controls import untrained as untrained_again
 from foretell.evaluate.encode import encode, features
 from foretell.evaluate.measures import MEASURES
 from foretell.evaluate.subject import Subject, labels_of
-from foretell.evaluate.verdict import LEAST, verdict
+from foretell.evaluate.verdict import verdict
 from foretell.method import fresh
 
 PROBES = tuple(measure for measure in MEASURES if measure.section == "probes")
@@ -38,7 +39,9 @@ def test_a_trained_model_learned_something(data, shipped):
     report = evaluate(shipped, *data, measures=FAST, progress=False)
     assert report["verdict"]["learned"]
     assert report["verdict"]["text"].startswith("It learned: ")
-    assert report["linear"]["untrained"]["difference"]["low"] > 0
+    again = [row["untrained"]["again"] for row in (report["linear"], report["knn"]) if "again" in row["untrained"]]
+    assert [len(each) for each in again] == [2]  # of the probe that differs most
+    assert all(difference["low"] > 0 for difference in again[0])
 
 
 def test_an_untrained_model_learned_nothing_however_far_above_chance_it_is(data, shipped):
@@ -57,6 +60,8 @@ def test_controls_are_the_same_network_with_other_weights_and_the_pixels(images,
     assert untrained.config == model.config
     assert not torch.equal(untrained.target_encoder.patch_embed.weight, model.target_encoder.patch_embed.weight)
     assert isinstance(pixels, RawPixels)
+    other = untrained_again(subject(model, train, test), 1).model
+    assert not torch.equal(untrained.target_encoder.patch_embed.weight, other.target_encoder.patch_embed.weight)
     again = dict(subjects(subject(model, train, test)))["untrained"].model
     assert all(torch.equal(t, again.state_dict()[name]) for name, t in untrained.state_dict().items())
 
@@ -105,15 +110,27 @@ class TestVerdict:
         found = compared("linear", 0.6, 0.03, 0.01) | compared("knn", 0.5, 0.2, 0.1)
         said = verdict(found, PROBES)
         assert said["learned"]
-        assert "(kNN 50.0%: +20.0 points, +18.0 to +22.0)" in said["text"]
+        assert "(kNN 50.0%: +20.0 points, +18.0 to +22.0, or more)" in said["text"]
         assert "They say not clearly more than raw pixels, by the probe that finds most in these" in said["text"]
         assert "(linear probe 60.0%: +1.0 points, -1.0 to +3.0)" in said["text"]  # pixels: 59 %, and 40 % by kNN
 
-    def test_a_difference_as_between_fresh_weights_is_none(self):
-        said = verdict(compared("linear", 0.6, 0.02 + LEAST - 1e-3), PROBES)
-        assert not said["learned"]
+    def test_every_untrained_network_must_be_exceeded(self):
+        found = compared("linear", 0.6, 0.1)
+        found["linear"]["untrained"]["again"] = [{"value": 0.13, "low": 0.11, "high": 0.15}]
+        said = verdict(found, PROBES)
+        assert said["learned"]
+        assert "those of 2 networks of its kind without training" in said["text"]
+        assert "(linear probe 60.0%: +10.0 points, +8.0 to +12.0, or more)" in said["text"]
         assert "raw pixels" not in said["text"]  # of clips there are none
-        assert verdict(compared("linear", 0.6, 0.02 + LEAST + 1e-3), PROBES)["learned"]
+        found["linear"]["untrained"]["again"] += [{"value": 0.01, "low": -0.01, "high": 0.03}]  # worse than one
+        said = verdict(found, PROBES)
+        assert not said["learned"]
+        assert "(linear probe 60.0%: +1.0 points, -1.0 to +3.0)" in said["text"]
+
+    def test_a_difference_must_exceed_those_between_untrained_networks(self):
+        found = compared("linear", 0.6, 0.1)
+        found["linear"]["untrained"]["again"] = [{"value": 0.2, "low": 0.18, "high": 0.22}]  # 0.1 from the first
+        assert not verdict(found, PROBES)["learned"]
 
     def test_says_where_raw_pixels_do_worse_than_the_features(self):
         said = verdict(compared("linear", 0.6, 0.2, 0.1), PROBES)

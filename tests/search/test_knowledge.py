@@ -527,19 +527,21 @@ def test_what_is_not_an_export_is_refused(store, tmp_path):
 
 def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
     model = foretell.load("iwm-mini")
-    names = ("astronaut", "coffee", "cat", "rocket")
+    names, factors = tuple(photographs.PHOTOGRAPHS), (0.6, 1.4)
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in names:
         Image.open(photographs.FOLDER / photographs.PHOTOGRAPHS[name]).save(folder / f"{name}.png")
         image = read_image(folder / f"{name}.png", 32)[None] / 255
-        dark = actions_of(model).apply(image, actions_of(model).parse({"brightness": 0.6}))[0]
-        Image.fromarray((dark.permute(1, 2, 0).numpy() * 255).astype(np.uint8)).save(folder / f"{name}-dark.png")
+        for factor in factors:
+            made = actions_of(model).apply(image, actions_of(model).parse({"brightness": factor}))[0]
+            pixels = (made.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}-{factor}.png")
     (folder / "broken.png").write_bytes(b"not a picture")
     with Knowledge.create(store, "photos", model="iwm-mini") as photos:
         added = photos.add(folder)
         assert (added.entries, [reason for _, reason in added.skipped]) == (
-            8,
+            24,
             ["not an image, or damaged at its beginning"],
         )
         found = []
@@ -547,8 +549,10 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
             path = folder / f"{name}.png"
             assert photos.search(path, 1)[0].metadata["source"] == f"{name}.png"
             assert photos.search(path.read_bytes(), 1)[0].score == pytest.approx(1, abs=1e-4)
-            found.append(photos.search(path, 1, imagine={"brightness": 0.6})[0].metadata["source"])
-        assert sum(a == f"{b}-dark.png" for a, b in zip(found, names, strict=True)) >= 3
+            for factor in factors:
+                asked = photos.search(path, 1, imagine={"brightness": factor})
+                found.append(asked[0].metadata["source"] == f"{name}-{factor}.png")
+        assert sum(found) >= 0.75 * len(found)  # of 24 pictures, chance finds 1 in 24
         for use, said in (
             (lambda: photos.search(folder / "none.png"), "none.png"),
             (lambda: photos.search(path, imagine={"hue": 9}), "hue is 9"),

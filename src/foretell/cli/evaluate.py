@@ -24,7 +24,7 @@ class Evaluate:
     images: Annotated[int, arg(help="images whose predictions are ranked")] = 64
     queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
     controls: Annotated[
-        bool, arg(help="also measure the same network untrained, and raw pixels: about twice the time")
+        bool, arg(help="also measure the same network untrained, and raw pixels: two to four times the time")
     ] = True
     seed: int = 0
     device: str = "auto"

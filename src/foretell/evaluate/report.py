@@ -46,7 +46,7 @@ def evaluate(
         train: what the probes learn from; RankMe and LiDAR are of these too.
         test: what the probes and the predictions are tested on.
         measures: which; `foretell.evaluate.chosen` makes a list with other settings or further measures.
-        controls: also measure the same network untrained, and raw pixels. It takes about as long again.
+        controls: also measure the same network untrained, and raw pixels. It takes one to three times as long again.
         seed: everything drawn comes from it: the same seed, machine and device give the same report.
         device: where to compute; None for where the model is.
         trained_on: fingerprint of the data that the model learned from, see `foretell.hub.trained_on`.
