@@ -80,3 +80,9 @@ def test_wrong_words_end_in_one_sentence(store, tmp_path, capsys):
         (("remove", "notes", "--file", "a.md", "--store", store), "no file 'a.md'"),
     ):
         assert said in fails(capsys, *args)
+
+
+def test_a_port_that_cannot_be_is_refused(store, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve", "--data", str(store), "--port", "99999"])
+    assert "--port is 99999, expected 0 to 65535" in capsys.readouterr().err

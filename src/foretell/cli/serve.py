@@ -12,6 +12,7 @@ from tyro.conf import arg
 
 from foretell.cli.flags import Usage, parse
 from foretell.cli.store import RERANKER, STORE
+from foretell.errors import Range, check_range
 
 MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf")
 """What a service needs beyond the core."""
@@ -34,6 +35,7 @@ class Serve:
 def serve(args: list[str]) -> None:
     """Serve a store over HTTP: foretell serve --data DIR [--host ADDRESS] [--port PORT]."""
     flags = parse(Serve, args, "serve")
+    check_range("--port", flags.port, Range(0, 65_535), Usage)
     if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
         raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
