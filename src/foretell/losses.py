@@ -1,8 +1,8 @@
 """Distances between predicted and target latents, and losses of joint embeddings: pure functions.
 
-Distances are averaged over every element. The sum over patches in the papers and the mean here differ by a constant
-factor that the learning rate absorbs under AdamW; the mean keeps the number readable: with layer-normed targets, 1 is
-what predicting zero costs.
+Distances are averaged over every element. The papers sum over patches. The two differ by a constant factor, which the
+learning rate absorbs under AdamW. The mean keeps the number readable: with layer-normed targets, predicting zero
+costs 1.
 
 n photographs · K embedding width
 """

@@ -1,9 +1,9 @@
 """Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
 
-Every training lives in a folder named by what it is made of, and every measurement in a file named by what is
-measured, of which training, and beside which other data: claims that share an arm share its runs, and what was
-interrupted goes on where it stopped. A training at work is locked: processes that were given the same folder take the
-others meanwhile.
+The folder of a training is named by everything that defines the training. The file of a measurement is named by the
+measure, the training and the other data used. So claims that share an arm share its runs, and an interrupted run
+continues where it stopped. A running training is locked. Meanwhile, other processes with the same folder take the other
+trainings.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         find: finds the data, in the size that a model takes.
         out: folder for trainings and results.
         seeds: of the trainings; at least two give intervals.
-        add: to what is recorded, which is taken as it is: only seeds that it lacks are trained.
+        add: add to the recorded results. They stay unchanged, and only missing seeds are trained.
 
     Returns:
         The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.

@@ -1,9 +1,9 @@
 """Multi-block masks (I-JEPA §3) with a fixed budget: every shape is known before a mask is drawn.
 
-The official collator draws blocks until they fit, then cuts every context in the batch to the shortest one,
-in raster order: the bottom rows are hardly ever seen. Here M blocks of L patches leave at least N − M·L
-patches free whatever their places, so each context keeps exactly that many of its free patches, at random:
-nothing to retry, nothing to cut, no place preferred.
+The official collator draws blocks until they fit. It then cuts every context in the batch to the shortest one, in
+raster order, so the bottom rows are hardly ever seen. Here M blocks of L patches leave at least N − M·L patches free,
+wherever they lie. Each context keeps exactly that many of its free patches, at random. So no draw is repeated, no
+context is cut, and no place is preferred.
 
 B batch · N patches · K context patches · M blocks · L patches a block
 """
@@ -97,7 +97,7 @@ def block_size(scale: float, aspect: float, grid: tuple[int, ...], most: int) ->
         scale: area, as a share of the grid.
         aspect: height over width.
         grid: rows and columns of patches.
-        most: patches that rounding must not exceed (on a small grid it would, and hide everything).
+        most: upper limit of patches. On a small grid, rounding would exceed it and hide everything.
     """
     area = scale * grid[0] * grid[1]
     rows = min(max(round(sqrt(area * aspect)), 1), grid[0], most)

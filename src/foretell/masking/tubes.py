@@ -1,9 +1,9 @@
-"""Masks for video: what is hidden in the plane is hidden through all of time, or one could copy it from a neighbouring
-frame (V-JEPA, arXiv:2404.08471, §3.2).
+"""Masks for video (V-JEPA, arXiv:2404.08471, §3.2). A place hidden in the plane is hidden at all times. Otherwise the
+predictor could copy it from a neighbouring frame.
 
 The released code cuts every context of a batch to the shortest, in raster order: the last tubelet is hardly ever seen.
-Here the context is a fixed budget of the plane's free places, at random; where blocks leave fewer, the rest of the
-budget is taken from what they hide. All that is not seen is predicted.
+Here the context is a fixed number of the plane's free places, at random. If blocks leave fewer free places, the missing
+ones are taken from the hidden places. Every patch outside the context is predicted.
 
 B batch · R masks a clip · T tubelets · N = T · rows · columns patches · K context patches · L patches to predict
 """

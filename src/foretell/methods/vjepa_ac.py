@@ -6,12 +6,12 @@
     L(φ) = 1/K Σ_k ‖ẑ_{k+1} − z_{k+1}‖₁             teacher forcing (eq. 2)
            + ‖P_φ(a_{1:R}; s_1, z_1) − z_{R+1}‖₁    rollout (eq. 3), R = 2
 
-The encoder comes from a trained model and stays as it is; what learns is a predictor that is told what is done: the
+The encoder comes from a trained model and stays frozen. Only the predictor learns; it also reads the actions. It is the
 world model that `foretell.plan` plans with.
 
 Differs from the paper:
 - Sine–cosine positions in the place of rotary ones; actions and states have a time only, as in the paper.
-- Predictions are layer-normed like what they are held against, as in the released code.
+- Predictions are layer-normed like their targets, as in the released code.
 - A predictor may be asked for changes (`predictor.residual`); by default it is the paper's.
 - States and actions are scaled by their deviation in the data, so that any unit will do.
 
@@ -216,9 +216,9 @@ class VJEPAAC(Method):
         """P(a_{1:H}; s, z): the latents after each of H actions, each predicted from those predicted before.
 
         Args:
-            latents: of what is seen now, from `target`.
-            state: the actor's, now.
-            actions: what is to be done; the state is carried on by adding them.
+            latents: of the current frame, from `target`.
+            state: the actor's current state.
+            actions: the actions to take. Each later state is the state before plus the action.
         """
         seen, states = latents.unsqueeze(1), state.unsqueeze(1)
         for k in range(1, actions.shape[1] + 1):
@@ -258,11 +258,11 @@ class VJEPAAC(Method):
 
     @torch.no_grad()
     def measures(self, views: Trajectory) -> dict[str, float]:
-        """The loss, its two parts, and what they are to be held against.
+        """The loss, its two parts, and the errors to compare them with.
 
-        - `teacher`: error one step ahead; `copy`: of saying that nothing changes.
-        - `rollout`: error as many steps ahead as the loss looks; `copy_rollout`: of saying that nothing changes.
-        - `shuffled`: as `teacher`, told of another clip's actions: as low as `teacher` when actions are not understood.
+        - `teacher`: error one step ahead; `copy`: the same of predicting no change.
+        - `rollout`: error as many steps ahead as the loss looks; `copy_rollout`: the same of predicting no change.
+        - `shuffled`: `teacher` with another clip's actions. It is as low as `teacher` if the model ignores actions.
         """
         z, R = self.target(views.target), self.config.rollout
         others = views.actions.roll(1, 0)

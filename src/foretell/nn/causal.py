@@ -1,7 +1,7 @@
-"""The transformer that says what comes next, step by step, of someone who acts (V-JEPA 2-AC, arXiv:2506.09985, §3.1).
+"""The transformer that predicts the next step from past steps and actions (V-JEPA 2-AC, arXiv:2506.09985, §3.1).
 
-A step is a short sequence of tokens, [action, state, patch 1 … patch N]; steps follow one another, and a token sees its
-own step and all before it.
+A step is a short sequence of tokens, [action, state, patch 1 … patch N]. Steps follow one another. A token attends to
+its own step and to all earlier steps.
 
 B batch · K steps · N patches · n tokens a step · D encoder width · d predictor width · A actions · S states
 """
@@ -70,8 +70,8 @@ class CausalPredictor(nn.Module):
 
         Args:
             latents: of K frames.
-            actions: what was done at each.
-            states: of the one who acts, at each; not read where S is 0.
+            actions: the action at each frame.
+            states: the actor's state at each frame; not read where S is 0.
             grid: rows and columns of patches.
         """
         K = latents.shape[1]

@@ -91,7 +91,7 @@ def sincos(
         width: D, any even number.
         grid: patches along each axis, slowest first: (rows, columns) or (tubelets, rows, columns).
         slowest_first: the first channels hold the tubelets, as in V-JEPA's released weights (`uniform_power` there).
-        device: where to: a table is copied there once, for a copy in every step would have a GPU wait for it.
+        device: where the table goes. It is copied there once, because a copy in every step would make a GPU wait.
 
     Returns:
         Float32, N = prod(grid), in raster order. The first channels hold the columns, the next the
@@ -110,7 +110,7 @@ def resize(table: Float[Tensor, "old D"], trained: tuple[int, ...], grid: tuple[
     Without antialiasing, as transformers does it.
 
     Args:
-        table: a position a place of the grid `trained`, in raster order.
+        table: one position for each place of the grid `trained`, in raster order.
         trained: patches along each axis of the table's grid.
         grid: patches along each axis wanted.
     """

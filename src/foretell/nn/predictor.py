@@ -1,4 +1,4 @@
-"""The narrow transformer that says what the target encoder would say at other places, after an action.
+"""The narrow transformer that predicts the target encoder's latents at other places, after an action.
 
 B batch · K context patches · M blocks · L patches a block · D encoder width · d predictor width
 """
@@ -52,9 +52,9 @@ class Predictor(nn.Module):
     Args:
         config: its size.
         encoder_width: D.
-        queries: what it asks with, see `foretell.nn.queries`.
-        grid: the training image's patches along each axis; only positions of kind `sincos` do without.
-        answer: width of what it predicts; None for D.
+        queries: makes the query tokens, see `foretell.nn.queries`.
+        grid: the training image's patches along each axis; positions of kind `sincos` do not need it.
+        answer: width of the predicted latents; None for D.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Predictor(nn.Module):
 
         Args:
             s_x: context latents.
-            context_index: where they lie.
-            target_index: where to predict; the L of a block see each other, blocks do not.
-            grid: patches along each axis, what the indices refer to.
-            action: what happens on the way, for queries that can be told.
+            context_index: the places of the context latents.
+            target_index: the places to predict. The L places of a block attend to each other; blocks do not.
+            grid: patches along each axis; the indices refer to this grid.
+            action: the parameters of the action, for queries that read it.
             chance: draws the noise on positions, while training; None leaves them exact.
 
         Returns:

@@ -1,7 +1,7 @@
-"""What the predictor asks with: a token a position, told or not told of the action.
+"""The predictor's query tokens: one for each position, with or without the action.
 
-A query module maps positions [B, L, d] and actions [B, A] to tokens [B, L + E, d]: the first L are asked and
-answered; up to E more only inform.
+A query module maps positions [B, L, d] and actions [B, A] to tokens [B, L + E, d]. The predictor answers the first L
+tokens. Up to E more tokens only carry information.
 
 B batch · L positions asked · E informing tokens · d predictor width · A action parameters
 """
@@ -31,7 +31,7 @@ class MaskTokens(nn.Module):
 class TokenPerMask(nn.Module):
     """V-JEPA's released code: a learned token for each kind of mask, zero at first, plus the position it asks for.
 
-    The action tells the kind of mask, as a row of 0s and a 1; told nothing, the second token asks, as in that code.
+    The action is the kind of mask, one-hot. Without an action the second token is used, as in that code.
     """
 
     def __init__(self, width: int, kinds: int) -> None:

@@ -1,12 +1,14 @@
-"""Rotary positions: queries and keys are turned by where their patches lie, so that a product of the two depends on how
-far apart they are (Su et al. 2021, RoFormer, arXiv:2104.09864, §3.2.2).
+"""Rotary positions (Su et al. 2021, RoFormer, arXiv:2104.09864, §3.2.2).
 
-A head's channels are shared out among the axes, as V-JEPA 2 does it (arXiv:2506.09985, §2.1): pairs of channels are
-complex numbers, and a place p along an axis multiplies its k-th pair of n by exp(i·p·ωₖ), ωₖ = 10000^(−k/n).
+Queries and keys are turned by the places of their patches. So the product of a query and a key depends on how far apart
+they are.
 
-V-JEPA 2's released weights were trained with another table: the two channels of pair k take the frequencies ω₂ₖ and
-ω₂ₖ₊₁, counted modulo n, where both should take ωₖ. That is no turn, but still a linear map of a complex number,
-z ↦ α z + β z̄, and so its table has two rows, α and β, where the right one has α alone.
+A head's channels are divided among the axes, as in V-JEPA 2 (arXiv:2506.09985, §2.1). Pairs of channels are complex
+numbers. A place p along an axis multiplies the axis's k-th pair of n by exp(i·p·ωₖ), ωₖ = 10000^(−k/n).
+
+V-JEPA 2's released weights were trained with another table. The two channels of pair k take the frequencies ω₂ₖ and
+ω₂ₖ₊₁, counted modulo n; both should take ωₖ. That map is not a rotation, but it is still linear over the reals:
+z ↦ α z + β z̄. So its table has two rows, α and β; the correct table has α alone.
 
 B batch · h heads · N patches · d width of a head · R rows of the table, 1 or 2 · P pairs, d/2
 """

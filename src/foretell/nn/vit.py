@@ -115,9 +115,9 @@ class VideoViTConfig(ViTConfig):
 class Block(nn.Module):
     """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all.
 
-    With another width `out` of what it gives, it is to a ViT what the last stage is to a ResNet: attention and the
-    MLP's hidden layer stay as wide as they are, what they add to is widened, and a linear map is the shortcut. So the
-    cost grows with `out`, not with its square.
+    With another output width `out`, the block is to a ViT what the last stage is to a ResNet. Attention and the MLP's
+    hidden layer keep their width. The residual stream is widened, and a linear map is the shortcut. So the cost grows
+    with `out`, not with its square.
     """
 
     def __init__(
@@ -147,8 +147,8 @@ class Block(nn.Module):
         rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
         mask: Bool[Tensor, "Q N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
-        """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; with a mask
-        token i sees only those tokens j where mask[i, j].
+        """[B, N, D] -> [B, n or N, out]; `rotation` holds the places of tokens if positions are rotary. With a mask,
+        token i attends only to the tokens j where mask[i, j].
         """
         x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask)
         return x + self.mlp(self.norm2(x))

@@ -4,9 +4,9 @@ None of these was trained by us: we had no GPU. Sizes, masks, augmentations and 
 §A.1, IWM §A); the numbers to expect are the papers'. What IWM does not print is taken from I-JEPA. The joint-embedding
 methods are the papers' in all but the optimiser: AdamW here, so the learning rate and the weight decay are guesses.
 
-Differs from all of them: photographs are kept at the size of the model, the shorter side resized and the centre cut
-out (see `foretell.data`), and random crops are cut from that. A crop of a third of the area is enlarged 1.7 times,
-where theirs comes from the original's pixels, and what lies outside the centre's square is never seen.
+Differs from all of them: photographs are stored at the size of the model; the shorter side is resized and the centre
+is cut out (see `foretell.data`). Random crops are cut from this square. A crop of a third of the area is enlarged 1.7
+times; the papers crop the original's pixels. Pixels outside the centre's square are never seen.
 """
 
 from dataclasses import replace

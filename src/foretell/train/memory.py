@@ -1,8 +1,8 @@
 """Freed memory that stays with the process.
 
-A step frees what its backward pass needed and asks for the same again a moment later. glibc gives blocks of 32 MiB and
-more back to the system at once, and the kernel clears every page when they are asked for again: with long sequences
-that is a fifth of a step (docs/speed.md).
+A step frees the memory of its backward pass and allocates the same again a moment later. glibc returns blocks of 32 MiB
+and more to the system at once. The kernel clears every page when the process allocates them again. With long sequences
+that takes a fifth of a step (docs/speed.md).
 """
 
 import ctypes

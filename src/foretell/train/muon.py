@@ -2,13 +2,13 @@
 
     M ← β M + (1 − β) G        O = U Vᵀ of (1 − β) G + β M = U S Vᵀ        W ← (1 − η λ) W − 0.2 η √max(A, B) O
 
-A step that turns a matrix's momentum into one whose singular values are all alike moves in every direction that the
-gradient knows, and not mainly in its few largest ones (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
-0.2 √max(A, B) makes it as large as one of AdamW, whose rates and decays then serve (Liu et al. 2025, arXiv:2502.16982,
-§2.2).
+A step replaces a matrix's momentum by a matrix whose singular values are all equal. So it moves in every direction of
+the gradient, not mainly in its few largest ones (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). The
+factor 0.2 √max(A, B) makes the step as large as a step of AdamW. So AdamW's learning rates and weight decays can be
+used (Liu et al. 2025, arXiv:2502.16982, §2.2).
 
-torch.optim.Muon computes in bfloat16 even where a processor emulates it, takes one matrix at a time, and takes queries,
-keys and values for one.
+torch.optim.Muon differs: it computes in bfloat16 even where the processor emulates it. It takes one matrix at a time,
+and it treats queries, keys and values as one matrix.
 
 n matrices · A × B their shape
 """
@@ -32,7 +32,7 @@ ROUNDS = 5
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW, but for groups that say of how many matrices each of their parameters is made: `matrices`, 1 or more.
+    """AdamW, except for groups with `matrices`, the number of matrices in each of their parameters, 1 or more.
 
     Queries, keys and values lie in one parameter and are three matrices.
 
