@@ -41,9 +41,6 @@ class Rows:
 class Algorithm(ABC):
     """A way to train a classifier."""
 
-    needs_groups = True
-    """Whether the algorithm is told groups or environments while it learns."""
-
     def weights(self, group: Int[Tensor, " N"], generator: torch.Generator) -> Float[Tensor, " N"] | None:
         """Chance of each row to be drawn, with replacement; None: each row once an epoch. 0 leaves a row out."""
         return None
@@ -56,8 +53,6 @@ class Algorithm(ABC):
 class ERM(Algorithm):
     """Mean error."""
 
-    needs_groups = False
-
     def loss(self, logits: Float[Tensor, "B n"], rows: Rows, step: int) -> Float[Tensor, ""]:
         """Mean cross-entropy."""
         return F.cross_entropy(logits, rows.y)
@@ -66,8 +61,6 @@ class ERM(Algorithm):
 class RWG(ERM):
     """Groups are drawn alike."""
 
-    needs_groups = True
-
     def weights(self, group: Int[Tensor, " N"], generator: torch.Generator) -> Float[Tensor, " N"]:
         """N / size of the row's group."""
         return len(group) / torch.bincount(group)[group].float()
@@ -75,8 +68,6 @@ class RWG(ERM):
 
 class SUBG(ERM):
     """Groups are of one size."""
-
-    needs_groups = True
 
     def weights(self, group: Int[Tensor, " N"], generator: torch.Generator) -> Float[Tensor, " N"]:
         """1 for a random part of each group, as many rows as the smallest has; 0 for the rest."""
