@@ -1,4 +1,4 @@
-"""Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
+"""Run claims: train and measure each missing arm, and write down the results.
 
 The folder of a training is named by everything that defines the training. The file of a measurement is named by the
 measure, the training and the other data used. So claims that share an arm share its runs, and an interrupted run
@@ -30,17 +30,17 @@ from foretell.progress import say
 from foretell.train.run import run as train
 
 RECORDS = Path(__file__).parent / "records"
-"""What came out, a file a claim; ships with the package."""
+"""The results, one file for each claim. They ship with the package."""
 
 
 Find = Callable[[Any, str | None], Data[Any]]
-"""From the configuration of a method what its models learn from: as the claim says, or, for None, the reader's data."""
+"""Finds the data for a method's configuration: as the claim says, or, for None, the reader's data."""
 
 
 def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool = False) -> Results:
-    """Run a claim; call again with the same `out` to go on after an interruption, or from several processes at once.
+    """Run a claim. Call again with the same `out` to continue after an interruption, or from several processes at once.
 
-    Seeds are the outer loop: the first answer is early, the next ones make it sure.
+    Seeds are the outer loop: the first answer comes early, and the next ones make it certain.
 
     Args:
         claim: what to run.
@@ -50,10 +50,11 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         add: add to the recorded results. They stay unchanged, and only missing seeds are trained.
 
     Returns:
-        The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
+        The results. They are also written to `out`/NAME.json as they grow, and drawn in `out`/NAME.svg if the claim has
+        panels.
 
     Raises:
-        ForetellError: there is no record of this data to add to, or what draws the figure is not installed.
+        ForetellError: there is no record of this data to add to, or the figure's package is not installed.
     """
     if claim.panels:
         needed("matplotlib", "the claim's figure")
@@ -76,7 +77,7 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         try:
             values = _result(arm, seed, find(arm.recipe.model, claim.data), out, wait=others)
         except filelock.Timeout:
-            say("another process is at it; the others first")
+            say("another process trains this one; the others come first")
             left.append((seed, name))
             passed += 1
             continue
@@ -88,10 +89,10 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
 
 
 def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Values:
-    """The measures of one arm and seed, from disk where they are there.
+    """The measures of one arm and seed, from the disk if they are there.
 
     Raises:
-        filelock.Timeout: another process is at that training, and there is no need to wait for it.
+        filelock.Timeout: another process runs that training, and there is no need to wait for it.
     """
     recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
     kind = type(recipe.model)
@@ -119,14 +120,14 @@ def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Valu
 
 
 def _name(measure: Callable[..., Values]) -> str:
-    """What tells a measure from others: a function's name, and what was fixed of its arguments."""
+    """The name of a measure: its function's name and the fixed arguments."""
     if isinstance(measure, partial):
         return "-".join([measure.func.__name__, *(f"{key}={value}" for key, value in measure.keywords.items())])
     return measure.__name__
 
 
 def record(claim: Claim, results: Results, data: dict[str, str]) -> dict[str, Any]:
-    """What is written down of a claim: its verdict, every number, on what data, and the version that made them."""
+    """The record of a claim: its verdict, every number, the data, and the version of the package."""
     verdict = claim.verdict(results)
     return {"claim": claim.name, "verdict": verdict, "results": results, **data, "version": __version__}
 
@@ -140,7 +141,7 @@ def recorded(claim: Claim) -> Results | None:
 
 
 def _known(claim: Claim, find: Find) -> Results:
-    """The recorded results, if they are of this data."""
+    """The recorded results, if they used this data."""
     results = recorded(claim)
     if results is None:
         raise ForetellError(f"{claim.name} has no record to add seeds to: run it without --add")
@@ -152,6 +153,6 @@ def _known(claim: Claim, find: Find) -> Results:
 
 
 def _fingerprints(claim: Claim, find: Find) -> dict[str, str]:
-    """Of what the claim's first arm learns from, as `--data` and `--other` name it."""
+    """Fingerprints of the data of the claim's first arm, as `--data` and `--other` name it."""
     data = find(next(iter(claim.arms.values())).recipe.model, claim.data)
     return {"data": data.train.fingerprint} | ({"other": data.other.train.fingerprint} if data.other else {})
