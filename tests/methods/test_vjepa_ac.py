@@ -212,7 +212,7 @@ def test_it_is_trained_resumed_and_loaded_without_the_model_it_stands_on(tmp_pat
     ("args", "message"),
     [
         (["--encoder", "nothing"], "no model 'nothing'"),
-        (["--model.encoder.width", "48"], "--model.encoder has no use"),
+        (["--model.encoder.width", "48"], "--model.encoder has no effect"),
         (["--model.actions", "3", "--model.states", "3"], "2 columns of states and 2 of actions"),
         (["--data", "scenes"], "not found"),
     ],

@@ -1,4 +1,4 @@
-"""Ask a model for a change, and draw what it imagines."""
+"""Ask a model for a change, and draw its answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foretell.cli.flags import MODEL, PICTURES, Usage, output, parse
 
 @dataclass(frozen=True)
 class Imagine:
-    """Ask a model for a change, and see the picture its prediction comes nearest to."""
+    """Ask a model for a change, and see the picture that is nearest to its prediction."""
 
     image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
     out: Annotated[Path, arg(help="the picture to write (PNG)")]
@@ -27,7 +27,7 @@ class Imagine:
 
 
 def imagine(args: list[str]) -> None:
-    """Draw what a model imagines: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
+    """Ask a model for a change: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
     from foretell import hub
     from foretell import imagine as imagining
 

@@ -31,7 +31,7 @@ class Scenes:
     size: Annotated[int, arg(help="side of the picture in pixels, 16 or more; files show each four times as large")] = (
         64
     )
-    frames: Annotated[int, arg(help="of a clip of two seconds, 8 or more")] = 16
+    frames: Annotated[int, arg(help="frames of a clip of two seconds, 8 or more")] = 16
     background: Annotated[Literal["constant", "colours", "textures"], arg(help="walls and floors")] = "constant"
     textures: Annotated[bool, arg(help="bodies, blocks and screens with patterns")] = False
     seed: int = 0
@@ -39,11 +39,13 @@ class Scenes:
     def __post_init__(self) -> None:
         at_least(self, n=1, size=16, frames=8)
         if self.hidden and not self.pairs:
-            raise Usage("--hidden is of pairs, and none are asked for: add --pairs PROPERTY, or leave --hidden out")
+            raise Usage("--hidden needs pairs: add --pairs PROPERTY, or leave --hidden out")
 
 
 def scenes(args: list[str]) -> None:
-    """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
+    """Write scenes with physics as videos and pictures: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n
+    N].
+    """
     from foretell.data.made.scenes import Variety, show
 
     flags = parse(Scenes, args, "scenes")

@@ -15,7 +15,7 @@ from foretell.cli.store import RERANKER, STORE
 from foretell.errors import Range, check_range
 
 MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf")
-"""What a service needs beyond the core."""
+"""The packages that a service needs beyond the core."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def serve(args: list[str]) -> None:
     flags = parse(Serve, args, "serve")
     check_range("--port", flags.port, Range(0, 65_535), Usage)
     if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
-        raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
+        raise Usage("rate, body and upload cannot be negative, and body and upload cannot be 0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
     from foretell.extras import needed
 
