@@ -408,7 +408,7 @@ def test_what_cannot_be_read_is_skipped_with_a_reason(store, tmp_path):
         with pytest.raises(ForetellError, match="does not exist"):
             knowledge.add(tmp_path / "none")
         (tmp_path / "empty").mkdir()
-        with pytest.raises(ForetellError, match="no file there"):
+        with pytest.raises(ForetellError, match="no file of a kind"):
             knowledge.add(tmp_path / "empty")
         with pytest.raises(ForetellError, match=r"not of a kind that can be read \(.xyz\)"):
             knowledge.add(files / "other.xyz")
