@@ -1,4 +1,4 @@
-"""From a place and what is to be read there to a data set."""
+"""Load a data set from a place."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
 from .source import Splits, file_at, files_below
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
-"""Where data lies: one place, or several that make one set."""
+"""The place of data: one, or several that make one data set."""
 
 MADE = ("scenes", "pusher")
-"""What is made here, by name."""
+"""The data that is made here, by name."""
 
 _EXPECTED = (
     "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
@@ -84,26 +84,26 @@ def load(
 ) -> Any:
     """One split of a data set, decoded.
 
-    spec: where the data lies. Several places are one set, one behind the other; a place that comes twice counts twice.
-        What is read there depends on `reads`:
+    spec: the place of the data. Several places are one set, one behind the other; a place that comes twice counts
+        twice. The data read there depends on `reads`:
         - `Photographs` (a whole number means photographs of that size): a folder of images (class folders, and `train/`
           with `test/` or `val/` above them, are recognised; a few pictures beside the class folders are left out, see
           `foretell.data.folder`), a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data
           set of torchvision that is on disk, or `photographs` for crops of bundled ones.
         - `Clips`: a folder of videos (class folders and splits as for images), a list of them (.csv, .tsv or .txt, a
           path and perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many),
-          or `pusher` for the clips of its episodes. What is made here is as long as a clip. Among several places it
-          keeps its own pace, and `fps` and `stride` are for the files.
+          or `pusher` for the clips of its episodes. Clips that are made here have the length of a clip. Among several
+          places it keeps its own pace, and `fps` and `stride` are for the files.
         - `EpisodeClips`: a folder of videos, each with a table of its name (see `foretell.data.video.episodes`), or
           `pusher` for a world made here (`pusher:20000`, see `foretell.data.made.pusher`). Several places need the same
           columns.
         - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`. `colormnist:PATH` and its variants are
           made from MNIST, see `foretell.data.made.colormnist`.
-    reads: what to read: the `reads` of a method's configuration.
-    split: None or "train": the train split where the data names its splits, else everything; "test": the test
-        split, or the validation split where there is no other.
-    seed: draws what is made here, and the crops of `photographs`; other sources are read as they are.
-    cache_dir: keeps what was decoded: 3·size² bytes an image, 3·frames·size² bytes a clip. $FORETELL_CACHE or
+    reads: the data to read: the `reads` of a method's configuration.
+    split: None or "train": the train split if the data names its splits, or else everything. "test": the test split, or
+        else the validation split.
+    seed: draws the data that is made here, and the crops of `photographs`. Other sources do not use it.
+    cache_dir: keeps decoded data: 3·size² bytes an image, 3·frames·size² bytes a clip. $FORETELL_CACHE or
         ~/.cache/foretell if None.
     progress: a bar on standard error while decoding, one line if that is no terminal.
 
@@ -145,7 +145,7 @@ def train_test(
 ) -> tuple[Any, Any]:
     """The data to learn from and the data to test on; arguments and errors are as of `load`.
 
-    The named splits are taken where there are two (train with test, else train with valid). Otherwise every fifth
+    The named splits are taken if there are two (train with test, or else train with valid). Otherwise every fifth
     sample is for testing, of each class where there are labels; `seed` draws which. At least two samples are needed. A
     video gives one clip, so that no video is on both sides.
     """
@@ -167,7 +167,7 @@ def train_test(
 
 
 def places(spec: Specs) -> Sequence[str | Path]:
-    """Where data lies, place by place. Raises ForetellError where there is none."""
+    """The places of the data. Raises ForetellError where there is none."""
     if not (found := [spec] if isinstance(spec, str | Path) else spec):
         raise ForetellError("data: found an empty list of places; expected one or more.")
     return found
@@ -178,7 +178,7 @@ def _reads(reads: int | Reads) -> Reads:
 
 
 def _paced(spec: str | Path, reads: Reads, several: bool) -> Reads:
-    """What is read at a place: clips that are made here have one length, and among files a pace of their own."""
+    """The data to read at a place. Clips that are made here have one length, and a pace of their own beside files."""
     if isinstance(reads, EpisodeClips) or not isinstance(reads, Clips) or not _is_made(spec, *MADE):
         return reads
     return replace(reads, clips=1, fps=None, stride=1) if several else replace(reads, clips=1)
@@ -210,7 +210,7 @@ def _held_out(data: Columns, seed: int) -> torch.Tensor:
 
 
 def _form(reads: Reads) -> cache.Form[Any]:
-    """How it is decoded and kept."""
+    """Its decoding and its storage."""
     if isinstance(reads, EpisodeClips):
         from .video import episodes
 
@@ -229,7 +229,7 @@ def _form(reads: Reads) -> cache.Form[Any]:
 
 
 def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
-    """The splits of what lies at a place."""
+    """The splits of the data at a place."""
     if isinstance(reads, EpisodeClips):
         return _find_episodes(spec, reads, seed)
     if isinstance(reads, Clips):

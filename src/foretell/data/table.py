@@ -1,7 +1,7 @@
 """Feature vectors with labels and groups, from a table: `features.npz`, `features.parquet` or `features.csv`.
 
 - `.npz`: an array `features` [N, D], and perhaps `labels` [N] and `groups` [N].
-- `.parquet`, `.csv`: a row a vector. Columns `label` and `group` (or `labels`, `groups`) say what they say; all other
+- `.parquet`, `.csv`: a row a vector. Columns `label` and `group` (or `labels`, `groups`) have that meaning. All other
   columns are numbers, and a parquet column may hold lists of them.
 
 Labels and groups are whole numbers from 0, or names. Rows that cannot be used (a number is missing or not finite, no
@@ -59,7 +59,7 @@ def _read(path: Path) -> Contents:
         table = {".npz": _npz, ".parquet": _parquet, ".csv": _csv}[path.suffix.lower()](path)
     except ForetellError:
         raise
-    except Exception as error:  # readers raise whatever their parsing stumbles over
+    except Exception as error:  # readers raise errors of any type on bad files
         raise ForetellError(f"{path}: cannot be read as a table ({error}); expected a whole file.") from error
     labels, groups = (next((table.pop(n) for n in names if n in table), None) for names in (LABELS, GROUPS))
     features = _features(path, table)
