@@ -115,7 +115,7 @@ def test_video_models_are_probed_on_folders_and_scenes(tmp_path, capsys):
         for probe in ("linear", "attentive", "knn"):
             assert 0 <= report[probe]["low"] <= report[probe]["value"] <= report[probe]["high"] <= 1
         assert classes == 7 or report["attentive"]["value"] == 1
-    assert "No labels of two classes or more, no probes" in runs(capsys, "evaluate", model, "--data", bare).out
+    assert "Probes need labels of two classes or more" in runs(capsys, "evaluate", model, "--data", bare).out
 
 
 def test_several_data_sets_tune_one_predictor(photos, model, tmp_path, capsys):
