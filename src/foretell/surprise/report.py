@@ -19,7 +19,7 @@ def told(found: Surprise, seconds: Float64[np.ndarray, " F"]) -> dict[str, Any]:
     of its highest tubelet, `frames`, `seconds` and `surprise`; and `values`, S_t by context and window.
 
     Args:
-        found: of that video alone.
+        found: the surprise of that video alone.
         seconds: when each of its frames comes.
     """
     moments, curve = found.curve()
