@@ -30,7 +30,7 @@ class Bar:
             self._drawn.advance(self._task, more)
 
     def reach(self, done: float, text: str | None = None) -> None:
-        """Count `done` of the total as done; `text` says what is being done now."""
+        """Count `done` of the total as done; `text` names the present work."""
         if self._drawn is not None and self._task is not None:
             self._drawn.update(self._task, completed=done, description=None if text is None else escaped(text))
 
@@ -40,9 +40,9 @@ def bar(text: str | None, total: float | None, line: str | None = None) -> Itera
     """A bar for work that takes minutes. The caller moves it; it goes away at the end.
 
     Args:
-        text: what the bar says; None for no bar and no line.
+        text: the text of the bar; None for no bar and no line.
         total: the amount of work, in any unit; None where it is not known.
-        line: what to print, once, where there is no terminal.
+        line: printed once if there is no terminal.
     """
     if text is None:
         yield Bar()

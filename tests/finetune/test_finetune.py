@@ -178,7 +178,7 @@ def test_a_training_that_diverges_is_no_classifier(model, colours):
 
 def test_models_of_videos_are_not_finetuned(colours):
     clips = VJEPA(VJEPAConfig(VideoViTConfig(16, 8, 12, 1, 2, frames=4), PredictorConfig(8, 1, 2)))
-    with pytest.raises(ForetellError, match="this VJEPA is of videos"):
+    with pytest.raises(ForetellError, match="this VJEPA is a video model"):
         finetune(clips, colours(8, 0), colours(8, 1), QUICK, progress=False)
 
 

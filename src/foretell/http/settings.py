@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """What a service allows."""
+    """The limits of a service."""
 
     rate: float = 50.0
     """Requests a second of one key, or of one address without a key. Twice as many may come at once. 0: no limit."""
@@ -18,4 +18,4 @@ class Settings:
     cors: tuple[str, ...] = ()
     """Origins: their pages may call the service from a browser. None by default."""
     waiting: int = 128
-    """How many requests may wait for a thread. The service refuses more, and asks to try again."""
+    """The number of requests that may wait for a thread. The service refuses more, and asks to try again."""

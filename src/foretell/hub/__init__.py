@@ -69,7 +69,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
         name: a shipped model's name (`foretell.models()`), a folder written by `save` or by a training run (finished
             or not: then its newest checkpoint), a .safetensors file inside one, official weights (see
             `foretell.hub.official`), or a Hugging Face repository `user/name`, which is downloaded.
-        device: where to put it.
+        device: the device of the model.
 
     Returns:
         The model in evaluation mode. It is a `Method`, most often a `JEPA`; the folder decides which.
@@ -78,8 +78,8 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
         ForetellWarning: official weights hold an encoder only, so the predictor is untrained.
 
     Raises:
-        ForetellError: there is no such model, a file of it is missing, truncated or foreign, or its method is neither
-            installed nor imported (see `foretell.registry`). A file's record of its method is never run.
+        ForetellError: there is no such model, a file is missing, truncated or foreign, or its method is not installed
+            and not imported (see `foretell.registry`). A file's record of its method is never run.
     """
     path = _find(name)
     if not _own(path):

@@ -57,7 +57,7 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world:
             damaged.append(str(error))
     if not world.agree(step):  # some would begin while others continue, and they would wait for each other for ever
         raise ForetellError(
-            f"the newest checkpoint of {folder} is of step {step} here, and another process finds another: the run's "
+            f"the newest checkpoint of {folder} has step {step} here, and another process finds another: the run's "
             "folder must be one that all machines share"
         )
     if damaged and not step:

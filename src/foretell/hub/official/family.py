@@ -1,4 +1,4 @@
-"""What a family of official weights is to `foretell.hub.official`."""
+"""A family of official weights, for `foretell.hub.official`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Family:
     name: str
     """As people know it."""
     recognise: Callable[[Found], bool]
-    """Tells from the content, not from the file's name, whether weights are of this family."""
+    """Whether weights belong to this family, by their content and not by the file's name."""
     load: Callable[[Found], JEPA]
     """Builds the model they hold; raises ForetellError with an account of every key that is missing, unexpected or of
     another shape."""
