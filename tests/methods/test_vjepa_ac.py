@@ -125,7 +125,7 @@ def test_states_may_be_left_out():
     ("options", "message"),
     [
         ({"actions": 0}, "actions is 0, expected at least 1"),
-        ({"states": 3}, "states is 3 and actions is 2: expected as many of both"),
+        ({"states": 3}, "states is 3 and actions is 2: expected equal numbers"),
         ({"rollout": 16}, "rollout is 16, expected 1 to 15"),
     ],
 )

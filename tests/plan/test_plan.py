@@ -106,7 +106,7 @@ def test_a_landscape_is_the_energy_of_single_actions():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"state": None}, "told the state of the one who acts, 2 numbers, and none is given"),
+        ({"state": None}, "needs the state of the actor, 2 numbers, and none is given"),
         ({"state": torch.zeros(3)}, "2 numbers a state"),
         ({"state": torch.tensor([0.0, float("nan")])}, "expected finite numbers"),
         ({"image": torch.zeros(3, 8, 8)}, r"the image is \(3, 8, 8\), but this model looks at \(3, 16, 16\)"),

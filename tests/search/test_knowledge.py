@@ -557,7 +557,7 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
             (lambda: photos.search(folder / "none.png"), "none.png"),
             (lambda: photos.search(path, imagine={"hue": 9}), "hue is 9"),
             (lambda: photos.search(path, hybrid=True), "photographs"),
-            (lambda: photos.insert(["text"]), "of photographs"),
+            (lambda: photos.insert(["text"]), "contains photographs"),
             (lambda: photos.search(path, model="bge-small-en-v1.5"), "another model"),
         ):
             with pytest.raises(ForetellError, match=said):

@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_is_said(clips, options, message):
 
 
 def test_only_video_models_are_surprised():
-    with pytest.raises(ForetellError, match="IJEPA is of images"):
+    with pytest.raises(ForetellError, match="IJEPA is an image model"):
         surprise(IJEPA(IJEPAConfig()), CLIPS)
 
 
@@ -458,7 +458,7 @@ def test_inflevel_leaves_out_what_primes_and_ends_together(tmp_path):
     [
         ([], "needs a MODEL and a VIDEO"),
         (["m", "v", "--benchmark", "scenes"], "takes no videos"),
-        (["iwm-mini", "v.mp4"], "IWM is of images"),
+        (["iwm-mini", "v.mp4"], "IWM is an image model"),
     ],
 )
 def test_wrong_words_are_explained(args, message, capsys):

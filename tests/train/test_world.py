@@ -85,7 +85,7 @@ def _resumes(rank, folder):
     optimizer = torch.optim.AdamW(model.parameters())
     if world.first:
         checkpoint.save(own, 7, model, optimizer, World(torch.device("cpu")))
-    with pytest.raises(ForetellError, match=f"is of step {7 if world.first else 0} here.* must be one that all mach"):
+    with pytest.raises(ForetellError, match=f"has step {7 if world.first else 0} here.* must be one that all mach"):
         checkpoint.resume(own, model, optimizer, world)
     dist.destroy_process_group()
 

@@ -68,7 +68,7 @@ def test_names_do_not_matter_only_contents_do(layouts, tmp_path):
         (lambda p: p.write_bytes(b"\x80\x02 and no more"), "it is damaged"),
         (
             lambda p: save_file({"a": torch.zeros(1)}, p),
-            "is of no known kind .it holds a.: expected a model of foretell, or",
+            "has no known kind .it holds a.: expected a model of foretell, or",
         ),
     ],
 )
