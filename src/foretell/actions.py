@@ -155,6 +155,6 @@ class Steps(ActionSpace):
     def parameters(self) -> tuple[Parameter, ...]:
         """One parameter for each axis, named by its number from 1."""
         return tuple(
-            Parameter(f"action_{n}", "of the data", -limit, limit, 0.0, False, f"change along axis {n}; 0 leaves it")
+            Parameter(f"action_{n}", "from the data", -limit, limit, 0.0, False, f"change along axis {n}; 0 leaves it")
             for n, limit in enumerate(self.limits, 1)
         )

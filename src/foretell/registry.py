@@ -10,7 +10,7 @@ Methods come from three places:
 - A file that somebody names: `foretell train path/to/rotation.py:Rotation --data …`, `--method` of any other command,
   or `from_file`. The file is run.
 - An installed package, with an entry point in the group `foretell.methods`: the method's name -> `module:Class`. The
-  module is imported when its method is asked for by name.
+  module is imported when its method is requested by name.
 
 No other module is ever run. A run's folder records where its method came from, and that record is only shown to people.
 """

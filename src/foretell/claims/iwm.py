@@ -58,7 +58,7 @@ JITTERS_LONG = replace(
 
 
 def finetunings(train: TrainConfig, steps: int) -> dict[str, Arm]:
-    """An arm for each mode: models trained by `train`, finetuned for so many steps."""
+    """An arm for each mode: models trained by `train`, finetuned for `steps` steps."""
     modes: tuple[Mode, ...] = ("predictor", "predictor-random", "encoder", "end-to-end")
     return {mode: Arm(iwm(train), partial(finetuned, mode=mode, steps=steps)) for mode in modes}
 

@@ -23,7 +23,7 @@ def details(claim: Claim, results: Results | None, pictures: str | None = None) 
     """One claim: the paper's numbers, our numbers for each arm, and the differences.
 
     Args:
-        claim: which.
+        claim: the claim.
         results: our results; None before it was run.
         pictures: the folder of NAME.svg, for claims with a figure; None for no pictures.
     """

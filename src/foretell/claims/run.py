@@ -43,10 +43,10 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
     Seeds are the outer loop: the first answer comes early, and the next ones make it certain.
 
     Args:
-        claim: what to run.
+        claim: the claim to run.
         find: finds the data, in the size that a model takes.
         out: folder for trainings and results.
-        seeds: of the trainings; at least two give intervals.
+        seeds: those of the trainings; at least two give intervals.
         add: add to the recorded results. They stay unchanged, and only missing seeds are trained.
 
     Returns:
@@ -67,12 +67,12 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
             write_atomically(out / f"{claim.name}.svg", figure(claim, results))
 
     out.mkdir(parents=True, exist_ok=True)
-    if all(results.values()):  # what is recorded, whole or in part
+    if all(results.values()):  # the recorded results, complete or in part
         save()
     left, passed = deque((seed, arm) for seed, arm in product(seeds, claim.arms) if seed not in results[arm]), 0
     while left:
         seed, name = left.popleft()
-        arm, others = claim.arms[name], passed > len(left)  # are at all that is left
+        arm, others = claim.arms[name], passed > len(left)  # other processes train all that is left
         say(f"{claim.name}: {name}, seed {seed}")
         try:
             values = _result(arm, seed, find(arm.recipe.model, claim.data), out, wait=others)

@@ -27,7 +27,7 @@ def text(steps: int = STEPS) -> str:
 
 
 def vjepa(steps: int = STEPS, train: dict[str, Any] | None = None, **changes: Any) -> Recipe:
-    """`vjepa-mini` with fewer steps; `changes` are of its model, `train` of its training."""
+    """`vjepa-mini` with fewer steps; `changes` are made to its model, `train` to its training."""
     mini = RECIPES["vjepa-mini"]()
     changed = replace(mini.train, steps=steps, monitor_every=0, checkpoint_every=500, **train or {})
     return Recipe(replace(mini.model, **changes), changed)

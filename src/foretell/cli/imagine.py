@@ -21,7 +21,7 @@ class Imagine:
     out: Annotated[Path, arg(help="the picture to write (PNG)")]
     bank: Annotated[int, arg(help="versions of the photograph that the prediction is compared with")] = 256
     sweep: Annotated[
-        tuple[str, ...], arg(help="parameters to draw a row for; by default the colours, if no change is asked for")
+        tuple[str, ...], arg(help="parameters to draw a row for; by default the colours, if no change is given")
     ] = ()
     seed: int = 0
 

@@ -224,7 +224,7 @@ class Import(Action):
 
     file: Annotated[Positional[Path], arg(help="the Parquet file", metavar="FILE")]
     store: Annotated[str, arg(help=STORE)]
-    name: Annotated[str | None, arg(help="a new name for it; without, its former name")] = None
+    name: Annotated[str | None, arg(help="a new name for it; by default its former name")] = None
 
     def run(self) -> None:
         """Print the contract id."""

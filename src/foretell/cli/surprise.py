@@ -76,7 +76,7 @@ def surprise(args: list[str]) -> None:
 
 
 def _videos(flags: Surprise, device: torch.device) -> None:
-    """Surprise at each video by itself."""
+    """Surprise at each single video."""
     import torch
 
     from foretell import hub

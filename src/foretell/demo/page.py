@@ -45,7 +45,7 @@ def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], 
         "duration": _duration,
         "place": _place,
         "shell": shlex.quote,
-        "python": partial(json.dumps, ensure_ascii=False),  # Python reads JSON's strings as they are
+        "python": partial(json.dumps, ensure_ascii=False),  # Python reads JSON's strings unchanged
     }
     environment.filters.update(filters)
     (fresh, ours), (name, shipped) = found["models"].items()

@@ -2,9 +2,9 @@
 
     nearest = argmin_k ‖ p_φ(f_θ(x), a_{x→y}, every position) − f^EMA(y_k) ‖₂        IWM, arXiv:2403.00504, §4
 
-The predictor gives latents, not pixels. So the picture is chosen from a bank of versions y_k of the same image: the
-requested one, the unchanged one, the source, and others in random colours. Colour parameters ask for a change.
-Grayscale, blur and solarize are done to the source, and the model is asked to undo them, as in training.
+The predictor gives latents, not pixels. So the picture is chosen from a bank of versions y_k of the same image. The
+bank has the requested version, the unchanged one, the source, and others in random colours. Colour parameters ask for a
+change. Grayscale, blur and solarize are done to the source, and the model is asked to undo them, as in training.
 
 B asks · K pictures in the bank · P parameters · N patches · D width
 """

@@ -44,7 +44,7 @@ def table(report: dict[str, Any]) -> Table:
     control = " Shuffled: shown another pair's past." if report["shuffled_context"] else ""
     made = Table(
         title=f"Pairs told apart, in %: AUROC of single clips {report['auroc']:.2f}",
-        caption=f"Sets: of two pairs, their sums compared. Contexts were chosen on other pairs.{control}",
+        caption=f"Sets: two pairs each, compared by their sums. Contexts were chosen on other pairs.{control}",
         box=box.SIMPLE_HEAD,
         padding=0,
     )

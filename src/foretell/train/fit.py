@@ -32,7 +32,7 @@ def fit(
     Args:
         loss: indices [batch] int64 on the CPU -> a scalar; it looks up inputs and labels itself.
         modules: pairs of a module to train and its share of the learning rate.
-        samples: the number of samples. Every one is seen once before any is seen twice.
+        samples: the number of samples. Every sample is used once before any is used twice.
         steps: optimiser steps.
         batch: samples a step; at most `samples` are used.
         lr: peak learning rate, reached after `warmup` (a share of the steps).

@@ -47,7 +47,7 @@ PREDICTOR = {
 
 
 def recognise(found: Found) -> bool:
-    """Whether this is a dictionary with an `encoder` or a `target_encoder`; those of clips are asked for first."""
+    """Whether this is a dictionary with an `encoder` or a `target_encoder`; the families of clips come first."""
     return any("patch_embed.proj.weight" in part for part in parts_of(found).values())
 
 

@@ -148,8 +148,8 @@ def _grid(table: Tensor, width: int, source: Path) -> tuple[int, int, int]:
         if len(grids) == 1:
             return grids[0]
     raise ForetellError(
-        f"{source}: pos_embed, {tuple(table.shape)}, is not V-JEPA's table of positions (those of uniform_power: true, "
-        f"as released weights have them, {width} wide) of any clip of square frames"
+        f"{source}: pos_embed, {tuple(table.shape)}, fits no clip of square frames: expected V-JEPA's "
+        f"table of positions ({width} wide, uniform_power: true, as in released weights)"
     )
 
 
