@@ -1,4 +1,4 @@
-"""What models can do: by the names of their class, and by what each very model is."""
+"""The capabilities of models: by the names of their class, and by the single model."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The commands as a user types them: what they print, what they write, how they fail."""
+"""The commands as a user types them: their output, their files, their errors."""
 
 import json
 import os

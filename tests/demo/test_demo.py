@@ -34,7 +34,7 @@ NONE = Images(np.zeros((0, 3, 32, 32), np.uint8), None, (), (), "none")
 
 
 class Page(HTMLParser):
-    """Collects what a browser would fetch, and what a reader would read."""
+    """Collects the files that a browser would fetch, and the text."""
 
     def __init__(self, text):
         super().__init__()
@@ -95,7 +95,7 @@ def patched(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(patched, tmp_path_factory):
-    """A whole demo; also the folder it was told."""
+    """A whole demo, and its folder."""
     out = tmp_path_factory.mktemp("out") / "demo"
     return demo(out, minutes=0.02, seed=3, device="cpu"), out
 

@@ -78,7 +78,7 @@ def test_a_random_predictor_is_not_the_one_that_training_began_with(model, colou
 
 
 def test_large_images_are_made_smaller_before_they_are_cropped(model):
-    """Or training would see what testing does not: every tenth pixel of fine noise in place of its mean."""
+    """Otherwise training and testing would differ: every tenth pixel of fine noise instead of its mean."""
     noise = np.random.default_rng(0).integers(256, size=(2, 3, 160, 160), dtype=np.uint8)
     view = views(model.target_encoder, FinetuneConfig(crop=(1.0, 1.0)), torch.device("cpu"))
     assert view(Images(noise, None, (), (), "noise"), torch.arange(2)).std() < 0.1

@@ -1,4 +1,4 @@
-"""Files come back as they went, and bad ones are refused in a sentence."""
+"""Saved models load unchanged, and bad files are refused in a sentence."""
 
 import json
 import pickle

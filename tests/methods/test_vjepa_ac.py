@@ -68,7 +68,7 @@ def test_frames_are_encoded_alone_and_layer_normed():
 
 @torch.no_grad()
 def test_the_loss_is_teacher_forcing_and_a_rollout_of_two_steps():
-    """Both terms written out: each step is predicted by itself, from nothing but what came before it."""
+    """Both terms written out: each step is predicted separately, only from the steps before it."""
     m, told = model(), moves()
     z, s, a = m.target(told.pixels.float() / 255), told["states"], told["actions"]
 

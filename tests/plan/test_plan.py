@@ -141,7 +141,7 @@ def test_a_benchmark_holds_the_model_against_its_baselines():
 
 
 class Simulator(VJEPAAC):
-    """Knows where the pusher comes by what it is told: its latents are the state, and pictures tell the place."""
+    """A perfect model of the pusher: its latents are the state, and pictures tell the place."""
 
     def target(self, frames):
         dark = (frames.sum(1) < 0.6).float()  # the pusher is the one black thing

@@ -1,4 +1,4 @@
-"""What a run says to the person who started it."""
+"""The messages of a run to the person who started it."""
 
 from foretell.train.loop import TrainConfig, Trainer, read
 from foretell.train.show import Show, unlearned

@@ -1,4 +1,4 @@
-"""Meta's training checkpoints, fabricated: what is loaded computes what an independent forward pass does."""
+"""Fabricated training checkpoints of Meta: the loaded model agrees with an independent forward pass."""
 
 from pathlib import Path
 

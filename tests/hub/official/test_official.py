@@ -1,4 +1,4 @@
-"""What is recognised, what is refused, and what an untrained predictor may not do."""
+"""Recognised files, refused files, and the limits of an untrained predictor."""
 
 import gzip
 import json

@@ -15,7 +15,7 @@ LONG = "This sentence has about fifty characters, or so. " * 30
 
 @pytest.fixture
 def read(tmp_path):
-    """Read bytes or text as a file of a kind: its passages, and what is reported of its parts."""
+    """Read bytes or text as a file of a kind: its passages, and the reports about its parts."""
 
     def read_as(module, content, ending="", **options):
         path = tmp_path / f"a{ending}"

@@ -1,4 +1,4 @@
-"""PDF files as they come: columns, hyphens, furniture, scripts, and all that is wrong with some."""
+"""PDF files of all kinds: columns, hyphens, headers and footers, scripts, and damage."""
 
 import contextlib
 import random
