@@ -1,4 +1,4 @@
-"""Writes that must survive a power cut."""
+"""What must reach the disk before a power cut."""
 
 from __future__ import annotations
 

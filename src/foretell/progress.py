@@ -40,9 +40,9 @@ def bar(text: str | None, total: float | None, line: str | None = None) -> Itera
     """A bar for work that takes minutes. The caller moves it; it goes away at the end.
 
     Args:
-        text: the text of the bar; None for no bar and no line.
+        text: what the bar says; None for no bar and no line.
         total: the amount of work, in any unit; None where it is not known.
-        line: printed once if there is no terminal.
+        line: what to print, once, where there is no terminal.
     """
     if text is None:
         yield Bar()

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 METHODS: dict[str, Entry] = {}
-"""Name -> the method. A saved model's config.json has this name. Fill it by importing `foretell.methods`."""
+"""Name -> the method. The name is what a saved model's config.json has. Fill it by importing `foretell.methods`."""
 _recipes: dict[str, Callable[[], Any]] = {}
 
 

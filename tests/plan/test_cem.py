@@ -83,7 +83,7 @@ def test_limits_are_the_models_unless_they_are_set():
     ("options", "message"),
     [
         ({"samples": 0}, "samples is 0"),
-        ({"samples": 5}, "elites is 10, expected at most the number of samples, 5"),
+        ({"samples": 5}, "elites is 10, expected at most as many as samples, 5"),
         ({"momentum": 1.0}, "momentum is 1"),
         ({"limit": (-1.0,)}, "limit is -1, expected at least 0"),
     ],

@@ -140,7 +140,7 @@ def test_a_run_is_not_resumed_to_fewer_steps_than_it_has(photos, whole):
     bad = command(photos, whole, "--steps", "3", "--resume")
     refused = subprocess.run(bad, env=ENVIRONMENT, capture_output=True, text=True)
     assert refused.returncode == 1
-    assert "is at step 200, and --steps 3 is less" in refused.stderr
+    assert "is at step 200, and --steps 3 was asked for" in refused.stderr
     assert (whole / "config.json").read_bytes() == known
 
 

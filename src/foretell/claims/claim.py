@@ -27,7 +27,7 @@ Kind = TypeVar("Kind", bound=Pictures)
 
 @dataclass(frozen=True)
 class Data(Generic[Kind]):
-    """The data of a training and of its measures: photographs or clips."""
+    """What models are trained and measured on: photographs or clips."""
 
     train: Kind
     test: Kind
@@ -37,7 +37,7 @@ class Data(Generic[Kind]):
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of a comparison: a training, and the measure of its model."""
+    """One side of a comparison: a training, and what is measured of the model it leaves."""
 
     recipe: Recipe
     measure: Callable[[Any, Any, int], Values]

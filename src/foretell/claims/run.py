@@ -34,7 +34,7 @@ RECORDS = Path(__file__).parent / "records"
 
 
 Find = Callable[[Any, str | None], Data[Any]]
-"""Finds the data for a method's configuration: as the claim says, or, for None, the reader's data."""
+"""From the configuration of a method what its models learn from: as the claim says, or, for None, the reader's data."""
 
 
 def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool = False) -> Results:
@@ -89,7 +89,7 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
 
 
 def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Values:
-    """The measures of one arm and seed, from the disk if they are there.
+    """The measures of one arm and seed, from disk where they are there.
 
     Raises:
         filelock.Timeout: another process runs that training, and there is no need to wait for it.
@@ -120,7 +120,7 @@ def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Valu
 
 
 def _name(measure: Callable[..., Values]) -> str:
-    """The name of a measure: its function's name and the fixed arguments."""
+    """What tells a measure from others: a function's name, and what was fixed of its arguments."""
     if isinstance(measure, partial):
         return "-".join([measure.func.__name__, *(f"{key}={value}" for key, value in measure.keywords.items())])
     return measure.__name__
@@ -153,6 +153,6 @@ def _known(claim: Claim, find: Find) -> Results:
 
 
 def _fingerprints(claim: Claim, find: Find) -> dict[str, str]:
-    """Fingerprints of the data of the claim's first arm, as `--data` and `--other` name it."""
+    """Of what the claim's first arm learns from, as `--data` and `--other` name it."""
     data = find(next(iter(claim.arms.values())).recipe.model, claim.data)
     return {"data": data.train.fingerprint} | ({"other": data.other.train.fingerprint} if data.other else {})

@@ -39,13 +39,11 @@ class Scenes:
     def __post_init__(self) -> None:
         at_least(self, n=1, size=16, frames=8)
         if self.hidden and not self.pairs:
-            raise Usage("--hidden needs pairs: add --pairs PROPERTY, or leave --hidden out")
+            raise Usage("--hidden is of pairs, and none are asked for: add --pairs PROPERTY, or leave --hidden out")
 
 
 def scenes(args: list[str]) -> None:
-    """Write scenes with physics as videos and pictures: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n
-    N].
-    """
+    """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
     from foretell.data.made.scenes import Variety, show
 
     flags = parse(Scenes, args, "scenes")

@@ -37,7 +37,7 @@ def serve(args: list[str]) -> None:
     flags = parse(Serve, args, "serve")
     check_range("--port", flags.port, Range(0, 65_535), Usage)
     if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
-        raise Usage("rate, body and upload cannot be negative, and body and upload cannot be 0")
+        raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
     from foretell.extras import needed
 

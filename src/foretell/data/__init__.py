@@ -10,7 +10,7 @@
     episodes = load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
     batch = episodes.batch([0, 1, 2])                # batch.pixels, batch["states"], batch["actions"]
 
-    Images.of(array, labels) # an array in memory, or a torch data set
+    Images.of(array, labels)                         # what is in memory already, or a torch data set
 
 Read on in this order: reads (what can be asked for), batch, dataset, columns, load; then source and items, and a kind
 of source (folder, images.parquet, images.torchvision_sets, photographs, images.arrays, video.lists, video.episodes,

@@ -97,7 +97,7 @@ def labels_of(labels: np.ndarray, classes: tuple[str, ...]) -> Stored:
 
 
 def cached(source: Source, form: Form[K], folder: Path, progress: bool) -> K:
-    """The contents of `source`, from its cache in `folder`, which is made first if it is missing."""
+    """What is in `source`, from its cache in `folder`, which is made first if it is missing."""
     slug = re.sub(r"\W+", "-", source.name).strip("-").lower()[:40]
     side = f"-{form.shape[-1]}" if form.shape else ""
     home, former = (

@@ -18,10 +18,10 @@ from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
 from .source import Splits, file_at, files_below
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
-"""The place of data: one, or several that make one data set."""
+"""Where data lies: one place, or several that make one set."""
 
 MADE = ("scenes", "pusher")
-"""The data that is made here, by name."""
+"""What is made here, by name."""
 
 _EXPECTED = (
     "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
@@ -99,11 +99,11 @@ def load(
           columns.
         - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`. `colormnist:PATH` and its variants are
           made from MNIST, see `foretell.data.made.colormnist`.
-    reads: the data to read: the `reads` of a method's configuration.
-    split: None or "train": the train split if the data names its splits, or else everything. "test": the test split, or
-        else the validation split.
-    seed: draws the data that is made here, and the crops of `photographs`. Other sources do not use it.
-    cache_dir: keeps decoded data: 3·size² bytes an image, 3·frames·size² bytes a clip. $FORETELL_CACHE or
+    reads: what to read: the `reads` of a method's configuration.
+    split: None or "train": the train split where the data names its splits, else everything; "test": the test
+        split, or the validation split where there is no other.
+    seed: draws what is made here, and the crops of `photographs`; other sources are read as they are.
+    cache_dir: keeps what was decoded: 3·size² bytes an image, 3·frames·size² bytes a clip. $FORETELL_CACHE or
         ~/.cache/foretell if None.
     progress: a bar on standard error while decoding, one line if that is no terminal.
 
@@ -178,7 +178,7 @@ def _reads(reads: int | Reads) -> Reads:
 
 
 def _paced(spec: str | Path, reads: Reads, several: bool) -> Reads:
-    """The data to read at a place. Clips that are made here have one length, and a pace of their own beside files."""
+    """What is read at a place: clips that are made here have one length, and among files a pace of their own."""
     if isinstance(reads, EpisodeClips) or not isinstance(reads, Clips) or not _is_made(spec, *MADE):
         return reads
     return replace(reads, clips=1, fps=None, stride=1) if several else replace(reads, clips=1)
@@ -210,7 +210,7 @@ def _held_out(data: Columns, seed: int) -> torch.Tensor:
 
 
 def _form(reads: Reads) -> cache.Form[Any]:
-    """Its decoding and its storage."""
+    """How it is decoded and kept."""
     if isinstance(reads, EpisodeClips):
         from .video import episodes
 
@@ -229,7 +229,7 @@ def _form(reads: Reads) -> cache.Form[Any]:
 
 
 def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
-    """The splits of the data at a place."""
+    """The splits of what lies at a place."""
     if isinstance(reads, EpisodeClips):
         return _find_episodes(spec, reads, seed)
     if isinstance(reads, Clips):

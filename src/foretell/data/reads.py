@@ -71,4 +71,4 @@ class Vectors:
 
 
 Reads: TypeAlias = Photographs | Clips | Vectors
-"""The data that `foretell.data.load` can read."""
+"""What `foretell.data.load` can be asked for."""

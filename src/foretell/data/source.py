@@ -1,4 +1,4 @@
-"""The protocol of a source: an identity, from names and dates alone, and then its samples."""
+"""What a kind of data must tell: an identity, from a look at names and dates alone, and then its samples."""
 
 import hashlib
 import os

@@ -59,7 +59,7 @@ def _read(path: Path) -> Contents:
         table = {".npz": _npz, ".parquet": _parquet, ".csv": _csv}[path.suffix.lower()](path)
     except ForetellError:
         raise
-    except Exception as error:  # readers raise errors of any type on bad files
+    except Exception as error:  # readers raise whatever their parsing stumbles over
         raise ForetellError(f"{path}: cannot be read as a table ({error}); expected a whole file.") from error
     labels, groups = (next((table.pop(n) for n in names if n in table), None) for names in (LABELS, GROUPS))
     features = _features(path, table)

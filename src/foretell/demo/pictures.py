@@ -95,7 +95,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Pictures:
-    """All pictures of the report."""
+    """All of them."""
 
     training: Training
     example: Example
@@ -104,7 +104,7 @@ class Pictures:
 
 
 def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
-    """Ask the models for changes, and draw the answers.
+    """Ask the models, and draw.
 
     Args:
         models: name -> a model and the held-out photographs at its size. `fresh` was just trained; the last one is the

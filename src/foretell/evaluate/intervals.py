@@ -25,7 +25,7 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     share = correct / n
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
-    # with all or no successes, the end is the share, except for rounding
+    # where all or none succeeded the end is the share, but for rounding
     return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """The limits of a service."""
+    """What a service allows."""
 
     rate: float = 50.0
     """Requests a second of one key, or of one address without a key. Twice as many may come at once. 0: no limit."""

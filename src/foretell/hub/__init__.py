@@ -23,7 +23,7 @@ from foretell.hub.files import (
 from foretell.method import Method, parameters
 
 SHIPPED = Path(__file__).parent / "models"
-"""The folder of the models that come with the package, a folder for each name."""
+"""Where the models that come with the package lie, a folder a name."""
 
 
 def models() -> list[str]:

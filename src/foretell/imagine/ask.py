@@ -129,7 +129,7 @@ def imagine_all(
     sources, targets = torch.cat([source for source, _ in pairs]), torch.cat([target for _, target in pairs])
     named = list(dict.fromkeys(map(tuple, torch.cat([targets, sources, actions.identity(1)]).tolist())))
     if bank < len(named):
-        raise ForetellError(f"bank is {bank}, but the number of requested pictures is {len(named)}: make it larger")
+        raise ForetellError(f"bank is {bank}, but the pictures asked for are {len(named)}: make it larger")
     drawn = actions.draw(torch.Generator().manual_seed(seed), bank - len(named), probability=1.0)
     states = torch.cat([torch.tensor(named), drawn])
 

@@ -206,7 +206,7 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
         initialise(self, self.blocks, c.init_std)
-        # Small patches have few pixels: with σ = 0.02 the position would dominate the content of a patch. As in MAE.
+        # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
         nn.init.xavier_uniform_(self.patch_embed.weight)
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
@@ -235,7 +235,7 @@ class ViT(nn.Module):
         grid = self.grid(x)
         position, rotation = self.positions(grid, x.device), self.positions.rotation(grid, x.device, index)
         patches = patchify(standardised(x, self.mean, self.std), self.patch)
-        if index is not None:  # embedding and encoding cost only the kept patches
+        if index is not None:  # embedding and encoding cost what is kept, not what there is
             patches, position = take(patches, index), position[index]
         h = self.patch_embed(patches) + position
         for block in self.blocks:

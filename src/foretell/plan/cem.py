@@ -43,7 +43,7 @@ class CEM:
         for name in ("samples", "elites", "iterations", "horizon"):
             check_range(name, getattr(self, name), COUNT)
         if self.elites > self.samples:
-            raise ForetellError(f"elites is {self.elites}, expected at most the number of samples, {self.samples}")
+            raise ForetellError(f"elites is {self.elites}, expected at most as many as samples, {self.samples}")
         if not 0 <= self.momentum < 1:
             raise ForetellError(f"momentum is {self.momentum:g}, expected 0 or more and below 1")
         for each in self.limit:

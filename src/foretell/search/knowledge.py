@@ -337,8 +337,8 @@ class Knowledge:
         Args:
             query: a text. In a knowledge of photographs or videos: the path of a photograph, the bytes of its file, or
                 the path of a video. The middle of a video that is longer than a clip is the query.
-            top: number of results, at most 10,000.
-            level: effort of the search, 0 to 4: a larger one is slower and misses less. It matters above some 25,000
+            top: how many results, at most 10,000.
+            level: how hard to look, 0 to 4: a larger one is slower and misses less. It matters above some 25,000
                 entries; below, all entries are compared.
             filter: conditions on metadata, see `foretell.search.storage.filters.Filter`.
             rerank: a reranker reads the best results, at least 20, and sorts them. A name or a folder chooses another
@@ -357,7 +357,7 @@ class Knowledge:
         embedder = self._model(model)
         if embedder.kind != "text":
             if hybrid or rerank:
-                raise ForetellError(f"this knowledge contains {embedder.of}, without words to rerank or to look for")
+                raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
             return by_file(self.collection, embedder, query, top, level, filter, imagine)
         if imagine:
             raise ForetellError(f"this knowledge contains texts ({embedder.name}), and only a world model imagines")

@@ -69,7 +69,7 @@ def by_file(
     """The entries nearest to a photograph or a video. Arguments and errors as of `Knowledge.search`."""
     if not isinstance(query, bytes) and not os.path.isfile(query):  # Path.is_file raises for long names
         asked = f"{query!s:.200}"
-        raise ForetellError(f"this knowledge contains {model.of}: search it with a file, but {asked} is not one")
+        raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none")
     vector = model.query(query if isinstance(query, bytes) else Path(query), imagine)
     return by_vector(collection, vector, top, level, filter)
 

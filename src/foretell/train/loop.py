@@ -223,7 +223,7 @@ class Trainer:
             log.write(done, {"monitor": measures})
         if self.show:
             self.show.measures(done, measures)
-        # each process measures alone, but all must agree: if only one ended, the others would wait for it
+        # each process measures by itself, and all must come to one verdict: who ends alone leaves the others waiting
         spread = self.world.mean(torch.tensor(measures["spread"], device=self.world.device)).item()
         self.monitors.judge(measures | {"spread": spread})
 

@@ -63,9 +63,11 @@ def run(
         if there and ("config.json" not in there or "train" not in read_json(out / "config.json")):
             raise ForetellError(f"{out} holds other things than a run ({min(there)}): choose another --out")
         if _begun(there) and not resume:
-            raise ForetellError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
+            raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
         if (at := checkpoint.newest(out / "checkpoints")) > config.steps:
-            raise ForetellError(f"{out} is at step {at}, and --steps {config.steps} is less: give as many, or more")
+            raise ForetellError(
+                f"{out} is at step {at}, and --steps {config.steps} was asked for: give as many, or more"
+            )
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:

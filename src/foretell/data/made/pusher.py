@@ -1,7 +1,7 @@
 """A table seen from above, a pusher that moves as it is told, and things that it can push: a world to act in.
 
     table = Table(start(seed=0, index=7))
-    table.step((0.05, -0.02))                  # a displacement; it pushes the things that it touches
+    table.step((0.05, -0.02))                  # a displacement; what it touches is pushed
     table.state, table.picture(32)             # where the pusher is, uint8 [3, 32, 32]
 
 Lengths are shares of the picture's side, x to the right and y upwards. These differ from table to table: colours,
@@ -143,7 +143,7 @@ class Task:
     """The body that has to get there: the pusher (0), or a thing that it pushes."""
 
     def distance(self, table: Table) -> float:
-        """The distance of that body from its goal."""
+        """How far that body is from its goal."""
         return float(np.linalg.norm(table.places[self.who, :2] - self.goal[self.who, :2]))
 
     def picture(self, size: int) -> np.ndarray:
@@ -239,8 +239,8 @@ def find(spec: str, cut: Clips, seed: int, steps: bool = True) -> Splits:
     train = asked(spec, "episodes")
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
         raise ForetellError(
-            f"{spec}: these episodes are made at the requested length, with four frames a second: leave "
-            "out fps, stride and clips."
+            f"{spec}: these episodes are made as long as they are asked for, four frames a second: "
+            "leave fps, stride and clips as they are."
         )
     if cut.frames < 2 or cut.size < 8:
         raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 2 or more, at 8 or more.")

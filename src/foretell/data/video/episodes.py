@@ -43,7 +43,7 @@ TABLES = (".csv", ".parquet")
 
 
 class Table(NamedTuple):
-    """A table's values for a video's frames."""
+    """What a table says of a video's frames."""
 
     states: np.ndarray
     """float64 [rows, S]."""

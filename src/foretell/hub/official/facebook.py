@@ -47,12 +47,12 @@ PREDICTOR = {
 
 
 def recognise(found: Found) -> bool:
-    """Whether this is a dictionary with an `encoder` or a `target_encoder`; the families of clips come first."""
+    """Whether this is a dictionary with an `encoder` or a `target_encoder`; those of clips are asked for first."""
     return any("patch_embed.proj.weight" in part for part in parts_of(found).values())
 
 
 def load(found: Found) -> IJEPA:
-    """The whole model. If a checkpoint has only one encoder, it serves as both."""
+    """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
     parts = parts_of(found)
     encoder = same(parts, lambda part: config_of(part, found.source), found.source)
     if "predictor" not in parts:

@@ -42,7 +42,7 @@ def recognise(found: Found) -> bool:
 
 
 def load(found: Found) -> VJEPA:
-    """The whole model. If a checkpoint has only one encoder, it serves as both."""
+    """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
     parts = _parts(found)
     predictor = parts.get("predictor", {})
     if any(name.startswith(("action_encoder.", "state_encoder.")) for name in predictor):

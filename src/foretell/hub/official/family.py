@@ -14,7 +14,7 @@ class Family:
     name: str
     """As people know it."""
     recognise: Callable[[Found], bool]
-    """Whether weights belong to this family, by their content and not by the file's name."""
+    """Tells from the content, not from the file's name, whether weights are of this family."""
     load: Callable[[Found], JEPA]
     """Builds the model they hold; raises ForetellError with an account of every key that is missing, unexpected or of
     another shape."""

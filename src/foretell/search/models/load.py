@@ -46,7 +46,7 @@ def _load_model(name: str) -> text.TextModel | ImageModel:
     folder = Path(name).expanduser()
     if text.known(name) or (folder / "tokenizer.json").is_file():
         return text.TextModel(name)
-    from foretell.search.models import media  # imports torch, which takes seconds; texts do not need it
+    from foretell.search.models import media  # brings torch, which takes seconds and texts do not need
 
     if folder.exists() or name in media.names():
         return media.load(name)

@@ -1,4 +1,4 @@
-"""Photographs and videos as vectors, by a world model: unchanged, or as the model imagines them.
+"""Photographs and videos as vectors, by a world model: as they are, or as the model imagines them.
 
 A photograph y is stored as latents(y), pooled; for a world model these are target(y). A query is the same of another
 photograph, or predict(encode(x), a) pooled: "this one, but darker", without making the darker picture. A model of

@@ -72,7 +72,7 @@ def export(collection: Collection, path: Path) -> Path:
 
 @contextmanager
 def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Stored]]]]:
-    """Open a file that `export` wrote: the description of the knowledge (`KEPT`), and an iterator over its entries.
+    """Open a file that `export` wrote: the description of the knowledge (`KEPT`), and its entries as they are read.
 
     Raises:
         ForetellError: the file is missing, damaged or of another kind. Reading the entries may raise it too.

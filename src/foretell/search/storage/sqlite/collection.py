@@ -167,7 +167,7 @@ class FolderCollection:
             return [sql.entry(row) for row in c.execute(query, (start, limit))]
 
     def rows(self, count: int) -> Iterator[Sequence[Stored]]:
-        """As `Collection.rows`: all rows of one moment."""
+        """As `Collection.rows`: all as they are at one moment."""
         with self._database.read() as c:
             self._row(c, RECORD)
             files = c.execute("SELECT path, hash, kind FROM source WHERE collection = ?", (self.number,))
