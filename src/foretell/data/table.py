@@ -1,7 +1,7 @@
 """Feature vectors with labels and groups, from a table: `features.npz`, `features.parquet` or `features.csv`.
 
 - `.npz`: an array `features` [N, D], and perhaps `labels` [N] and `groups` [N].
-- `.parquet`, `.csv`: a row a vector. Columns `label` and `group` (or `labels`, `groups`) have that meaning. All other
+- `.parquet`, `.csv`: a row a vector. Columns `label` and `group` (or `labels`, `groups`) say what they say; all other
   columns are numbers, and a parquet column may hold lists of them.
 
 Labels and groups are whole numbers from 0, or names. Rows that cannot be used (a number is missing or not finite, no
