@@ -168,7 +168,7 @@ def test_csv_whose_rows_are_all_longer_than_its_header(tmp_path):
     reports = []
     with pytest.raises(Unreadable, match="no rows"):
         list(delimited.passages(tmp_path / "a.csv", Options(), reports.append))
-    assert reports == ["1 rows have more values than the header has names; the first is row 0"]
+    assert reports == ["1 rows have more values than the header has names; the first is on line 2"]
 
 
 def test_the_delimiter_is_the_one_outside_of_names(read):
@@ -201,7 +201,7 @@ def test_csv_that_changes_its_mind(read):
     assert len(found) == 1501
     assert {type(p.metadata["n"]) for p in found[:1500]} == {int}
     assert found[-1].metadata["n"] == "many"
-    assert reports == ["1 rows have more values than the header has names; the first is row 1,501"]
+    assert reports == ["1 rows have more values than the header has names; the first is on line 1,503"]
 
 
 def test_the_column_to_search(read):

@@ -33,7 +33,7 @@ _SPACES, _TRAILING = re.compile(r"(?<=\S) {2,}"), re.compile(r"[ \t]+\n")
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a web page, with its title. Raises Unreadable where the file is not text."""
-    source = _decoded(path)
+    source = _decoded(path, report)
     title = _title(source)
     metadata: Metadata = {"title": title} if title else {}
     yield from split(blocks(source), metadata)
@@ -118,7 +118,7 @@ def _title(source: str) -> str:
     return " ".join(node.text().split())[:300] if node else ""
 
 
-def _decoded(path: Path) -> str:
+def _decoded(path: Path, report: Report) -> str:
     """The page as text, in the encoding that it names if that is right."""
     data = path.read_bytes()
     said = _CHARSET.search(data[:4096])
@@ -127,4 +127,4 @@ def _decoded(path: Path) -> str:
             return data.decode(said[1].decode("ascii"))
         except (LookupError, UnicodeDecodeError):
             pass
-    return data.decode(text.encoding(path), errors="replace")
+    return text.read(path, report)
