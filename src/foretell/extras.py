@@ -28,6 +28,7 @@ EXTRAS = {
         "pypdfium2",
         "selectolax",
         "starlette",
+        "tinycss2",
         "tokenizers",
         "usearch",
         "uvicorn",
