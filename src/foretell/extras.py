@@ -25,6 +25,7 @@ EXTRAS = {
         "onnxruntime",
         "orjson",
         "prometheus_client",
+        "pypdf",
         "pypdfium2",
         "selectolax",
         "starlette",
