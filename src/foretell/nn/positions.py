@@ -3,7 +3,6 @@
 B batch · N patches · K kept patches · D width
 """
 
-from functools import lru_cache
 from math import prod
 from typing import Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.nn.rotary import pairs_an_axis, rotations
+from foretell.nn.tables import shared_table
 
 Kind = Literal["sincos", "resized", "resized-vjepa", "learned", "rotary", "rotary-vjepa2"]
 ROTARY = ("rotary", "rotary-vjepa2")
@@ -80,7 +80,7 @@ class Positions(nn.Module):
         return (table.unsqueeze(1) if index is None else table[:, index]).unsqueeze(2)
 
 
-@lru_cache(maxsize=64)
+@shared_table
 def sincos(
     width: int, grid: tuple[int, ...], slowest_first: bool = False, device: torch.device | None = None
 ) -> Float[Tensor, "N {width}"]:
@@ -120,7 +120,7 @@ def resize(table: Float[Tensor, "old D"], trained: tuple[int, ...], grid: tuple[
     return F.interpolate(field, size=grid, mode=mode, align_corners=False).flatten(2)[0].T
 
 
-@lru_cache(maxsize=64)
+@shared_table
 def _resized(
     width: int, trained: tuple[int, ...], grid: tuple[int, ...], slowest_first: bool, device: torch.device | None
 ) -> Float[Tensor, "N {width}"]:

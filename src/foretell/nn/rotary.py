@@ -13,7 +13,6 @@ z ↦ α z + β z̄. So its table has two rows, α and β; the correct table has
 B batch · h heads · N patches · d width of a head · R rows of the table, 1 or 2 · P pairs, d/2
 """
 
-from functools import lru_cache
 from math import prod
 
 import torch
@@ -21,9 +20,10 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from foretell.errors import ForetellError
+from foretell.nn.tables import shared_table
 
 
-@lru_cache(maxsize=64)
+@shared_table
 def rotations(
     width: int, grid: tuple[int, ...], vjepa2: bool = False, device: torch.device | None = None
 ) -> Complex[Tensor, "R N P"]:

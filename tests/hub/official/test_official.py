@@ -115,7 +115,7 @@ def test_a_repository_is_downloaded_with_all_that_its_family_needs(layouts, tmp_
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     with encoder_only():
-        loaded = foretell.load("facebook/ijepa_vith14_1k")
+        loaded = foretell.load("hf://facebook/ijepa_vith14_1k")
     images = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(loaded.encode(images), model.target_encoder(images))
     said = {"config.json", "preprocessor_config.json", "video_preprocessor_config.json"}
