@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from foretell import shipped
 from foretell.errors import ForetellError
 from foretell.hub import official
 from foretell.hub.files import (
@@ -21,21 +22,9 @@ from foretell.hub.files import (
     write_weights,
 )
 from foretell.method import Method, parameters
+from foretell.shipped import card, models
 
-SHIPPED = Path(__file__).parent / "models"
-"""Where the models that come with the package lie, a folder a name."""
-
-
-def models() -> list[str]:
-    """Names of the models that ship with the package, ready for `load`."""
-    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
-
-
-def card(name: str) -> str:
-    """The model card of a shipped model: its origin, and every number that was measured."""
-    if name not in models():
-        raise ForetellError(f"{name!r} is not a shipped model; there are {', '.join(models())}")
-    return (SHIPPED / name / "README.md").read_text(encoding="utf-8")
+__all__ = ["card", "load", "models", "push", "save", "trained_on"]
 
 
 def save(model: Method, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
@@ -121,7 +110,7 @@ def push(model: Method, repository: str, card: str | None = None, private: bool 
 def _find(name: str | Path) -> Path:
     path = Path(name)
     if str(name) in models():
-        return SHIPPED / str(name)
+        return shipped.SHIPPED / str(name)
     if path.exists():
         return path
     if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
