@@ -142,7 +142,7 @@ def test_sets_of_other_columns_are_not_joined():
 def test_a_batch_has_its_columns_by_name():
     batch = Batch(pixels=torch.zeros(2, 3), captions=tensor(captions([0, 3])))
     assert (len(batch), list(batch), "captions" in batch, "masks" in batch) == (2, ["pixels", "captions"], True, False)
-    with pytest.raises(ForetellError, match=r"no column 'masks' in this data: found pixels, captions"):
+    with pytest.raises(ForetellError, match=r"column is 'masks', expected one of pixels, captions"):
         batch["masks"]
     with pytest.raises(ForetellError, match=r"column 'captions' is ragged"):
         batch["captions"]

@@ -140,7 +140,7 @@ def test_a_changed_table_is_read_anew(folder, read):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("nowhere", "not found; expected a folder of videos, each with a table"),
+        ("nowhere", "not found, expected a folder of videos, each with a table"),
         ("pusher:three", "expected pusher, or pusher:N"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from foretell.cli.flags import Usage, parse
+from foretell.cli.flags import Usage, at_least, parse
 from foretell.cli.store import RERANKER, STORE
 from foretell.errors import Range, check_range
 
@@ -36,8 +36,7 @@ def serve(args: list[str]) -> None:
     """Serve a store over HTTP: foretell serve --data DIR [--host ADDRESS] [--port PORT]."""
     flags = parse(Serve, args, "serve")
     check_range("--port", flags.port, Range(0, 65_535), Usage)
-    if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
-        raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
+    at_least(flags, rate=0, body=1, upload=1)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
     from foretell.extras import needed
 

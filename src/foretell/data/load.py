@@ -161,7 +161,7 @@ def train_test(
         return train, test[0]
     if len(train) < 2:
         what = form.what.removesuffix("s")
-        raise ForetellError(f"{spec}: found one usable {what}; expected two or more, to train and to test.")
+        raise ForetellError(f"{spec}: found one usable {what}, expected two or more, to train and to test")
     held_out = _held_out(train, seed)
     return train.subset(~held_out), train.subset(held_out)
 
@@ -169,7 +169,7 @@ def train_test(
 def places(spec: Specs) -> Sequence[str | Path]:
     """Where data lies, place by place. Raises ForetellError where there is none."""
     if not (found := [spec] if isinstance(spec, str | Path) else spec):
-        raise ForetellError("data: found an empty list of places; expected one or more.")
+        raise ForetellError("data is an empty list of places, expected one or more")
     return found
 
 
@@ -189,11 +189,11 @@ def _load(
 ) -> Columns:
     splits = _find(spec, reads, seed)
     if split not in (None, "train", "test"):
-        raise ForetellError(f"split: found {split!r}; expected 'train' or 'test'.")
+        raise ForetellError(f"split is {split!r}, expected 'train' or 'test'")
     if split == "test" and "test" not in splits:
         raise ForetellError(
-            f"{spec}: names no test split; expected test or valid beside train in the names of its folders "
-            "or files; train_test divides any data."
+            f"{spec}: names no test split, expected test or valid beside train in the names of its folders "
+            "or files: train_test divides any data"
         )
     source = splits["test"] if split == "test" else splits.get("train") or splits["all"]
     return cache.cached(source, _form(reads), _cache_folder(cache_dir), progress)
@@ -255,7 +255,7 @@ def _find_images(spec: str | Path, seed: int) -> Splits:
     if root.suffix.lower() == ".parquet" and os.path.isfile(root):
         return parquet.find(root, [file_at(root)])
     found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
-    raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED}.")
+    raise ForetellError(f"{str(spec)!r}: {found}, {_EXPECTED}")
 
 
 def _find_vectors(spec: str | Path, seed: int) -> Splits:
@@ -284,7 +284,7 @@ def _find_videos(spec: str | Path, reads: Clips, seed: int) -> Splits:
         return folder.find(root, files_below(root), video.ENDINGS)
     if str(spec) and os.path.isfile(root):
         return lists.find(root) if root.suffix.lower() in lists.LISTS else video.find(root)
-    raise ForetellError(f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}; {_EXPECTED_VIDEOS}.")
+    raise ForetellError(f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}, {_EXPECTED_VIDEOS}")
 
 
 def _find_episodes(spec: str | Path, reads: EpisodeClips, seed: int) -> Splits:
@@ -297,7 +297,7 @@ def _find_episodes(spec: str | Path, reads: EpisodeClips, seed: int) -> Splits:
     if str(spec) and os.path.isdir(root):
         return episodes.find(root, files_below(root))
     found = "not a folder" if str(spec) and os.path.exists(root) else "not found"
-    raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED_EPISODES}.")
+    raise ForetellError(f"{str(spec)!r}: {found}, {_EXPECTED_EPISODES}")
 
 
 def _is_made(spec: str | Path, *names: str) -> bool:

@@ -79,7 +79,7 @@ def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[F
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
-        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror}).") from error
+        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror})") from error
     for entry in entries:
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue

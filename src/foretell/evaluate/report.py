@@ -74,7 +74,7 @@ def evaluate(
     """
     if len(train) < 2 or not len(test):
         raise ForetellError(
-            f"found {len(train)} images to learn from and {len(test)} to test on; expected two or more, and one or more"
+            f"found {len(train)} images to learn from and {len(test)} to test on, expected two or more, and one or more"
         )
     labels = labels_of(train, test)
     device = next(model.parameters()).device if device is None else torch.device(device)

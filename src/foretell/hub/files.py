@@ -186,7 +186,7 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         raise ForetellError(f"{path} is missing: a model folder holds config.json and model.safetensors") from None
     except (SafetensorError, OSError, ValueError) as error:
         found = _kind(path) or f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
-        raise ForetellError(f"{path} is {found}; expected weights in safetensors") from None
+        raise ForetellError(f"{path} is {found}, expected weights in safetensors") from None
 
 
 def _kind(path: Path) -> str | None:

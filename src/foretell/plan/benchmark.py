@@ -20,7 +20,7 @@ from foretell.capabilities import Rolls, require
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.intervals import bootstrap, wilson
 from foretell.method import Method
-from foretell.plan.cem import CEM, within
+from foretell.plan.cem import CEM, bounded
 from foretell.plan.planner import Rollout, copied, largest, plan
 from foretell.progress import watched
 
@@ -130,7 +130,7 @@ def act(
         began = time.perf_counter()
         if isinstance(by, str):
             drawn = 2 * torch.rand(len(tasks), model.config.actions, generator=generator) - 1
-            actions = within(search.bound, drawn) * limit
+            actions = bounded(search.bound, drawn) * limit
         else:
             seen = torch.from_numpy(np.stack([table.picture(size) for table in tables]))
             states = torch.from_numpy(np.stack([table.state for table in tables])).float()

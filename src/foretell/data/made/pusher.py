@@ -30,7 +30,7 @@ from foretell.data.made.scenes.world import Body, Scene, Vector, box
 from foretell.data.made.splits import asked, splits
 from foretell.data.reads import Clips
 from foretell.data.source import Contents, Splits
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 from foretell.extras import needed
 
 if TYPE_CHECKING:
@@ -241,10 +241,10 @@ def find(spec: str, cut: Clips, seed: int, steps: bool = True) -> Splits:
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
         raise ForetellError(
             f"{spec}: these episodes are made as long as they are asked for, four frames a second: "
-            "leave fps, stride and clips as they are."
+            "leave fps, stride and clips as they are"
         )
-    if cut.frames < 2 or cut.size < 8:
-        raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 2 or more, at 8 or more.")
+    check_range(f"{spec}: frames", cut.frames, Range(2))
+    check_range(f"{spec}: size", cut.size, Range(8))
     return splits("pusher", train, VERSION, seed, partial(_read, seed, cut, steps))
 
 

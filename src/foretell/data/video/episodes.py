@@ -124,8 +124,8 @@ def find(root: Path, files: list[File]) -> Splits:
     splits = find_videos(root, files, ENDINGS, labels=False)
     if not tables:
         raise ForetellError(
-            f"{root}: no table beside the videos; expected NAME.csv or NAME.parquet beside NAME.mp4, with columns "
-            "state_* and action_*, a row a frame."
+            f"{root}: no table beside the videos, expected NAME.csv or NAME.parquet beside NAME.mp4, with columns "
+            "state_* and action_*, a row a frame"
         )
     columns = _columns([root / file.path for file in tables])
     return {
@@ -168,7 +168,7 @@ def _columns(tables: list[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if found["states"] or found["actions"]:
             return found["states"], found["actions"]
         why = why or (
-            f"{path}: none of its columns {', '.join(names) or '(it has none)'} is state_* or action_*; expected "
+            f"{path}: none of its columns {', '.join(names) or '(it has none)'} is state_* or action_*, expected "
             "numbers a frame, such as state_x, state_y, action_x, action_y."
         )
     raise ForetellError(why)

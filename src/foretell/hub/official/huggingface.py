@@ -182,7 +182,7 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
     c = deciding(_Config, found.config, found.source)
     image, patch = (n if isinstance(n, tuple) else (n, n) for n in (c.image_size, c.patch_size))
     if image[0] != image[1] or patch[0] != patch[1]:
-        raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
+        raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}, expected squares")
     table = tensors.get("embeddings.position_embeddings")
     mean, std = normalisation_of(found)
     config = ViTConfig(

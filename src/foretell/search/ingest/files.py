@@ -75,7 +75,7 @@ def find(
             found = ", ".join(f"{ending} {count:,}" if count > 1 else ending for ending, count in others.most_common(8))
             many = sum(others.values())
             whose = f"not of a kind that {kind}" if root.is_file() else f"not read: {many:,} of another kind"
-            skipped.append(Unread(root.name or str(root), f"{whose} ({found}); expected {', '.join(endings)}"))
+            skipped.append(Unread(root.name or str(root), f"{whose} ({found}), expected {', '.join(endings)}"))
     return files, skipped
 
 
@@ -83,7 +83,7 @@ def _below(root: Path) -> list[FoundFile]:
     if root.is_file():
         return [FoundFile(root, root.name)]
     if not root.is_dir():
-        raise ForetellError(f"{root}: not found; expected a file or a folder of files.")
+        raise ForetellError(f"{root}: not found, expected a file or a folder of files")
     return [FoundFile(root / name, name) for name in sorted(_walk(root, "", ()))]
 
 
@@ -98,7 +98,7 @@ def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[s
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
-        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror}).") from error
+        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror})") from error
     for entry in entries:
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue

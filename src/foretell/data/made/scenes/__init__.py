@@ -166,11 +166,11 @@ def pairs(
         ForetellError: no such property, or a number is out of range.
     """
     if property not in PROPERTIES:
-        raise ForetellError(f"property: found {property!r}; expected one of {', '.join(PROPERTIES)}.")
+        raise ForetellError(f"property is {property!r}, expected one of {', '.join(PROPERTIES)}")
     _check(n=(n, 2), seed=(seed, 0), size=(size, 16), frames=(frames, 8), start=(start, 0))
     for name, value in (("n", n), ("start", start)):
         if value % 2:
-            raise ForetellError(f"{name}: found {value}; expected an even number, because two pairs make a quad.")
+            raise ForetellError(f"{name} is {value}, expected an even number, because two pairs make a quad")
     pixels = np.empty((2, n, frames, 3, size, size), np.uint8)
     violation, direction, scenes, crossed = torch.empty(n, dtype=torch.int64), [], [], False
     for place in range(0, n, 2):
