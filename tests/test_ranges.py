@@ -5,7 +5,7 @@ from math import inf, nan
 import pytest
 
 from foretell.augment import Photometric
-from foretell.errors import FINITE, SOME, ForetellError, Range, check_range, within
+from foretell.errors import FINITE, SOME, ForetellError, Range, check_range, spans, within
 from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks, TubeMasks
 from foretell.methods import METHODS, IJEPAConfig, SimCLRConfig, VICRegConfig, VJEPAACConfig, VJEPAConfig
 from foretell.nn.causal import CausalConfig
@@ -128,3 +128,7 @@ def test_a_number_may_be_refused_with_another_error():
 
     with pytest.raises(Wrong):
         check_range("count", 0, Range(1), Wrong)
+
+
+def test_numbers_in_a_row_are_told_by_their_ends():
+    assert (spans([]), spans([4]), spans([3, 5, 6, 7, 9, 10], "|")) == ("", "4", "3|5–7|9–10")

@@ -42,7 +42,7 @@ def serve(args: list[str]) -> None:
 
     for module in MODULES:
         needed(module, "foretell serve")
-    from foretell.http.settings import Settings
+    from foretell.http.settings import ServiceSettings
     from foretell.search import open_backend
     from foretell.search.models.cross_encoder import DEFAULT
     from foretell.search.models.load import load_reranker
@@ -51,7 +51,7 @@ def serve(args: list[str]) -> None:
 
     if flags.reranker:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not at the first search
-    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
+    settings = ServiceSettings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.list_keys(store)):
             print(

@@ -213,9 +213,6 @@ class Pictures(Columns):
         return self._taken("pixels", positions(index, len(self)))
 
 
-Kind = TypeVar("Kind", bound=Pictures)
-
-
 @dataclass(frozen=True, eq=False)
 class Images(Pictures):
     """Decoded photographs, ready to index: `pixels` is [R, 3, size, size], `take` gives [B, 3, size, size]."""

@@ -98,7 +98,7 @@ def benchmark(
         "steps": steps,
         "seed": seed,
         "search": asdict(search),
-        "start": float(np.mean([one.distance(pusher.Table(one.scene)) for one in tasks])),
+        "start": float(np.mean([one.distance(pusher.Tabletop(one.scene)) for one in tasks])),
         **results,
     }
 
@@ -119,10 +119,10 @@ def act(
     Returns:
         How far each ends from its goal, and the seconds that planning took.
     """
-    from foretell.data.made.pusher import Table
+    from foretell.data.made.pusher import Tabletop
 
     size = model.config.encoder.image_size
-    tables = [Table(one.scene) for one in tasks]
+    tables = [Tabletop(one.scene) for one in tasks]
     goals = torch.from_numpy(np.stack([one.picture(size) for one in tasks]))
     generator, spent = torch.Generator().manual_seed(seed), 0.0
     limit = search.limits(largest(require(model, Rolls, "planning")))

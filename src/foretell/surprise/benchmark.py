@@ -273,7 +273,7 @@ def on_scenes(
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     """Pairs of every property made here, hidden and visible; `pairs` of each.
 
-    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.made.scenes.Pairs`).
+    Of an odd number the last is half a quad. Only the others are in balance (`foretell.data.made.scenes.ScenePairs`).
     """
     from foretell.data.made.scenes import PROPERTIES
     from foretell.data.made.scenes import pairs as draw

@@ -1,6 +1,6 @@
 """A table seen from above, a pusher that moves as it is told, and things that it can push: a world to act in.
 
-    table = Table(start(seed=0, index=7))
+    table = Tabletop(start(seed=0, index=7))
     table.step((0.05, -0.02))                  # a displacement; what it touches is pushed
     table.state, table.picture(32)             # where the pusher is, uint8 [3, 32, 32]
 
@@ -49,7 +49,7 @@ RIM, RADIUS = 0.04, 0.08
 _EPISODES, _REACH, _PUSH = 0, 1, 2  # so that episodes and tasks of one seed have nothing in common
 
 
-class Table:
+class Tabletop:
     """A table that can be acted on.
 
     Args:
@@ -120,7 +120,7 @@ def episode(seed: int, index: int, frames: int, size: int) -> tuple[np.ndarray, 
         the state changed.
     """
     chance = _chance(_EPISODES, seed, index)
-    table = Table(_start(chance))
+    table = Tabletop(_start(chance))
     path, aim = [table.places], chance.uniform(0, 1, 2)
     for _ in range(frames - 1):
         if chance.random() < 0.3:
@@ -143,7 +143,7 @@ class Task:
     who: int
     """Which body has to get there: the pusher (0), or what it pushes."""
 
-    def distance(self, table: Table) -> float:
+    def distance(self, table: Tabletop) -> float:
         """How far that body is from its goal."""
         return float(np.linalg.norm(table.places[self.who, :2] - self.goal[self.who, :2]))
 
@@ -160,7 +160,7 @@ def reach(seed: int, index: int) -> Task:
         here, turn, length = np.array(scene.bodies[0].position), chance.uniform(0, 2 * np.pi), chance.uniform(0.25, 0.5)
         there = here + length * np.array([np.cos(turn), np.sin(turn)])
         if _inside(there, RADIUS) and all(_clear(here, there, thing) for thing in scene.bodies[1:]):
-            return Task(scene, Table(_with(scene, there)).places, 0)
+            return Task(scene, Tabletop(_with(scene, there)).places, 0)
 
 
 def push(seed: int, index: int, steps: int = 4) -> Task:
@@ -173,7 +173,7 @@ def push(seed: int, index: int, steps: int = 4) -> Task:
         here = np.array(thing.position) - (RADIUS + thing.reach + 0.01) * way
         if not _inside(here, RADIUS):
             continue
-        table = Table(begun := _with(scene, here))
+        table = Tabletop(begun := _with(scene, here))
         for _ in range(steps):
             table.step(0.07 * way)
         goal = table.places

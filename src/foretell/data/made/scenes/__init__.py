@@ -39,8 +39,8 @@ __all__ = [
     "Body",
     "Camera",
     "Light",
-    "Pairs",
     "Scene",
+    "ScenePairs",
     "Variety",
     "clips",
     "film",
@@ -97,7 +97,7 @@ def clips(
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class ScenePairs:
     """Possible and impossible clips, `n` of each: those of a pair are equal, frame for frame, before the violation.
 
     Two pairs make a quad: numbers 2j and 2j + 1 are made of the same two pasts and the same two futures, in the two
@@ -149,7 +149,7 @@ def pairs(
     frames: int = 16,
     variety: Variety | None = None,
     start: int = 0,
-) -> Pairs:
+) -> ScenePairs:
     """Matched pairs number `start` to `start + n - 1`, possible and impossible, for a physical property.
 
     Args:
@@ -187,7 +187,7 @@ def pairs(
         crossed = quad.crossed
     differs = (pixels[0] != pixels[1]).any((2, 3, 4))
     mark = _fingerprint("pairs", property, hidden, n, seed, size, frames, variety, start)
-    return Pairs(
+    return ScenePairs(
         property,
         hidden,
         crossed,
