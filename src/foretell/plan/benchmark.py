@@ -76,12 +76,7 @@ def benchmark(
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
     check_range("episodes", episodes, COUNT)
     check_range("steps", steps, COUNT)
-    require(model, Rolls, "planning")
-    if model.config.actions != 2 or model.config.states not in (0, 2):
-        raise ForetellError(
-            f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "
-            f"{model.config.states}: train one with --data pusher"
-        )
+    _check_pushes(model)
     tasks = [pusher.TASKS[task](seed, index) for index in range(episodes)]
     parts = [tasks[i : i + PLANNED] for i in range(0, episodes, PLANNED)]
     contestants: dict[str, Rollout | str | None] = {"model": None, "copy": copied, "random": "random"}
@@ -101,6 +96,16 @@ def benchmark(
         "start": float(np.mean([one.distance(pusher.Tabletop(one.scene)) for one in tasks])),
         **results,
     }
+
+
+def _check_pushes(model: Method) -> None:
+    """Refuse a model that was trained on the actions of another world."""
+    require(model, Rolls, "planning")
+    if model.config.actions != 2 or model.config.states not in (0, 2):
+        raise ForetellError(
+            f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "
+            f"{model.config.states}: train one with --data pusher"
+        )
 
 
 def act(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from foretell.disk import walk
 from foretell.errors import ForetellError
 
 KINDS = {
@@ -84,33 +84,7 @@ def _below(root: Path) -> list[FoundFile]:
         return [FoundFile(root, root.name)]
     if not root.is_dir():
         raise ForetellError(f"{root}: not found, expected a file or a folder of files")
-    return [FoundFile(root / name, name) for name in sorted(_walk(root, "", ()))]
-
-
-def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
-    """The files at any depth. Links are followed; hidden files and macOS's shadows are left out.
-
-    `foretell.data.source` walks by the same rules, but brings torch, which texts do not need.
-    """
-    real = os.path.realpath(folder)
-    if real in above:  # a link to a folder that contains it
-        return
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror})") from error
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        try:
-            mode = entry.stat().st_mode
-        except OSError:  # a broken link: its reader reports it
-            yield prefix + entry.name
-            continue
-        if stat.S_ISDIR(mode):
-            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, real))
-        elif stat.S_ISREG(mode):
-            yield prefix + entry.name
+    return [FoundFile(root / name, name) for name in sorted(name for name, _ in walk(root))]
 
 
 def _ending(name: str) -> str:
