@@ -74,10 +74,12 @@ def test_nobody_is_told_to_install_foretell_from_an_index():
 
 
 def test_a_module_is_imported_or_its_extra_named():
-    assert needed("json") is __import__("json")
+    assert needed("json", "a test") is __import__("json")
     assert install("google.protobuf.message") == "in foretell's checkout, type pip install '.[search]'"
-    with pytest.raises(ForetellError, match=r"^this needs nosuchmodule, which is not installed: type pip install nos"):
-        needed("nosuchmodule.inner")
+    with pytest.raises(
+        ForetellError, match=r"^a test needs nosuchmodule, which is not installed: type pip install nos"
+    ):
+        needed("nosuchmodule.inner", "a test")
 
 
 LACKING = {

@@ -1,7 +1,9 @@
-"""`import foretell` costs no more than `import torch`."""
+"""`import foretell` costs no more than `import torch`, and what needs no model waits for none."""
 
 import subprocess
 import sys
+
+import pytest
 
 LOADED = """
 import sys, torch
@@ -45,3 +47,20 @@ print(*sorted({"torch", "torchvision", "foretell.data", "foretell.hub"} & set(sy
 def test_search_on_texts_imports_no_torch(tmp_path):
     run = subprocess.run([sys.executable, "-c", TEXTS, tmp_path], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+ASKED = """
+import sys, time
+from foretell.cli import main
+main(sys.argv[1:])
+print(time.process_time(), "torch" in sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["models"], ["models", "iwm-mini"], ["--version"]], ids=" ".join)
+def test_what_lists_something_takes_less_than_a_second_of_the_processor(words):
+    run = subprocess.run([sys.executable, "-c", ASKED, *words], capture_output=True, text=True, check=True)
+    seconds, torch = run.stderr.split()
+    assert torch == "False"
+    assert float(seconds) < 1
+    assert run.stdout

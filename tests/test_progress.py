@@ -35,6 +35,21 @@ def test_elsewhere_there_is_one_line(capsys):
     assert capsys.readouterr() == ("", "Reading two files.\n")
 
 
+def test_lines_stand_above_the_bar_as_they_are(terminal, capsys):
+    with progress.bar("training", 2) as training:
+        assert training.drawn
+        training.say("photos [1] are at runs/[red]a :x:")
+    assert "photos [1] are at runs/[red]a :x:\n" in capsys.readouterr().err
+
+
+def test_without_a_terminal_lines_are_plain(capsys):
+    with progress.bar("training", 2) as training, progress.bar(None, 2) as silent:
+        assert not training.drawn
+        training.say("a line")
+        silent.say("no line")
+    assert capsys.readouterr() == ("", "a line\n")
+
+
 def test_nothing_is_said_where_nothing_was_asked_for(terminal, capsys):
     with progress.bar(None, 2, line="Reading two files.") as reading:
         reading.advance()

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from foretell import evaluate, hub, surprise
+from foretell import evaluate, hub, shipped, surprise
 from foretell.claims import estimate
 from foretell.data import train_test
 from foretell.hub.files import read_json, write_json
@@ -38,7 +38,7 @@ def main() -> None:
 
     settings = read_json(given.run / "config.json")
     settings["data"]["spec"] = " ".join(Path(place).name for place in settings["data"]["spec"].split())
-    folder = hub.SHIPPED / given.name
+    folder = shipped.SHIPPED / given.name
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", settings)
     hub.save(hub.load(given.run), folder, dtype=torch.float16)

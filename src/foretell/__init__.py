@@ -19,8 +19,9 @@ __all__ = ["JEPA", "ForetellError", "Views", "load", "models", "save"]
 
 if TYPE_CHECKING:
     from foretell.errors import ForetellError
-    from foretell.hub import load, models, save
+    from foretell.hub import load, save
     from foretell.jepa import JEPA
+    from foretell.shipped import models
     from foretell.views import Views
 
 _HOMES = {
@@ -28,7 +29,7 @@ _HOMES = {
     "ForetellError": "errors",
     "Views": "views",
     "load": "hub",
-    "models": "hub",
+    "models": "shipped",
     "save": "hub",
 }
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from foretell.errors import ForetellError
 
-Pixels: TypeAlias = Float[Tensor, "B 3 H W"]
+ImageBatch: TypeAlias = Float[Tensor, "B 3 H W"]
 """Pictures in [0, 1]."""
 States: TypeAlias = Float[Tensor, "B P"]
 """States or actions, a row for each picture."""
@@ -127,7 +127,7 @@ class PictureActions(ActionSpace, Protocol):
         ...
 
     @abstractmethod
-    def apply(self, images: Pixels, states: States) -> Pixels:
+    def apply(self, images: ImageBatch, states: States) -> ImageBatch:
         """Make pictures in the given states."""
         ...
 

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from foretell.actions import Parameter, PictureActions, Pixels, States
+from foretell.actions import ImageBatch, Parameter, PictureActions, States
 from foretell.errors import NOT_NEGATIVE, SHARE, Range, within
 
 PerImage: TypeAlias = Float[Tensor, " B"]
@@ -116,7 +116,7 @@ class Photometric(PictureActions):
                 columns.append((y - x) / (p.high - p.low) if p.high > p.low else torch.zeros_like(x))
         return torch.stack(columns, 1)
 
-    def apply(self, images: Pixels, states: States) -> Pixels:
+    def apply(self, images: ImageBatch, states: States) -> ImageBatch:
         """Make pictures in the given states."""
         changed = states.cpu() != self.identity(1)  # for all at once: only here the CPU waits for a GPU
         for name, value, some in zip(self.names, states.unbind(1), changed.unbind(1), strict=True):
@@ -177,7 +177,7 @@ def _without_border(images: Float[Tensor, "B C H W"], where: Float[Tensor, "B h 
 
 
 def distort(
-    images: Pixels, size: int, generator: torch.Generator, augment: Photometric, crop: tuple[float, float]
+    images: ImageBatch, size: int, generator: torch.Generator, augment: Photometric, crop: tuple[float, float]
 ) -> Float[Tensor, "B 3 {size} {size}"]:
     """A random view as joint-embedding methods make it: crop and mirror, jitter the colours, destroy (SimCLR, §3).
 
@@ -213,22 +213,22 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
     return torch.lerp(other, images, _each(factor)).clamp_(0, 1)
 
 
-def brightness(images: Pixels, factor: PerImage) -> Pixels:
+def brightness(images: ImageBatch, factor: PerImage) -> ImageBatch:
     """Multiply. As torchvision's adjust_brightness."""
     return (images * _each(factor)).clamp_(0, 1)
 
 
-def contrast(images: Pixels, factor: PerImage) -> Pixels:
+def contrast(images: ImageBatch, factor: PerImage) -> ImageBatch:
     """Away from the picture's mean grey. As torchvision's adjust_contrast."""
     return _blend(images, _gray(images).mean((2, 3), keepdim=True), factor)
 
 
-def saturation(images: Pixels, factor: PerImage) -> Pixels:
+def saturation(images: ImageBatch, factor: PerImage) -> ImageBatch:
     """Away from each pixel's grey. As torchvision's adjust_saturation."""
     return _blend(images, _gray(images), factor)
 
 
-def hue(images: Pixels, turns: PerImage) -> Pixels:
+def hue(images: ImageBatch, turns: PerImage) -> ImageBatch:
     """Turn the hue by a share of the circle, in [−0.5, 0.5]. As torchvision's adjust_hue."""
     high, low = images.amax(1), images.amin(1)
     chroma = high - low
@@ -246,12 +246,12 @@ def hue(images: Pixels, turns: PerImage) -> Pixels:
     return high.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(distance, 4 - distance).clamp(0, 1)
 
 
-def grayscale(images: Pixels, on: PerImage) -> Pixels:
+def grayscale(images: ImageBatch, on: PerImage) -> ImageBatch:
     """Take the colours away where `on` is not 0."""
     return torch.where(_each(on) != 0, _gray(images), images)
 
 
-def blur(images: Pixels, sigma: PerImage) -> Pixels:
+def blur(images: ImageBatch, sigma: PerImage) -> ImageBatch:
     """Gaussian blur, sigma in pixels, edges mirrored. As torchvision's gaussian_blur with a wide kernel.
 
     Along each axis a blur is a matrix, so a batch of different blurs is two small products.
@@ -272,12 +272,12 @@ def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
     return matrix.scatter_add_(2, place.expand(len(sigma), -1, -1), kernel.unsqueeze(1).expand(-1, n, -1)).unsqueeze(1)
 
 
-def solarize(images: Pixels, on: PerImage) -> Pixels:
+def solarize(images: ImageBatch, on: PerImage) -> ImageBatch:
     """Invert pixel values of at least 0.5 where `on` is not 0. As torchvision's solarize."""
     return torch.where((_each(on) != 0) & (images >= 0.5), 1 - images, images)
 
 
-OPERATIONS: dict[str, Callable[[Pixels, PerImage], Pixels]] = {
+OPERATIONS: dict[str, Callable[[ImageBatch, PerImage], ImageBatch]] = {
     "brightness": brightness,
     "contrast": contrast,
     "saturation": saturation,

@@ -1,5 +1,6 @@
 """The one error, and the one warning, that are meant for a person; and what refuses numbers that cannot be."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from sys import float_info
@@ -87,3 +88,14 @@ def within(config: object, what: str = "", /, **ranges: Range) -> None:
     """
     for name, expected in ranges.items():
         check_range(f"{what} {name}".lstrip(), getattr(config, name), expected)
+
+
+def spans(numbers: Iterable[int], between: str = ", ") -> str:
+    """Ascending numbers in few words, for a message: 3, 5, 6, 7 are "3, 5–7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return between.join(f"{first}–{last}" if last > first else str(first) for first, last in runs)

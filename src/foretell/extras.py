@@ -46,7 +46,7 @@ class MissingExtra(ForetellError):
     """An optional package is not installed."""
 
 
-def needed(module: str, purpose: str = "this") -> Any:
+def needed(module: str, purpose: str) -> Any:
     """Import a module of an optional package when it is used.
 
     Args:
@@ -62,7 +62,7 @@ def needed(module: str, purpose: str = "this") -> Any:
         raise missing(error.name or module, purpose) from None
 
 
-def missing(module: str, purpose: str = "this") -> MissingExtra:
+def missing(module: str, purpose: str) -> MissingExtra:
     """The error for a module that is not installed."""
     return MissingExtra(f"{purpose} needs {module.split('.')[0]}, which is not installed: {install(module)}")
 

@@ -20,9 +20,16 @@ T = TypeVar("T")
 class Bar:
     """Work and how much of it is done; drawn on a terminal."""
 
-    def __init__(self, drawn: Progress | None = None, text: str = "", total: float | None = None) -> None:
-        self._drawn = drawn
+    def __init__(
+        self, drawn: Progress | None = None, text: str = "", total: float | None = None, *, silent: bool = False
+    ) -> None:
+        self._drawn, self._silent = drawn, silent
         self._task = None if drawn is None else drawn.add_task(escaped(text), total=total)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a terminal shows it."""
+        return self._drawn is not None
 
     def advance(self, more: float = 1) -> None:
         """Count `more` of the total as done."""
@@ -34,18 +41,25 @@ class Bar:
         if self._drawn is not None and self._task is not None:
             self._drawn.update(self._task, completed=done, description=None if text is None else escaped(text))
 
+    def say(self, text: str) -> None:
+        """Print a line, above the bar where there is one."""
+        if self._drawn is not None:
+            self._drawn.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        elif not self._silent:
+            say(text)
+
 
 @contextmanager
 def bar(text: str | None, total: float | None, line: str | None = None) -> Iterator[Bar]:
     """A bar for work that takes minutes. The caller moves it; it goes away at the end.
 
     Args:
-        text: what the bar says; None for no bar and no line.
+        text: what the bar says; None for no bar and no lines.
         total: the amount of work, in any unit; None where it is not known.
         line: what to print, once, where there is no terminal.
     """
     if text is None:
-        yield Bar()
+        yield Bar(silent=True)
         return
     from rich.console import Console
     from rich.progress import Progress

@@ -33,7 +33,7 @@ GROUP = "foretell.methods"
 """The entry point group of packages that bring a method."""
 
 
-class Entry(NamedTuple):
+class Registered(NamedTuple):
     """A method."""
 
     kind: type[Method]
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     """The dataclass of its configurations."""
 
 
-METHODS: dict[str, Entry] = {}
+METHODS: dict[str, Registered] = {}
 """Name -> the method. The name is what a saved model's config.json has. Fill it by importing `foretell.methods`."""
 _recipes: dict[str, Callable[[], Any]] = {}
 
@@ -65,7 +65,7 @@ def register(name: str, config: type, *, recipe: Callable[[], Any] | None = None
         if known and (known.kind.__module__, known.kind.__qualname__) != (kind.__module__, kind.__qualname__):
             taken = f"{known.kind.__module__}.{known.kind.__qualname__}"
             raise ForetellError(f"the method {name!r} is {taken} already: register {kind.__qualname__} by another name")
-        METHODS[name] = Entry(kind, config)
+        METHODS[name] = Registered(kind, config)
         if recipe is not None:
             _recipes[name] = recipe
         return kind
@@ -73,7 +73,7 @@ def register(name: str, config: type, *, recipe: Callable[[], Any] | None = None
     return enter
 
 
-def find(name: str) -> Entry | None:
+def find(name: str) -> Registered | None:
     """The method of that name, also of an installed package; None where there is none.
 
     Raises:

@@ -243,7 +243,7 @@ def test_a_split_of_few_images(write, divide, count):
 
 
 def test_one_image_cannot_be_split(write, divide):
-    with pytest.raises(ForetellError, match="found one usable image; expected two or more"):
+    with pytest.raises(ForetellError, match="found one usable image, expected two or more"):
         divide(write("a.png"))
 
 

@@ -142,13 +142,13 @@ def test_sets_of_other_columns_are_not_joined():
 def test_a_batch_has_its_columns_by_name():
     batch = Batch(pixels=torch.zeros(2, 3), captions=tensor(captions([0, 3])))
     assert (len(batch), list(batch), "captions" in batch, "masks" in batch) == (2, ["pixels", "captions"], True, False)
-    with pytest.raises(ForetellError, match=r"no column 'masks' in this data: found pixels, captions"):
+    with pytest.raises(ForetellError, match=r"column is 'masks', expected one of pixels, captions"):
         batch["masks"]
-    with pytest.raises(ForetellError, match=r"column 'captions' is ragged"):
+    with pytest.raises(ForetellError, match=r"column 'captions' has a list for each sample"):
         batch["captions"]
     with pytest.raises(ForetellError, match=r"column 'pixels' is not ragged"):
         batch.ragged("pixels")
-    with pytest.raises(ForetellError, match=r"columns of one length: found \{'a': 2, 'b': 1\}"):
+    with pytest.raises(ForetellError, match=r"has \{'a': 2, 'b': 1\}, expected columns of one length"):
         Batch(a=torch.zeros(2), b=torch.zeros(1))
     with pytest.raises(ForetellError, match="no column"):
         Batch()

@@ -10,7 +10,7 @@ import torch
 
 from foretell.data import Clips, EpisodeClips, load, train_test
 from foretell.data.made import pusher
-from foretell.data.made.pusher import LIMIT, RADIUS, RIM, TASKS, Table, episode, start
+from foretell.data.made.pusher import LIMIT, RADIUS, RIM, TASKS, Tabletop, episode, start
 from foretell.errors import ForetellError
 
 from .conftest import film, reader
@@ -140,7 +140,7 @@ def test_a_changed_table_is_read_anew(folder, read):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("nowhere", "not found; expected a folder of videos, each with a table"),
+        ("nowhere", "not found, expected a folder of videos, each with a table"),
         ("pusher:three", "expected pusher, or pusher:N"),
     ],
 )
@@ -159,7 +159,7 @@ def test_a_folder_without_tables_or_columns_is_said(tmp_path, read):
 
 
 def test_the_pusher_goes_where_it_is_told_and_no_farther():
-    table = Table(start(0, 3))
+    table = Tabletop(start(0, 3))
     for body in table.bodies[1:]:
         body.position = 5.0, 5.0  # nothing in the way
     table.bodies[0].position = 0.5, 0.5
@@ -173,7 +173,7 @@ def test_the_pusher_goes_where_it_is_told_and_no_farther():
 def test_what_it_touches_is_pushed_and_stays_on_the_table():
     moved = 0
     for number in range(8):
-        table = Table(start(1, number))
+        table = Tabletop(start(1, number))
         before = table.places[1, :2]
         for _ in range(12):
             table.step(table.places[1, :2] - table.state)
@@ -190,7 +190,7 @@ def test_episodes_are_functions_of_their_number():
     pixels, states, actions = first
     assert (pixels.shape, states.shape, actions.shape) == ((4, 3, 16, 16), (4, 2), (3, 2))
     assert np.allclose(states[1:] - states[:-1], actions)
-    assert np.array_equal(pixels[0], Table(start(0, 7)).picture(16))
+    assert np.array_equal(pixels[0], Tabletop(start(0, 7)).picture(16))
 
 
 def test_the_pusher_is_a_data_set_like_others(tmp_path):
@@ -212,7 +212,7 @@ def test_tasks_can_be_done(name):
     """Going straight to where one has to go, or pushing straight on, does it."""
     for number in range(5):
         task = TASKS[name](0, number)
-        table = Table(task.scene)
+        table = Tabletop(task.scene)
         begin = task.distance(table)
         assert begin > 0.15
         way = task.goal[task.who, :2] - table.places[task.who, :2]

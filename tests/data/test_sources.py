@@ -374,7 +374,7 @@ def test_crops_of_train_and_test_share_no_pixel(size):
 
 
 def test_nothing_there(read, root, tmp_path):
-    with pytest.raises(ForetellError, match=r"nowhere.*not found; expected a folder of images"):
+    with pytest.raises(ForetellError, match=r"nowhere.*not found, expected a folder of images"):
         read(tmp_path / "nowhere")
     with pytest.raises(ForetellError, match="'': not found"):
         read("")
@@ -400,7 +400,7 @@ def test_wrong_size_and_split(write, read):
     root = write("a.png")
     with pytest.raises(ForetellError, match="size is 0, expected a whole number"):
         read(root, size=0)
-    with pytest.raises(ForetellError, match="split: found 'dev'; expected 'train' or 'test'"):
+    with pytest.raises(ForetellError, match="split is 'dev', expected 'train' or 'test'"):
         read(root, split="dev")
     with pytest.raises(ForetellError, match="names no test split"):
         read(root, split="test")
@@ -420,7 +420,7 @@ def test_parquet_errors(root, read, encoded):
     with pytest.raises(ForetellError, match=r"x.parquet: not a whole parquet file"):
         read(root)
     pq.write_table(pa.table({"text": ["a"], "blob": [b"b"], "label": [1]}), path)
-    with pytest.raises(ForetellError, match=r"x.parquet: no image column; found text: string, blob: binary"):
+    with pytest.raises(ForetellError, match=r"x.parquet: no image column but text: string, blob: binary"):
         read(root)
     pq.write_table(table(encoded), path)
     pq.write_table(pa.table({"text": ["a"]}), root / "y.parquet")
@@ -431,7 +431,7 @@ def test_parquet_errors(root, read, encoded):
 def test_torchvision_errors(mnist, read, tmp_path):
     for spec, said in {
         "torchvision:MNIST": "expected torchvision:NAME:ROOT",
-        f"torchvision:Mnist:{mnist}": "no data set 'Mnist'; did you mean .*MNIST",
+        f"torchvision:Mnist:{mnist}": "no data set 'Mnist', did you mean .*MNIST",
         f"torchvision:zzzzzz:{mnist}": "expected a name of torchvision.datasets",
         f"torchvision:MNIST:{tmp_path / 'nowhere'}": "there is no folder",
         f"torchvision:CIFAR10:{mnist}": r"cannot open the train split .*not found or corrupted",
@@ -447,7 +447,7 @@ def test_torchvision_errors(mnist, read, tmp_path):
 
 def test_photographs_that_are_missing(read, monkeypatch, tmp_path):
     monkeypatch.setattr("foretell.data.photographs.FOLDER", tmp_path)
-    with pytest.raises(ForetellError, match=r"astronaut.webp is missing or damaged .*; install foretell again"):
+    with pytest.raises(ForetellError, match=r"astronaut.webp is missing or damaged .*: install foretell again"):
         read("photographs")
 
 

@@ -74,18 +74,18 @@ def test_it_is_divided_like_other_data(tmp_path, read):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("t.npz", {"vectors": FEATURES}, "holds vectors; expected an array 'features'"),
-        ("t.npz", {"features": FEATURES, "labels": np.zeros(9, int)}, "9 labels for 10 vectors; expected one for each"),
-        ("t.npz", {"features": FEATURES[:, None, None]}, r"'features' is \[10, 1, 1, 3\]; expected \[N\] or \[N, D\]"),
-        ("t.npz", {"features": FEATURES, "labels": np.full(10, 0.5)}, "labels are 0.5 and the like; expected whole"),
+        ("t.npz", {"vectors": FEATURES}, "holds vectors, expected an array 'features'"),
+        ("t.npz", {"features": FEATURES, "labels": np.zeros(9, int)}, "9 labels for 10 vectors, expected one for each"),
+        ("t.npz", {"features": FEATURES[:, None, None]}, r"'features' is \[10, 1, 1, 3\], expected \[N\] or \[N, D\]"),
+        ("t.npz", {"features": FEATURES, "labels": np.full(10, 0.5)}, "labels are 0.5 and the like, expected whole"),
         ("t.npz", {"features": np.array(["a"] * 10)}, "column 'features' holds other things than numbers"),
         ("t.npz", {"features": np.full((2, 2), np.inf)}, "no usable row among 2"),
         ("t.npz", b"not a table", "cannot be read as a table"),
         ("t.parquet", b"not a table", "cannot be read as a table"),
-        ("t.csv", b"x,label\n1,a\n2\n", "row 2 has 1 fields; expected 2"),
+        ("t.csv", b"x,label\n1,a\n2\n", "row 2 has 1 fields, expected 2"),
         ("t.csv", b"name,label\nx,a\n", "column 'name' holds other things than numbers"),
         ("t.csv", b"label\na\n", "holds no column of features"),
-        ("t.txt", b"", "not a table; expected a table that ends in .npz, .parquet, .csv"),
+        ("t.txt", b"", "not a table, expected a table that ends in .npz, .parquet, .csv"),
     ],
 )
 def test_what_is_no_table_is_said(tmp_path, read, name, content, said):
@@ -99,5 +99,5 @@ def test_what_is_no_table_is_said(tmp_path, read, name, content, said):
 
 
 def test_nothing_there(tmp_path, read):
-    with pytest.raises(ForetellError, match="not found; expected a table"):
+    with pytest.raises(ForetellError, match="not found, expected a table"):
         read(tmp_path / "t.csv")

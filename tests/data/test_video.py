@@ -310,7 +310,7 @@ def test_a_list_with_a_missing_file_and_lists_that_are_none(film, read):
         ({"fps": -1.0}, "fps is -1, expected above 0"),
         ({"spec": "scenes:many"}, "scenes:N"),
         ({"spec": "scenes", "fps": 3.0}, "at another pace"),
-        ({"split": "all"}, "split: found 'all'"),
+        ({"split": "all"}, "split is 'all'"),
     ],
 )
 def test_wrong_arguments(film, read, change, said):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import foretell
-from foretell import hub
+from foretell import hub, shipped
 from foretell.data import Images, load, photographs
 from foretell.demo import MARK, demo, findings, small
 from foretell.demo.curves import trace
@@ -84,7 +84,7 @@ def patched(tmp_path_factory):
         folder = tmp_path_factory.mktemp("models")
         torch.manual_seed(0)
         hub.save(IWM(TINY), folder / "iwm-tiny")
-        patch.setattr(hub, "SHIPPED", folder)
+        patch.setattr(shipped, "SHIPPED", folder)
         patch.setenv("FORETELL_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(photographs, "CROPS", {"train": 16, "test": 4})
         patch.setattr(findings, "IMAGES", 4)
@@ -202,7 +202,7 @@ def test_refuses_no_time(minutes, tmp_path):
 
 def test_needs_a_shipped_model(monkeypatch, tmp_path):
     (tmp_path / "models").mkdir()
-    monkeypatch.setattr(hub, "SHIPPED", tmp_path / "models")
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "models")
     with pytest.raises(ForetellError, match="install it again"):
         demo(tmp_path / "out")
 

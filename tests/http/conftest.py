@@ -12,7 +12,7 @@ from foretell.http.json import Json
 from foretell.http.metrics import Metrics
 from foretell.http.refusal import Refused, problem
 from foretell.http.service import Service, add_error_handlers
-from foretell.http.settings import Settings
+from foretell.http.settings import ServiceSettings
 from foretell.http.work import Work
 
 
@@ -59,7 +59,7 @@ def client():
             return Response(metrics.text())
 
         add_error_handlers(service, respond)
-        settings = Settings(**{"rate": 0, **settings})
+        settings = ServiceSettings(**{"rate": 0, **settings})
         service.add_middleware(Gate, find=find, respond=respond, settings=settings, work=work, metrics=metrics)
         client = TestClient(service, raise_server_exceptions=False)
         client.keys, client.asked = keys, asked

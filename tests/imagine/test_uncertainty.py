@@ -47,9 +47,12 @@ def test_every_draw_moves_what_is_uncertain(of: Literal["targets", "context", "b
     assert (one.unsure > 0).all()
 
 
-@pytest.mark.parametrize(("contexts", "draws"), [(0, 8), (1, 1)])
-def test_one_draw_cannot_differ(contexts: int, draws: int) -> None:
-    with pytest.raises(ForetellError, match="expected at least 1, and at least 2"):
+@pytest.mark.parametrize(
+    ("contexts", "draws", "said"),
+    [(0, 8, "contexts is 0, expected at least 1"), (1, 1, "draws is 1, expected at least 2")],
+)
+def test_one_draw_cannot_differ(contexts: int, draws: int, said: str) -> None:
+    with pytest.raises(ForetellError, match=said):
         uncertainty(IJEPA(IJEPAConfig(ENCODER, PREDICTOR)), IMAGE, contexts=contexts, draws=draws)
 
 

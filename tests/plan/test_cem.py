@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
 from foretell.plan import CEM, minimise
-from foretell.plan.cem import within
+from foretell.plan.cem import bounded
 
 GOAL = torch.tensor([[[0.3, -0.2], [0.0, 0.5]], [[-0.4, 0.1], [0.2, 0.2]]])  # 2 problems, 2 steps, 2 actions
 
@@ -62,7 +62,7 @@ def test_an_action_without_room_is_not_used():
 @given(st.lists(st.floats(-10, 10), min_size=3, max_size=3), st.sampled_from(["ball", "box"]))
 def test_bounds_are_kept_and_what_is_within_stays(values, bound):
     a = torch.tensor(values, dtype=torch.float64)
-    kept = within(bound, a)
+    kept = bounded(bound, a)
     size = kept.abs().sum() if bound == "ball" else kept.abs().max()
     assert size <= 1 + 1e-9
     if (a.abs().sum() if bound == "ball" else a.abs().max()) <= 1:

@@ -20,6 +20,20 @@ OTHER = "rice boiled water soup cat fire".split()
 VOCABULARY = {
     word: i for i, word in enumerate([*SPECIAL, *string.punctuation, "how", "is", "in", "the", *ASKED, *ANSWER, *OTHER])
 }
+TEXTS = [
+    "The cat slept on the warm windowsill all afternoon.",
+    "Rockets burn hydrogen and oxygen to reach orbit.",
+    "Bread dough needs time to rise before it is baked.",
+    "The central bank raised its interest rate again.",
+]
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """A knowledge of four texts, with metadata."""
+    with Knowledge.create(tmp_path_factory.mktemp("texts") / "store", "texts", title="Four texts") as knowledge:
+        knowledge.insert(TEXTS, [{"n": i, "topic": t} for i, t in enumerate(("pets", "space", "food", "money"))])
+        yield knowledge
 
 
 @pytest.fixture

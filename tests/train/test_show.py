@@ -1,7 +1,7 @@
 """The messages of a run to the person who started it."""
 
 from foretell.train.loop import TrainConfig, Trainer, read
-from foretell.train.show import Show, unlearned
+from foretell.train.show import shown, unlearned
 from foretell.train.world import World
 
 
@@ -26,9 +26,9 @@ def test_nothing_is_said_of_a_run_that_learned_or_has_nothing_to_be_held_against
 
 def test_a_run_that_learned_nothing_says_so_at_its_end_and_only_there(tmp_path, tiny, images, capsys):
     config = TrainConfig(steps=4, batch=8, monitor_every=2, lr=1e-9, lr_start=1e-9, device="cpu")
-    with Show(config.steps) as show:
+    with shown(config.steps) as show:
         Trainer(tiny, images, config, tmp_path, World(images.take([0]).device), show).run()
     assert len([line for line in read(tmp_path / "metrics.jsonl") if "monitor" in line]) == 2
-    shown = capsys.readouterr().err
-    assert shown.count("The model has learned nothing yet") == 1
-    assert shown.index("measured at 4") < shown.index("The model has learned nothing yet")
+    said = capsys.readouterr().err
+    assert said.count("The model has learned nothing yet") == 1
+    assert said.index("measured at 4") < said.index("The model has learned nothing yet")

@@ -22,16 +22,16 @@ Results = dict[str, dict[int, Values]]
 """arm -> seed -> measures."""
 
 
-Kind = TypeVar("Kind", bound=Pictures)
+P = TypeVar("P", bound=Pictures)
 
 
 @dataclass(frozen=True)
-class Data(Generic[Kind]):
+class Data(Generic[P]):
     """What models are trained and measured on: photographs or clips."""
 
-    train: Kind
-    test: Kind
-    other: Data[Kind] | None = None
+    train: P
+    test: P
+    other: Data[P] | None = None
     """Another labelled data set, for claims of transfer and of several tasks."""
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from foretell import finetune as tuning
 from foretell.augment import Photometric, to_float
-from foretell.claims.claim import Data, Kind, Values
+from foretell.claims.claim import Data, P, Values
 from foretell.data import Images, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate import features, knn, linear_probe, mrr, rankme
@@ -105,7 +105,7 @@ def labelled(model: Method, data: Data[Images], seed: int, learn: int = LEARN) -
     return features(model, known), known.labels, features(model, asked), asked.labels
 
 
-def some(images: Kind, most: int, seed: int) -> Kind:
+def some(images: P, most: int, seed: int) -> P:
     """At most `most` of the images, drawn without replacement."""
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return images.subset(order[:most].sort().values)

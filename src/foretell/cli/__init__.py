@@ -5,6 +5,7 @@ Every wrong input ends in one sentence on standard error and a status that is no
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import sys
@@ -12,10 +13,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TextIO
 
 from foretell import __version__
-from foretell.cli.flags import Usage, summary, table
+from foretell.cli.flags import Usage, table
 from foretell.errors import ForetellError, ForetellWarning
 
 COMMANDS = (
@@ -38,12 +40,19 @@ COMMANDS = (
     "keys",
 )
 """Every command has a module of its name, with a function of its name. Only the called one is imported: a search
-should not wait for the trainer."""
+should not wait for the trainer. The list of commands imports none."""
 
 
 def command(name: str) -> Callable[[list[str]], None]:
     """The function of a command. It takes the arguments after the command."""
     return getattr(import_module(f"{__name__}.{name}"), name)
+
+
+def about(name: str) -> str:
+    """What a command does: the first line of its function's docstring, read without an import."""
+    tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return (ast.get_docstring(functions[name]) or "").partition("\n")[0]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -55,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         if name in ("-h", "--help"):
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
-            print(table({name: summary(command(name)) for name in COMMANDS}))
+            print(table({name: about(name) for name in COMMANDS}))
             print("\n`foretell COMMAND --help` explains one.")
             print("If a model's method is in a file of yours, every command takes --method FILE.py:NAME.")
         elif name == "--version":

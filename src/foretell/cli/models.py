@@ -7,12 +7,12 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from foretell import shipped
 from foretell.cli.flags import parse
 
 
 def models(args: list[str]) -> None:
     """List the models that ship with foretell, or print one's card: foretell models [NAME]."""
-    from foretell import hub
 
     @dataclass(frozen=True)
     class Models:
@@ -21,4 +21,4 @@ def models(args: list[str]) -> None:
         name: Annotated[Positional[str | None], arg(help="print this model's card", metavar="[NAME]")] = None
 
     flags = parse(Models, args, "models")
-    print(hub.card(flags.name) if flags.name else "\n".join(hub.models()))
+    print(shipped.card(flags.name) if flags.name else "\n".join(shipped.models()))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from foretell.cli.flags import Usage, parse
+from foretell.cli.flags import Usage, at_least, parse
 from foretell.cli.store import RERANKER, STORE
 from foretell.errors import Range, check_range
 
@@ -36,14 +36,13 @@ def serve(args: list[str]) -> None:
     """Serve a store over HTTP: foretell serve --data DIR [--host ADDRESS] [--port PORT]."""
     flags = parse(Serve, args, "serve")
     check_range("--port", flags.port, Range(0, 65_535), Usage)
-    if flags.rate < 0 or flags.body < 1 or flags.upload < 1:
-        raise Usage("rate, body and upload cannot be negative, and body and upload not 0")
+    at_least(flags, rate=0, body=1, upload=1)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
     from foretell.extras import needed
 
     for module in MODULES:
         needed(module, "foretell serve")
-    from foretell.http.settings import Settings
+    from foretell.http.settings import ServiceSettings
     from foretell.search import open_backend
     from foretell.search.models.cross_encoder import DEFAULT
     from foretell.search.models.load import load_reranker
@@ -52,7 +51,7 @@ def serve(args: list[str]) -> None:
 
     if flags.reranker:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not at the first search
-    settings = Settings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
+    settings = ServiceSettings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.list_keys(store)):
             print(

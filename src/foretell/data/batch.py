@@ -68,7 +68,7 @@ class Batch:
     def __init__(self, **columns: Tensor | Ragged) -> None:
         sizes = {name: len(column) for name, column in columns.items()}
         if len(set(sizes.values())) != 1:
-            raise ForetellError(f"a batch needs columns of one length: found {sizes or 'no column'}.")
+            raise ForetellError(f"the batch has {sizes or 'no column'}, expected columns of one length")
         self._columns = columns
 
     def __len__(self) -> int:
@@ -84,13 +84,13 @@ class Batch:
         """A column [B, ...]. Raises ForetellError where there is none, or where it is ragged."""
         if isinstance(found := self._found(name), Tensor):
             return found
-        raise ForetellError(f"column {name!r} is ragged: it has a list a sample; ask for `batch.ragged({name!r})`.")
+        raise ForetellError(f"column {name!r} has a list for each sample: ask for `batch.ragged({name!r})`")
 
     def ragged(self, name: str) -> Ragged:
         """A column of lists. Raises ForetellError where there is none, or where it is not ragged."""
         if isinstance(found := self._found(name), Ragged):
             return found
-        raise ForetellError(f"column {name!r} is not ragged: ask for `batch[{name!r}]`.")
+        raise ForetellError(f"column {name!r} is not ragged: ask for `batch[{name!r}]`")
 
     @property
     def pixels(self) -> Tensor:
@@ -111,7 +111,7 @@ class Batch:
 
     def _found(self, name: str) -> Tensor | Ragged:
         if name not in self._columns:
-            raise ForetellError(f"no column {name!r} in this data: found {', '.join(self._columns)}.")
+            raise ForetellError(f"column is {name!r}, expected one of {', '.join(self._columns)}")
         return self._columns[name]
 
 

@@ -121,7 +121,7 @@ def cached(source: Source, form: Form[K], folder: Path, progress: bool) -> K:
         ) from error
     found = _open(home)
     if found is None:
-        raise ForetellError(f"{home}: this cache vanished while it was made; run again.")
+        raise ForetellError(f"{home}: this cache vanished while it was made: run again")
     return form.kind(found)
 
 
@@ -210,7 +210,7 @@ def _write(name: str, contents: Contents, form: Form[Any], part: Path, progress:
             decoding.advance(decoded.items)
         if not writers:
             said = "; ".join(f"{each.name}: {each.reason}" for each in skipped[:3]) or "it is empty"
-            raise ForetellError(f"{name}: no usable {form.what.removesuffix('s')} among {len(skipped)} ({said}).")
+            raise ForetellError(f"{name}: no usable {form.what.removesuffix('s')} among {len(skipped)} ({said})")
         for writer in writers.values():
             writer.finish()
     if missing:  # data that is labelled in part has no labels

@@ -117,7 +117,7 @@ def chained(columns: Sequence[Column]) -> Column:
     """
     kinds = {type_of(column) for column in columns}
     if len(kinds) > 1:
-        raise ForetellError(f"these columns cannot be joined: found {' and '.join(map(str, sorted(kinds, key=str)))}.")
+        raise ForetellError(f"these columns cannot be joined: found {' and '.join(map(str, sorted(kinds, key=str)))}")
     if found := [column for column in columns if isinstance(column, Lists)]:
         lengths = np.concatenate([np.diff(column.offsets) for column in found])
         return Lists(chained([column.values for column in found]), _offsets(lengths))

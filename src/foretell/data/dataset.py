@@ -213,9 +213,6 @@ class Pictures(Columns):
         return self._taken("pixels", positions(index, len(self)))
 
 
-Kind = TypeVar("Kind", bound=Pictures)
-
-
 @dataclass(frozen=True, eq=False)
 class Images(Pictures):
     """Decoded photographs, ready to index: `pixels` is [R, 3, size, size], `take` gives [B, 3, size, size]."""
@@ -319,10 +316,10 @@ def joined(parts: Sequence[K]) -> K:
     episodes = [(part.state_names, part.action_names) for part in parts if isinstance(part, Episodes)]
     if len(set(episodes)) > 1:
         named = " and ".join(f"({', '.join(s + a)})" for s, a in dict.fromkeys(episodes))
-        raise ForetellError(f"these episodes cannot be learned from together: found {named}; expected the same columns")
+        raise ForetellError(f"these episodes cannot be learned from together: found {named}, expected the same columns")
     if len(called := {tuple(sorted(part.stored)) for part in parts}) > 1:
         named = " and ".join(f"({', '.join(names)})" for names in sorted(called))
-        raise ForetellError(f"these sets cannot be joined: found columns {named}; expected the same in each")
+        raise ForetellError(f"these sets cannot be joined: found columns {named}, expected the same in each")
     known = [part.labels for part in parts if part.labels is not None and part.classes == first.classes]
     labelled = len(known) == len(parts)
     return first.with_columns(

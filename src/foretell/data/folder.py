@@ -119,5 +119,5 @@ def _fail(root: Path, files: list[File], endings: frozenset[str]) -> list[File]:
     what, more = ("image", ", or parquet files with an image column") if endings is ENDINGS else ("video", "")
     raise ForetellError(
         f"{root}: no {what} in this folder ({f'found {kinds}' if files else 'it holds no file at all'}); "
-        f"expected files that end in {' '.join(sorted(endings))}{more}."
+        f"expected files that end in {' '.join(sorted(endings))}{more}"
     )

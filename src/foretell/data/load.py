@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
@@ -12,31 +10,18 @@ import torch
 
 from foretell.errors import ForetellError
 
-from . import cache, folder, photographs
-from .dataset import Columns, Episodes, Images, Records, Videos, joined
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
-from .source import Splits, file_at, files_below
+from . import cache
+from .dataset import Columns, Episodes, Images, K, joined
+from .reads import EpisodeClips, Photographs, Reads
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
 """Where data lies: one place, or several that make one set."""
-
-MADE = ("scenes", "pusher")
-"""What is made here, by name."""
-
-_EXPECTED = (
-    "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
-    "for the bundled ones"
-)
-_EXPECTED_VIDEOS = (
-    "expected a folder of videos, a list of them (.csv, 'path label' a line), a video file, scenes, or pusher"
-)
-_EXPECTED_EPISODES = "expected a folder of videos, each with a table of its name (.csv or .parquet), or pusher"
 
 
 @overload
 def load(
     spec: Specs,
-    reads: int | Photographs,
+    reads: int,
     *,
     split: str | None = None,
     seed: int = 0,
@@ -56,26 +41,16 @@ def load(
 @overload
 def load(
     spec: Specs,
-    reads: Clips,
+    reads: Reads[K],
     *,
     split: str | None = None,
     seed: int = 0,
     cache_dir: Path | None = None,
     progress: bool = True,
-) -> Videos: ...
-@overload
+) -> K: ...
 def load(
     spec: Specs,
-    reads: Vectors,
-    *,
-    split: str | None = None,
-    seed: int = 0,
-    cache_dir: Path | None = None,
-    progress: bool = True,
-) -> Records: ...
-def load(
-    spec: Specs,
-    reads: int | Reads,
+    reads: int | Reads[Any],
     *,
     split: str | None = None,
     seed: int = 0,
@@ -116,17 +91,12 @@ def load(
     cache.
     """
     wanted, several = _reads(reads), len(places(spec)) > 1
-    return joined([_load(one, _paced(one, wanted, several), split, seed, cache_dir, progress) for one in places(spec)])
+    return joined([_load(one, wanted.paced(one, several), split, seed, cache_dir, progress) for one in places(spec)])
 
 
 @overload
 def train_test(
-    spec: str | Path,
-    reads: int | Photographs,
-    *,
-    seed: int = 0,
-    cache_dir: Path | None = None,
-    progress: bool = True,
+    spec: str | Path, reads: int, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Images, Images]: ...
 @overload
 def train_test(
@@ -134,14 +104,10 @@ def train_test(
 ) -> tuple[Episodes, Episodes]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: Clips, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
-) -> tuple[Videos, Videos]: ...
-@overload
+    spec: str | Path, reads: Reads[K], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+) -> tuple[K, K]: ...
 def train_test(
-    spec: str | Path, reads: Vectors, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
-) -> tuple[Records, Records]: ...
-def train_test(
-    spec: str | Path, reads: int | Reads, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: str | Path, reads: int | Reads[Any], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Any, Any]:
     """The data to learn from and the data to test on; arguments and errors are as of `load`.
 
@@ -149,9 +115,8 @@ def train_test(
     sample is for testing, of each class where there are labels; `seed` draws which. At least two samples are needed. A
     video gives one clip, so that no video is on both sides.
     """
-    reads = _reads(reads)
-    reads = replace(reads, clips=1) if isinstance(reads, Clips) else reads
-    splits, form = _find(spec, reads, seed), _form(reads)
+    reads = _reads(reads).apart()
+    splits, form = reads.find(spec, seed), reads.form()
     train, *test = [
         cache.cached(splits[split], form, _cache_folder(cache_dir), progress)
         for split in ("train", "all", "test")
@@ -161,7 +126,7 @@ def train_test(
         return train, test[0]
     if len(train) < 2:
         what = form.what.removesuffix("s")
-        raise ForetellError(f"{spec}: found one usable {what}; expected two or more, to train and to test.")
+        raise ForetellError(f"{spec}: found one usable {what}, expected two or more, to train and to test")
     held_out = _held_out(train, seed)
     return train.subset(~held_out), train.subset(held_out)
 
@@ -169,34 +134,27 @@ def train_test(
 def places(spec: Specs) -> Sequence[str | Path]:
     """The places of the data. Raises ForetellError where there is none."""
     if not (found := [spec] if isinstance(spec, str | Path) else spec):
-        raise ForetellError("data: found an empty list of places; expected one or more.")
+        raise ForetellError("data is an empty list of places, expected one or more")
     return found
 
 
-def _reads(reads: int | Reads) -> Reads:
-    return reads if isinstance(reads, Photographs | Clips | Vectors) else Photographs(reads)
-
-
-def _paced(spec: str | Path, reads: Reads, several: bool) -> Reads:
-    """What is read at a place: clips that are made here have one length, and among files a pace of their own."""
-    if isinstance(reads, EpisodeClips) or not isinstance(reads, Clips) or not _is_made(spec, *MADE):
-        return reads
-    return replace(reads, clips=1, fps=None, stride=1) if several else replace(reads, clips=1)
+def _reads(reads: int | Reads[Any]) -> Reads[Any]:
+    return reads if isinstance(reads, Reads) else Photographs(reads)
 
 
 def _load(
-    spec: str | Path, reads: Reads, split: str | None, seed: int, cache_dir: Path | None, progress: bool
+    spec: str | Path, reads: Reads[Any], split: str | None, seed: int, cache_dir: Path | None, progress: bool
 ) -> Columns:
-    splits = _find(spec, reads, seed)
+    splits = reads.find(spec, seed)
     if split not in (None, "train", "test"):
-        raise ForetellError(f"split: found {split!r}; expected 'train' or 'test'.")
+        raise ForetellError(f"split is {split!r}, expected 'train' or 'test'")
     if split == "test" and "test" not in splits:
         raise ForetellError(
-            f"{spec}: names no test split; expected test or valid beside train in the names of its folders "
-            "or files; train_test divides any data."
+            f"{spec}: names no test split, expected test or valid beside train in the names of its folders "
+            "or files: train_test divides any data"
         )
     source = splits["test"] if split == "test" else splits.get("train") or splits["all"]
-    return cache.cached(source, _form(reads), _cache_folder(cache_dir), progress)
+    return cache.cached(source, reads.form(), _cache_folder(cache_dir), progress)
 
 
 def _held_out(data: Columns, seed: int) -> torch.Tensor:
@@ -207,102 +165,6 @@ def _held_out(data: Columns, seed: int) -> torch.Tensor:
     mask = torch.zeros(len(data), dtype=torch.bool)
     mask[order[min(2, len(data) - 1) :: 5]] = True
     return mask
-
-
-def _form(reads: Reads) -> cache.Form[Any]:
-    """How it is decoded and kept."""
-    if isinstance(reads, EpisodeClips):
-        from .video import episodes
-
-        return episodes.episodes(reads)
-    if isinstance(reads, Clips):
-        from .video import decode as video
-
-        return video.videos(reads)
-    if isinstance(reads, Vectors):
-        from . import table
-
-        return table.vectors()
-    from .images import decode
-
-    return decode.images(reads.size)
-
-
-def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
-    """The splits of what lies at a place."""
-    if isinstance(reads, EpisodeClips):
-        return _find_episodes(spec, reads, seed)
-    if isinstance(reads, Clips):
-        return _find_videos(spec, reads, seed)
-    if isinstance(reads, Vectors):
-        return _find_vectors(spec, seed)
-    return _find_images(spec, seed)
-
-
-def _find_images(spec: str | Path, seed: int) -> Splits:
-    from .images import parquet, torchvision_sets
-
-    if spec == "photographs":
-        return photographs.find(seed)
-    if str(spec).startswith("torchvision:"):
-        return torchvision_sets.find(str(spec))
-    root = Path(os.path.realpath(os.path.expanduser(spec)))
-    if str(spec) and os.path.isdir(root):
-        files = files_below(root)
-        tables = [file for file in files if file.path.lower().endswith(".parquet")]
-        # Images beside parquet files are those of a README; a table beside images fails loudly in `parquet`.
-        return parquet.find(root, tables) if tables else folder.find(root, files)
-    if root.suffix.lower() == ".parquet" and os.path.isfile(root):
-        return parquet.find(root, [file_at(root)])
-    found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
-    raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED}.")
-
-
-def _find_vectors(spec: str | Path, seed: int) -> Splits:
-    from . import table
-    from .made import colormnist
-
-    if _is_made(spec, *colormnist.VARIANTS):
-        return colormnist.find(str(spec), seed)
-    return table.find(Path(os.path.realpath(os.path.expanduser(spec))))
-
-
-def _find_videos(spec: str | Path, reads: Clips, seed: int) -> Splits:
-    if _is_made(spec, "scenes"):
-        from .made.scenes import source
-
-        return source.find(str(spec), reads, seed)
-    if _is_made(spec, "pusher"):
-        from .made import pusher
-
-        return pusher.find(str(spec), reads, seed, steps=False)
-    from .video import decode as video
-    from .video import lists
-
-    root = Path(os.path.realpath(os.path.expanduser(spec)))
-    if str(spec) and os.path.isdir(root):
-        return folder.find(root, files_below(root), video.ENDINGS)
-    if str(spec) and os.path.isfile(root):
-        return lists.find(root) if root.suffix.lower() in lists.LISTS else video.find(root)
-    raise ForetellError(f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}; {_EXPECTED_VIDEOS}.")
-
-
-def _find_episodes(spec: str | Path, reads: EpisodeClips, seed: int) -> Splits:
-    from .made import pusher
-    from .video import episodes
-
-    if _is_made(spec, "pusher"):
-        return pusher.find(str(spec), reads, seed)
-    root = Path(os.path.realpath(os.path.expanduser(spec)))
-    if str(spec) and os.path.isdir(root):
-        return episodes.find(root, files_below(root))
-    found = "not a folder" if str(spec) and os.path.exists(root) else "not found"
-    raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED_EPISODES}.")
-
-
-def _is_made(spec: str | Path, *names: str) -> bool:
-    """Whether data is made here, under one of these names."""
-    return str(spec).split(":")[0] in names and not isinstance(spec, Path)
 
 
 def _cache_folder(folder: Path | None) -> Path:

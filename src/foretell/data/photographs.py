@@ -58,7 +58,7 @@ def _items(split: str, seed: int) -> Iterator[Item]:
         try:
             image = Image.open(FOLDER / file).convert("RGB")
         except OSError as error:
-            raise ForetellError(f"{FOLDER / file} is missing or damaged ({error}); install foretell again.") from error
+            raise ForetellError(f"{FOLDER / file} is missing or damaged ({error}): install foretell again") from error
         rng = np.random.default_rng([seed, label, list(CROPS).index(split)])
         for number, box in enumerate(crop_boxes(image.size, split, CROPS[split], rng)):
             yield Item(f"{name} crop {number}", reader(image, box, label))

@@ -8,16 +8,55 @@ load("path/to/features.npz", Vectors())
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from foretell.errors import Range, within
+from foretell.errors import ForetellError, Range, within
+
+from .cache import Form
+from .dataset import Episodes, Images, K, Records, Videos
+from .source import Splits, file_at, files_below
 
 WHOLE = Range(1, whole=True)
+MADE = ("scenes", "pusher")
+"""What is made here, by name."""
+
+R = TypeVar("R", bound="Reads[Any]")
+
+
+class Reads(ABC, Generic[K]):
+    """What `foretell.data.load` can be asked for. A new kind of data is another such class, in a file of its own."""
+
+    @abstractmethod
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of what lies at a place.
+
+        Args:
+            spec: the place.
+            seed: draws what is made here.
+
+        Raises:
+            ForetellError: there is nothing of this kind.
+        """
+
+    @abstractmethod
+    def form(self) -> Form[K]:
+        """How it is decoded and kept."""
+
+    def paced(self: R, spec: str | Path, several: bool) -> R:
+        """What is read at a place: clips that are made here have one length, and among files a pace of their own."""
+        return self
+
+    def apart(self: R) -> R:
+        """What is read where nothing may be both in the training and in the test data: one sample of each file."""
+        return self
 
 
 @dataclass(frozen=True)
-class Photographs:
+class Photographs(Reads[Images]):
     """Images. The shorter side is resized to `size` pixels, and the centre square is kept."""
 
     size: int
@@ -25,9 +64,38 @@ class Photographs:
     def __post_init__(self) -> None:
         within(self, size=WHOLE)
 
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of a folder, of parquet files, of a data set of torchvision, or of the bundled photographs."""
+        from . import folder, photographs
+        from .images import parquet, torchvision_sets
+
+        if spec == "photographs":
+            return photographs.find(seed)
+        if str(spec).startswith("torchvision:"):
+            return torchvision_sets.find(str(spec))
+        root = located(spec)
+        if str(spec) and os.path.isdir(root):
+            files = files_below(root)
+            tables = [file for file in files if file.path.lower().endswith(".parquet")]
+            # Images beside parquet files are those of a README; a table beside images fails loudly in `parquet`.
+            return parquet.find(root, tables) if tables else folder.find(root, files)
+        if root.suffix.lower() == ".parquet" and os.path.isfile(root):
+            return parquet.find(root, [file_at(root)])
+        found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
+        raise ForetellError(
+            f"{str(spec)!r}: {found}, expected a folder of images, a parquet file or a folder of them, "
+            "torchvision:NAME:ROOT, or photographs for the bundled ones"
+        )
+
+    def form(self) -> Form[Images]:
+        """Squares of pixels."""
+        from .images import decode
+
+        return decode.images(self.size)
+
 
 @dataclass(frozen=True)
-class Clips:
+class Clips(Reads[Videos]):
     """Clips of videos.
 
     size: side of the square in pixels. The shorter side is resized to it, and the centre is kept.
@@ -59,16 +127,102 @@ class Clips:
         """The pace of videos: `fps` and `stride`, as `foretell.data.video.read_video` takes them."""
         return {"fps": self.fps, "stride": self.stride}
 
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of a folder, of a list of videos, of one video, or of clips that are made here."""
+        from . import folder
+        from .video import decode, lists
+
+        if is_made(spec, "scenes"):
+            from .made.scenes import source
+
+            return source.find(str(spec), self, seed)
+        if is_made(spec, "pusher"):
+            from .made import pusher
+
+            return pusher.find(str(spec), self, seed, steps=False)
+        root = located(spec)
+        if str(spec) and os.path.isdir(root):
+            return folder.find(root, files_below(root), decode.ENDINGS)
+        if str(spec) and os.path.isfile(root):
+            return lists.find(root) if root.suffix.lower() in lists.LISTS else decode.find(root)
+        raise ForetellError(
+            f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}, expected a folder of videos, "
+            "a list of them (.csv, 'path label' a line), a video file, scenes, or pusher"
+        )
+
+    def form(self) -> Form[Any]:
+        """Frames of squares."""
+        from .video import decode
+
+        return decode.videos(self)
+
+    def paced(self, spec: str | Path, several: bool) -> Clips:
+        """The same; of clips that are made here one for each film, and among other places at their own pace."""
+        if not is_made(spec, *MADE):
+            return self
+        return replace(self, clips=1, fps=None, stride=1) if several else self.apart()
+
+    def apart(self) -> Clips:
+        """One clip of each video."""
+        return replace(self, clips=1)
+
 
 @dataclass(frozen=True)
 class EpisodeClips(Clips):
     """Clips of episodes: with a state and an action a step (see `foretell.data.video.episodes`)."""
 
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of a folder of videos with tables, or of a pusher's episodes."""
+        from .made import pusher
+        from .video import episodes
+
+        if is_made(spec, "pusher"):
+            return pusher.find(str(spec), self, seed)
+        root = located(spec)
+        if str(spec) and os.path.isdir(root):
+            return episodes.find(root, files_below(root))
+        found = "not a folder" if str(spec) and os.path.exists(root) else "not found"
+        raise ForetellError(
+            f"{str(spec)!r}: {found}, expected a folder of videos, each with a table of its name (.csv or .parquet), "
+            "or pusher"
+        )
+
+    def form(self) -> Form[Episodes]:
+        """Frames of squares, states and actions."""
+        from .video import episodes
+
+        return episodes.episodes(self)
+
+    def paced(self, spec: str | Path, several: bool) -> EpisodeClips:
+        """The same: an episode has one pace."""
+        return self
+
 
 @dataclass(frozen=True)
-class Vectors:
+class Vectors(Reads[Records]):
     """Feature vectors with labels and groups, from a table (see `foretell.data.table`)."""
 
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of a table, or of coloured digits that are made here."""
+        from . import table
+        from .made import colormnist
 
-Reads: TypeAlias = Photographs | Clips | Vectors
-"""What `foretell.data.load` can be asked for."""
+        if is_made(spec, *colormnist.VARIANTS):
+            return colormnist.find(str(spec), seed)
+        return table.find(located(spec))
+
+    def form(self) -> Form[Records]:
+        """Columns as they are."""
+        from . import table
+
+        return table.vectors()
+
+
+def is_made(spec: str | Path, *names: str) -> bool:
+    """Whether data is made here, under one of these names."""
+    return str(spec).split(":")[0] in names and not isinstance(spec, Path)
+
+
+def located(spec: str | Path) -> Path:
+    """The place itself: links are followed, and `~` is somebody's home."""
+    return Path(os.path.realpath(os.path.expanduser(spec)))

@@ -1,16 +1,14 @@
 """What a kind of data must tell: an identity, from a look at names and dates alone, and then its samples."""
 
 import hashlib
-import os
 import re
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from foretell.errors import ForetellError
+from foretell.disk import walk
 
 from .items import Item
 
@@ -69,29 +67,7 @@ def files_below(root: Path) -> list[File]:
 
     Raises ForetellError where a folder cannot be read.
     """
-    return sorted(_walk(root, "", ()))
-
-
-def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[File]:
-    real = os.path.realpath(folder)
-    if real in above:  # a link to a folder that holds it
-        return
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror}).") from error
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        try:
-            info = entry.stat()
-        except OSError:  # a broken link: kept, to be reported as skipped
-            yield File(prefix + entry.name, 0, 0)
-            continue
-        if stat.S_ISDIR(info.st_mode):
-            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, real))
-        elif stat.S_ISREG(info.st_mode):
-            yield File(prefix + entry.name, info.st_size, info.st_mtime_ns)
+    return sorted(File(path, info.st_size, info.st_mtime_ns) if info else File(path, 0, 0) for path, info in walk(root))
 
 
 def identity(*parts: object) -> str:

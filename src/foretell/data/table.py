@@ -43,7 +43,7 @@ def find(path: Path) -> Splits:
     """The one split of a table. Raises ForetellError where there is none."""
     if not path.is_file() or path.suffix.lower() not in ENDINGS:
         found = "not found" if not path.exists() else "not a file" if not path.is_file() else "not a table"
-        raise ForetellError(f"{path}: {found}; expected a table that ends in {', '.join(ENDINGS)}.")
+        raise ForetellError(f"{path}: {found}, expected a table that ends in {', '.join(ENDINGS)}")
     named = identity("vectors", path, file_at(path))
     return {"all": Source(path.stem, named, partial(_read, path))}
 
@@ -60,7 +60,7 @@ def _read(path: Path) -> Contents:
     except ForetellError:
         raise
     except Exception as error:  # readers raise whatever their parsing stumbles over
-        raise ForetellError(f"{path}: cannot be read as a table ({error}); expected a whole file.") from error
+        raise ForetellError(f"{path}: cannot be read as a table ({error}), expected a whole file") from error
     labels, groups = (next((table.pop(n) for n in names if n in table), None) for names in (LABELS, GROUPS))
     features = _features(path, table)
     columns: dict[str, np.ndarray] = {"features": features}
@@ -75,19 +75,19 @@ def _read(path: Path) -> Contents:
 def _features(path: Path, table: dict[str, Any]) -> np.ndarray:
     """float32 [N, D]: all columns side by side; NaN where there is no number."""
     if not table:
-        raise ForetellError(f"{path}: holds no column of features; expected numbers, beside labels and groups.")
+        raise ForetellError(f"{path}: holds no column of features, expected numbers, beside labels and groups")
     parts = []
     for name, values in table.items():
         try:
             part = np.array(values, np.float32)
         except (TypeError, ValueError):
-            raise ForetellError(f"{path}: column {name!r} holds other things than numbers; leave it out.") from None
+            raise ForetellError(f"{path}: column {name!r} holds other things than numbers: leave it out") from None
         if part.ndim not in (1, 2):
-            raise ForetellError(f"{path}: {name!r} is {list(part.shape)}; expected [N] or [N, D].")
+            raise ForetellError(f"{path}: {name!r} is {list(part.shape)}, expected [N] or [N, D]")
         parts.append(part.reshape(len(part), -1))
     if len({len(part) for part in parts}) > 1:
         lengths = ", ".join(f"{name}: {len(part)}" for name, part in zip(table, parts, strict=True))
-        raise ForetellError(f"{path}: columns differ in length ({lengths}); expected one row for each vector.")
+        raise ForetellError(f"{path}: columns differ in length ({lengths}), expected one row for each vector")
     return np.concatenate(parts, 1)
 
 
@@ -95,13 +95,13 @@ def _numbered(path: Path, name: str, values: Any, count: int) -> tuple[np.ndarra
     """Labels or groups as int64 [N], with `MISSING` where there is none, and their names."""
     found = [None if value is None or value != value or value == "" else value for value in np.asarray(values).tolist()]
     if len(found) != count:
-        raise ForetellError(f"{path}: {len(found)} {name} for {count} vectors; expected one for each.")
+        raise ForetellError(f"{path}: {len(found)} {name} for {count} vectors, expected one for each")
     known = [value for value in found if value is not None]
     if all(str(value).isdecimal() for value in known):
         whole = [MISSING if value is None else int(value) for value in found]
         return np.array(whole, np.int64), tuple(map(str, range(max(whole, default=-1) + 1)))
     if not all(isinstance(value, str) for value in known):
-        raise ForetellError(f"{path}: {name} are {known[0]!r} and the like; expected whole numbers from 0, or names.")
+        raise ForetellError(f"{path}: {name} are {known[0]!r} and the like, expected whole numbers from 0, or names")
     names = tuple(sorted(set(known)))
     number = {value: place for place, value in enumerate(names)}
     return np.array([MISSING if value is None else number[value] for value in found], np.int64), names
@@ -126,7 +126,7 @@ def _npz(path: Path) -> dict[str, Any]:
     with np.load(path, allow_pickle=False) as file:
         known = ("features", *LABELS, *GROUPS)
         if "features" not in file.files:
-            raise ForetellError(f"{path}: holds {', '.join(file.files) or 'nothing'}; expected an array 'features'.")
+            raise ForetellError(f"{path}: holds {', '.join(file.files) or 'nothing'}, expected an array 'features'")
         return {name: file[name] for name in file.files if name in known}
 
 
@@ -142,7 +142,7 @@ def _csv(path: Path) -> dict[str, Any]:
         heading, *rows = [row for row in csv.reader(file) if row] or [[]]
     for number, row in enumerate(rows, 1):
         if len(row) != len(heading):
-            raise ForetellError(f"{path}: row {number} has {len(row)} fields; expected {len(heading)}.")
+            raise ForetellError(f"{path}: row {number} has {len(row)} fields, expected {len(heading)}")
     columns = {name.strip(): [row[place] for row in rows] for place, name in enumerate(heading)}
     return {name: values if name in (*LABELS, *GROUPS) else _numbers(values) for name, values in columns.items()}
 

@@ -10,7 +10,7 @@ Points: TypeAlias = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """One curve, with its name and its last value."""
 
     name: str
@@ -33,7 +33,7 @@ class Tick:
 class Chart:
     """Lines over the steps of a run."""
 
-    lines: list[Line]
+    lines: list[CurveLine]
     x: list[Tick]
     y: list[Tick]
     healthy: float | None = None
@@ -72,7 +72,7 @@ def _chart(
     last = max(x for points in curves.values() for x, _ in points)
     step, top = _scale(top or max(y for points in curves.values() for _, y in points))
     lines = [
-        Line(
+        CurveLine(
             name,
             " ".join(f"{100 * x / last:.2f},{100 - 100 * y / top:.2f}" for x, y in points),
             points[-1][1],

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from foretell.demo.curves import Chart
-from foretell.demo.pictures import Pictures
+from foretell.demo.pictures import Drawings
 from foretell.extras import needed
 
 LOWEST = 0.01
 """Left end of the logarithmic MRR scale: chance is 0.024."""
 
 
-def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], out: Path) -> str:
+def render(found: dict[str, Any], pictures: Drawings, curves: dict[str, Chart], out: Path) -> str:
     """The report as HTML.
 
     Args:

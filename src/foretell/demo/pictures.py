@@ -94,7 +94,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Drawings:
     """All of them."""
 
     training: Training
@@ -103,7 +103,7 @@ class Pictures:
     undone: list[Row]
 
 
-def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
+def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Drawings:
     """Ask the models, and draw.
 
     Args:
@@ -121,7 +121,7 @@ def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
     for name, (each, _) in models.items():
         swept[name] = sweep(each, photographs[name], *(p.name for p in colours), steps=5, seed=seed)
         undone[name] = imagine_all(each, photographs[name], [{p.name: p.high} for p in destructive], seed=seed)
-    return Pictures(
+    return Drawings(
         training=_training(models["fresh"][0], photographs["fresh"], seed),
         example=_example(best, model, imagine(model, photographs[best], darker, seed=seed)),
         sweeps=[

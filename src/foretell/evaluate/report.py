@@ -74,7 +74,7 @@ def evaluate(
     """
     if len(train) < 2 or not len(test):
         raise ForetellError(
-            f"found {len(train)} images to learn from and {len(test)} to test on; expected two or more, and one or more"
+            f"found {len(train)} images to learn from and {len(test)} to test on, expected two or more, and one or more"
         )
     labels = labels_of(train, test)
     device = next(model.parameters()).device if device is None else torch.device(device)
@@ -92,18 +92,20 @@ def evaluate(
         **{measure.name: found.get(measure.name) for measure in measures},
         "left_out": {name: reason for name, reason in lacking.items() if reason},
         "verdict": verdict(found, applying),
-        "data": {
-            "train": len(train),
-            "test": len(test),
-            "classes": len(train.classes),
-            "skipped": len({*train.skipped, *test.skipped}),
-            "seen": None if trained_on is None else trained_on in (test.fingerprint, test.whole),
-        },
-        "model": {
-            "method": type(model).__name__,
-            "width": width,
-            **{name: parameters(module) for name, module in model.trained().items()},
-        },
+        "data": _data(train, test, trained_on),
+        "model": {"method": type(model).__name__, "width": width}
+        | {name: parameters(module) for name, module in model.trained().items()},
+    }
+
+
+def _data(train: Pictures, test: Pictures, trained_on: str | None) -> dict[str, Any]:
+    """What a model was measured on."""
+    return {
+        "train": len(train),
+        "test": len(test),
+        "classes": len(train.classes),
+        "skipped": len({*train.skipped, *test.skipped}),
+        "seen": None if trained_on is None else trained_on in (test.fingerprint, test.whole),
     }
 
 

@@ -10,7 +10,7 @@ B batch · N patches · D encoder width · L positions asked · d predictor widt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -147,15 +147,42 @@ def multitask(
     with seeded(unrelated(config.seed)):
         classes = {name: train.classes for name, (train, _) in tasks.items()}
         classifier = MultitaskClassifier(model, classes, config.mode).to(device)
+    loss = _loss(classifier, trains, labels, config, device)
+    share = max(config.batch // len(tasks), 1)
+    steps = len(tasks) * config.steps
+    rates, mixed = classifier.rates(config.pretrained), replace(config, batch=share)
+    report = learn(classifier, rates, loss, steps * share, steps, mixed, progress)
+    size = classifier.encoder.config.image_size
+    report["tasks"] = {
+        name: {"accuracy": accuracy(partial(classifier, task=name), test, truth, size, device)}
+        for (name, (_, test)), truth in zip(tasks.items(), asked, strict=True)
+    }
+    if compare:
+        for name, (train, test) in tasks.items():
+            _, alone = finetune(model, train, test, config, device=device, progress=progress)
+            report["tasks"][name]["separate"] = alone["accuracy"]
+    return classifier, report
+
+
+def _loss(
+    classifier: MultitaskClassifier,
+    trains: Sequence[Images],
+    labels: Sequence[Int[Tensor, " n"]],
+    config: FinetuneConfig,
+    device: torch.device,
+) -> Callable[[Int[Tensor, " B"]], Float[Tensor, ""]]:
+    """The mean cross-entropy of the tasks, as a function of places.
+
+    A place stands for one image of every task, counted round and round: equal shares at any sizes.
+    """
     view = views(classifier.encoder, config, device)
 
     def loss(index: Int[Tensor, " B"]) -> Float[Tensor, ""]:
-        # an index stands for one image of every task, counted round and round: equal shares at any sizes
         picked = [index % len(train) for train in trains]
         x = torch.cat([view(train, i) for train, i in zip(trains, picked, strict=True)])
-        task = torch.arange(len(tasks), device=device).repeat_interleave(len(index))
+        task = torch.arange(len(trains), device=device).repeat_interleave(len(index))
         with autocast(config, device):
-            latents = classifier.latents(x, task).chunk(len(tasks))
+            latents = classifier.latents(x, task).chunk(len(trains))
             logits = [head(z).float() for head, z in zip(classifier.heads, latents, strict=True)]
         costs = [
             F.cross_entropy(z, y[i].to(device), label_smoothing=config.smoothing)
@@ -163,16 +190,4 @@ def multitask(
         ]
         return torch.stack(costs).mean()
 
-    share = max(config.batch // len(tasks), 1)
-    steps = len(tasks) * config.steps
-    rates, mixed = classifier.rates(config.pretrained), replace(config, batch=share)
-    report = learn(classifier, rates, loss, steps * share, steps, mixed, progress)
-    size = classifier.encoder.config.image_size
-    report["tasks"] = {}
-    for (name, (train, test)), truth in zip(tasks.items(), asked, strict=True):
-        found = {"accuracy": accuracy(partial(classifier, task=name), test, truth, size, device)}
-        if compare:
-            _, alone = finetune(model, train, test, config, device=device, progress=progress)
-            found["separate"] = alone["accuracy"]
-        report["tasks"][name] = found
-    return classifier, report
+    return loss

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from foretell.errors import ForetellError
 from foretell.http.metrics import Metrics
 from foretell.http.refusal import Refused, Respond
-from foretell.http.settings import Settings
+from foretell.http.settings import ServiceSettings
 from foretell.http.work import Work
 
 FRESH = 1.0
@@ -55,7 +55,7 @@ class Gate:
         *,
         find: Callable[[str], Caller | None],
         respond: Respond,
-        settings: Settings,
+        settings: ServiceSettings,
         work: Work,
         metrics: Metrics,
     ) -> None:

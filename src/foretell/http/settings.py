@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """What a service allows."""
 
     rate: float = 50.0

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from foretell import shipped
 from foretell.errors import ForetellError
 from foretell.hub import official
 from foretell.hub.files import (
@@ -22,23 +23,12 @@ from foretell.hub.files import (
     write_weights,
 )
 from foretell.method import Method, parameters
+from foretell.shipped import card, models
 
-SHIPPED = Path(__file__).parent / "models"
-"""Where the models that come with the package lie, a folder a name."""
+__all__ = ["card", "load", "models", "push", "save", "trained_on"]
+
 HUB = "hf://"
 """Before the name of a repository of the Hugging Face hub. A mistyped folder must not ask for a stranger's."""
-
-
-def models() -> list[str]:
-    """Names of the models that ship with the package, ready for `load`."""
-    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
-
-
-def card(name: str) -> str:
-    """The model card of a shipped model: its origin, and every number that was measured."""
-    if name not in models():
-        raise ForetellError(f"{name!r} is not a shipped model; there are {', '.join(models())}")
-    return (SHIPPED / name / "README.md").read_text(encoding="utf-8")
 
 
 def save(model: Method, folder: str | Path, card: str | None = None, dtype: torch.dtype | None = None) -> Path:
@@ -124,7 +114,7 @@ def push(model: Method, repository: str, card: str | None = None, private: bool 
 def _find(name: str | Path) -> Path:
     path = Path(name)
     if str(name) in models():
-        return SHIPPED / str(name)
+        return shipped.SHIPPED / str(name)
     if path.exists():
         return path
     if str(name).startswith(HUB):

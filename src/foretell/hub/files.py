@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from foretell import registry
 from foretell.disk import sync_folder
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, spans
 from foretell.method import Method
 from foretell.methods import METHODS
 
@@ -186,7 +186,7 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         raise ForetellError(f"{path} is missing: a model folder holds config.json and model.safetensors") from None
     except (SafetensorError, OSError, ValueError) as error:
         found = _kind(path) or f"not a whole safetensors file of {path.stat().st_size:,} bytes ({error})"
-        raise ForetellError(f"{path} is {found}; expected weights in safetensors") from None
+        raise ForetellError(f"{path} is {found}, expected weights in safetensors") from None
 
 
 def _kind(path: Path) -> str | None:
@@ -280,15 +280,4 @@ def brief(names: Iterable[str]) -> str:
     for name in names:
         head, *rest = re.split(r"(\d+)", name, maxsplit=1)
         numbers.setdefault((head, "".join(rest[1:])), []).extend(map(int, rest[:1]))
-    return ", ".join(f"{head}{_ranges(sorted(found))}{tail}" for (head, tail), found in sorted(numbers.items()))
-
-
-def _ranges(numbers: list[int]) -> str:
-    """[0, 1, 2, 5] -> "0–2|5"."""
-    runs: list[list[int]] = []
-    for n in numbers:
-        if runs and n == runs[-1][-1] + 1:
-            runs[-1].append(n)
-        else:
-            runs.append([n])
-    return "|".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return ", ".join(f"{head}{spans(sorted(found), '|')}{tail}" for (head, tail), found in sorted(numbers.items()))

@@ -24,7 +24,7 @@ from foretell.actions import Parameter, PictureActions
 from foretell.augment import to_float
 from foretell.capabilities import Imagines, require
 from foretell.data.images.decode import Unusable, decode
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 from foretell.method import Method
 
 Picture: TypeAlias = Float[Tensor, "3 S S"] | UInt8[Tensor, "3 S S"]
@@ -128,8 +128,7 @@ def imagine_all(
     pairs = [actions.split(values) for values in asks]
     sources, targets = torch.cat([source for source, _ in pairs]), torch.cat([target for _, target in pairs])
     named = list(dict.fromkeys(map(tuple, torch.cat([targets, sources, actions.identity(1)]).tolist())))
-    if bank < len(named):
-        raise ForetellError(f"bank is {bank}, but the pictures asked for are {len(named)}: make it larger")
+    check_range("bank", bank, Range(len(named)))  # it holds the pictures that are asked for
     drawn = actions.draw(torch.Generator().manual_seed(seed), bank - len(named), probability=1.0)
     states = torch.cat([torch.tensor(named), drawn])
 
@@ -149,8 +148,7 @@ def _over(p: Parameter, steps: int) -> list[float]:
     """Values evenly over a parameter's range, its ends included."""
     if p.switch:
         return [p.low, p.high]
-    if steps < 2:
-        raise ForetellError(f"steps is {steps}, expected at least 2: the ends of the range")
+    check_range("steps", steps, Range(2))
     return [round(p.low + (p.high - p.low) * i / (steps - 1), 6) for i in range(steps)]
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from foretell.augment import to_float
 from foretell.capabilities import Predicts, require
-from foretell.errors import ForetellError
+from foretell.errors import COUNT, ForetellError, Range, check_range
 from foretell.evaluate.statistics import spearman
 from foretell.extras import needed
 from foretell.masking import BlockMasks, complement
@@ -72,8 +72,8 @@ def uncertainty(
             "this model's positions are exact, so it cannot be unsure of places: "
             "train one with stochastic positions (foretell train flexpredict)"
         )
-    if contexts < 1 or draws < 2:
-        raise ForetellError(f"contexts is {contexts} and draws {draws}: expected at least 1, and at least 2 to compare")
+    check_range("contexts", contexts, COUNT)
+    check_range("draws", draws, Range(2))
     x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
     grid = world.patch_encoder.grid(x)
     chance = torch.Generator(x.device).manual_seed(seed)

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from foretell.errors import SHARE, SOME, ForetellError, Range, within
+from foretell.errors import SHARE, SOME, ForetellError, Range, check_range, within
 from foretell.masking.blocks import ASPECT, block_size, complement, place
 
 
@@ -42,8 +42,8 @@ class TubeMasks:
         if not self.blocks:
             raise ForetellError("masks blocks is empty, expected the blocks of one mask or more")
         for count, share in self.blocks:
-            if count not in Range(0, 1000) or share not in SHARE:
-                raise ForetellError(f"masks blocks has {count} of {share:g}, expected 0 to 1000 of 0 to 1 of the plane")
+            check_range("masks number of blocks", count, Range(0, 1000))
+            check_range("masks area of blocks", share, SHARE)
         within(self, "masks", aspect=ASPECT, visible=SOME, past=SOME)
 
     def draw(

@@ -86,8 +86,7 @@ class VJEPAACConfig:
                 "a rollout adds actions to the state: let actions be its changes, or use no states (0, "
                 "and no columns of states in the data)"
             )
-        if not 1 <= self.rollout < self.frames:
-            raise ForetellError(f"rollout is {self.rollout}, expected 1 to {self.frames - 1}, a step less than frames")
+        within(self, rollout=Range(1, self.frames - 1))  # steps lie between frames
 
     @property
     def reads(self) -> EpisodeClips:

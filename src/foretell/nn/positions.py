@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from foretell.nn.rotary import pairs_an_axis, rotations
 from foretell.nn.tables import shared_table
 
-Kind = Literal["sincos", "resized", "resized-vjepa", "learned", "rotary", "rotary-vjepa2"]
+PositionKind = Literal["sincos", "resized", "resized-vjepa", "learned", "rotary", "rotary-vjepa2"]
 ROTARY = ("rotary", "rotary-vjepa2")
 """Kinds that turn queries and keys, and add nothing to tokens."""
 
@@ -36,7 +36,7 @@ class Positions(nn.Module):
         ForetellError: heads are too narrow for rotary positions.
     """
 
-    def __init__(self, kind: Kind, width: int, grid: tuple[int, ...] | None = None, heads: int = 1) -> None:
+    def __init__(self, kind: PositionKind, width: int, grid: tuple[int, ...] | None = None, heads: int = 1) -> None:
         super().__init__()
         if kind != "sincos" and grid is None:
             raise ValueError(f"{kind} positions need the training grid")

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foretell.errors import ForetellError
-from foretell.nn.positions import ROTARY, Kind, Positions
+from foretell.nn.positions import ROTARY, PositionKind, Positions
 from foretell.nn.stochastic import PositionNoise, StochasticPositions
 from foretell.nn.vit import Block, initialise, transformer
 
@@ -24,7 +24,7 @@ class PredictorConfig:
     width: int = 96
     depth: int = 6
     heads: int = 3
-    positions: Kind = "sincos"
+    positions: PositionKind = "sincos"
     """As `ViTConfig.positions`."""
     noise: PositionNoise = field(default_factory=PositionNoise)
     """FlexPredict: with a sigma above 0, the place of a predicted patch is known only roughly."""

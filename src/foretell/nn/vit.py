@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from foretell.errors import DEPTH, FINITE, POSITIVE, SIDE, SIZE, ForetellError, Range, within
 from foretell.nn.attention import Attention
-from foretell.nn.positions import Kind, Positions
+from foretell.nn.positions import PositionKind, Positions
 from foretell.views import take
 
 
@@ -54,7 +54,7 @@ class ViTConfig:
     """Added to the variance in every layer norm."""
     qkv_bias: bool = True
     """Whether queries, keys and values have a bias."""
-    positions: Kind = "sincos"
+    positions: PositionKind = "sincos"
     """Fixed positions of any grid, fixed ones of the training grid resized, learned ones resized, or rotary ones (see
     `foretell.nn.positions.Positions`)."""
     last_width: int | None = None

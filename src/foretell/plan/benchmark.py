@@ -20,7 +20,7 @@ from foretell.capabilities import Rolls, require
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.intervals import bootstrap, wilson
 from foretell.method import Method
-from foretell.plan.cem import CEM, within
+from foretell.plan.cem import CEM, bounded
 from foretell.plan.planner import Rollout, copied, largest, plan
 from foretell.progress import watched
 
@@ -77,12 +77,7 @@ def benchmark(
         raise ForetellError(f"task is {task!r}, expected one of {', '.join(pusher.TASKS)}")
     check_range("episodes", episodes, COUNT)
     check_range("steps", steps, COUNT)
-    require(model, Rolls, "planning")
-    if model.config.actions != 2 or model.config.states not in (0, 2):
-        raise ForetellError(
-            f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "
-            f"{model.config.states}: train one with --data pusher"
-        )
+    _check_pushes(model)
     tasks = [pusher.TASKS[task](seed, index) for index in range(episodes)]
     parts = [tasks[i : i + PLANNED] for i in range(0, episodes, PLANNED)]
     contestants: dict[str, Rollout | str | None] = {"model": None, "copy": copied, "random": "random"}
@@ -99,9 +94,19 @@ def benchmark(
         "steps": steps,
         "seed": seed,
         "search": asdict(search),
-        "start": float(np.mean([one.distance(pusher.Table(one.scene)) for one in tasks])),
+        "start": float(np.mean([one.distance(pusher.Tabletop(one.scene)) for one in tasks])),
         **results,
     }
+
+
+def _check_pushes(model: Method) -> None:
+    """Refuse a model that was trained on the actions of another world."""
+    require(model, Rolls, "planning")
+    if model.config.actions != 2 or model.config.states not in (0, 2):
+        raise ForetellError(
+            f"the pusher takes 2 actions and has 2 states, but this model has {model.config.actions} and "
+            f"{model.config.states}: train one with --data pusher"
+        )
 
 
 def act(
@@ -120,10 +125,10 @@ def act(
     Returns:
         The distance of each end from its goal, and the seconds of planning.
     """
-    from foretell.data.made.pusher import Table
+    from foretell.data.made.pusher import Tabletop
 
     size = model.config.encoder.image_size
-    tables = [Table(one.scene) for one in tasks]
+    tables = [Tabletop(one.scene) for one in tasks]
     goals = torch.from_numpy(np.stack([one.picture(size) for one in tasks]))
     generator, spent = torch.Generator().manual_seed(seed), 0.0
     limit = search.limits(largest(require(model, Rolls, "planning")))
@@ -131,7 +136,7 @@ def act(
         began = time.perf_counter()
         if isinstance(by, str):
             drawn = 2 * torch.rand(len(tasks), model.config.actions, generator=generator) - 1
-            actions = within(search.bound, drawn) * limit
+            actions = bounded(search.bound, drawn) * limit
         else:
             seen = torch.from_numpy(np.stack([table.picture(size) for table in tables]))
             states = torch.from_numpy(np.stack([table.state for table in tables])).float()

@@ -13,7 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foretell.errors import COUNT, NOT_NEGATIVE, ForetellError, check_range
+from foretell.errors import COUNT, NOT_NEGATIVE, ForetellError, Range, check_range
+
+KEPT = Range(0, 0.999)
+"""Momentum. With 1 no iteration would change anything."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,7 @@ class CEM:
             check_range(name, getattr(self, name), COUNT)
         if self.elites > self.samples:
             raise ForetellError(f"elites is {self.elites}, expected at most as many as samples, {self.samples}")
-        if not 0 <= self.momentum < 1:
-            raise ForetellError(f"momentum is {self.momentum:g}, expected 0 or more and below 1")
+        check_range("momentum", self.momentum, KEPT)
         for each in self.limit:
             check_range("limit", each, NOT_NEGATIVE)
 
@@ -89,16 +91,16 @@ def minimise(
     trace = []
     for _ in range(search.iterations):
         noise = torch.randn(shape, generator=generator, device=generator.device).to(limit.device)
-        drawn = within(search.bound, (mean.unsqueeze(1) + deviation.unsqueeze(1) * noise) * used)
+        drawn = bounded(search.bound, (mean.unsqueeze(1) + deviation.unsqueeze(1) * noise) * used)
         values, best = energy(drawn * limit).topk(search.elites, dim=1, largest=False)
         elite = drawn.gather(1, best[..., None, None].expand(-1, -1, *shape[2:]))
         mean = torch.lerp(elite.mean(1), mean, search.momentum)
         deviation = torch.lerp(elite.std(1, correction=0), deviation, search.momentum)
         trace.append(values.mean(1))
-    return within(search.bound, mean) * limit, torch.stack(trace, 1)
+    return bounded(search.bound, mean) * limit, torch.stack(trace, 1)
 
 
-def within(bound: str, actions: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
+def bounded(bound: str, actions: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
     """Actions brought into the unit ball of L1, by making them shorter, or into the unit box, by cutting them off."""
     if bound == "box":
         return actions.clamp(-1, 1)

@@ -199,7 +199,7 @@ def _problem(model: Rolls, image: Tensor, goal: Tensor, state: Tensor | None) ->
     states = (state if state.ndim == 2 else state.unsqueeze(0)).float()
     if len(now) != len(there) or states.shape != (len(now), S):
         raise ForetellError(
-            f"found {len(now)} images, {len(there)} goals and a state of {tuple(states.shape)}; expected as many of "
+            f"found {len(now)} images, {len(there)} goals and a state of {tuple(states.shape)}, expected as many of "
             f"each, and {S} numbers a state"
         )
     if not states.isfinite().all():

@@ -162,13 +162,8 @@ def benchmark(
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):
         measurable(model, pairs.possible.shape[2], contexts, pairs.source)
-        for name, (possible, impossible) in ask(pairs).items():
-            context = chosen[name]
-            scores = possible.relative(context), impossible.relative(context)
-            sets = pairwise(*(_by_set(one, pairs.sets) for one in scores))
-            single = possible.absolute(context), impossible.absolute(context)
-            kept = _carried(asked[name], pairs, device)
-            answers[name].append(Answers(pairs.names, pairs.direction, pairwise(*scores), sets, *single, kept))
+        for name, both in ask(pairs).items():
+            answers[name].append(_answers(pairs, both, chosen[name], _carried(asked[name], pairs, device)))
     found, control = _scored(answers.pop("model")), answers.pop("shuffled_context")
     return {
         "accuracy": found,
@@ -194,6 +189,16 @@ def _asked(contestants: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> d
         for name, both in zip(here, surprises(model, twins.flatten(0, 1), asked, **how), strict=True):
             said[name] = replace(both, errors=both.errors[::2]), replace(both, errors=both.errors[1::2])
     return said
+
+
+def _answers(
+    pairs: Pairs, both: tuple[Surprise, Surprise], context: int | None, kept: dict[str, Any] | None
+) -> Answers:
+    """What a contestant says of pairs, from its surprise at the possible and at the impossible clips."""
+    scores = [one.relative(context) for one in both]
+    possible, impossible = (one.absolute(context) for one in both)
+    sets = pairwise(*(_by_set(one, pairs.sets) for one in scores))
+    return Answers(pairs.names, pairs.direction, pairwise(*scores), sets, possible, impossible, kept)
 
 
 def _by_set(scores: Float[Tensor, " n"], sets: bool) -> Float[Tensor, " m"]:
@@ -273,7 +278,7 @@ def on_scenes(
 def scenes(pairs: int, seed: int, size: int, frames: int) -> Iterator[Pairs]:
     """Pairs of every property made here, hidden and visible; `pairs` of each.
 
-    Of an odd number the last is half a quad: only the others are in balance (see `foretell.data.made.scenes.Pairs`).
+    Of an odd number the last is half a quad. Only the others are in balance (`foretell.data.made.scenes.ScenePairs`).
     """
     from foretell.data.made.scenes import PROPERTIES
     from foretell.data.made.scenes import pairs as draw

@@ -40,8 +40,8 @@ def carried(
 
     Args:
         model: a video model; of longer clips it sees the first window.
-        possible: stories; 2j and 2j + 1 are a pair, as in `foretell.data.made.scenes.Pairs`. The last of an odd number
-            is left out.
+        possible: stories; 2j and 2j + 1 are a pair, as in `foretell.data.made.scenes.ScenePairs`. The last of an odd
+            number is left out.
         moment: the first frame that is predicted, the same for 2j and 2j + 1. A pair whose moment lies in the first
             tubelet has no past and is left out.
         predict: gives the prediction.

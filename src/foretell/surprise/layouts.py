@@ -87,7 +87,7 @@ def intphys(folder: Path, size: int, skip: int = 2) -> Iterator[Pairs]:
     """Pairs of IntPhys' development set, from every `skip`-th frame: the paper takes every second (15 a second)."""
     blocks = [name for name in INTPHYS if (folder / name).is_dir()]
     if not blocks:
-        raise ForetellError(f"{folder}: none of {', '.join(INTPHYS)} in it; expected IntPhys' dev folder")
+        raise ForetellError(f"{folder}: none of {', '.join(INTPHYS)} in it, expected IntPhys' dev folder")
     scenes = [path for block in blocks for path in sorted((folder / block).iterdir()) if path.is_dir()]
     for scene, frames in [(scene, _clips(scene)) for scene in scenes]:
         possible, impossible = ([_decoded(paths[::skip], size) for paths in frames[kind]] for kind in (True, False))
@@ -101,7 +101,7 @@ def grasp(folder: Path, size: int, skip: int = 10) -> Iterator[Pairs]:
     """Pairs of GRASP's level 2, from every `skip`-th frame: the paper takes every tenth (50 a second)."""
     found = sorted(path for path in folder.glob("P_*") if path.is_dir())
     if not found:
-        raise ForetellError(f"{folder}: no P_TEST in it; expected the folder level2 of GRASP's videos")
+        raise ForetellError(f"{folder}: no P_TEST in it, expected the folder level2 of GRASP's videos")
     tests = [place.name.removeprefix("P_") for place in found]
     every = [(test, both) for test in tests for both in _twins(folder / f"P_{test}", folder / f"IP_{test}")]
     for test, both in every:
@@ -115,7 +115,7 @@ def inflevel(folder: Path, size: int, skip: int = 5) -> Iterator[Pairs]:
     tables = [path for name in INFLEVEL if (path := folder / f"{name}.csv").is_file()]
     if not tables:
         raise ForetellError(
-            f"{folder}: none of {', '.join(f'{name}.csv' for name in INFLEVEL)} in it; expected the tables of pairs "
+            f"{folder}: none of {', '.join(f'{name}.csv' for name in INFLEVEL)} in it, expected the tables of pairs "
             "published with arXiv:2502.11831 (auxiliary_data_loading_files/inflevel) beside the folders of videos"
         )
     for name, sides in [(table.stem, sides) for table in tables for sides in _rows(table)]:
@@ -144,7 +144,7 @@ def _pair(name: str, source: Iterable[Path], possible: Clip, impossible: Clip) -
 def _twins(possible: Path, impossible: Path) -> Iterator[tuple[Path, Path]]:
     """Files of the same names in both folders."""
     if not impossible.is_dir():
-        raise ForetellError(f"{impossible}: not found; expected it beside {possible.name}")
+        raise ForetellError(f"{impossible}: not found, expected it beside {possible.name}")
     names, others = (
         {path.name for path in place.iterdir() if path.suffix.lower() in ENDINGS} for place in (possible, impossible)
     )
@@ -154,7 +154,7 @@ def _twins(possible: Path, impossible: Path) -> Iterator[tuple[Path, Path]]:
             "expected in both"
         )
     if not names:
-        raise ForetellError(f"{possible}: no video in it; expected files that end in {', '.join(sorted(ENDINGS))}")
+        raise ForetellError(f"{possible}: no video in it, expected files that end in {', '.join(sorted(ENDINGS))}")
     yield from ((possible / name, impossible / name) for name in sorted(names))
 
 
@@ -181,11 +181,11 @@ def _clips(scene: Path) -> dict[bool, list[list[Path]]]:
         frames = sorted(folder.iterdir()) if folder.is_dir() else []
         frames = [path for path in frames if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
         if not frames:
-            raise ForetellError(f"{folder}: no frame in it; expected files that end in .png or .jpg")
+            raise ForetellError(f"{folder}: no frame in it, expected files that end in .png or .jpg")
         kinds[_possible(clip / "status.json")].append(frames)
     if len(kinds[True]) != len(kinds[False]) or not kinds[True]:
         found = f"{len(kinds[True])} possible and {len(kinds[False])} impossible clips"
-        raise ForetellError(f"{scene}: found {found}; expected as many of each")
+        raise ForetellError(f"{scene}: found {found}, expected as many of each")
     return kinds
 
 
@@ -226,14 +226,14 @@ def _rows(table: Path) -> Iterator[dict[str, _Side]]:
                     raise ValueError(f"{end} is no frame")
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ForetellError(
-                    f"{table}, line {number}: {error}; expected {video}_path, {video}_label and the last frame of the "
+                    f"{table}, line {number}: {error}, expected {video}_path, {video}_label and the last frame of the "
                     f"priming in {video}_end_priming_2"
                 ) from None
             if not path.is_file():
                 raise ForetellError(f"{table}, line {number}: {path} is not there")
             sides[label] = _Side(path, end + 1)
         if sides.keys() != set(SIDES):
-            raise ForetellError(f"{table}, line {number}: labels {', '.join(sides)}; expected {' and '.join(SIDES)}")
+            raise ForetellError(f"{table}, line {number}: labels {', '.join(sides)}, expected {' and '.join(SIDES)}")
         yield sides
 
 

@@ -157,30 +157,37 @@ def surprises(
     P = (config.image_size // config.patch_size) ** 2
     errors = torch.full((len(asked), V, len(chosen), len(starts), W // tubelet), float("nan"))
 
-    def parts(say: Callable[[Tensor], Tensor], windows: UInt8[Tensor, "n 3 W H W_"]) -> Float[Tensor, "n L D"]:
-        return torch.cat([say(to_float(some.to(device))) for some in windows.split(batch)])
-
-    def foretold(predict: Predict, windows: UInt8[Tensor, "n 3 W H W_"], context: int) -> Float[Tensor, "n L D"]:
-        first, same = _distinct(windows[:, :, :context])
-        return parts(lambda x: predict(world, x, context // tubelet), windows[first])[same]
-
     moments = max(batch // V, 1)
     with evaluating(model, device) as device:
+        parts = partial(_parts, batch=batch, device=device)
         for i in watched(range(0, len(starts), moments), progress):
             now = slice(i, i + moments)
             windows = torch.cat([clips[:, :, s : s + W] for s in starts[now]])  # all clips of a moment, then the next
             whole = parts(world.target, windows) if targets == "window" else None
             for row, context in enumerate(chosen):
-                predicts = {one.predict for one in asked}
-                said = {each: foretold(each, windows, context).unflatten(0, (-1, V)) for each in predicts}
-                seen = context // tubelet
-                s_y = parts(partial(after, world, seen=seen), windows) if whole is None else whole[:, seen * P :]
+                seen, said = context // tubelet, {}
+                first, same = _distinct(windows[:, :, :context])
+                for predict in {one.predict for one in asked}:
+                    said[predict] = parts(_asking(predict, world, seen), windows[first])[same].unflatten(0, (-1, V))
+                s_y = parts(_asking(after, world, seen), windows) if whole is None else whole[:, seen * P :]
                 s_y = s_y.unflatten(0, (-1, V))
                 for number, one in enumerate(asked):
                     s_hat = said[one.predict] if one.pasts is None else said[one.predict][:, one.pasts]
                     wrong_by = (s_hat - s_y).abs().mean(-1).unflatten(2, (-1, P)).mean(-1)
                     errors[number, :, row, now, seen:] = wrong_by.transpose(0, 1).cpu()
     return [Surprise(one, chosen, starts, tubelet) for one in errors]
+
+
+def _asking(predict: Predict, world: Foresees, seen: int) -> Callable[[Tensor], Tensor]:
+    """A prediction as a function of windows alone."""
+    return lambda x: predict(world, x, seen)
+
+
+def _parts(
+    say: Callable[[Tensor], Tensor], windows: UInt8[Tensor, "n 3 W H W_"], batch: int, device: torch.device
+) -> Float[Tensor, "n L D"]:
+    """What is said of windows, of a batch at a time."""
+    return torch.cat([say(to_float(some.to(device))) for some in windows.split(batch)])
 
 
 def measurable(

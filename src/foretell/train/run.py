@@ -18,7 +18,7 @@ from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer
-from foretell.train.show import Show
+from foretell.train.show import Show, shown
 from foretell.train.world import World, enter, leave
 
 CHANGEABLE = {
@@ -59,15 +59,7 @@ def run(
     """
     world = enter(config.device)
     try:
-        there = _holds(out)
-        if there and ("config.json" not in there or "train" not in read_json(out / "config.json")):
-            raise ForetellError(f"{out} holds other things than a run ({min(there)}): choose another --out")
-        if _begun(there) and not resume:
-            raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
-        if (at := checkpoint.newest(out / "checkpoints")) > config.steps:
-            raise ForetellError(
-                f"{out} is at step {at}, and --steps {config.steps} was asked for: give as many, or more"
-            )
+        _check(out, config.steps, resume)
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
@@ -76,14 +68,8 @@ def run(
         given = {"encoder": encoder} if encoder else {}
         settings = to_config(built)
         _record(out, settings | {"train": asdict(config), "data": source} | given, world)
-        with Show(config.steps, quiet=not world.first) as show:
-            if images.skipped:
-                what, some = type(images).__name__.lower(), len(images.skipped)
-                show.say(f"{some} of {len(images) + some} {what} could not be used")
-                for name, reason in images.skipped[:SHOWN]:
-                    show.say(f"  {name}: {reason}")
-                if some > SHOWN:
-                    show.say(f"  and {some - SHOWN} more")
+        with shown(config.steps, quiet=not world.first) as show:
+            _tell_skipped(images, show)
             Trainer(built, images, config, out, world, show).run(resume)
             if world.first:  # read the saved file: it has whole tensors, also if processes hold parts
                 hub.save(hub.load(out), out)
@@ -95,6 +81,29 @@ def run(
         leave(failed=True)
         raise
     leave()
+
+
+def _check(out: Path, steps: int, resume: bool) -> None:
+    """Refuse a folder that a run of so many steps cannot have."""
+    there = _holds(out)
+    if there and ("config.json" not in there or "train" not in read_json(out / "config.json")):
+        raise ForetellError(f"{out} holds other things than a run ({min(there)}): choose another --out")
+    if _begun(there) and not resume:
+        raise ForetellError(f"{out} already holds a run: add --resume to go on with it, or choose another --out")
+    if (at := checkpoint.newest(out / "checkpoints")) > steps:
+        raise ForetellError(f"{out} is at step {at}, and --steps {steps} was asked for: give as many, or more")
+
+
+def _tell_skipped(images: Pictures, show: Show) -> None:
+    """Say what could not be used, and why."""
+    if not images.skipped:
+        return
+    what, some = type(images).__name__.lower(), len(images.skipped)
+    show.say(f"{some} of {len(images) + some} {what} could not be used")
+    for name, reason in images.skipped[:SHOWN]:
+        show.say(f"  {name}: {reason}")
+    if some > SHOWN:
+        show.say(f"  and {some - SHOWN} more")
 
 
 def _holds(out: Path) -> set[str]:

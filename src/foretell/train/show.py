@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from foretell.progress import Bar, bar
 
 WORDS = {"rankme": "RankMe", "knn": "kNN"}
 """Labels of measures, where they differ from the names."""
@@ -16,48 +16,30 @@ BASELINES = {"constant": "predicting the same of every image", "copy": "repeatin
 
 
 class Show:
-    """Draws a run's steps, loss, speed and time left on standard error. Use as a context."""
+    """Tells a run's steps, loss, speed and time left.
 
-    def __init__(self, steps: int, every: float = 10.0, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
-        self.steps = steps
-        self.every = every
+    Args:
+        steps: of the run.
+        bar: where they are told.
+        every: seconds between two lines, where no bar is drawn.
+    """
+
+    def __init__(self, steps: int, bar: Bar, every: float = 10.0) -> None:
+        self.steps, self.bar, self.every = steps, bar, every
+        self.say = bar.say
         self.spoke = 0.0
-        self.bar = Progress(
-            TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(),
-            TextColumn("loss {task.fields[loss]:.4f} · {task.fields[speed]:,.0f} images/s"),
-            TimeRemainingColumn(),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
-        self.task = self.bar.add_task("train", total=steps, loss=float("nan"), speed=0.0)
         self.first: tuple[float, int] | None = None
-
-    def __enter__(self) -> Show:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.bar.stop()
-
-    def say(self, text: str) -> None:
-        """Print one line above the progress."""
-        self.bar.console.print(text, highlight=False, soft_wrap=True)
 
     def step(self, done: int, loss: float, speed: float) -> None:
         """Tell how far the run is."""
         now = time.monotonic()
-        self.first = self.first or (now, done)
-        self.bar.update(self.task, completed=done, loss=loss, speed=speed)
-        if not self.console.is_terminal and (now - self.spoke >= self.every or done == self.steps):
+        began, at = self.first = self.first or (now, done)
+        told = f"step {done}/{self.steps} · loss {loss:.4f} · {speed:,.0f} images/s"
+        self.bar.reach(done, told)
+        if not self.bar.drawn and (now - self.spoke >= self.every or done == self.steps):
             self.spoke = now
-            began, at = self.first
             left = (now - began) / (done - at) * (self.steps - done) if done > at else None
-            rest = "" if left is None else f" · {timedelta(seconds=round(left))} left"
-            self.say(f"step {done}/{self.steps} · loss {loss:.4f} · {speed:,.0f} images/s{rest}")
+            self.say(told if left is None else f"{told} · {timedelta(seconds=round(left))} left")
 
     def measures(self, done: int, values: dict[str, float]) -> None:
         """Print the values of the monitors."""
@@ -67,6 +49,13 @@ class Show:
         self.say(f"  measured at {done}: {text}")
         if done == self.steps and (sentence := unlearned(values)):
             self.say(sentence)
+
+
+@contextmanager
+def shown(steps: int, quiet: bool = False) -> Iterator[Show]:
+    """Show a run on standard error while the context is open; `quiet` shows nothing."""
+    with bar(None if quiet else "training", steps) as drawn:
+        yield Show(steps, drawn)
 
 
 def unlearned(values: dict[str, float]) -> str | None:

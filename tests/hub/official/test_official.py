@@ -55,7 +55,7 @@ def test_names_do_not_matter_only_contents_do(layouts, tmp_path):
         (lambda p: torch.save(torch.zeros(3), p), "holds a Tensor, expected a dictionary"),
         (lambda p: torch.save({}, p), "it holds nothing"),
         (lambda p: p.write_bytes(b"\xff\xd8\xff\xe0 a photograph"), "not a whole safetensors file"),
-        (lambda p: p.write_bytes(b""), "file is an empty file; expected"),
+        (lambda p: p.write_bytes(b""), "file is an empty file, expected"),
         (lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"), "file is a web page, and not the requested file"),
         (lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0"), "is a pointer of Git LFS"),
         (lambda p: p.write_bytes(gzip.compress(b"x" * 999)), "is a gzip archive: unpack it first"),

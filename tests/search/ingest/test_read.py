@@ -69,7 +69,7 @@ def test_a_folder(folder):
     ]
     skipped = dict(reading.skipped)
     assert skipped.keys() == {"papers", "d.pdf", "e.md", "h.md"}
-    assert skipped["papers"].startswith("not read: 2 of another kind (.docx, .png); expected .pdf, .txt")
+    assert skipped["papers"].startswith("not read: 2 of another kind (.docx, .png), expected .pdf, .txt")
     assert skipped["d.pdf"] == "damaged, or not a PDF file"
     assert skipped["e.md"] == "empty file"
     assert skipped["h.md"] == "no text in it"
@@ -80,8 +80,8 @@ def test_a_folder(folder):
 def test_named_files(folder):
     reading = read([folder / "deep" / "b.txt", str(folder / "f.docx")])
     assert [p.metadata["source"] for p in reading] == ["b.txt"]
-    assert reading.skipped[0].reason.startswith("not of a kind that can be read (.docx); expected")
-    with pytest.raises(ForetellError, match=r"nowhere: not found; expected a file or a folder"):
+    assert reading.skipped[0].reason.startswith("not of a kind that can be read (.docx), expected")
+    with pytest.raises(ForetellError, match=r"nowhere: not found, expected a file or a folder"):
         read(folder / "nowhere")
 
 

@@ -136,7 +136,7 @@ def test_clips_are_entries_with_their_time(store, folder, clips, tmp_path):
             "song.avi": "no video ",
             folder.name: "not read:",
         }
-        assert "1 of another kind (.png); expected" in reasons[folder.name]
+        assert "1 of another kind (.png), expected" in reasons[folder.name]
         assert (added.files, added.entries) == (2, 5)
         there = {(e.metadata["source"], e.time) for e in films.entries()}
         assert there == {

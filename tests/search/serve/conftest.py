@@ -8,7 +8,7 @@ import time
 import pytest
 import uvicorn
 
-from foretell.http.settings import Settings
+from foretell.http.settings import ServiceSettings
 from foretell.search import Knowledge, Store
 from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.serve import keys
@@ -79,7 +79,7 @@ def serve(tmp_path):
     running = []
 
     def start(reranker=DEFAULT, **settings):
-        running.append(Served(tmp_path / f"store{len(running)}", Settings(**{"rate": 0, **settings}), reranker))
+        running.append(Served(tmp_path / f"store{len(running)}", ServiceSettings(**{"rate": 0, **settings}), reranker))
         return running[-1]
 
     yield start
@@ -90,6 +90,6 @@ def serve(tmp_path):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A service that a file of tests shares."""
-    running = Served(tmp_path_factory.mktemp("served") / "store", Settings(rate=0))
+    running = Served(tmp_path_factory.mktemp("served") / "store", ServiceSettings(rate=0))
     yield running
     running.close()

@@ -52,10 +52,10 @@ def of(data: Any, labels: Any = None, *, classes: Sequence[str] | None = None, s
         labels = own if labels is None else labels
         classes = classes or getattr(data, "classes", None)
     if not len(pixels):
-        raise ForetellError(f"images: found none; {_EXPECTED}.")
+        raise ForetellError(f"images: found none, {_EXPECTED}")
     if pixels.shape[2] != pixels.shape[3]:
         H, W = pixels.shape[2:]
-        raise ForetellError(f"images: found {H} × {W} pixels; expected squares: give a size, and the centre is kept.")
+        raise ForetellError(f"images: found {H} × {W} pixels, expected squares: give a size, and the centre is kept")
     pixels = np.ascontiguousarray(pixels)
     known, names = (None, ()) if labels is None else _labels(labels, len(pixels), classes)
     return Images(pixels, known, names, (), _fingerprint(pixels, known, names))
@@ -66,14 +66,14 @@ def _pixels(data: np.ndarray | Tensor, what: str) -> np.ndarray:
     array = data.detach().cpu().numpy() if isinstance(data, Tensor) else data
     found = f"{array.dtype} {list(array.shape)}"
     if array.ndim != 4 or 3 not in (array.shape[1], array.shape[3]):
-        raise ForetellError(f"{what}: found {found}; {_EXPECTED}.")
+        raise ForetellError(f"{what}: found {found}, {_EXPECTED}")
     array = array if array.shape[1] == 3 else array.transpose(0, 3, 1, 2)
     if array.dtype.kind == "f":
         if array.size and not (array.min() >= 0 and array.max() <= 1):  # false of NaN too
-            raise ForetellError(f"{what}: found floats from {array.min():g} to {array.max():g}; {_EXPECTED}.")
+            raise ForetellError(f"{what}: found floats from {array.min():g} to {array.max():g}, {_EXPECTED}")
         array = np.rint(array.astype(np.float32) * 255).astype(np.uint8)
     if array.dtype != np.uint8:
-        raise ForetellError(f"{what}: found {found}; {_EXPECTED}.")
+        raise ForetellError(f"{what}: found {found}, {_EXPECTED}")
     return array
 
 
@@ -81,7 +81,7 @@ def _gathered(data: Any, size: int | None) -> tuple[np.ndarray, list[Any] | None
     """The images of a data set, and its labels where every item is a pair."""
     if isinstance(data, IterableDataset) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
         kind = type(data).__name__
-        raise ForetellError(f"images: found {kind}; expected an array, or a data set with a length and numbered items.")
+        raise ForetellError(f"images: found {kind}, expected an array, or a data set with a length and numbered items")
     images: list[np.ndarray] = []
     labels: list[Any] = []
     for number in range(len(data)):
@@ -92,7 +92,7 @@ def _gathered(data: Any, size: int | None) -> tuple[np.ndarray, list[Any] | None
         images.append(_image(item, size, number))
         if images[-1].shape != images[0].shape:
             sizes = " and ".join(f"{image.shape[1]} × {image.shape[2]}" for image in (images[0], images[-1]))
-            raise ForetellError(f"image {number}: found {sizes} pixels; expected one size: give one as `size`.")
+            raise ForetellError(f"image {number}: found {sizes} pixels, expected one size: give one as `size`")
     known = len(labels) == len(images) and all(_is_label(label) for label in labels)
     return np.stack(images) if images else np.empty((0, 3, 1, 1), np.uint8), labels if known else None
 
@@ -102,7 +102,7 @@ def _image(item: Any, size: int | None, number: int) -> np.ndarray:
         return _resized(item, size, number) if size else np.asarray(item.convert("RGB")).transpose(2, 0, 1)
     if not isinstance(item, np.ndarray | Tensor):
         raise ForetellError(
-            f"image {number}: found {type(item).__name__}; expected an array, a tensor or a Pillow image."
+            f"image {number}: found {type(item).__name__}, expected an array, a tensor or a Pillow image"
         )
     image = _pixels(item[None], f"image {number}")[0]
     return image if size is None else _resized(image, size, number)
@@ -126,17 +126,17 @@ def _labels(labels: Any, count: int, classes: Sequence[str] | None) -> tuple[Ten
     """int64 [N] and the names of the classes."""
     values = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else [_plain(label) for label in labels]
     if len(values) != count:
-        raise ForetellError(f"labels: found {len(values)} for {count} images; expected one for each.")
+        raise ForetellError(f"labels: found {len(values)} for {count} images, expected one for each")
     if all(isinstance(value, str) for value in values):
         names = tuple(map(str, classes)) if classes else tuple(sorted(set(values)))
         if foreign := sorted(set(values) - set(names)):
-            raise ForetellError(f"labels: found {foreign[0]!r}; expected one of the classes {', '.join(names)}.")
+            raise ForetellError(f"label is {foreign[0]!r}, expected one of the classes {', '.join(names)}")
         return torch.tensor([names.index(value) for value in values]), names
     if bad := [value for value in values if not _is_label(value) or isinstance(value, str) or value < 0]:
-        raise ForetellError(f"labels: found {bad[0]!r}; expected whole numbers from 0, or names.")
+        raise ForetellError(f"label is {bad[0]!r}, expected whole numbers from 0, or names")
     names = tuple(map(str, classes or range(max(values) + 1)))
     if max(values) >= len(names):
-        raise ForetellError(f"labels: found {max(values)}; expected less than {len(names)}, the number of classes.")
+        raise ForetellError(f"label is {max(values)}, expected less than {len(names)}, the number of classes")
     return torch.tensor(values, dtype=torch.int64), names
 
 

@@ -60,7 +60,7 @@ def _read(files: list[Path], all_files: list[Path]) -> Contents:
             if columns.image not in file.schema_arrow.names:
                 raise ForetellError(
                     f"{path}: has no column {columns.image!r}, which holds the images of {files[0].name}; "
-                    "expected files of one layout: name the folder of one configuration, or a single file."
+                    "expected files of one layout: name the folder of one configuration, or a single file"
                 )
     return Contents(count, classes, _items(files, columns.image, labels))
 
@@ -107,8 +107,8 @@ def _columns(path: Path) -> _Columns:
         if image is None:
             held = ", ".join(f"{field.name}: {field.type}" for field in schema)
             raise ForetellError(
-                f"{path}: no image column; found {held or 'no column'}; expected a column of "
-                "struct<bytes, path> or of the bytes of encoded images, as the Hugging Face Hub stores them."
+                f"{path}: no image column but {held or 'nothing'}, expected a column of "
+                "struct<bytes, path> or of the bytes of encoded images, as the Hugging Face Hub stores them"
             )
 
         said = _ranked([name for name in schema.names if kinds.get(name) == "ClassLabel"], LABELS)
@@ -213,5 +213,5 @@ def _opened(path: Path) -> Iterator["pq.ParquetFile"]:
     except (pa.ArrowException, OSError) as error:
         said = str(error).splitlines()[0]
         raise ForetellError(
-            f"{path}: not a whole parquet file ({said}); expected one that pyarrow reads; fetch it again."
+            f"{path}: not a whole parquet file ({said}), expected one that pyarrow reads: fetch it again"
         ) from error

@@ -25,16 +25,16 @@ def find(spec: str) -> Splits:
     """The splits of `torchvision:NAME:ROOT`. Raises ForetellError for an unknown name or a missing root."""
     _, name, folder = (*spec.split(":", 2), "", "")[:3]
     if not name or not folder:
-        raise ForetellError(f"{spec}: expected torchvision:NAME:ROOT, as in torchvision:CIFAR10:/data.")
+        raise ForetellError(f"{spec}: expected torchvision:NAME:ROOT, as in torchvision:CIFAR10:/data")
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
         raise ForetellError(
-            f"{spec}: there is no folder {root}; expected the root under which torchvision has stored {name}."
+            f"{spec}: there is no folder {root}, expected the root under which torchvision has stored {name}"
         )
     make = _class(name)
     parameters = inspect.signature(make).parameters
     if "root" not in parameters or name == "VisionDataset":
-        raise ForetellError(f"{spec}: torchvision's {name} is not read from a folder; expected a data set on disk.")
+        raise ForetellError(f"{spec}: torchvision's {name} is not read from a folder, expected a data set on disk")
     needed = [
         key
         for key, each in parameters.items()
@@ -43,7 +43,7 @@ def find(spec: str) -> Splits:
     if needed:
         raise ForetellError(
             f"{spec}: torchvision's {name} needs {', '.join(needed)} beside its root, which cannot be given here; "
-            "expected a data set that needs its root alone: name the folder of its images or videos instead."
+            "expected a data set that needs its root alone: name the folder of its images or videos instead"
         )
     kept = root / str(
         getattr(make, "base_folder", name)
@@ -67,7 +67,7 @@ def _class(name: str) -> Callable[..., Any]:
         known = {each.lower(): each for each in datasets.__all__}
         near = difflib.get_close_matches(name.lower(), known, 1)
         advice = f"did you mean {known[near[0]]}?" if near else "expected a name of torchvision.datasets."
-        raise ForetellError(f"torchvision has no data set {name!r}; {advice}")
+        raise ForetellError(f"torchvision has no data set {name!r}, {advice}")
     return getattr(datasets, name)
 
 
@@ -114,6 +114,6 @@ def _opened(spec: str, make: Callable[..., Any], root: Path, split: str) -> tupl
             said = str(error) or type(error).__name__
             break
     raise ForetellError(
-        f"{spec}: torchvision cannot open the {split} split ({' '.join(said.split())}); expected the root "
-        "that was given to torchvision when it fetched the data."
+        f"{spec}: torchvision cannot open the {split} split ({' '.join(said.split())}), expected the root "
+        "that was given to torchvision when it fetched the data"
     )

@@ -49,7 +49,7 @@ def find(spec: str, seed: int) -> Splits:
     """
     name, _, path = spec.partition(":")
     if not path:
-        raise ForetellError(f"{spec}: no MNIST is named; expected {name}:PATH, a folder or Parquet files of MNIST.")
+        raise ForetellError(f"{spec}: no MNIST is named, expected {name}:PATH, a folder or Parquet files of MNIST")
     from foretell.data import load
 
     digits = {split: load(path, 28, split=split, progress=False) for split in ("train", "test")}
@@ -67,7 +67,7 @@ def find(spec: str, seed: int) -> Splits:
 
 def _read(name: str, images: Any, noise: tuple[Noise, Noise], seed: int) -> Contents:
     if images.labels is None or not set(images.classes) <= set("0123456789"):
-        raise ForetellError(f"{name}: these pictures are not of the classes 0 to 9; expected MNIST.")
+        raise ForetellError(f"{name}: these pictures are not of the classes 0 to 9, expected MNIST")
     digit = np.array([int(name) for name in images.classes])[images.labels.numpy()]
     columns = coloured(images.take(range(len(images)))[:, 0].numpy(), digit, noise, seed)
     return Contents(len(images), ("5 to 9", "0 to 4"), [Item(name, lambda: (columns, None))], {"groups": ("0", "1")})

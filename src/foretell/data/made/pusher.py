@@ -1,6 +1,6 @@
 """A table seen from above, a pusher that moves as it is told, and things that it can push: a world to act in.
 
-    table = Table(start(seed=0, index=7))
+    table = Tabletop(start(seed=0, index=7))
     table.step((0.05, -0.02))                  # a displacement; what it touches is pushed
     table.state, table.picture(32)             # where the pusher is, uint8 [3, 32, 32]
 
@@ -29,7 +29,7 @@ from foretell.data.made.scenes.world import Body, Scene, Vector, box
 from foretell.data.made.splits import asked, splits
 from foretell.data.reads import Clips
 from foretell.data.source import Contents, Splits
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 from foretell.extras import needed
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ RIM, RADIUS = 0.04, 0.08
 _EPISODES, _REACH, _PUSH = 0, 1, 2  # so that episodes and tasks of one seed have nothing in common
 
 
-class Table:
+class Tabletop:
     """A table that can be acted on.
 
     Args:
@@ -119,7 +119,7 @@ def episode(seed: int, index: int, frames: int, size: int) -> tuple[np.ndarray, 
         the state changed.
     """
     chance = _chance(_EPISODES, seed, index)
-    table = Table(_start(chance))
+    table = Tabletop(_start(chance))
     path, aim = [table.places], chance.uniform(0, 1, 2)
     for _ in range(frames - 1):
         if chance.random() < 0.3:
@@ -142,7 +142,7 @@ class Task:
     who: int
     """The body that has to get there: the pusher (0), or a thing that it pushes."""
 
-    def distance(self, table: Table) -> float:
+    def distance(self, table: Tabletop) -> float:
         """How far that body is from its goal."""
         return float(np.linalg.norm(table.places[self.who, :2] - self.goal[self.who, :2]))
 
@@ -159,7 +159,7 @@ def reach(seed: int, index: int) -> Task:
         here, turn, length = np.array(scene.bodies[0].position), chance.uniform(0, 2 * np.pi), chance.uniform(0.25, 0.5)
         there = here + length * np.array([np.cos(turn), np.sin(turn)])
         if _inside(there, RADIUS) and all(_clear(here, there, thing) for thing in scene.bodies[1:]):
-            return Task(scene, Table(_with(scene, there)).places, 0)
+            return Task(scene, Tabletop(_with(scene, there)).places, 0)
 
 
 def push(seed: int, index: int, steps: int = 4) -> Task:
@@ -172,7 +172,7 @@ def push(seed: int, index: int, steps: int = 4) -> Task:
         here = np.array(thing.position) - (RADIUS + thing.reach + 0.01) * way
         if not _inside(here, RADIUS):
             continue
-        table = Table(begun := _with(scene, here))
+        table = Tabletop(begun := _with(scene, here))
         for _ in range(steps):
             table.step(0.07 * way)
         goal = table.places
@@ -240,10 +240,10 @@ def find(spec: str, cut: Clips, seed: int, steps: bool = True) -> Splits:
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):
         raise ForetellError(
             f"{spec}: these episodes are made as long as they are asked for, four frames a second: "
-            "leave fps, stride and clips as they are."
+            "leave fps, stride and clips as they are"
         )
-    if cut.frames < 2 or cut.size < 8:
-        raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 2 or more, at 8 or more.")
+    check_range(f"{spec}: frames", cut.frames, Range(2))
+    check_range(f"{spec}: size", cut.size, Range(8))
     return splits("pusher", train, VERSION, seed, partial(_read, seed, cut, steps))
 
 

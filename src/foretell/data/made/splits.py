@@ -18,7 +18,7 @@ def asked(spec: str, what: str) -> int:
     """N of `NAME:N`, or the usual number. Raises ForetellError where it is none."""
     name, colon, number = spec.partition(":")
     if colon and not (number.isdecimal() and int(number) >= 8):
-        raise ForetellError(f"{spec}: expected {name}, or {name}:N with a whole number of {what}, 8 or more.")
+        raise ForetellError(f"{spec}: expected {name}, or {name}:N with a whole number of {what}, 8 or more")
     return int(number or COUNT)
 
 

@@ -123,7 +123,7 @@ def read_video(
     try:
         every = cut_video(Path(path), Clips(size, frames=1, fps=fps, clips=10**9))
     except FileNotFoundError:
-        raise ForetellError(f"{path}: not found; expected a video file") from None
+        raise ForetellError(f"{path}: not found, expected a video file") from None
     except (Unusable, OSError) as error:
         raise ForetellError(f"{path}: {error}") from None
     if every.damage:

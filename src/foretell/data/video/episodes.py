@@ -42,7 +42,7 @@ from .decode import videos as form_of_videos
 TABLES = (".csv", ".parquet")
 
 
-class Table(NamedTuple):
+class StepTable(NamedTuple):
     """What a table says of a video's frames."""
 
     states: np.ndarray
@@ -124,8 +124,8 @@ def find(root: Path, files: list[File]) -> Splits:
     splits = find_videos(root, files, ENDINGS, labels=False)
     if not tables:
         raise ForetellError(
-            f"{root}: no table beside the videos; expected NAME.csv or NAME.parquet beside NAME.mp4, with columns "
-            "state_* and action_*, a row a frame."
+            f"{root}: no table beside the videos, expected NAME.csv or NAME.parquet beside NAME.mp4, with columns "
+            "state_* and action_*, a row a frame"
         )
     columns = _columns([root / file.path for file in tables])
     return {
@@ -143,7 +143,7 @@ def _read(
     names = {"states": states, "actions": actions or tuple(f"action_{name.removeprefix('state_')}" for name in states)}
 
     def with_table(item: Item) -> Item:
-        def both() -> tuple[Path, Table]:
+        def both() -> tuple[Path, StepTable]:
             video, _ = item.read()
             if (table := beside.get(item.name.rpartition(".")[0])) is None:
                 raise Unusable("no table of its name beside it")
@@ -168,13 +168,13 @@ def _columns(tables: list[Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if found["states"] or found["actions"]:
             return found["states"], found["actions"]
         why = why or (
-            f"{path}: none of its columns {', '.join(names) or '(it has none)'} is state_* or action_*; expected "
+            f"{path}: none of its columns {', '.join(names) or '(it has none)'} is state_* or action_*, expected "
             "numbers a frame, such as state_x, state_y, action_x, action_y."
         )
     raise ForetellError(why)
 
 
-def _table(path: Path, columns: tuple[tuple[str, ...], tuple[str, ...]]) -> Table:
+def _table(path: Path, columns: tuple[tuple[str, ...], tuple[str, ...]]) -> StepTable:
     values = _values(path)
     if missing := [name for name in (*columns[0], *columns[1]) if name not in values]:
         raise Unusable(f"{path.name}: no column {missing[0]!r}, which the other tables have")
@@ -183,7 +183,7 @@ def _table(path: Path, columns: tuple[tuple[str, ...], tuple[str, ...]]) -> Tabl
         np.array([_numbers(path, name, values[name]) for name in names]).reshape(len(names), rows).T
         for names in columns
     )
-    return Table(states, actions if columns[1] else None)
+    return StepTable(states, actions if columns[1] else None)
 
 
 def _values(path: Path) -> dict[str, Sequence[Any]]:
@@ -221,7 +221,7 @@ def _numbers(path: Path, name: str, values: Sequence[Any]) -> list[float]:
 
 def _clips(raw: Any, known: Any, cut: Clips) -> tuple[Mapping[str, np.ndarray], str | None]:
     """A video's clips with their steps; of one that was made, itself."""
-    if isinstance(raw, Path) and isinstance(known, Table):
+    if isinstance(raw, Path) and isinstance(known, StepTable):
         cuts = cut_video(raw, cut)
         pixels, (states, actions), damage = cuts.pixels, known.steps(cuts.frames, cuts.length), cuts.damage
     elif isinstance(raw, np.ndarray):  # made, not decoded

@@ -24,15 +24,15 @@ def find(path: Path) -> Splits:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ForetellError(f"{path}: cannot read this list ({error}); expected text, 'path label' a line.") from error
+        raise ForetellError(f"{path}: cannot read this list ({error}), expected text, 'path label' a line") from error
     if lines and (lines[0].lower() in HEADINGS or _fields(lines[0])[0].lower() in HEADINGS):  # of one column, or of two
         lines = lines[1:]
     rows = [_fields(line) for line in lines]
     if not rows:
-        raise ForetellError(f"{path}: the list is empty; expected 'path label' a line.")
+        raise ForetellError(f"{path}: the list is empty, expected 'path label' a line")
     labelled = [label is not None for _, label in rows]
     if any(labelled) and not all(labelled):
-        raise ForetellError(f"{path}: {rows[labelled.index(False)][0]!r} has no label, others have one.")
+        raise ForetellError(f"{path}: {rows[labelled.index(False)][0]!r} has no label, others have one")
     files = [path.parent / file for file, _ in rows]
     return {
         "all": Source(
@@ -50,7 +50,7 @@ def _fields(line: str) -> tuple[str, str | None]:
     comma, tab = "," in line, "\t" in line
     parts = next(csv.reader([line], delimiter="\t" if tab else ",")) if tab or comma else line.rsplit(None, 1)
     if len(parts) != 2:
-        raise ForetellError(f"{line!r}: not a line of a list of videos; expected 'path label'.")
+        raise ForetellError(f"{line!r}: not a line of a list of videos, expected 'path label'")
     return parts[0].strip(), parts[1].strip()
 
 

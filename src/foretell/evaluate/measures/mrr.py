@@ -159,35 +159,58 @@ def mrr(
         raise ForetellError("there are no photographs to rank predictions on")
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(photographs), generator=generator)[:images]
-    images, queries, few = len(chosen), min(queries, bank), ceil(len(chosen) / 4)
+    images, queries = len(chosen), min(queries, bank)
     # at random places, so that nothing that depends on the place alone can look like skill
     asked = torch.rand(images, bank, generator=generator).argsort(1)[:, :queries]
     banks = _draw(drawn_from or world.actions, images, bank, generator)
 
-    parameters = world.actions.parameters
-    scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
     with evaluating(model, device) as device:
         blank = require(fresh(model, unrelated(seed)).to(device).eval(), Predicts, "MRR")
         predictors = {"trained": world, "untrained": blank}
-        for i in watched(range(images), progress):
-            photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
-            who = predictors if i < few else {"trained": world}
-            for one in banks if i < few else banks[:1]:
-                distances = _distances(who, photograph, one.at(i, device), asked[i].to(device), batch)
-                for (predictor, source), measured in distances.items():
-                    scores[predictor, source].append(score(measured.cpu(), asked[i]).mean(0))
+        scores = _scores(predictors, photographs, chosen, asked, banks, batch, device, progress)
+    rows = {name: _rows(scores, name, world.actions, bank, seed) for name in predictors}
+    return rows["trained"] | {"bank": bank, "queries": queries, "untrained": rows["untrained"]}
 
-    def rows(predictor: str) -> dict[str, Any]:
-        found = {s: torch.stack(each) for (p, s), each in scores.items() if p == predictor}
-        per_action = {
-            p.name: _row(found[p.name], bank, seed)
-            | {"direction": "destroyed to jittered" if p.destructive else "clean to jittered"}
-            for p in parameters
-            if p.name in found
-        }
-        return _row(found[ALL], bank, seed) | {"per_action": per_action}
 
-    return rows("trained") | {"bank": bank, "queries": queries, "untrained": rows("untrained")}
+def _scores(
+    predictors: dict[str, Predicts],
+    photographs: Pictures,
+    chosen: Int[Tensor, " I"],
+    asked: Int[Tensor, "I Q"],
+    banks: Sequence[_Bank],
+    batch: int,
+    device: torch.device,
+    progress: str | None,
+) -> dict[tuple[str, str], list[Float[Tensor, " 4"]]]:
+    """The mean scores of each photograph, by predictor and source. `trained` has the headline's of all photographs."""
+    few, trained = ceil(len(chosen) / 4), {"trained": predictors["trained"]}
+    scores: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
+    for i in watched(range(len(chosen)), progress):
+        photograph = to_float(photographs.take(chosen[i : i + 1]).to(device))
+        for one in banks if i < few else banks[:1]:
+            those = predictors if i < few else trained
+            distances = _distances(those, photograph, one.at(i, device), asked[i].to(device), batch)
+            for (predictor, source), measured in distances.items():
+                scores[predictor, source].append(score(measured.cpu(), asked[i]).mean(0))
+    return scores
+
+
+def _rows(
+    scores: dict[tuple[str, str], list[Float[Tensor, " 4"]]],
+    predictor: str,
+    actions: PictureActions,
+    bank: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The measures of a predictor: the headline, and a row for each parameter of an action."""
+    found = {source: torch.stack(each) for (name, source), each in scores.items() if name == predictor}
+    per_action = {
+        p.name: _row(found[p.name], bank, seed)
+        | {"direction": "destroyed to jittered" if p.destructive else "clean to jittered"}
+        for p in actions.parameters
+        if p.name in found
+    }
+    return _row(found[ALL], bank, seed) | {"per_action": per_action}
 
 
 def score(distances: Float[Tensor, "Q B"], right: Int[Tensor, " Q"]) -> Float[Tensor, "Q 4"]:

@@ -18,7 +18,7 @@ from foretell.errors import ForetellError, ForetellWarning
 from foretell.jepa import JEPA
 from foretell.method import seeded
 from foretell.methods import IJEPA, IJEPAConfig
-from foretell.nn.positions import Kind, Positions
+from foretell.nn.positions import PositionKind, Positions
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViT, ViTConfig
 
@@ -122,7 +122,7 @@ def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
     return len({name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)})
 
 
-def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...], fixed: Kind = "resized") -> Kind:
+def kind_of(table: Tensor | None, width: int, grid: tuple[int, ...], fixed: PositionKind = "resized") -> PositionKind:
     """Whether a stored table of positions, [1, N, D], is the fixed one, up to its own precision, or a learned one.
 
     A table that is missing, or of another shape or type, says nothing: `check` will give an account of it.

@@ -29,9 +29,9 @@ from foretell.hub.official.encoder import (
     tensors_of,
 )
 from foretell.hub.official.family import Family
-from foretell.hub.official.found import Found, tensors_in
+from foretell.hub.official.found import FoundWeights, tensors_in
 from foretell.methods import IJEPA, IJEPAConfig
-from foretell.nn.positions import ROTARY, Kind
+from foretell.nn.positions import ROTARY, PositionKind
 from foretell.nn.predictor import Predictor, PredictorConfig
 from foretell.nn.vit import ViTConfig
 
@@ -46,12 +46,12 @@ PREDICTOR = {
 """First part of a name: ours -> Meta's. The mask token and the positions change shape as well."""
 
 
-def recognise(found: Found) -> bool:
+def recognise(found: FoundWeights) -> bool:
     """Whether this is a dictionary with an `encoder` or a `target_encoder`; those of clips are asked for first."""
     return any("patch_embed.proj.weight" in part for part in parts_of(found).values())
 
 
-def load(found: Found) -> IJEPA:
+def load(found: FoundWeights) -> IJEPA:
     """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
     parts = parts_of(found)
     encoder = same(parts, lambda part: config_of(part, found.source), found.source)
@@ -64,7 +64,7 @@ def load(found: Found) -> IJEPA:
 FAMILY = Family("facebookresearch/ijepa", recognise, load)
 
 
-def parts_of(found: Found) -> dict[str, dict[str, Tensor]]:
+def parts_of(found: FoundWeights) -> dict[str, dict[str, Tensor]]:
     """The networks of a training checkpoint; raises ForetellError where one of them is something else."""
     names = ("encoder", "predictor", "target_encoder")
     parts = {name: part for name in names if (part := found.content.get(name)) is not None}
@@ -131,7 +131,7 @@ def fill_predictor(predictor: Predictor, tensors: Mapping[str, Tensor]) -> None:
 
 
 def predictor_config(
-    tensors: Mapping[str, Tensor], source: Path, grid: tuple[int, ...], fixed: Kind, heads: int | None
+    tensors: Mapping[str, Tensor], source: Path, grid: tuple[int, ...], fixed: PositionKind, heads: int | None
 ) -> PredictorConfig:
     """Read a predictor's configuration off its tensors, under Meta's names.
 

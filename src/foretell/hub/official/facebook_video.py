@@ -22,9 +22,9 @@ from foretell.errors import ForetellError, ForetellWarning
 from foretell.hub.official.encoder import HEADS, depth_of, heads_of, kind_of, predictorless, tell
 from foretell.hub.official.facebook import filled, parts_of, predictor_config, same
 from foretell.hub.official.family import Family
-from foretell.hub.official.found import Found
+from foretell.hub.official.found import FoundWeights
 from foretell.methods import VJEPA, VJEPAConfig
-from foretell.nn.positions import Kind
+from foretell.nn.positions import PositionKind
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig
 
@@ -35,13 +35,13 @@ VJEPA2_FRAMES, VJEPA2_SIDE, VJEPA2_FPS = 64, 256, 4.0
 """Clips that V-JEPA 2 was trained on at the end, which no tensor tells: frames, pixels a side, frames a second."""
 
 
-def recognise(found: Found) -> bool:
+def recognise(found: FoundWeights) -> bool:
     """Whether there are encoders for clips: patches with an axis of time."""
     encoders = [part for name, part in _parts(found).items() if name != "predictor" and PATCHES in part]
     return bool(encoders) and all(part[PATCHES].ndim == 5 for part in encoders)
 
 
-def load(found: Found) -> VJEPA:
+def load(found: FoundWeights) -> VJEPA:
     """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
     parts = _parts(found)
     predictor = parts.get("predictor", {})
@@ -91,7 +91,7 @@ def asked_with(tokens: Tensor, source: Path) -> Tensor:
     return tokens[chosen]
 
 
-def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: Kind) -> VJEPA:
+def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: PositionKind) -> VJEPA:
     encoder = same(parts, lambda part: _encoder_config(part, source, positions), source)
     rotary = positions == "rotary-vjepa2"
     heads = None if rotary else encoder.heads
@@ -107,7 +107,7 @@ def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: K
     return filled(model, parts, source)
 
 
-def _encoder_config(tensors: Mapping[str, Tensor], source: Path, positions: Kind) -> VideoViTConfig:
+def _encoder_config(tensors: Mapping[str, Tensor], source: Path, positions: PositionKind) -> VideoViTConfig:
     telling = [PATCHES, "blocks.0.mlp.fc1.weight", *(["pos_embed"] if positions == "resized-vjepa" else [])]
     patches, hidden, *table = tell(tensors, telling, source, "the encoder's size")
     if patches.ndim != 5 or patches.shape[1] != 3 or patches.shape[3] != patches.shape[4]:
@@ -157,6 +157,6 @@ def _without_tables(part: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: t for name, t in part.items() if name not in ("pos_embed", "predictor_pos_embed")}
 
 
-def _parts(found: Found) -> dict[str, dict[str, Tensor]]:
+def _parts(found: FoundWeights) -> dict[str, dict[str, Tensor]]:
     """The networks; a bare dictionary of tensors is one encoder."""
     return parts_of(found) or {"target_encoder": found.tensors}

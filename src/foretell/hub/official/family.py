@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from foretell.hub.official.found import Found
+from foretell.hub.official.found import FoundWeights
 from foretell.jepa import JEPA
 
 
@@ -13,8 +13,8 @@ class Family:
 
     name: str
     """As people know it."""
-    recognise: Callable[[Found], bool]
+    recognise: Callable[[FoundWeights], bool]
     """Tells from the content, not from the file's name, whether weights are of this family."""
-    load: Callable[[Found], JEPA]
+    load: Callable[[FoundWeights], JEPA]
     """Builds the model they hold; raises ForetellError with an account of every key that is missing, unexpected or of
     another shape."""

@@ -18,7 +18,7 @@ INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundWeights:
     """A file of weights, or a folder with one, read but not yet understood."""
 
     source: Path
@@ -48,7 +48,7 @@ def tensors_in(content: dict[str, Any]) -> dict[str, Tensor]:
     }
 
 
-def read(path: Path) -> Found:
+def read(path: Path) -> FoundWeights:
     """Read a file of weights (safetensors or a PyTorch checkpoint), or a folder with model.safetensors.
 
     Raises:
@@ -59,7 +59,7 @@ def read(path: Path) -> Found:
         read_json(file) if (file := folder / name).is_file() else {}
         for name in ("config.json", "preprocessor_config.json", "video_preprocessor_config.json")
     )
-    return Found(path, _folder(path) if path.is_dir() else _file(path), config, preprocessor or video)
+    return FoundWeights(path, _folder(path) if path.is_dir() else _file(path), config, preprocessor or video)
 
 
 def _folder(folder: Path) -> dict[str, Any]:

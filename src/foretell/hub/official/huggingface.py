@@ -32,7 +32,7 @@ from foretell.hub.official.encoder import (
     tensors_of,
 )
 from foretell.hub.official.family import Family
-from foretell.hub.official.found import Found
+from foretell.hub.official.found import FoundWeights
 from foretell.method import Method
 from foretell.methods import IJEPA
 from foretell.nn.vit import ViTConfig
@@ -96,12 +96,12 @@ class _Processor:
         within(self, "the preprocessor's configuration", rescale_factor=POSITIVE, image_mean=FINITE, image_std=POSITIVE)
 
 
-def recognise(found: Found) -> bool:
+def recognise(found: FoundWeights) -> bool:
     """Whether config.json says that this is an I-JEPA."""
     return found.config.get("model_type") == "ijepa"
 
 
-def load(found: Found) -> IJEPA:
+def load(found: FoundWeights) -> IJEPA:
     """The encoder, twice, and a fresh predictor."""
     named = {name.removeprefix("ijepa."): t for name, t in found.tensors.items()}
     tensors = headless(named, HEADS, found.source)
@@ -180,11 +180,11 @@ def deciding(schema: type[C], said: Mapping[str, Any], source: Path, file: str =
     return parse(schema, {name: value for name, value in said.items() if name in names}, source, file)
 
 
-def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
+def _encoder_config(found: FoundWeights, tensors: Mapping[str, Tensor]) -> ViTConfig:
     c = deciding(_Config, found.config, found.source)
     image, patch = (n if isinstance(n, tuple) else (n, n) for n in (c.image_size, c.patch_size))
     if image[0] != image[1] or patch[0] != patch[1]:
-        raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}; expected squares")
+        raise ForetellError(f"{found.source}: images of {image} pixels in patches of {patch}, expected squares")
     table = tensors.get("embeddings.position_embeddings")
     mean, std = normalisation_of(found)
     config = ViTConfig(
@@ -202,7 +202,7 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
     return replace(config, positions=kind_of(table, config.width, config.grid))
 
 
-def normalisation_of(found: Found) -> Normalisation:
+def normalisation_of(found: FoundWeights) -> Normalisation:
     """Channel means and deviations of images in [0, 1], as the processor's configuration says; else ImageNet's."""
     p = deciding(_Processor, found.preprocessor, found.source, "the preprocessor's configuration")
     largest = 255 * p.rescale_factor if p.do_rescale else 255.0  # in its pixels; ours are at most 1

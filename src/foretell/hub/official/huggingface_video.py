@@ -21,7 +21,7 @@ from foretell.hub.official.encoder import fill, headless, predictorless, tensors
 from foretell.hub.official.facebook import fill_predictor, predictor_tensors
 from foretell.hub.official.facebook_video import VJEPA2_FPS, asked_with
 from foretell.hub.official.family import Family
-from foretell.hub.official.found import Found
+from foretell.hub.official.found import FoundWeights
 from foretell.hub.official.huggingface import (
     HEADS,
     apart,
@@ -79,12 +79,12 @@ class _Config:
         within(self, "config.json", hidden_size=SIZE, mlp_ratio=SCALE, pred_hidden_size=SIZE, pred_mlp_ratio=SCALE)
 
 
-def recognise(found: Found) -> bool:
+def recognise(found: FoundWeights) -> bool:
     """Whether config.json says that this is a V-JEPA 2."""
     return found.config.get("model_type") == "vjepa2"
 
 
-def load(found: Found) -> VJEPA:
+def load(found: FoundWeights) -> VJEPA:
     """The encoder, twice, and the predictor; a fresh one where the file has none."""
     named = {name.removeprefix("vjepa2."): t for name, t in found.tensors.items()}
     tensors = headless(named, HEADS, found.source)
@@ -163,7 +163,7 @@ def _refusal(model: Method) -> str | None:
     return None
 
 
-def _ours(c: _Config, found: Found) -> VJEPAConfig:
+def _ours(c: _Config, found: FoundWeights) -> VJEPAConfig:
     patch = c.patch_size if isinstance(c.patch_size, tuple) else (c.patch_size, c.patch_size)
     if patch[0] != patch[1]:
         raise ForetellError(f"{found.source}: patches of {patch} pixels, expected squares")

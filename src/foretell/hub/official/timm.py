@@ -13,19 +13,19 @@ from foretell.errors import ForetellError
 from foretell.hub.files import check, parse
 from foretell.hub.official.encoder import IMAGENET, Normalisation, config_of, encoder_only, fill, headless, tensors_of
 from foretell.hub.official.family import Family
-from foretell.hub.official.found import Found
+from foretell.hub.official.found import FoundWeights
 from foretell.methods import IJEPA
 
 OTHER = ("act_layer", "norm_layer", "block_fn", "mlp_layer", "embed_layer", "attn_layer")
 """Arguments of timm that change the computation without changing a tensor's name."""
 
 
-def recognise(found: Found) -> bool:
+def recognise(found: FoundWeights) -> bool:
     """Whether tensors are named as timm's and Meta's ViTs are."""
     return {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight"} <= found.tensors.keys()
 
 
-def load(found: Found) -> IJEPA:
+def load(found: FoundWeights) -> IJEPA:
     """The encoder, twice, and a fresh predictor."""
     arguments = parse(dict[str, Any], found.config.get("model_args") or {}, found.source, "model_args")
     if other := [name for name in OTHER if name in arguments]:
@@ -42,7 +42,7 @@ def load(found: Found) -> IJEPA:
 FAMILY = Family("timm", recognise, load)
 
 
-def _normalisation(found: Found) -> Normalisation:
+def _normalisation(found: FoundWeights) -> Normalisation:
     pretrained = parse(dict[str, Any], found.config.get("pretrained_cfg") or {}, found.source, "pretrained_cfg")
     given = {**found.config, **pretrained}
     mean, std = given.get("mean", IMAGENET[0]), given.get("std", IMAGENET[1])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from foretell.disk import walk
 from foretell.errors import ForetellError
 
 KINDS = {
@@ -75,7 +75,7 @@ def find(
             found = ", ".join(f"{ending} {count:,}" if count > 1 else ending for ending, count in others.most_common(8))
             many = sum(others.values())
             whose = f"not of a kind that {kind}" if root.is_file() else f"not read: {many:,} of another kind"
-            skipped.append(Unread(root.name or str(root), f"{whose} ({found}); expected {', '.join(endings)}"))
+            skipped.append(Unread(root.name or str(root), f"{whose} ({found}), expected {', '.join(endings)}"))
     return files, skipped
 
 
@@ -83,34 +83,8 @@ def _below(root: Path) -> list[FoundFile]:
     if root.is_file():
         return [FoundFile(root, root.name)]
     if not root.is_dir():
-        raise ForetellError(f"{root}: not found; expected a file or a folder of files.")
-    return [FoundFile(root / name, name) for name in sorted(_walk(root, "", ()))]
-
-
-def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
-    """The files at any depth. Links are followed; hidden files and macOS's shadows are left out.
-
-    `foretell.data.source` walks by the same rules, but brings torch, which texts do not need.
-    """
-    real = os.path.realpath(folder)
-    if real in above:  # a link to a folder that contains it
-        return
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        raise ForetellError(f"{folder}: cannot read this folder ({error.strerror}).") from error
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        try:
-            mode = entry.stat().st_mode
-        except OSError:  # a broken link: its reader reports it
-            yield prefix + entry.name
-            continue
-        if stat.S_ISDIR(mode):
-            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, real))
-        elif stat.S_ISREG(mode):
-            yield prefix + entry.name
+        raise ForetellError(f"{root}: not found, expected a file or a folder of files")
+    return [FoundFile(root / name, name) for name in sorted(name for name, _ in walk(root))]
 
 
 def _ending(name: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from foretell.errors import spans
 from foretell.search.passage import Passage
 
 from . import pdf_fields, pdf_hidden, pdf_letters, pdf_margin
@@ -348,15 +349,4 @@ def _block(lines: list[tuple[int, TextLine]], known: set[str], body: float) -> T
 
 
 def _without_text(empty: dict[str, list[int]]) -> list[str]:
-    return [f"page{'s' * (len(numbers) > 1)} {_ranges(numbers)}: {reason}" for reason, numbers in empty.items()]
-
-
-def _ranges(numbers: list[int]) -> str:
-    """`3, 5–9` for 3, 5, 6, 7, 8, 9."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(f"{a}–{b}" if b > a else str(a) for a, b in runs)
+    return [f"page{'s' * (len(numbers) > 1)} {spans(numbers)}: {reason}" for reason, numbers in empty.items()]

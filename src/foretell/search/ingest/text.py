@@ -115,7 +115,7 @@ def _likeliest(sample: bytes) -> str:
     found = charset_normalizer.from_bytes(sample)
     best = found.best()
     if best is None:
-        raise Unreadable("not text in any known encoding; expected UTF-8")
+        raise Unreadable("not text in any known encoding, expected UTF-8")
     equal = [m.encoding for m in found if (m.chaos, -m.coherence) <= (best.chaos, -best.coherence)]
     # of several that fit equally, the most common one
     return "cp1252" if "cp1252" in (*equal, *best.could_be_from_charset) else best.encoding

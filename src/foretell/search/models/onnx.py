@@ -62,12 +62,12 @@ class Runtime:
         self.fingerprint = digest(graph)
         if shipped and (self.fingerprint, digest(tokenizer)) != (shipped.graph, shipped.tokenizer):
             raise ForetellError(f"{folder} is not what {shipped.package} is known to ship: install it again")
-        onnxruntime = needed("onnxruntime")
+        onnxruntime = needed("onnxruntime", "embedding texts")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))  # 0: one for each core
         try:
-            self.tokenizer = needed("tokenizers").Tokenizer.from_file(str(tokenizer))
+            self.tokenizer = needed("tokenizers", "embedding texts").Tokenizer.from_file(str(tokenizer))
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # both packages raise bare exceptions
             raise ForetellError(f"{folder} cannot be loaded ({str(error).splitlines()[0]})") from None

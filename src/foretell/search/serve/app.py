@@ -14,7 +14,7 @@ from foretell.http.gate import Gate
 from foretell.http.json import Json
 from foretell.http.metrics import Metrics
 from foretell.http.service import Service, add_error_handlers, run
-from foretell.http.settings import Settings
+from foretell.http.settings import ServiceSettings
 from foretell.http.work import Work
 from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.serve import keys
@@ -30,7 +30,7 @@ ROUTERS = (search, knowledge, entries, files, dria_index, dria_knowledge)
 """A request tries them in this order, so the searches come first."""
 
 
-def build(store: Backend, settings: Settings | None = None, reranker: str = DEFAULT) -> FastAPI:
+def build(store: Backend, settings: ServiceSettings | None = None, reranker: str = DEFAULT) -> FastAPI:
     """The service as an ASGI application. It does not close the store.
 
     Args:
@@ -38,7 +38,7 @@ def build(store: Backend, settings: Settings | None = None, reranker: str = DEFA
         settings: the limits.
         reranker: the reranker for every search that asks for one, by name or folder.
     """
-    settings = settings or Settings()
+    settings = settings or ServiceSettings()
     work, library, metrics = Work(settings.waiting), Library(store, reranker), Metrics()
 
     @asynccontextmanager
@@ -76,7 +76,9 @@ def build(store: Backend, settings: Settings | None = None, reranker: str = DEFA
     return app
 
 
-def serve(store: Backend, host: str, port: int, settings: Settings | None = None, reranker: str = DEFAULT) -> None:
+def serve(
+    store: Backend, host: str, port: int, settings: ServiceSettings | None = None, reranker: str = DEFAULT
+) -> None:
     """Serve a store until SIGINT or SIGTERM; running requests may end first. Arguments as `build`.
 
     Raises:

@@ -15,7 +15,7 @@ import numpy as np
 from foretell.errors import ForetellError
 from foretell.extras import needed
 from foretell.search.entries import Entry
-from foretell.search.storage.protocol import Collection, Origin, Stored
+from foretell.search.storage.protocol import Collection, Origin, StoredEntry
 
 ABOUT = b"foretell.knowledge"
 KEPT = ("contract_id", "name", "title", "description", "category", "owner", "created", "model", "fingerprint", "public")
@@ -71,7 +71,7 @@ def export(collection: Collection, path: Path) -> Path:
 
 
 @contextmanager
-def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Stored]]]]:
+def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[StoredEntry]]]]:
     """Open a file that `export` wrote: the description of the knowledge (`KEPT`), and its entries as they are read.
 
     Raises:
@@ -92,7 +92,7 @@ def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Sto
         raise ForetellError(f"{path} is not what `foretell knowledge export` writes ({error!r:.200})") from None
 
 
-def _row(stored: Stored) -> tuple[Any, ...]:
+def _row(stored: StoredEntry) -> tuple[Any, ...]:
     e, origins = stored
     start, stop = e.time or (None, None)
     metadata = json.dumps(e.metadata, ensure_ascii=False, allow_nan=False)
@@ -109,7 +109,7 @@ def _about(file: Any, path: Path) -> dict[str, Any]:
     return {key: about[key] for key in KEPT}
 
 
-def _rows(file: Any, path: Path) -> Iterator[Sequence[Stored]]:
+def _rows(file: Any, path: Path) -> Iterator[Sequence[StoredEntry]]:
     last = -1
     for batch in file.iter_batches(GROUP):
         some = []
@@ -121,5 +121,5 @@ def _rows(file: Any, path: Path) -> Iterator[Sequence[Stored]]:
             vector, metadata = np.array(row["vector"], np.float32), json.loads(row["metadata"])
             entry = Entry(last, row["key"], row["text"], row["page"], time, metadata, vector)
             files = [] if row["file"] is None else [row, *(row.get("copies") or [])]
-            some.append(Stored(entry, [Origin(f["file"], row["file_hash"], f["file_kind"]) for f in files]))
+            some.append(StoredEntry(entry, [Origin(f["file"], row["file_hash"], f["file_kind"]) for f in files]))
         yield some

@@ -139,7 +139,7 @@ class Addition(NamedTuple):
         return not (self.drafts or self.kept or self.known)
 
 
-class Outcome(NamedTuple):
+class PutOutcome(NamedTuple):
     """The result of writing files."""
 
     unchanged: int
@@ -158,7 +158,7 @@ class Origin(NamedTuple):
     kind: str
 
 
-class Stored(NamedTuple):
+class StoredEntry(NamedTuple):
     """An entry with its file, and the other files with the same content; no file where it came from none."""
 
     entry: Entry
@@ -199,7 +199,7 @@ class Collection(Protocol):
         """
         ...
 
-    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
+    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """Write files; each replaces the entries that are stored of it. Raises as `put`.
 
         Files with the same content share the entries of one of them. When that file changes, another inherits them.
@@ -237,7 +237,7 @@ class Collection(Protocol):
         """Up to `limit` entries from id `start` on, by id."""
         ...
 
-    def rows(self, count: int) -> Iterator[Sequence[Stored]]:
+    def rows(self, count: int) -> Iterator[Sequence[StoredEntry]]:
         """All entries, by id, up to `count` at a time."""
         ...
 
@@ -290,7 +290,7 @@ class Backend(Protocol):
         """Create an empty knowledge; `values` are the fields of About that do not depend on entries. Raises Taken."""
         ...
 
-    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[Stored]]) -> Collection:
+    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[StoredEntry]]) -> Collection:
         """Create a knowledge with all its entries, or nothing; `values` also contains the `fingerprint`."""
         ...
 

@@ -180,7 +180,7 @@ def test_clips_of_all_kinds_move_and_vary(variety):
     ("change", "said"),
     [
         ({"property": "levity"}, "expected one of permanence"),
-        ({"n": 3}, "n: found 3; expected an even number"),
+        ({"n": 3}, "n is 3, expected an even number"),
         ({"n": 0}, "n is 0, "),
         ({"size": 4}, "size is 4, "),
         ({"frames": 2}, "frames is 2, "),

@@ -40,8 +40,8 @@ __all__ = [
     "Body",
     "Camera",
     "Light",
-    "Pairs",
     "Scene",
+    "ScenePairs",
     "Variety",
     "clips",
     "film",
@@ -98,7 +98,7 @@ def clips(
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class ScenePairs:
     """Possible and impossible clips, `n` of each: those of a pair are equal, frame for frame, before the violation.
 
     Two pairs make a quad. Pairs 2j and 2j + 1 have the same two pasts and the same two futures, joined in the two
@@ -150,7 +150,7 @@ def pairs(
     frames: int = 16,
     variety: Variety | None = None,
     start: int = 0,
-) -> Pairs:
+) -> ScenePairs:
     """Matched pairs number `start` to `start + n - 1`, possible and impossible, for a physical property.
 
     Args:
@@ -167,11 +167,11 @@ def pairs(
         ForetellError: no such property, or a number is out of range.
     """
     if property not in PROPERTIES:
-        raise ForetellError(f"property: found {property!r}; expected one of {', '.join(PROPERTIES)}.")
+        raise ForetellError(f"property is {property!r}, expected one of {', '.join(PROPERTIES)}")
     _check(n=(n, 2), seed=(seed, 0), size=(size, 16), frames=(frames, 8), start=(start, 0))
     for name, value in (("n", n), ("start", start)):
         if value % 2:
-            raise ForetellError(f"{name}: found {value}; expected an even number, because two pairs make a quad.")
+            raise ForetellError(f"{name} is {value}, expected an even number, because two pairs make a quad")
     pixels = np.empty((2, n, frames, 3, size, size), np.uint8)
     violation, direction, scenes, crossed = torch.empty(n, dtype=torch.int64), [], [], False
     for place in range(0, n, 2):
@@ -188,7 +188,7 @@ def pairs(
         crossed = quad.crossed
     differs = (pixels[0] != pixels[1]).any((2, 3, 4))
     mark = _fingerprint("pairs", property, hidden, n, seed, size, frames, variety, start)
-    return Pairs(
+    return ScenePairs(
         property,
         hidden,
         crossed,

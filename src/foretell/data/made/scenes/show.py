@@ -47,7 +47,7 @@ def write(
             written += _pairs(out, name, n, seed, hidden, size, frames, variety)
         return written
     except OSError as error:
-        raise ForetellError(f"{out}: cannot write here ({error.strerror or error}); choose another --out.") from error
+        raise ForetellError(f"{out}: cannot write here ({error.strerror or error}): choose another --out") from error
 
 
 def _clips(out: Path, n: int, seed: int, size: int, frames: int, variety: Variety | None) -> list[Path]:

@@ -11,7 +11,7 @@ from foretell.data.items import Item
 from foretell.data.made.splits import asked, splits
 from foretell.data.reads import Clips
 from foretell.data.source import Contents, Splits
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range, check_range
 
 from . import KINDS, VERSION, film, scene
 from .world import Scene
@@ -26,8 +26,8 @@ def find(spec: str, cut: Clips, seed: int) -> Splits:
             f"{spec}: scenes last {Scene.seconds:g} seconds, in as many frames as a clip has ({own:g} a second), and "
             f"cannot be had at another pace (fps {cut.fps}, stride {cut.stride}): `foretell scenes` writes files"
         )
-    if cut.frames < 8 or cut.size < 8:
-        raise ForetellError(f"{spec}: found {cut.frames} frames at size {cut.size}; expected 8 or more of both.")
+    for name in ("frames", "size"):
+        check_range(f"{spec}: {name}", getattr(cut, name), Range(8))
     return splits("scenes", train, VERSION, seed, partial(_read, seed, cut))
 
 

@@ -17,7 +17,7 @@ class Knowledges(BaseModel):
     knowledge: list[About]
 
 
-class Results(BaseModel):
+class SearchAnswer(BaseModel):
     """The results of a search, best first."""
 
     results: list[Hit]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from foretell.search.ingest.block import Metadata
 from foretell.search.models.text import DEFAULT
 
 TOP = 1000
@@ -19,8 +20,7 @@ ID = 2**63 - 1
 """The largest id of an entry."""
 
 LongText = Annotated[str, Field(max_length=100_000)]
-Vector = Annotated[list[float], Field(min_length=1, max_length=WIDTH)]
-Metadata = dict[str, str | int | float | bool]
+Numbers = Annotated[list[float], Field(min_length=1, max_length=WIDTH)]
 
 KnowledgeName = Annotated[
     str, Path(max_length=200, description="the contract id of the knowledge; of your own knowledge, also its name")
@@ -29,13 +29,13 @@ FileName = Annotated[str, Path(max_length=200, description="the name of the file
 EntryId = Annotated[int, Path(ge=0, le=ID)]
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """A body with exactly these names and types, so that a misspelt name is noticed."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class NewKnowledge(Body):
+class NewKnowledge(RequestBody):
     """A new knowledge."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -46,7 +46,7 @@ class NewKnowledge(Body):
     public: Annotated[bool, Field(description="whether everyone may read it, without a key")] = False
 
 
-class KnowledgeChange(Body):
+class KnowledgeChange(RequestBody):
     """A new description of a knowledge. A field that is missing stays as it is."""
 
     name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
@@ -56,7 +56,7 @@ class KnowledgeChange(Body):
     public: bool | None = None
 
 
-class AnySearch(Body):
+class AnySearch(RequestBody):
     """The fields that all searches have."""
 
     top: Annotated[int, Field(ge=1, le=TOP, description="the most results")] = 10
@@ -86,26 +86,26 @@ class Search(AnySearch):
 class VectorSearch(AnySearch):
     """A search by a vector."""
 
-    vector: Vector
+    vector: Numbers
 
 
-class NewEntry(Body):
+class NewEntry(RequestBody):
     """A new entry. Its text is embedded if there is no vector."""
 
     text: Annotated[str, Field(max_length=1_000_000)] = ""
-    vector: Vector | None = None
+    vector: Numbers | None = None
     metadata: Metadata = {}
 
 
-class NewEntries(Body):
+class NewEntries(RequestBody):
     """New entries: either all have a vector, or none has."""
 
     entries: Annotated[list[NewEntry], Field(min_length=1, max_length=BATCH)]
 
 
-class EntryChange(Body):
+class EntryChange(RequestBody):
     """New contents of an entry. A field that is missing stays as it is."""
 
     text: Annotated[str | None, Field(max_length=1_000_000)] = None
-    vector: Vector | None = None
+    vector: Numbers | None = None
     metadata: Metadata | None = None

@@ -16,7 +16,7 @@ from foretell.errors import ForetellError
 from foretell.http.json import Json
 from foretell.http.refusal import Refused
 from foretell.search.knowledge import Knowledge
-from foretell.search.serve.api.answers import Results, content
+from foretell.search.serve.api.answers import SearchAnswer, content
 from foretell.search.serve.api.bodies import KnowledgeName, Search, VectorSearch
 from foretell.search.serve.api.router import api_router
 from foretell.search.serve.call import Call
@@ -27,7 +27,7 @@ QUICK = 100
 router = api_router()
 
 
-@router.post("/knowledge/{name}/search", response_model=Results)
+@router.post("/knowledge/{name}/search", response_model=SearchAnswer)
 async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
     """Find entries by meaning: by a text, or by a photograph or a video in a knowledge of these."""
     call = Call(request)
@@ -49,7 +49,7 @@ async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
     return Json({"results": await call.work.search(run)})
 
 
-@router.post("/knowledge/{name}/query", response_model=Results)
+@router.post("/knowledge/{name}/query", response_model=SearchAnswer)
 async def query(request: Request, name: KnowledgeName, body: VectorSearch) -> Json:
     """Find entries by a vector."""
     call = Call(request)

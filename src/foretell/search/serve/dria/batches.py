@@ -26,10 +26,10 @@ from google.protobuf.message_factory import GetMessageClass
 from foretell.http.refusal import Refused
 from foretell.search.storage.filters import Value
 
-Kind = Literal["BatchVec", "BatchStr"]
+MessageName = Literal["BatchVec", "BatchStr"]
 
 
-def decode(data: str, kind: Kind) -> tuple[Sequence[Any], Sequence[dict[str, Value]]]:
+def decode(data: str, kind: MessageName) -> tuple[Sequence[Any], Sequence[dict[str, Value]]]:
     """The vectors or the texts of a batch, and their metadata.
 
     Raises:
@@ -47,7 +47,7 @@ def decode(data: str, kind: Kind) -> tuple[Sequence[Any], Sequence[dict[str, Val
 
 
 @lru_cache
-def message(kind: Kind) -> type[Any]:
+def message(kind: MessageName) -> type[Any]:
     """The class of a protobuf message."""
     pool = DescriptorPool()
     pool.Add(_file())

@@ -18,7 +18,7 @@ QUERY = 500
 
 Top = Annotated[int | None, Field(json_schema_extra={"minimum": 1, "maximum": TOP})]
 Level = Annotated[int | None, Field(json_schema_extra={"minimum": 0, "maximum": 4})]
-Name = Annotated[str, AfterValidator(lambda name: name.replace("/", "-").replace("\\", "-"))]
+ContractName = Annotated[str, AfterValidator(lambda name: name.replace("/", "-").replace("\\", "-"))]
 """The name of a knowledge. Dria takes any text; here the name is also part of addresses, so / and \\ become -."""
 
 
@@ -67,7 +67,7 @@ class Insert(Contract):
 class Create(BaseModel):
     """A new knowledge."""
 
-    name: Name
+    name: ContractName
     embedding: str
     category: str | None = None
     description: str | None = None
@@ -76,6 +76,6 @@ class Create(BaseModel):
 class Update(Contract):
     """A new description of a knowledge."""
 
-    name: Name | None = None
+    name: ContractName | None = None
     description: str | None = None
     category: str | None = None

@@ -25,16 +25,16 @@ from foretell.search.storage.duplicates import inherited, plan, with_same_conten
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.hnsw import EF_CONSTRUCTION, M, ef
 from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
-from foretell.search.storage.milvus.records import LARGEST, Records, record_of
+from foretell.search.storage.milvus.records import LARGEST, KnowledgeRecords, record_of
 from foretell.search.storage.protocol import (
     About,
     AddedFile,
     Addition,
     Former,
     Origin,
-    Outcome,
+    PutOutcome,
     Record,
-    Stored,
+    StoredEntry,
     Taken,
     name_of,
 )
@@ -47,7 +47,7 @@ WHOLE = ("id", "key", "text", "entry", "vector")
 class MilvusCollection:
     """A `foretell.search.storage.protocol.Collection` on a server."""
 
-    def __init__(self, records: Records, contract_id: str) -> None:
+    def __init__(self, records: KnowledgeRecords, contract_id: str) -> None:
         self.contract_id = contract_id
         self.name = collection_of(contract_id)
         self.quick = False  # a call to a server takes time
@@ -82,7 +82,7 @@ class MilvusCollection:
         """As `Collection.put`, but a failure may leave some entries. Writing them again with the same keys is safe."""
         return self._put(drafts, fingerprint, [None] * len(drafts))
 
-    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
+    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """As `Collection.put_files`. A file counts as added once all its entries are written."""
         places, hashes = [file.place for file in files], [file.hash for file in files]
         changed, heirs = plan(files, self._records.same_content(self.contract_id, places, hashes, now=True))
@@ -105,7 +105,7 @@ class MilvusCollection:
             kinds = {*about["kinds"], *(file.kind for file in new)}
             if len(kinds) > len(about["kinds"]):
                 self._records.tell(about | {"kinds": sorted(kinds)})
-        return Outcome(len(files) - sum(not file.known for file in changed), len(drafts), removed)
+        return PutOutcome(len(files) - sum(not file.known for file in changed), len(drafts), removed)
 
     def files(self) -> Mapping[str, AddedFile]:
         """As `Collection.files`."""
@@ -126,7 +126,7 @@ class MilvusCollection:
             self._client.delete(self.name, f"id in {quoted(there[start : start + AT_ONCE])}")
         return len(there)
 
-    def restore(self, rows: Sequence[Stored]) -> set[Origin]:
+    def restore(self, rows: Sequence[StoredEntry]) -> set[Origin]:
         """Write entries of another store; returns their files."""
         made, files = [], set[Origin]()
         for entry, origins in rows:
@@ -218,7 +218,7 @@ class MilvusCollection:
         found = self._client.every(self.name, f"id >= {start}", WHOLE, min(limit, AT_ONCE), limit)
         return [_entry(row) for rows in found for row in rows]
 
-    def rows(self, count: int) -> Iterator[Sequence[Stored]]:
+    def rows(self, count: int) -> Iterator[Sequence[StoredEntry]]:
         """As `Collection.rows`."""
         if not self._laid():
             return
@@ -226,7 +226,7 @@ class MilvusCollection:
             _file(place): files for place, files in with_same_content(self._records.files(self.contract_id)).items()
         }
         for rows in self._client.every(self.name, "", (*WHOLE, "file"), count):
-            yield [Stored(_entry(row), files.get(row["file"], ())) for row in rows]
+            yield [StoredEntry(_entry(row), files.get(row["file"], ())) for row in rows]
 
     def search(
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None

@@ -34,7 +34,7 @@ LARGEST = 60_000
 FRESH = 1.0  # seconds for which descriptions are remembered
 
 
-class Records:
+class KnowledgeRecords:
     """The records of a store. Raises ForetellError where the store is missing and `create` is false."""
 
     def __init__(self, client: Client, *, create: bool) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from foretell.errors import ForetellError
 from foretell.search.storage.milvus.client import Client, plain
 from foretell.search.storage.milvus.collection import MilvusCollection
-from foretell.search.storage.milvus.records import Records, record_of
-from foretell.search.storage.protocol import About, Key, Record, Stored, Taken
+from foretell.search.storage.milvus.records import KnowledgeRecords, record_of
+from foretell.search.storage.protocol import About, Key, Record, StoredEntry, Taken
 
 
 class MilvusStore:
@@ -25,7 +25,7 @@ class MilvusStore:
     def __init__(self, url: str, *, create: bool = False) -> None:
         self._client = Client(url, create=create)
         try:
-            self._records = Records(self._client, create=create)
+            self._records = KnowledgeRecords(self._client, create=create)
         except BaseException:
             self._client.close()
             raise
@@ -56,7 +56,7 @@ class MilvusStore:
         self._records.tell({"fingerprint": None, **values, "dimension": None, "kinds": []}, new=True)
         return MilvusCollection(self._records, values["contract_id"])
 
-    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[Stored]]) -> MilvusCollection:
+    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[StoredEntry]]) -> MilvusCollection:
         """As `Backend.restore`. The knowledge appears once all its entries are written."""
         made = MilvusCollection(self._records, values["contract_id"])
         if self._records.named(values["name"], values["owner"]):

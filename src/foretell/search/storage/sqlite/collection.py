@@ -26,16 +26,16 @@ from foretell.search.storage.protocol import (
     Addition,
     Former,
     Origin,
-    Outcome,
+    PutOutcome,
     Record,
     Removed,
-    Stored,
+    StoredEntry,
     Taken,
     name_of,
 )
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.database import Database
-from foretell.search.storage.sqlite.graph import Index
+from foretell.search.storage.sqlite.graph import GraphIndex
 from foretell.search.storage.sqlite.search import search
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class FolderCollection:
     def __init__(self, database: Database, number: int, contract_id: str) -> None:
         self.contract_id = contract_id
         self.number = number
-        self.index = Index(database, number)
+        self.index = GraphIndex(database, number)
         self._database = database
         self._builder: threading.Thread | None = None
         self._stop = threading.Event()
@@ -87,7 +87,7 @@ class FolderCollection:
         with self._database.write() as c:
             return sql.put(c, self.number, drafts, fingerprint)
 
-    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> Outcome:
+    def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """As `Collection.put_files`, in one transaction."""
         n, added, removed = self.number, 0, 0
         with self._database.write() as c:
@@ -114,7 +114,7 @@ class FolderCollection:
                     c.execute("DELETE FROM source WHERE collection = ? AND path = ?", (n, file.place))
                 elif file.drafts:
                     added += len(sql.put(c, n, file.drafts, fingerprint, sources[file.place]))
-        return Outcome(len(files) - sum(not file.known for file in changed), added, removed)
+        return PutOutcome(len(files) - sum(not file.known for file in changed), added, removed)
 
     def delete(self, ids: Sequence[int]) -> int:
         """As `Collection.delete`."""
@@ -166,7 +166,7 @@ class FolderCollection:
             self._row(c, RECORD)
             return [sql.entry(row) for row in c.execute(query, (start, limit))]
 
-    def rows(self, count: int) -> Iterator[Sequence[Stored]]:
+    def rows(self, count: int) -> Iterator[Sequence[StoredEntry]]:
         """As `Collection.rows`: all as they are at one moment."""
         with self._database.read() as c:
             self._row(c, RECORD)
@@ -176,7 +176,7 @@ class FolderCollection:
                 f"SELECT {sql.COLUMNS}, path FROM entry_{self.number} LEFT JOIN source ON number = source ORDER BY id"
             )
             while some := rows.fetchmany(count):
-                yield [Stored(sql.entry(row[:8]), origins.get(row[8], ())) for row in some]
+                yield [StoredEntry(sql.entry(row[:8]), origins.get(row[8], ())) for row in some]
 
     def search(
         self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None

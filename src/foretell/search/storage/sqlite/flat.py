@@ -102,7 +102,7 @@ class Exact:
             return np.empty(0, np.int64)
         q = query / math.sqrt(query @ query) - self._centre
         unit = max(float(np.abs(q).max()), 1e-12) / 127
-        rounded, numkong = np.rint(q / unit).astype(np.int8)[None], needed("numkong")
+        rounded, numkong = np.rint(q / unit).astype(np.int8)[None], needed("numkong", "a search")
         dots = np.concatenate([numkong.dots_packed(rounded, block) for block in blocks], 1)[0]
         scores = np.multiply(dots, scales[0, :count], dtype=np.float32) * np.float32(unit) + scales[1, :count]
         if allowed is not None:
@@ -132,7 +132,7 @@ class Exact:
 
 def _packed(codes: np.ndarray, blocks: tuple[PackedMatrix, ...], count: int) -> tuple[PackedMatrix, ...]:
     """The first `count` rows in blocks; `blocks` contains the first ones, packed already."""
-    pack = needed("numkong").dots_pack
+    pack = needed("numkong", "a search").dots_pack
     starts = range(len(blocks) * BLOCK, count, BLOCK)
     return (*blocks, *(pack(codes[start : min(start + BLOCK, count)]) for start in starts))
 

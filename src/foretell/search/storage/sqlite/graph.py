@@ -61,7 +61,7 @@ class GraphFile(NamedTuple):
     crc: int
 
 
-class Run(NamedTuple):
+class EntryRun(NamedTuple):
     """Successive changes that are in one graph, or will be."""
 
     since: int
@@ -94,7 +94,7 @@ class Graph:
             return self._hnsw.search(query, k, threads=1).keys.astype(np.int64)
 
 
-class Index:
+class GraphIndex:
     """The index of a collection. It follows the store, also when other processes write.
 
     Args:
@@ -218,7 +218,7 @@ class Index:
                 "are safe, and searches work without it, more slowly"
             ) from error
 
-    def _next(self) -> Run | None:
+    def _next(self) -> EntryRun | None:
         """The first run that needs a graph.
 
         Runs that need one are joined with their neighbours, up to the size of a large graph.
@@ -232,24 +232,24 @@ class Index:
             for file in self._listed(c):
                 count = self._count(c, since, file.seq)
                 fine = count > (1 - WORN) * file.entries and not self._torn(file)
-                runs.append(Run(since, file.seq, count, file if fine else None))
+                runs.append(EntryRun(since, file.seq, count, file if fine else None))
                 since = file.seq
             large = f"SELECT seq FROM entry_{n} WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET {LARGE - 1}"
             while cut := c.execute(large, (since,)).fetchone():  # entries of one write stay together
-                runs.append(Run(since, cut[0], LARGE, None))
+                runs.append(EntryRun(since, cut[0], LARGE, None))
                 since = cut[0]
             if (count := self._count(c, since)) > EXACT:
-                runs.append(Run(since, row[0], count, None))
-        joined: list[Run] = []
+                runs.append(EntryRun(since, row[0], count, None))
+        joined: list[EntryRun] = []
         for run in runs:
             last = joined[-1] if joined else None
             if last and last.count + run.count <= LARGE and not (last.done and run.done):
-                joined[-1] = Run(last.since, run.until, last.count + run.count, last.graph)
+                joined[-1] = EntryRun(last.since, run.until, last.count + run.count, last.graph)
             else:
                 joined.append(run)
         return next((run for run in joined if not run.done), None)
 
-    def _build(self, run: Run, advance: Callable[[int], None], stop: threading.Event) -> bool:
+    def _build(self, run: EntryRun, advance: Callable[[int], None], stop: threading.Event) -> bool:
         """Build the graph of a run: extend the graph of its beginning, or start a new one."""
         n = self._number
         try:
@@ -260,7 +260,7 @@ class Index:
             if stop.is_set():
                 return False
             if hnsw is None:
-                kind, dimension = needed("usearch.index").Index, vectors.shape[1]
+                kind, dimension = needed("usearch.index", "a search").Index, vectors.shape[1]
                 hnsw = kind(ndim=dimension, metric="cos", dtype="bf16", connectivity=M, expansion_add=EF_CONSTRUCTION)
             hnsw.remove(ids[hnsw.contains(ids)], threads=1)
             hnsw.add(ids, vectors, threads=1)  # more threads leave nodes that no search finds (usearch issue 735)
@@ -339,7 +339,7 @@ def _restored(folder: Path, file: GraphFile, **options: bool) -> Usearch:
         raise ValueError(f"{path} is not built yet")
     if path.stat().st_size != file.bytes or _crc(path) != file.crc:
         raise ValueError(f"{path} is damaged")
-    return needed("usearch.index").Index.restore(path, **options)
+    return needed("usearch.index", "a search").Index.restore(path, **options)
 
 
 def changed(c: sqlite3.Connection, number: int, since: int, until: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -30,14 +30,25 @@ def hit(row: EntryRow, scores: dict[str, float]) -> Hit:
     """A row of `read` as a result."""
     id, key, text, page, start, stop, metadata, _ = row
     time = None if start is None else (start, stop)
-    return Hit(id, key, list(scores.values())[-1], text, page, time, needed("orjson").loads(metadata), scores)
+    return Hit(
+        id,
+        key,
+        list(scores.values())[-1],
+        text,
+        page,
+        time,
+        needed("orjson", "reading entries").loads(metadata),
+        scores,
+    )
 
 
 def entry(row: EntryRow) -> Entry:
     """A row of `read`, with its vector, as an entry."""
     id, key, text, page, start, stop, metadata, vector = row
     time = None if start is None else (start, stop)
-    return Entry(id, key, text, page, time, needed("orjson").loads(metadata), np.frombuffer(vector, "<f4"))
+    return Entry(
+        id, key, text, page, time, needed("orjson", "reading entries").loads(metadata), np.frombuffer(vector, "<f4")
+    )
 
 
 def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[EntryRow]:

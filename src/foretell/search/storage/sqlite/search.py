@@ -15,7 +15,7 @@ import numpy as np
 from foretell.search.entries import Hit
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.sqlite import records as sql
-from foretell.search.storage.sqlite.graph import Index
+from foretell.search.storage.sqlite.graph import GraphIndex
 from foretell.search.storage.sqlite.records import EntryRow
 
 FUSED = 50
@@ -25,7 +25,7 @@ K = 60  # the constant of reciprocal rank fusion; Cormack, Clarke & Büttcher 20
 
 def search(
     c: sqlite3.Connection,
-    index: Index,
+    index: GraphIndex,
     number: int,
     vector: np.ndarray,
     top: int,
@@ -80,7 +80,7 @@ def fuse(rankings: Sequence[Sequence[int]]) -> dict[int, float]:
 
 def _nearest(
     c: sqlite3.Connection,
-    index: Index,
+    index: GraphIndex,
     number: int,
     query: np.ndarray,
     top: int,

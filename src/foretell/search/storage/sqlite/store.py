@@ -10,7 +10,7 @@ from typing import Any
 
 from foretell.errors import ForetellError
 from foretell.search.entries import as_draft, checked
-from foretell.search.storage.protocol import About, Key, Record, Removed, Stored, Taken
+from foretell.search.storage.protocol import About, Key, Record, Removed, StoredEntry, Taken
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.collection import ABOUT, RECORD, FolderCollection, about_of, record_of
 from foretell.search.storage.sqlite.database import COLLECTION, DROP, Database, run
@@ -67,7 +67,7 @@ class Store(Database):
             number = _enter(c, values)
         return FolderCollection(self, number, values["contract_id"])
 
-    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[Stored]]) -> FolderCollection:
+    def restore(self, values: Mapping[str, Any], rows: Iterable[Sequence[StoredEntry]]) -> FolderCollection:
         """As `Backend.restore`, in one transaction."""
         with self.write() as c:
             number = _enter(c, values)
