@@ -9,7 +9,7 @@ import numpy as np
 
 from foretell.data.sprites import Sprites
 
-from .scene import COLOURS, GROUND_COLOURS, PHOTOGRAPHS, Ground, Placed, Scene
+from .factors import COLOURS, GROUND_COLOURS, PHOTOGRAPHS, Ground, Placed, Scene
 
 VERSION = 1  # raise it when the same seed gives other scenes
 SPLITS = ("train", "test", "pictures", "words", "combinations", "things", "single")

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from foretell.data.sprites import Thing
 
-from .scene import GROUND_COLOURS, Ground, Placed, Scene
+from .factors import GROUND_COLOURS, Ground, Placed, Scene
 from .words import (
     ANYTHING,
     NUMBERS,
@@ -44,8 +44,10 @@ class Phrase(NamedTuple):
     size: str | None
     colour: str | None
     noun: str
+    dyed: str
+    """Colour and noun as they were said: of a "red fox" the colour is part of the name."""
     whole: str
-    """Size, colour and noun as they were said: of a "red fox" it is part of the name."""
+    """Size, colour and noun as they were said."""
     place: str | None = None
 
 
@@ -119,7 +121,11 @@ def _described(thing: Placed, phrase: Phrase) -> int:
     size = YES if phrase.size is None else _sized(thing.size, phrase.size)
     colour = YES if phrase.colour is None else _coloured(thing, phrase.colour)
     several = phrase.count not in (None, 1)
-    return max(_named(thing, phrase.whole, several), min(_named(thing, phrase.noun, several), size, colour))
+    return max(
+        _named(thing, phrase.whole, several),
+        min(size, _named(thing, phrase.dyed, several)),
+        min(size, colour, _named(thing, phrase.noun, several)),
+    )
 
 
 def _named(thing: Placed, noun: str, several: bool) -> int:
@@ -178,13 +184,19 @@ def read(caption: str) -> Said | None:
 
 def _phrase(text: str) -> Phrase | None:
     """Article or number, size, colour, noun, place: each but the noun and what stands before all may be missing."""
-    found = re.match(rf"^(an?|{'|'.join(NUMBERS[1:])}) ((?:({_SIZE}) )?(?:({_COLOUR}) )?(.+?))(?: ({_PLACE}))?$", text)
+    much, place = rf"(an?|{_any(NUMBERS[1:])})", rf"(?: ({_PLACE}))?"
+    found = re.match(rf"^{much} ((?:({_SIZE}) )?((?:({_COLOUR}) )?(.+?))){place}$", text)
     if not found:
         return None
-    much, whole, size, colour, noun, place = found.groups()
-    count = NUMBERS.index(much) if much in NUMBERS else None
+    count, whole, size, dyed, colour, noun, where = found.groups()
     return Phrase(
-        count, size and _SIZE_OF[size], colour and _COLOUR_OF[colour], noun, whole, place and _PLACE_OF[place]
+        NUMBERS.index(count) if count in NUMBERS else None,
+        size and _SIZE_OF[size],
+        colour and _COLOUR_OF[colour],
+        noun,
+        dyed,
+        whole,
+        where and _PLACE_OF[where],
     )
 
 
