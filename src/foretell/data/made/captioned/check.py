@@ -67,6 +67,31 @@ def truth(caption: str, scene: Scene) -> bool | None:
     return None if said is None else {NO: False, PERHAPS: None, YES: True}[_truth(said, scene)]
 
 
+def named(expression: str, scene: Scene) -> tuple[int, ...] | None:
+    """Which things an expression names: "the red dog", "the dog left of the cat", "both cats", "all red things".
+
+    Returns:
+        Their places in `scene.things`; () where there is none. None where it cannot be said of a thing, where the
+        expression cannot be read, and where "the" or "both" stands before another number of things.
+    """
+    parts = re.match(rf"^(the|both|all) (.*?)(?: ({_RELATION}) the (.*))?$", expression.strip().lower())
+    phrase = parts and _phrase(f"{'one' if parts[1] == 'the' else 'two'} {parts[2]}")  # one thing, or several
+    if not parts or phrase is None:
+        return None
+    levels = matching(phrase, scene)
+    if parts[3]:
+        other = _phrase(f"one {parts[4]}")
+        marks = [] if other is None else matching(other, scene)
+        if marks.count(YES) != 1 or PERHAPS in marks:
+            return None
+        mark = scene.things[marks.index(YES)]
+        how = (NO if each is mark else relates(each, mark, _RELATION_OF[parts[3]]) for each in scene.things)
+        levels = list(map(min, levels, how))
+    found = tuple(i for i, level in enumerate(levels) if level == YES)
+    several = {"the": (0, 1), "both": (2,), "all": range(len(levels) + 1)}[parts[1]]
+    return found if PERHAPS not in levels and len(found) in several else None
+
+
 def matching(phrase: Phrase, scene: Scene) -> list[int]:
     """Of each thing of a scene whether a phrase names it: `NO`, `PERHAPS` or `YES`."""
     return [
