@@ -1,4 +1,4 @@
-"""Expressions that name exactly some things of a scene: one, several or none; and groups of pictures that share something.
+"""Expressions that name exactly some things of a scene: one, several or none; and groups of pictures.
 
     the red dog · the dog in the top left corner · the dog left of the cat · both cats · all red things · the blue horse
 
@@ -21,6 +21,9 @@ from .check import named
 from .draw import Drawer, chance_of, pick
 from .factors import COLOURS, Placed, Scene
 from .words import ANYTHING, PLACES, RELATIONS, SIZES, colour_words, plural
+
+FEW = 8
+"""Things that a group of pictures is drawn from."""
 
 
 @dataclass(frozen=True)
@@ -83,31 +86,32 @@ class Group:
 def group(seed: int, index: int, sprites: Sprites, split: str = "train", count: int = 3) -> Group:
     """Group number `index`: `count` scenes whose things share a name, a kind, a colour, a size or a place.
 
-    Half of the groups have dyed things alone, so that colours can be told.
+    Half of the groups have dyed things alone, so that colours can be told. A group is drawn from a few things, so that
+    names are shared often enough.
     """
     chance = chance_of("group", split, seed, index)
     drawer = Drawer(sprites, split, dyed=pick(chance, (0.0, 1.0)))
+    drawer.numbers = chance.sample(drawer.numbers, min(FEW, len(drawer.numbers)))
     while True:
         scenes = tuple(drawer.scene(chance) for _ in range(count))
-        shared = [
-            (text, found) for text in _shared(scenes[0]) if all(found := [named(text, scene) for scene in scenes])
-        ]
+        shared = []
+        for texts in _shared(scenes[0]):
+            told = [(text, found) for text in texts if all(found := [named(text, scene) for scene in scenes])]
+            shared += [told] if told else []
         if shared:
-            text, targets = pick(chance, shared)
+            text, targets = pick(chance, pick(chance, shared))
             return Group(text, scenes, tuple(tuple(each or ()) for each in targets))
 
 
-def _shared(scene: Scene) -> list[str]:
-    """What all of a scene's things may share with others, in words."""
-    found = dict.fromkeys(f"all {plural(word)}" for thing in scene.things for word in _general(thing))
-    found |= dict.fromkeys(f"all {thing.colour} things" for thing in scene.things if thing.colour)
-    found |= dict.fromkeys(f"all {words[0]} things" for words in SIZES.values())
-    found |= dict.fromkeys(f"all things {words[0]}" for words in PLACES.values())
-    return list(found)
-
-
-def _general(thing: Placed) -> tuple[str, ...]:
-    return thing.thing.name, *thing.thing.kinds
+def _shared(scene: Scene) -> list[list[str]]:
+    """What things of a scene may share with others, in words: names, kinds, colours, sizes, places."""
+    return [
+        [f"all {plural(thing.thing.name)}" for thing in scene.things],
+        [f"all {plural(kind)}" for thing in scene.things for kind in thing.thing.kinds],
+        [f"all {thing.colour} things" for thing in scene.things if thing.colour],
+        [f"all {words[0]} things" for words in SIZES.values()],
+        [f"all things {words[0]}" for words in PLACES.values()],
+    ]
 
 
 def _candidates(scene: Scene, things: tuple[Placed, ...], chance: Random) -> Iterator[str]:
