@@ -73,6 +73,10 @@ TWO = scene_of(placed("dog", 0.2, 0.2, 0.5), placed("cat", 0.75, 0.8, 0.25, "red
         ("a cat larger than a dog", False),
         ("a dog and a cat", True),
         ("a dog and a dog", False),  # there is one
+        ("two animals and a red cat", True),
+        ("two dogs and a red cat", False),
+        ("two animals left of a cat", None),  # both, or one of them
+        ("in the top left corner there is a dog and a cat", None),  # the cat as well?
         ("a blue background", True),
         ("a dog on a blue background", True),
         ("a dog on a red background", False),

@@ -123,6 +123,8 @@ def _truth(said: Said, scene: Scene) -> int:
     second = matching(said.second, scene)
     if said.relation == "and" and (said.first.count or said.second.count):
         return min(_there(first, said.first.count), _there(second, said.second.count))
+    if said.first.count or said.second.count:  # "two dogs left of a cat": both, or one of them?
+        return PERHAPS
     best = NO
     for i, j in permutations(range(len(first)), 2):
         how = YES if said.relation == "and" else relates(scene.things[i], scene.things[j], str(said.relation))
@@ -195,7 +197,7 @@ def read(caption: str) -> Said | None:
     text = caption.strip().lower().removesuffix(".")
     text = re.sub(rf"^({'|'.join(map(re.escape, sorted(filter(None, _STARTS), key=len, reverse=True)))})", "", text)
     if fronted := re.match(rf"^({_PLACE}) there (?:is|are) (.*)$", text):
-        text = f"{fronted[2]} {fronted[1]}"
+        return None if (first := _phrase(f"{fronted[2]} {fronted[1]}")) is None else Said(first)
     if ground := _ground(text):
         return Said(None, ground=ground)
     if (parts := re.match(r"^(.*) on (.*(?:background|background of .*))$", text)) and (ground := _ground(parts[2])):
@@ -214,6 +216,8 @@ def _phrase(text: str) -> Phrase | None:
     if not found:
         return None
     count, whole, size, dyed, colour, noun, where = found.groups()
+    if re.search(rf"\b(?:and|an?|{_RELATION})\b", noun):  # more than one phrase
+        return None
     return Phrase(
         NUMBERS.index(count) if count in NUMBERS else None,
         size and _SIZE_OF[size],

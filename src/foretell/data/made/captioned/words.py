@@ -55,9 +55,9 @@ _IRREGULAR = {
     "wolf": "wolves",
     "scarf": "scarves",
     "loaf": "loaves",
-    "puppy": "puppies",
 }
-_THE_SAME = ("sheep", "fish", "deer", "moose", "bison", "buffalo", "squid", "aircraft")
+_THE_SAME = ("sheep", "deer", "moose", "bison", "buffalo", "squid", "aircraft")
+_WITH_S = ("avocado", "burrito", "taco", "dodo", "flamingo", "kimono", "rhino", "hippo", "piano")
 
 
 @cache
@@ -72,21 +72,11 @@ def plural(noun: str) -> str:
     """Several of it: "slices of pizza", "polar bears", "mice"."""
     head, of, rest = noun.partition(" of ")
     *before, last = head.split(" ")
-    if last in _THE_SAME or (last.endswith("fish") and last not in ("starfish",)):
+    if last in _THE_SAME or last.endswith("fish"):
         several = last
     elif last in _IRREGULAR:
         several = _IRREGULAR[last]
-    elif re.search(r"(s|x|z|ch|sh|[^aeiou]o)$", last) and last not in (
-        "avocado",
-        "burrito",
-        "taco",
-        "dodo",
-        "flamingo",
-        "kimono",
-        "rhino",
-        "hippo",
-        "piano",
-    ):
+    elif re.search(r"(s|x|z|ch|sh|[^aeiou]o)$", last) and last not in _WITH_S:
         several = f"{last}es"
     elif re.search(r"[^aeiou]y$", last):
         several = f"{last[:-1]}ies"
