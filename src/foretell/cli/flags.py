@@ -21,7 +21,8 @@ from foretell.extras import needed
 
 DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
-    "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
+    "torchvision:NAME:ROOT for a torchvision data set on disk, `photographs` for the bundled ones, or `captions:N` for "
+    "captioned scenes that are made here"
 )
 ANY_DATA = f"{DATA}; for a video model: a folder of videos, a list (.csv, 'path label' a line), or `scenes`"
 

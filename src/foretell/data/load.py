@@ -11,8 +11,8 @@ import torch
 from foretell.errors import ForetellError
 
 from . import cache
-from .dataset import Columns, Episodes, Images, K, joined
-from .reads import EpisodeClips, Photographs, Reads
+from .dataset import Captioned, Columns, Episodes, Images, K, joined
+from .reads import Captions, EpisodeClips, Photographs, Reads
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
 """Where data lies: one place, or several that make one set."""
@@ -28,6 +28,16 @@ def load(
     cache_dir: Path | None = None,
     progress: bool = True,
 ) -> Images: ...
+@overload
+def load(
+    spec: Specs,
+    reads: Captions,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Captioned: ...
 @overload
 def load(
     spec: Specs,
@@ -64,7 +74,9 @@ def load(
         - `Photographs` (a whole number means photographs of that size): a folder of images (class folders, and `train/`
           with `test/` or `val/` above them, are recognised; a few pictures beside the class folders are left out, see
           `foretell.data.folder`), a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data
-          set of torchvision that is on disk, or `photographs` for crops of bundled ones.
+          set of torchvision that is on disk, `photographs` for crops of bundled ones, or `captions:N` for scenes that
+          are made here (see `foretell.data.made.captioned`).
+        - `Captions`: images with captions from files (see `foretell.data.captions`), or `captions:N`.
         - `Clips`: a folder of videos (class folders and splits as for images), a list of them (.csv, .tsv or .txt, a
           path and perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many),
           or `pusher` for the clips of its episodes. Clips that are made here have the length of a clip. Among several
@@ -98,6 +110,10 @@ def load(
 def train_test(
     spec: str | Path, reads: int, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Images, Images]: ...
+@overload
+def train_test(
+    spec: str | Path, reads: Captions, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+) -> tuple[Captioned, Captioned]: ...
 @overload
 def train_test(
     spec: str | Path, reads: EpisodeClips, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True

@@ -3,6 +3,7 @@
 load("path/to/photos", Photographs(64))
 load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
+load("path/to/photos-with-captions", Captions(64))
 load("path/to/features.npz", Vectors())
 """
 
@@ -17,12 +18,12 @@ from typing import Any, Generic, TypeVar
 from foretell.errors import ForetellError, Range, within
 
 from .cache import Form
-from .dataset import Episodes, Images, K, Records, Videos
+from .dataset import Captioned, Episodes, Images, K, Records, Videos
 from .source import Splits, file_at, files_below
 
 WHOLE = Range(1, whole=True)
 MADE = ("scenes", "pusher")
-"""What is made here, by name."""
+"""Clips that are made here, by name."""
 
 R = TypeVar("R", bound="Reads[Any]")
 
@@ -69,6 +70,10 @@ class Photographs(Reads[Images]):
         from . import folder, photographs
         from .images import parquet, torchvision_sets
 
+        if is_made(spec, "captions"):
+            from .made.captioned import source
+
+            return source.find(str(spec), self, seed)
         if spec == "photographs":
             return photographs.find(seed)
         if str(spec).startswith("torchvision:"):
@@ -84,14 +89,31 @@ class Photographs(Reads[Images]):
         found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
         raise ForetellError(
             f"{str(spec)!r}: {found}, expected a folder of images, a parquet file or a folder of them, "
-            "torchvision:NAME:ROOT, or photographs for the bundled ones"
+            "torchvision:NAME:ROOT, photographs for the bundled ones, or captions for scenes that are made here"
         )
 
-    def form(self) -> Form[Images]:
+    def form(self) -> Form[Any]:
         """Squares of pixels."""
         from .images import decode
 
         return decode.images(self.size)
+
+
+@dataclass(frozen=True)
+class Captions(Photographs):
+    """Images with captions, one or several each (see `foretell.data.captions`)."""
+
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of images with captions, or of scenes that are made here."""
+        from . import captions
+
+        return super().find(spec, seed) if is_made(spec, "captions") else captions.find(spec)
+
+    def form(self) -> Form[Captioned]:
+        """Squares of pixels, and texts."""
+        from .captions import form
+
+        return form.captioned(self.size)
 
 
 @dataclass(frozen=True)
