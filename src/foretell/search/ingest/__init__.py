@@ -7,7 +7,7 @@
         print(name, reason)
 
 Every file is parsed in a child process with limits on its memory and time. Read on in this order: block, split, text,
-then a kind (pdf with layout, html, scalars, markdown, tables with delimited, records and parquet), child, guard, files.
+then a kind (pdf, html, scalars, markdown, tables with delimited, records and parquet), child, guard, files.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from foretell.errors import spans
 from foretell.search.passage import Passage
 
-from . import pdf_fields, pdf_hidden, pdf_letters, pdf_margin
-from .block import Empty, Metadata, Options, Report, TextBlock, Unreadable
+from ..block import Empty, Metadata, Options, Report, TextBlock, Unreadable
+from ..split import passages as split
+from . import fields, hidden, letters, margin
 from .layout import Box, TextLine, closed, gutter, in_columns, joined, paragraphs, words
-from .split import passages as split
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfTextPage
@@ -66,7 +66,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     document = _opened(path, options.password)
     try:
         empty: dict[str, list[int]] = {}
-        pdf_fields.unread(document, report)
+        fields.unread(document, report)
         pages = _pages(document, path, options, empty)
         try:
             first = next(pages)
@@ -107,7 +107,7 @@ def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str,
     for number in range(1, len(document) + 1):
         try:
             page = document[number - 1]
-            pdf_hidden.remove(path, page, options.password)
+            hidden.remove(path, page, options.password)
             text_page = page.get_textpage()
         except pypdfium2.PdfiumError:
             empty.setdefault("damaged", []).append(number)
@@ -115,9 +115,9 @@ def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str,
         try:
             if text_page.count_chars() > MOST_CHARACTERS:
                 empty.setdefault(f"more than {MOST_CHARACTERS:,} characters", []).append(number)
-            elif pdf_letters.unreadable(text_page.get_text_range()) > MOST_UNREADABLE:
+            elif letters.unreadable(text_page.get_text_range()) > MOST_UNREADABLE:
                 empty.setdefault("its font does not say which letters it shows", []).append(number)
-            elif found := _page(number, text_page, tuple(pdf_fields.fields(document, page))):
+            elif found := _page(number, text_page, tuple(fields.fields(document, page))):
                 yield found
             elif next(iter(page.get_objects(max_depth=1)), None):
                 empty.setdefault("a picture without text (scanned?); recognise its text (OCR) first", []).append(number)
@@ -126,14 +126,14 @@ def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str,
             page.close()
 
 
-def _page(number: int, text_page: PdfTextPage, fields: tuple[str, ...]) -> _Page | None:
-    text = pdf_letters.translated(text_page.get_text_range())
+def _page(number: int, text_page: PdfTextPage, filled: tuple[str, ...]) -> _Page | None:
+    text = letters.translated(text_page.get_text_range())
     boxes = _Boxes(text_page)
     if not _is_astral(text):
-        text = pdf_letters.raised(text, boxes.of)
+        text = letters.raised(text, boxes.of)
     lines = _turned(boxes, _lines(boxes, text), text_page.page.get_rotation() // 90)
-    lines = pdf_margin.without_numbers(pdf_margin.without_contents(lines), partial(_part, boxes))
-    if not lines and not fields:
+    lines = margin.without_numbers(margin.without_contents(lines), partial(_part, boxes))
+    if not lines and not filled:
         return None
     right_to_left = 2 * len(_RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text))
     strip = gutter([text_page.get_rect(index) for index in range(text_page.count_rects())])
@@ -141,8 +141,8 @@ def _page(number: int, text_page: PdfTextPage, fields: tuple[str, ...]) -> _Page
         halves = [half for line in lines for half in _cut(boxes, line, strip)]
         lines = in_columns(halves, sum(strip) / 2, right_to_left)
     known = words(text) if "\ufffe" in text else set[str]()
-    lines = [line._replace(text=pdf_letters.plain(line.text)) for line in lines]
-    return _Page(number, lines, right_to_left, known, fields)
+    lines = [line._replace(text=letters.plain(line.text)) for line in lines]
+    return _Page(number, lines, right_to_left, known, filled)
 
 
 def _is_astral(text: str) -> bool:
@@ -251,8 +251,8 @@ class _Edge(NamedTuple):
     @property
     def evidence(self) -> int:
         """On how many other pages it must repeat to be furniture. "Table 1", "Table 2" may follow by chance."""
-        letters = any(map(str.isalpha, self.mask))
-        return 1 if letters != bool(self.numbers) and len(self.numbers) < 2 else 2
+        has_letters = any(map(str.isalpha, self.mask))
+        return 1 if has_letters != bool(self.numbers) and len(self.numbers) < 2 else 2
 
 
 def _without_furniture(pages: Iterable[_Page]) -> Iterator[_Page]:

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .block import Report
+from ..block import Report
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
