@@ -15,6 +15,7 @@ EXTRAS = {
     "data": ("pyarrow",),
     "demo": ("jinja2",),
     "tensorboard": ("tensorboard",),
+    "words": ("tokenizers",),
     "search": (
         "charset_normalizer",
         "fastapi",

@@ -15,9 +15,9 @@ def attend(
     q: Float[Tensor, "B h Q d"],
     k: Float[Tensor, "B h N d"],
     v: Float[Tensor, "B h N d"],
-    mask: Bool[Tensor, "Q N"] | None = None,
+    mask: Bool[Tensor, "*some N"] | None = None,
 ) -> Float[Tensor, "B h Q d"]:
-    """softmax(QKᵀ/√d)V; with a mask each token that asks sees only those where it is true.
+    """softmax(QKᵀ/√d)V; with a mask [Q, N], or [B, 1, 1 or Q, N], each token that asks sees only those where it is true.
 
     In bfloat16 on a CPU the fused kernel's backward pass is several times slower than three plain products,
     so there it is written out. Everywhere else the fused kernel is as fast or faster.
@@ -51,7 +51,7 @@ class Attention(nn.Module):
         x: Float[Tensor, "B N D"],
         n: int | None = None,
         rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
-        mask: Bool[Tensor, "Q N"] | None = None,
+        mask: Bool[Tensor, "*some N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; `mask` as of
         `attend`.
