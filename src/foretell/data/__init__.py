@@ -10,21 +10,26 @@
     episodes = load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
     batch = episodes.batch([0, 1, 2])                # batch.pixels, batch["states"], batch["actions"]
 
+    captioned = load("captions:20000", Captions(64)) # pictures with several captions each
+    captioned.texts([0, 1, 2])                       # a list of strings for each
+
     Images.of(array, labels)                         # what is in memory already, or a torch data set
 
 Read on in this order: reads (what can be asked for), batch, dataset, columns, load; then source and items, and a kind
 of source (folder, images.parquet, images.torchvision_sets, photographs, images.arrays, video.lists, video.episodes,
-table, made.scenes, made.pusher); then images.decode and video.decode, and cache.
+table, captions, made.captioned, made.scenes, made.pusher); then images.decode and video.decode, and cache.
 """
 
 from .batch import Batch, Ragged
 from .columns import ColumnType
-from .dataset import Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
+from .dataset import Captioned, Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
 from .load import Specs, load, places, train_test
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
+from .reads import Captions, Clips, EpisodeClips, Photographs, Reads, Vectors
 
 __all__ = [
     "Batch",
+    "Captioned",
+    "Captions",
     "Clips",
     "ColumnType",
     "Columns",

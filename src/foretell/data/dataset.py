@@ -21,7 +21,7 @@ from torch import Tensor
 from foretell.errors import ForetellError
 
 from .batch import Batch
-from .columns import Chain, Column, ColumnType, chained, tensor, type_of
+from .columns import Chain, Column, ColumnType, chained, several_texts, tensor, type_of
 
 Index: TypeAlias = Tensor | np.ndarray | Sequence[int]
 
@@ -235,6 +235,33 @@ class Images(Pictures):
 
 
 @dataclass(frozen=True, eq=False)
+class Captioned(Images):
+    """Images with captions, at least one each.
+
+    captions: texts, several a row; `texts` gives them as strings.
+    others: further columns by name, such as the factors of scenes that are made.
+    """
+
+    captions: Column = field(default_factory=lambda: several_texts([]), repr=False)
+    others: dict[str, Column] = field(default_factory=dict, repr=False)
+
+    @property
+    def stored(self) -> dict[str, Column]:
+        """The pixels, the captions and the other columns."""
+        return {"pixels": self.pixels, "captions": self.captions, **self.others}
+
+    def with_columns(self, columns: dict[str, Column], **facts: Any) -> Captioned:
+        """The same with other columns, and other facts."""
+        own = {name: columns[name] for name in ("pixels", "captions")}
+        others = {name: column for name, column in columns.items() if name not in own}
+        return replace(self, **own, others=others, **facts)
+
+    def texts(self, index: Index) -> list[list[str]]:
+        """The captions at `index`: a list of strings for each."""
+        return self._taken("captions", positions(index, len(self))).texts()
+
+
+@dataclass(frozen=True, eq=False)
 class Videos(Pictures):
     """Decoded clips, ready to index: `pixels` is [R, T, 3, size, size], a clip after the other.
 
@@ -320,6 +347,8 @@ def joined(parts: Sequence[K]) -> K:
     if len(set(episodes)) > 1:
         named = " and ".join(f"({', '.join(s + a)})" for s, a in dict.fromkeys(episodes))
         raise ForetellError(f"these episodes cannot be learned from together: found {named}; expected the same columns")
+    parts = _in_common(parts)
+    first = parts[0]
     if len(called := {tuple(sorted(part.stored)) for part in parts}) > 1:
         named = " and ".join(f"({', '.join(names)})" for names in sorted(called))
         raise ForetellError(f"these sets cannot be joined: found columns {named}; expected the same in each")
@@ -332,6 +361,16 @@ def joined(parts: Sequence[K]) -> K:
         skipped=tuple(each for part in parts for each in part.skipped),
         fingerprint=hashlib.sha256(" ".join(part.fingerprint for part in parts).encode()).hexdigest()[:32],
     )
+
+
+def _in_common(parts: Sequence[K]) -> Sequence[K]:
+    """Captioned sets with the columns that all of them have: scenes that are made have more than photographs."""
+    found = [part for part in parts if isinstance(part, Captioned)]
+    if len(found) < len(parts):
+        return parts
+    shared = set.intersection(*({*part.stored} for part in found))
+    cut = ({name: column for name, column in part.stored.items() if name in shared} for part in parts)
+    return [part.with_columns(columns) for part, columns in zip(parts, cut, strict=True)]
 
 
 def positions(index: Index, n: int) -> np.ndarray:

@@ -13,19 +13,19 @@ import torch
 from foretell.errors import ForetellError
 
 from . import cache, folder, photographs
-from .dataset import Columns, Episodes, Images, Records, Videos, joined
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
+from .dataset import Captioned, Columns, Episodes, Images, Records, Videos, joined
+from .reads import Captions, Clips, EpisodeClips, Photographs, Reads, Vectors
 from .source import Splits, file_at, files_below
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
 """Where data lies: one place, or several that make one set."""
 
-MADE = ("scenes", "pusher")
+MADE = ("scenes", "pusher", "captions")
 """What is made here, by name."""
 
 _EXPECTED = (
-    "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, or photographs "
-    "for the bundled ones"
+    "expected a folder of images, a parquet file or a folder of them, torchvision:NAME:ROOT, photographs "
+    "for the bundled ones, or captions for scenes that are made here"
 )
 _EXPECTED_VIDEOS = (
     "expected a folder of videos, a list of them (.csv, 'path label' a line), a video file, scenes, or pusher"
@@ -33,6 +33,16 @@ _EXPECTED_VIDEOS = (
 _EXPECTED_EPISODES = "expected a folder of videos, each with a table of its name (.csv or .parquet), or pusher"
 
 
+@overload
+def load(
+    spec: Specs,
+    reads: Captions,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Captioned: ...
 @overload
 def load(
     spec: Specs,
@@ -89,7 +99,9 @@ def load(
         - `Photographs` (a whole number means photographs of that size): a folder of images (class folders, and `train/`
           with `test/` or `val/` above them, are recognised; a few pictures beside the class folders are left out, see
           `foretell.data.folder`), a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data
-          set of torchvision that is on disk, or `photographs` for crops of bundled ones.
+          set of torchvision that is on disk, `photographs` for crops of bundled ones, or `captions:N` for scenes that
+          are made here (see `foretell.data.made.captioned`).
+        - `Captions`: images with captions from files (see `foretell.data.captions`), or `captions:N`.
         - `Clips`: a folder of videos (class folders and splits as for images), a list of them (.csv, .tsv or .txt, a
           path and perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many),
           or `pusher` for the clips of its episodes. What is made here is as long as a clip. Among several places it
@@ -119,6 +131,10 @@ def load(
     return joined([_load(one, _paced(one, wanted, several), split, seed, cache_dir, progress) for one in places(spec)])
 
 
+@overload
+def train_test(
+    spec: str | Path, reads: Captions, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+) -> tuple[Captioned, Captioned]: ...
 @overload
 def train_test(
     spec: str | Path,
@@ -223,6 +239,10 @@ def _form(reads: Reads) -> cache.Form[Any]:
         from . import table
 
         return table.vectors()
+    if isinstance(reads, Captions):
+        from .captions import form
+
+        return form.captioned(reads.size)
     from .images import decode
 
     return decode.images(reads.size)
@@ -236,12 +256,20 @@ def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
         return _find_videos(spec, reads, seed)
     if isinstance(reads, Vectors):
         return _find_vectors(spec, seed)
-    return _find_images(spec, seed)
+    if isinstance(reads, Captions) and not _is_made(spec, "captions"):
+        from . import captions
+
+        return captions.find(spec)
+    return _find_images(spec, reads, seed)
 
 
-def _find_images(spec: str | Path, seed: int) -> Splits:
+def _find_images(spec: str | Path, reads: Photographs, seed: int) -> Splits:
     from .images import parquet, torchvision_sets
 
+    if _is_made(spec, "captions"):
+        from .made.captioned import source
+
+        return source.find(str(spec), reads, seed)
     if spec == "photographs":
         return photographs.find(seed)
     if str(spec).startswith("torchvision:"):

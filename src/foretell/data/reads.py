@@ -3,6 +3,7 @@
 load("path/to/photos", Photographs(64))
 load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
+load("path/to/photos-with-captions", Captions(64))
 load("path/to/features.npz", Vectors())
 """
 
@@ -24,6 +25,11 @@ class Photographs:
 
     def __post_init__(self) -> None:
         within(self, size=WHOLE)
+
+
+@dataclass(frozen=True)
+class Captions(Photographs):
+    """Images with captions, one or several each (see `foretell.data.captions`)."""
 
 
 @dataclass(frozen=True)

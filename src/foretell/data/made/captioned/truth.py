@@ -1,0 +1,215 @@
+"""Whether a caption is true of a scene: the caption is read, and held against the recorded factors.
+
+This does not know how captions are made. It reads their English:
+
+    a small red dog · a dog in the top left corner · in the middle there is a dog · a dog and a blue cat
+    two dogs · a dog left of a cat · a red dog on a blue background · a background of red and white stripes
+
+What is near a limit (a thing a little left of the middle), or was not recorded (the natural colours of a thing), cannot
+be said. Therefore truth has three values (Kleene's logic): `and` is the least, `there is` is the greatest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import permutations
+from typing import NamedTuple
+
+from .scene import GROUND_COLOURS, Ground, Placed, Scene
+from .words import (
+    ANYTHING,
+    NUMBERS,
+    OPENINGS,
+    PATTERN_WORDS,
+    PHOTOGRAPH_WORDS,
+    PLACES,
+    RELATIONS,
+    SIZES,
+    colour_words,
+    plural,
+)
+
+NO, PERHAPS, YES = 0, 1, 2
+
+
+class Phrase(NamedTuple):
+    """Some things, as words say which: "two small red dogs on the left"."""
+
+    count: int | None
+    """Exactly so many; None: at least one."""
+    size: str | None
+    colour: str | None
+    noun: str
+    whole: str
+    """Size, colour and noun as they were said: of a "red fox" it is part of the name."""
+    place: str | None = None
+
+
+class Said(NamedTuple):
+    """What a caption says, as far as it can be read."""
+
+    first: Phrase | None
+    relation: str | None = None
+    """One of `RELATIONS`, "and", or None without a second phrase."""
+    second: Phrase | None = None
+    ground: str | None = None
+
+
+def truth(caption: str, scene: Scene) -> bool | None:
+    """Whether a caption is true of a scene. None: it cannot be said, or the caption cannot be read."""
+    said = read(caption)
+    return None if said is None else {NO: False, PERHAPS: None, YES: True}[_truth(said, scene)]
+
+
+def matching(phrase: Phrase, scene: Scene) -> list[int]:
+    """Of each thing of a scene whether a phrase names it: `NO`, `PERHAPS` or `YES`."""
+    return [
+        min(_described(thing, phrase), YES if phrase.place is None else _at(thing, phrase.place))
+        for thing in scene.things
+    ]
+
+
+def relates(a: Placed, b: Placed, relation: str) -> int:
+    """Whether one thing lies to another as a relation says."""
+    differences = {
+        "left": b.x - a.x,
+        "right": a.x - b.x,
+        "above": b.y - a.y,
+        "below": a.y - b.y,
+        "larger": 0.6 * (a.size / b.size - 1),
+        "smaller": 0.6 * (b.size / a.size - 1),
+    }
+    return _graded(differences[relation], 0.0, 0.12)
+
+
+def _truth(said: Said, scene: Scene) -> int:
+    ground = YES if said.ground is None else _grounded(scene.ground, said.ground)
+    if said.first is None:
+        return ground
+    first = matching(said.first, scene)
+    if said.second is None:
+        return min(ground, _there(first, said.first.count))
+    second = matching(said.second, scene)
+    if said.relation == "and" and (said.first.count or said.second.count):
+        return min(_there(first, said.first.count), _there(second, said.second.count))
+    best = NO
+    for i, j in permutations(range(len(first)), 2):
+        how = YES if said.relation == "and" else relates(scene.things[i], scene.things[j], str(said.relation))
+        best = max(best, min(first[i], second[j], how))
+    return min(ground, best)
+
+
+def _there(found: list[int], count: int | None) -> int:
+    """Whether there are so many, where each thing is one of them, or may be."""
+    if count is None:
+        return max(found, default=NO)
+    least, most = found.count(YES), len(found) - found.count(NO)
+    return YES if least == most == count else PERHAPS if least <= count <= most else NO
+
+
+def _graded(value: float, above: float, surely: float) -> int:
+    return YES if value >= surely else PERHAPS if value > above else NO
+
+
+def _described(thing: Placed, phrase: Phrase) -> int:
+    size = YES if phrase.size is None else _sized(thing.size, phrase.size)
+    colour = YES if phrase.colour is None else _coloured(thing, phrase.colour)
+    several = phrase.count not in (None, 1)
+    return max(_named(thing, phrase.whole, several), min(_named(thing, phrase.noun, several), size, colour))
+
+
+def _named(thing: Placed, noun: str, several: bool) -> int:
+    known = (*thing.thing.words, *thing.thing.held_out_words, *thing.thing.kinds, *ANYTHING)
+    called = tuple(map(plural, known)) if several else known
+    if noun in called:
+        return YES
+    return PERHAPS if any(word.endswith(f" {noun}") for word in called) else NO  # a "guide dog" may be a "dog"
+
+
+def _sized(size: float, word: str) -> int:
+    return _graded(-size, -0.38, -0.31) if word == "small" else _graded(size, 0.38, 0.44)
+
+
+def _coloured(thing: Placed, colour: str) -> int:
+    return PERHAPS if thing.colour is None else YES if thing.colour == colour else NO
+
+
+def _at(thing: Placed, place: str) -> int:
+    if place == "middle":
+        return min(_graded(-abs(value - 0.5), -0.18, -0.11) for value in (thing.x, thing.y))
+    toward = {"left": -thing.x, "right": thing.x - 1, "top": -thing.y, "bottom": thing.y - 1}
+    return min(_graded(toward[side], -0.46, -0.36) for side in place.split())
+
+
+def _grounded(ground: Ground, words: str) -> int:
+    """Whether a ground is called so."""
+    if words in GROUND_COLOURS:
+        return YES if ground.colours == (words,) else NO if ground.style == "plain" else PERHAPS
+    style, *colours = words.split()
+    return YES if style == ground.style and set(colours) in (set(), set(ground.colours)) else NO
+
+
+@lru_cache(100_000)
+def read(caption: str) -> Said | None:
+    """What a caption says; None where it cannot be read."""
+    text = caption.strip().lower().removesuffix(".")
+    text = re.sub(rf"^({'|'.join(map(re.escape, sorted(filter(None, _STARTS), key=len, reverse=True)))})", "", text)
+    if fronted := re.match(rf"^({_PLACE}) there (?:is|are) (.*)$", text):
+        text = f"{fronted[2]} {fronted[1]}"
+    if ground := _ground(text):
+        return Said(None, ground=ground)
+    if (parts := re.match(r"^(.*) on (.*(?:background|background of .*))$", text)) and (ground := _ground(parts[2])):
+        return None if (first := _phrase(parts[1])) is None else Said(first, ground=ground)
+    if parts := re.match(rf"^(.*?) ({_RELATION}|and) ((?:an?|{'|'.join(NUMBERS)}) .*)$", text):
+        first, second = _phrase(parts[1]), _phrase(parts[3])
+        if first is not None and second is not None:
+            return Said(first, _RELATION_OF.get(parts[2], "and"), second)
+    return None if (first := _phrase(text)) is None else Said(first)
+
+
+def _phrase(text: str) -> Phrase | None:
+    """Article or number, size, colour, noun, place: each but the noun and what stands before all may be missing."""
+    found = re.match(rf"^(an?|{'|'.join(NUMBERS[1:])}) ((?:({_SIZE}) )?(?:({_COLOUR}) )?(.+?))(?: ({_PLACE}))?$", text)
+    if not found:
+        return None
+    much, whole, size, colour, noun, place = found.groups()
+    count = NUMBERS.index(much) if much in NUMBERS else None
+    return Phrase(
+        count, size and _SIZE_OF[size], colour and _COLOUR_OF[colour], noun, whole, place and _PLACE_OF[place]
+    )
+
+
+def _ground(text: str) -> str | None:
+    """A colour, or a style and perhaps its colours; None where it is no ground."""
+    if found := re.match(rf"^an? (?:({_COLOUR}) and )?(?:({_COLOUR}) )?(?:({_PATTERN}) )?background$", text):
+        *colours, pattern = found.groups()
+        return _ground_of([_COLOUR_OF[colour] for colour in colours if colour], pattern and _PATTERN_OF[pattern])
+    if found := re.match(rf"^a background of (?:({_COLOUR}) and ({_COLOUR}) )?({_PATTERN}|{_PHOTOGRAPH})$", text):
+        first, second, style = found.groups()
+        colours = [_COLOUR_OF[colour] for colour in (first, second) if colour]
+        return _ground_of(colours, {**_PATTERN_OF, **_PHOTOGRAPH_OF}[style])
+    return None
+
+
+def _ground_of(colours: list[str], style: str | None) -> str | None:
+    if style is None:
+        return colours[0] if len(colours) == 1 else None
+    return " ".join([style, *colours])
+
+
+def _reversed(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    return {word: name for name, words in table.items() for word in words}
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
+_STARTS = (*OPENINGS, "there are ")
+_COLOUR_OF = _reversed({name: colour_words(name) for name in GROUND_COLOURS})
+_SIZE_OF, _PLACE_OF, _RELATION_OF = _reversed(SIZES), _reversed(PLACES), _reversed(RELATIONS)
+_PATTERN_OF, _PHOTOGRAPH_OF = _reversed(PATTERN_WORDS), _reversed(PHOTOGRAPH_WORDS)
+_COLOUR, _SIZE, _PLACE, _RELATION = map(_any, (_COLOUR_OF, _SIZE_OF, _PLACE_OF, _RELATION_OF))
+_PATTERN, _PHOTOGRAPH = _any(_PATTERN_OF), _any(_PHOTOGRAPH_OF)
