@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -114,3 +114,32 @@ def named_splits(names: Iterable[str | None]) -> dict[str, str]:
     found = set(names)
     named = {split: name for split, known in SPLITS.items() if (name := next(filter(found.__contains__, known), None))}
     return named if "train" in named else {}
+
+
+def splits_by_name(
+    root: Path, files: list[File], kind: str, read: Callable[[list[Path]], Callable[[], Contents]]
+) -> Splits:
+    """The splits of `files` below `root`, by the names of the files or of their folders.
+
+    kind: part of the identity.
+    read: given the files of a split, what opens it.
+    """
+    names = [_split_of_file(file) for file in files]
+    named = named_splits(names)
+    parts = {
+        split: [file for file, found in zip(files, names, strict=True) if found == name]
+        for split, name in named.items()
+    }
+    return {
+        split: Source(
+            name=root.name if split == "all" else f"{root.name} ({named[split]})",
+            identity=identity(kind, root, split, files),
+            read=read([root / file.path for file in part]),
+        )
+        for split, part in (parts or {"all": files}).items()
+    }
+
+
+def _split_of_file(file: File) -> str | None:
+    path = PurePosixPath(file.path)
+    return next((name for part in (path.stem, *path.parts[-2::-1]) if (name := split_of(part))), None)

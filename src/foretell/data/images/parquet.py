@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foretell.data.items import Item, Unusable
-from foretell.data.source import Contents, File, Source, Splits, identity, named_splits, split_of
+from foretell.data.source import Contents, File, Splits, splits_by_name
 from foretell.errors import ForetellError
 from foretell.extras import needed
 
@@ -28,34 +28,18 @@ def find(root: Path, files: list[File]) -> Splits:
 
     A `root` that is a file itself has none.
     """
-    names = [_split(file) for file in files]
-    named = named_splits(names)
-    parts = {
-        split: [file for file, found in zip(files, names, strict=True) if found == name]
-        for split, name in named.items()
-    }
-    return {
-        split: Source(
-            name=root.name if split == "all" else f"{root.name} ({named[split]})",
-            # The classes come from the files of all splits, so that a label means the same in each.
-            identity=identity("parquet", root, split, files),
-            read=partial(_read, [root / file.path for file in part], [root / file.path for file in files]),
-        )
-        for split, part in (parts or {"all": files}).items()
-    }
-
-
-def _split(file: File) -> str | None:
-    path = PurePosixPath(file.path)
-    return next((name for part in (path.stem, *path.parts[-2::-1]) if (name := split_of(part))), None)
+    # The classes come from the files of all splits, so that a label means the same in each.
+    return splits_by_name(
+        root, files, "parquet", lambda part: partial(_read, part, [root / file.path for file in files])
+    )
 
 
 def _read(files: list[Path], all_files: list[Path]) -> Contents:
-    columns = _columns(files[0])
-    labels, classes = _labels(files, all_files, columns)
+    columns = columns_of(files[0])
+    labels, classes = labels_of(files, all_files, columns)
     count = 0
     for path in files:
-        with _opened(path) as file:
+        with opened(path) as file:
             count += file.metadata.num_rows
             if columns.image not in file.schema_arrow.names:
                 raise ForetellError(
@@ -78,7 +62,7 @@ def _items(files: list[Path], column: str, labels: list[int] | None) -> Iterator
 
     number = 0
     for path in files:
-        with _opened(path) as file:
+        with opened(path) as file:
             row = 0
             for batch in file.iter_batches(ROWS, columns=[column], use_threads=False):
                 for value in batch.column(0).to_pylist():
@@ -94,8 +78,9 @@ class _Columns(NamedTuple):
     classes: tuple[str, ...]
 
 
-def _columns(path: Path) -> _Columns:
-    with _opened(path) as file:
+def columns_of(path: Path) -> _Columns:
+    """Which columns hold what. Raises ForetellError where none holds images."""
+    with opened(path) as file:
         schema, features = file.schema_arrow, _features(file.schema_arrow)
         kinds = {name: str(feature.get("_type")) for name, feature in features.items() if isinstance(feature, dict)}
 
@@ -122,7 +107,7 @@ def _columns(path: Path) -> _Columns:
         return _Columns(image, label, tuple(map(str, classes)))
 
 
-def _labels(files: list[Path], all_files: list[Path], columns: _Columns) -> tuple[list[int] | None, tuple[str, ...]]:
+def labels_of(files: list[Path], all_files: list[Path], columns: _Columns) -> tuple[list[int] | None, tuple[str, ...]]:
     """A label for every row of `files`, -1 where it is missing, and the classes; None, () without labels."""
     name = columns.label
     if name is None:
@@ -140,7 +125,7 @@ def _labels(files: list[Path], all_files: list[Path], columns: _Columns) -> tupl
 
 
 def _values(path: Path, column: str) -> list[Any]:
-    with _opened(path) as file:
+    with opened(path) as file:
         if column not in file.schema_arrow.names:
             return [None] * file.metadata.num_rows
         return file.read([column], use_threads=False).column(0).to_pylist()
@@ -201,7 +186,8 @@ def _holds_bytes(kind: "pa.DataType") -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator["pq.ParquetFile"]:
+def opened(path: Path) -> Iterator["pq.ParquetFile"]:
+    """A parquet file. Raises ForetellError where it is none, or is damaged."""
     needed("pyarrow", "reading Parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import combinations, permutations
+from itertools import accumulate, combinations, islice, permutations
 from random import Random
 
 from .draw import pick
@@ -68,7 +68,7 @@ def swapped_colours(scene: Scene, chance: Random) -> list[str]:
 
 
 def swapped_places(scene: Scene, chance: Random) -> list[str]:
-    """Pairs, one behind the other: a true caption of how two things lie, and one with both exchanged, which is false."""
+    """Pairs, one behind the other: a true caption of how two things lie, and a false one with both exchanged."""
     pairs = []
     for a, b in permutations(scene.things, 2):
         one, other = (with_article(pick(chance, thing.thing.words)) for thing in (a, b))
@@ -88,8 +88,8 @@ def _both(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
 def _foils(pairs: list[tuple[str, ...]], scene: Scene, chance: Random) -> list[str]:
     """Some of the pairs of which the second is certainly false: another dog may be what the first is not."""
     chance.shuffle(pairs)
-    sure = [pair for pair in pairs if truth(pair[0], scene) is True and truth(pair[1], scene) is False]
-    return [caption for pair in sure[:FOILS] for caption in pair]
+    sure = (pair for pair in pairs if truth(pair[0], scene) is True and truth(pair[1], scene) is False)
+    return [caption for pair in islice(sure, FOILS) for caption in pair]
 
 
 class _Speaker:
@@ -106,7 +106,7 @@ class _Speaker:
         if split == "words":
             possible["ground"] = False  # every caption has a word that is new
         self.forms = [form for form in FORMS if possible[form]]
-        self.weights = [FORMS[form] for form in self.forms]
+        self.weights = list(accumulate(FORMS[form] for form in self.forms))
         self.makers: dict[str, Callable[[], str]] = {
             "name": lambda: self.opening() + self.name(self.any()),
             "place": self.placed,
@@ -119,7 +119,7 @@ class _Speaker:
 
     def caption(self) -> str:
         """Any caption."""
-        return self.makers[self.chance.choices(self.forms, self.weights)[0]]()
+        return self.makers[self.chance.choices(self.forms, cum_weights=self.weights)[0]]()
 
     def any(self) -> Placed:
         """Any thing."""
@@ -161,7 +161,8 @@ class _Speaker:
 
     def two(self) -> str:
         """Two things."""
-        return self.both(*self.chance.sample(self.scene.things, 2), "and")
+        a, b = self.chance.sample(self.scene.things, 2)
+        return self.both(a, b, "and")
 
     def relation(self) -> str:
         """How one thing lies to another, or which is larger."""
@@ -186,9 +187,13 @@ class _Speaker:
 
 def _counts(scene: Scene) -> list[tuple[int, str]]:
     """What there are several of, and how many exactly: of one name, of one kind, and of all things."""
-    nouns = Counter(noun for thing in scene.things for noun in {*thing.thing.words, *thing.thing.kinds, *ANYTHING})
+    nouns = Counter(noun for thing in scene.things for noun in dict.fromkeys(_called(thing)))
     loose = {noun for noun in nouns for thing in scene.things if _perhaps(thing, noun)}
     return [(number, noun) for noun, number in nouns.items() if number > 1 and noun not in loose]
+
+
+def _called(thing: Placed) -> tuple[str, ...]:
+    return *thing.thing.words, *thing.thing.kinds, *ANYTHING
 
 
 def _perhaps(thing: Placed, noun: str) -> bool:

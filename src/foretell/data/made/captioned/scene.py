@@ -98,6 +98,6 @@ class Scene:
         things = []
         for number, picture, colour, x, y, size, flipped, _ in rows[1:].tolist():
             dyed = None if colour < 0 else names[colour]
-            place = (value / _FINE for value in (x, y, size))
-            things.append(Placed(sprites.things[number], picture, dyed, *place, bool(flipped)))
+            x, y, size = (value / _FINE for value in (x, y, size))
+            things.append(Placed(sprites.things[number], picture, dyed, x, y, size, bool(flipped)))
         return Scene(ground, tuple(things), tuple(rows[1:, 0].tolist()))

@@ -17,6 +17,8 @@ from functools import lru_cache
 from itertools import permutations
 from typing import NamedTuple
 
+from foretell.data.sprites import Thing
+
 from .scene import GROUND_COLOURS, Ground, Placed, Scene
 from .words import (
     ANYTHING,
@@ -121,11 +123,16 @@ def _described(thing: Placed, phrase: Phrase) -> int:
 
 
 def _named(thing: Placed, noun: str, several: bool) -> int:
-    known = (*thing.thing.words, *thing.thing.held_out_words, *thing.thing.kinds, *ANYTHING)
-    called = tuple(map(plural, known)) if several else known
-    if noun in called:
-        return YES
-    return PERHAPS if any(word.endswith(f" {noun}") for word in called) else NO  # a "guide dog" may be a "dog"
+    surely, perhaps = _names(thing.thing, several)
+    return YES if noun in surely else PERHAPS if noun in perhaps else NO
+
+
+@lru_cache(10_000)
+def _names(thing: Thing, several: bool) -> tuple[frozenset[str], frozenset[str]]:
+    """What a thing is called, and what it may be called: a "guide dog" may be a "dog"."""
+    called = [*thing.words, *thing.held_out_words, *thing.kinds, *ANYTHING]
+    called = list(map(plural, called)) if several else called
+    return frozenset(called), frozenset(" ".join(word.split(" ")[1:]) for word in called)
 
 
 def _sized(size: float, word: str) -> int:

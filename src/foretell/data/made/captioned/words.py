@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 ANYTHING = ("thing", "object")
 """Words for every thing."""
-COLOUR_WORDS = {"purple": ("purple", "violet"), "grey": ("grey", "gray")}
+COLOUR_WORDS: dict[str, tuple[str, ...]] = {"purple": ("purple", "violet"), "grey": ("grey", "gray")}
 """Colours with several names; the others have their own alone."""
-SIZES = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
+SIZES: dict[str, tuple[str, ...]] = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
-PLACES = {
+PLACES: dict[str, tuple[str, ...]] = {
     "left": ("on the left", "on the left side"),
     "right": ("on the right", "on the right side"),
     "top": ("at the top",),
@@ -21,7 +22,7 @@ PLACES = {
     "bottom left": ("in the bottom left corner", "in the lower left corner"),
     "bottom right": ("in the bottom right corner", "in the lower right corner"),
 }
-RELATIONS = {
+RELATIONS: dict[str, tuple[str, ...]] = {
     "left": ("left of", "to the left of"),
     "right": ("right of", "to the right of"),
     "above": ("above", "over"),
@@ -30,8 +31,12 @@ RELATIONS = {
     "smaller": ("smaller than",),
 }
 """How one thing lies to another."""
-PATTERN_WORDS = {"stripes": ("stripes", "striped"), "checks": ("checks", "checked"), "dots": ("dots", "dotted")}
-PHOTOGRAPH_WORDS = {
+PATTERN_WORDS: dict[str, tuple[str, ...]] = {
+    "stripes": ("stripes", "striped"),
+    "checks": ("checks", "checked"),
+    "dots": ("dots", "dotted"),
+}
+PHOTOGRAPH_WORDS: dict[str, tuple[str, ...]] = {
     "leaves": ("leaves", "green leaves"),
     "wood": ("wood",),
     "fur": ("fur",),
@@ -55,12 +60,14 @@ _IRREGULAR = {
 _THE_SAME = ("sheep", "fish", "deer", "moose", "bison", "buffalo", "squid", "aircraft")
 
 
+@cache
 def with_article(noun: str) -> str:
     """`a` or `an` before a noun, as it sounds."""
     vowel = re.match(r"[aeio]|u(?!ni|fo|se|kul)", noun) and not noun.startswith("one")
     return f"{'an' if vowel else 'a'} {noun}"
 
 
+@cache
 def plural(noun: str) -> str:
     """Several of it: "slices of pizza", "polar bears", "mice"."""
     head, of, rest = noun.partition(" of ")
