@@ -56,6 +56,11 @@ class EncodesText(Protocol):
 
     config: Any
 
+    @property
+    def scale(self) -> float:
+        """What cosines are multiplied by before a softmax makes shares of them."""
+        ...
+
     def outputs(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K D"]:
         """What is kept of images in [0, 1]."""
         ...
@@ -66,6 +71,10 @@ class EncodesText(Protocol):
 
     def similarity(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B n"]:
         """How well each text fits each image, of what was kept of both: a cosine, −1 to 1."""
+        ...
+
+    def mixed(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B _ E"]:
+        """The unit vector of each image for each text; [B, 1, E] where texts have no say."""
         ...
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:

@@ -25,6 +25,7 @@ COMMANDS = (
     "claims",
     "finetune",
     "imagine",
+    "label",
     "uncertainty",
     "surprise",
     "scenes",

@@ -121,7 +121,7 @@ class Llip(Method):
     """Learn images from captions, each of which chooses what it is about."""
 
     config: LlipConfig
-    entrances = (*Method.entrances, "outputs", "caption_vectors", "encode_text", "similarity")
+    entrances = (*Method.entrances, "outputs", "caption_vectors", "encode_text", "similarity", "mixed")
 
     def __init__(self, config: LlipConfig) -> None:
         super().__init__(config)
@@ -232,6 +232,18 @@ class Llip(Method):
         """The image tower, the text tower, and what mixes and compares."""
         return {"encoder": self.encoder, "text": self.text, "mixture": nn.ModuleList([self.mixture, self.logit])}
 
+    @property
+    def scale(self) -> float:
+        """a: what cosines are multiplied by."""
+        return self.logit.log_scale.exp().item()
+
+    @torch.no_grad()
+    def looked(self, x: Float[Tensor, "B 3 H W"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B n rows columns"]:
+        """Where the outputs that captions weight looked in the last block; sums of 1 over patches."""
+        attention = self.encoder.register_attention(x)
+        weights = self.mixture.weights(self.outputs(x), g).mean(2).expand(-1, len(g), -1)
+        return (weights @ attention).unflatten(-1, self.encoder.grid(x))
+
     def outputs(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K D"]:
         """h: the K outputs of images in [0, 1]."""
         return self.in_chunks(self.encoder.encode_registers, x)
@@ -244,6 +256,10 @@ class Llip(Method):
     def similarity(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B n"]:
         """The cosine of each image, mixed by each caption, and that caption; −1 to 1."""
         return self.mixture.similarity(h, g)
+
+    def mixed(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B _ E"]:
+        """ẑ: the unit vector of each image, mixed by each caption."""
+        return self.mixture(h, g)
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:
         """t: the unit vector of each text, in the space of `features`."""

@@ -56,6 +56,20 @@ class Attention(nn.Module):
         """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; `mask` as of
         `attend`.
         """
+        q, k, v = self._parts(x, n, rotation)
+        return self.proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
+
+    def shares(
+        self, x: Float[Tensor, "B N D"], n: int, rotation: Complex[Tensor, "R _ 1 N P"] | None = None
+    ) -> Float[Tensor, "B h n N"]:
+        """How much of its attention each of the first n tokens gives to every token."""
+        q, k, _ = self._parts(x, n, rotation)
+        return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
+
+    def _parts(
+        self, x: Float[Tensor, "B N D"], n: int | None, rotation: Complex[Tensor, "R _ 1 N P"] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of the first n tokens, keys and values of all: [B, h, n or N, d]."""
         if n is None:
             q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         else:
@@ -66,4 +80,4 @@ class Attention(nn.Module):
             k, v = F.linear(x, weight[D:], tell).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if rotation is not None:
             q, k = turn(q, rotation[..., :n, :]), turn(k, rotation)
-        return self.proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
+        return q, k, v

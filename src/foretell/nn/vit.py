@@ -221,7 +221,8 @@ class ViT(nn.Module):
             nn.init.xavier_uniform_(self.patch_embed.weight)
         if c.registers:
             self.registers = nn.Parameter(torch.empty(c.registers, c.width))
-            nn.init.normal_(self.registers, std=0.02)
+            # as large as what blocks add, or all registers would become the same
+            nn.init.normal_(self.registers, std=1.0 if c.init_std is None else c.init_std)
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
         """Patches along each axis of x. Raises ForetellError where patches do not fill it, or an axis is missing."""
@@ -259,6 +260,20 @@ class ViT(nn.Module):
         if not self.config.registers:
             raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
         return self.norm(self._blocks(*self._tokens(x, None), self.config.registers))
+
+    def register_attention(self, x: Float[Tensor, "B 3 ..."]) -> Float[Tensor, "B R N"]:
+        """Which patches each register attends to in the last block: the mean over heads, as shares among the patches.
+
+        Raises:
+            ForetellError: as `encode_registers`.
+        """
+        if not self.config.registers:
+            raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
+        (h, rotation), R, last = self._tokens(x, None), self.config.registers, self.blocks[-1]
+        for block in self.blocks[:-1]:
+            h = block(h, rotation=rotation)
+        shares = last.attn.shares(last.norm1(h), R, rotation).mean(1)[..., R:]
+        return shares / shares.sum(-1, keepdim=True)
 
     def _tokens(
         self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None
