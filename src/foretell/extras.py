@@ -16,6 +16,7 @@ EXTRAS = {
     "demo": ("jinja2",),
     "tensorboard": ("tensorboard",),
     "words": ("tokenizers",),
+    "towers": ("transformers",),
     "search": (
         "charset_normalizer",
         "fastapi",

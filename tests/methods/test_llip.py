@@ -167,7 +167,7 @@ def test_images_some_at_a_time_give_the_same_loss_and_gradients():
         loss.backward()
     for p, q in zip(whole.parameters(), parts.parameters(), strict=True):
         if p.grad is not None:
-            torch.testing.assert_close(p.grad, q.grad, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(p.grad, q.grad, rtol=1e-4, atol=1e-5)
 
 
 class Leaking(Llip):

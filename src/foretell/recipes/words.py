@@ -10,11 +10,11 @@ from foretell.recipes.recipe import Recipe
 from foretell.train.loop import TrainConfig
 
 EYES = ViTConfig(
-    image_size=48, patch_size=8, width=128, depth=4, heads=4, registers=8, stem="convolution", init_std=None
+    image_size=48, patch_size=8, width=96, depth=3, heads=3, registers=8, stem="convolution", init_std=None
 )
-READER = TextConfig(width=128, depth=2, heads=4, vocabulary=1024, length=32, causal=False)
+READER = TextConfig(width=96, depth=2, heads=3, vocabulary=1024, length=32, causal=False)
 STEPS = TrainConfig(
-    steps=6000, batch=64, optimizer="muon", lr=3e-3, lr_start=3e-4, weight_decay_end=0.04, monitor_every=1000
+    steps=12_000, batch=64, optimizer="muon", lr=3e-3, lr_start=3e-4, weight_decay_end=0.04, monitor_every=1000
 )
 
 
@@ -35,7 +35,7 @@ def llip_mini() -> Recipe:
 
     foretell train llip-mini --data captions:20000 --out runs/llip-mini
     """
-    mixture = MixtureConfig(out=128, heads=8)
+    mixture = MixtureConfig(out=96, heads=6)
     model = LlipConfig(EYES, READER, mixture, captions_a_step=4, positives="true", crop=(1.0, 1.0))
     return Recipe(model, STEPS)
 
