@@ -78,7 +78,7 @@ class EncodesText(Protocol):
         ...
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:
-        """A unit vector for each text, in the space of the images' `features`: their product comes near `similarity`."""
+        """A unit vector a text, in the space of the images' `features`: their product comes near `similarity`."""
         ...
 
 

@@ -95,7 +95,8 @@ def test_the_command_prints_json_and_draws(saved, photograph, tmp_path, capsys):
     assert told[0].keys() == {"image", "label", "scores"}
     assert told[0]["image"] == str(photograph)
     assert told[0]["label"] in LABELS
-    assert Image.open(out).width > 400
+    with Image.open(out) as drawn:
+        assert drawn.width > 400
 
 
 def test_the_command_prints_a_line_a_picture_and_goes_on_after_a_bad_one(saved, photograph, tmp_path, capsys):

@@ -27,7 +27,9 @@ def main() -> None:
         alone.load_state_dict(model.state_dict())
         generator = torch.Generator().manual_seed(1)
         images = torch.rand(8, 3, 16, 16, generator=generator)
-        tokens = torch.cat([torch.ones(8, 1), torch.randint(3, 250, (8, 4), generator=generator), torch.full((8, 1), 2)], 1)
+        tokens = torch.cat(
+            [torch.ones(8, 1), torch.randint(3, 250, (8, 4), generator=generator), torch.full((8, 1), 2)], 1
+        )
         positive = torch.eye(8, dtype=torch.bool)
         positive[0, 5] = True
         half = slice(4 * world.rank, 4 * world.rank + 4)

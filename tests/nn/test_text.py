@@ -107,7 +107,7 @@ def test_every_parameter_learns():
 
 @pytest.mark.parametrize("texts", [[], [""], ["a dog", "  "]])
 def test_nothing_to_encode_is_refused(texts):
-    with pytest.raises(ForetellError, match="empty|no texts"):
+    with pytest.raises(ForetellError, match=r"empty|no texts"):
         tower().tokens(texts)
 
 

@@ -27,7 +27,7 @@ class Label:
 
 
 def label(args: list[str]) -> None:
-    """Name what pictures show: foretell label MODEL IMAGE... --labels "a red apple" "a dog" [--json] [--out out.png]."""
+    """Name what pictures show: foretell label MODEL IMAGE... --labels "a dog" "a cat" [--json] [--out out.png]."""
     import torch
 
     from foretell import hub, imagine

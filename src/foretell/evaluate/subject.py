@@ -51,11 +51,14 @@ class Subject:
     @cached_property
     def outputs(self) -> Float[Tensor, "m K D"]:
         """What a model that knows words keeps of the test images, on the CPU."""
-        model, made = require(self.model, EncodesText, "measuring with words"), []
+        model = require(self.model, EncodesText, "measuring with words")
+        chunks = torch.arange(len(self.test)).split(128)
         with evaluating(self.model, self.device) as device:
-            for some in watched(torch.arange(len(self.test)).split(128), self.bar("Encoding the test images")):
-                made.append(finite(model.outputs(to_float(self.test.take(some).to(device))).float()).cpu())
-        return torch.cat(made)
+
+            def encoded(some: Tensor) -> Tensor:
+                return finite(model.outputs(to_float(self.test.take(some).to(device))).float()).cpu()
+
+            return torch.cat([encoded(some) for some in watched(chunks, self.bar("Encoding the test images"))])
 
     def forgotten(self) -> Subject:
         """The same without what was computed of it."""

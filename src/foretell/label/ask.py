@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -28,8 +27,8 @@ class Labelled:
     picture: Float[Tensor, "3 S S"]
     """In [0, 1], as the model saw it."""
     scores: dict[str, float]
-    """Each label's share: they add up to 1 over the labels that were given. So they say which fits best, and not whether
-    any does."""
+    """Each label's share: they add up to 1 over the labels that were given. So they say which fits best, and not
+    whether any does."""
     cosines: dict[str, float]
     """How well each label fits by itself, −1 to 1."""
     looked: Float[Tensor, "n rows columns"] | None
@@ -94,7 +93,9 @@ def distinct(labels: Sequence[str]) -> list[str]:
             raise ForetellError(f"labels {before!r} and {label!r} are alike, expected different ones")
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "no label"
-        raise ForetellError(f"labels: found {found}, expected two or more, so that a picture can be one and not another")
+        raise ForetellError(
+            f"labels: found {found}, expected two or more, so that a picture can be one and not another"
+        )
     return labels
 
 

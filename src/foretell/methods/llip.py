@@ -5,11 +5,11 @@ arXiv:2405.00740.
     sᵢⱼ = a ⟨zᵢⱼ/‖zᵢⱼ‖, tⱼ/‖tⱼ‖⟩ + b      L = −(1/n) Σᵢ Σⱼ log σ(lᵢⱼ sᵢⱼ),  lᵢⱼ = 1 if j is a caption of i, else −1
 
 One picture has many true captions, and each tells a part of it. So an image tower gives K outputs h of an image, and
-the vector g of a caption chooses among them. The negative (i, j) is image i mixed by caption j. Were each image mixed by
-its own caption, the caption alone would tell which pair is true, and nothing would be learned of images.
+the vector g of a caption chooses among them. The negative (i, j) is image i mixed by caption j. Were each image mixed
+by its own caption, the caption alone would tell which pair is true, and nothing would be learned of images.
 
-The paper's ablations (§4.1) are switches of this file: `loss` softmax is CLIP; `registers` 1 is SigLIP (arXiv:2303.15343)
-whatever mixes; `mixture.by` first, uniform, learned and text are the steps from there to Llip.
+The paper's ablations (§4.1) are switches of this file: `loss` softmax is CLIP; `registers` 1 is SigLIP
+(arXiv:2303.15343) whatever mixes; `mixture.by` first, uniform, learned and text are the steps from there to Llip.
 
 Differs from the paper:
 - SigLIP's class token is the first of the registers: the ViT here has no other.
@@ -138,7 +138,7 @@ class Llip(Method):
         """
         if "captions" not in data.columns:
             raise ForetellError(
-                f"Llip learns from captions, and this data has none: found {', '.join(data.columns)} (see docs/words.md)"
+                f"Llip learns from captions, and this data has none: found {', '.join(data.columns)} (docs/words.md)"
             )
         first = self.config.captions or None
         chunks = torch.arange(len(data)).split(1024)

@@ -17,7 +17,9 @@ def attend(
     v: Float[Tensor, "B h N d"],
     mask: Bool[Tensor, "*some N"] | None = None,
 ) -> Float[Tensor, "B h Q d"]:
-    """softmax(QKᵀ/√d)V; with a mask [Q, N], or [B, 1, 1 or Q, N], each token that asks sees only those where it is true.
+    """softmax(QKᵀ/√d)V; with a mask each token that asks sees only those where it is true.
+
+    A mask is [Q, N], or differs from sample to sample: [B, 1, 1 or Q, N].
 
     In bfloat16 on a CPU the fused kernel's backward pass is several times slower than three plain products,
     so there it is written out. Everywhere else the fused kernel is as fast or faster.

@@ -107,7 +107,9 @@ class VideoViTConfig(ViTConfig):
         super().__post_init__()
         within(self, "encoder", frames=SIDE, tubelet=SIDE)
         if self.stem != "linear":
-            raise ForetellError(f"encoder stem is {self.stem!r}, expected 'linear': a stem of convolutions takes images")
+            raise ForetellError(
+                f"encoder stem is {self.stem!r}, expected 'linear': a stem of convolutions takes images"
+            )
         if self.frames % self.tubelet:
             raise ForetellError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
 
@@ -210,7 +212,9 @@ class ViT(nn.Module):
         self.register_buffer("mean", torch.tensor(config.mean).view(channels), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(channels), persistent=False)
         c = config
-        self.patch_embed = nn.Linear(3 * prod(self.patch), c.width) if c.stem == "linear" else Stem(*c.patch[-1:], c.width)
+        self.patch_embed = (
+            nn.Linear(3 * prod(self.patch), c.width) if c.stem == "linear" else Stem(c.patch_size, c.width)
+        )
         self.positions = Positions(c.positions, c.width, c.grid, c.heads)
         outs = [None] * (c.depth - 1) + [c.last_width]
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
@@ -270,6 +274,7 @@ class ViT(nn.Module):
         if not self.config.registers:
             raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
         (h, rotation), R, last = self._tokens(x, None), self.config.registers, self.blocks[-1]
+        assert isinstance(last, Block)
         for block in self.blocks[:-1]:
             h = block(h, rotation=rotation)
         shares = last.attn.shares(last.norm1(h), R, rotation).mean(1)[..., R:]

@@ -103,7 +103,7 @@ class Vocabulary(nn.Module):
 
 
 def _blank() -> Any:
-    """A tokenizer that knows only bytes. Case and the form of letters do not matter; a word keeps the space before it."""
+    """A tokenizer that knows only bytes. Case and the form of letters do not matter; words keep the space before."""
     tokenizers = needed("tokenizers", "a text tower")
     made = tokenizers.Tokenizer(tokenizers.models.BPE())
     made.normalizer = tokenizers.normalizers.Sequence(

@@ -12,7 +12,13 @@ from foretell.label import ask
 
 TEXTS = ["a dog", "a red apple"]
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-WORDS = SMALL | {"vocab_size": 64, "max_position_embeddings": 12, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+WORDS = SMALL | {
+    "vocab_size": 64,
+    "max_position_embeddings": 12,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+}
 
 
 def config(kind):

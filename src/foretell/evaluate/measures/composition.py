@@ -1,4 +1,4 @@
-"""Composition: does a model know which colour belongs to which thing, and which thing lies where?
+"""Composition: whether a model knows which colour belongs to which thing, and which thing lies where.
 
 A caption is held against the same caption with two colours, or two places, exchanged: same words, and false (as in
 Winoground, arXiv:2204.03162, and ARO, arXiv:2210.01936). What only knows which words fit gets half right.

@@ -27,11 +27,11 @@ HITS = (1, 5, 10)
 class Retrieval(WordMeasure):
     """R@1, R@5 and R@10, both ways.
 
-    Every candidate is mixed anew for every caption. Beside that stands what a search does that cannot afford it: a first
-    pass by the product of `features` and `encode_text`, of which the first `shortlist` are mixed anew.
+    Every candidate is mixed anew for every caption. Beside that stands what a search does that cannot afford it: a
+    first pass by the product of `features` and `encode_text`, of which the first `shortlist` are mixed anew.
 
-    A caption is true of more than the image it was written for. R@1 counts that image alone, as papers do. Of scenes that
-    are made here every factor is known, so `true@1` says how often the first image found fits the caption.
+    A caption is true of more than the image it was written for. R@1 counts that image alone, as papers do. Of scenes
+    that are made here every factor is known, so `true@1` says how often the first image found fits the caption.
     """
 
     name: ClassVar[str] = "retrieval"

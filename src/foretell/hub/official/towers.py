@@ -108,7 +108,9 @@ class Towers(Method):
             ForetellError: there is no text, or an empty one.
         """
         if not texts or not all(text.strip() for text in texts):
-            raise ForetellError("a text to encode is empty, expected words" if texts else "there are no texts to encode")
+            raise ForetellError(
+                "a text to encode is empty, expected words" if texts else "there are no texts to encode"
+            )
         length = self.towers.config.text_config.max_position_embeddings
         padding = True if self.config.kind == "clip" else "max_length"  # as each was trained
         told = self._tokenizer([*texts], padding=padding, truncation=True, max_length=length, return_tensors="pt")
