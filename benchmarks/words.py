@@ -1,5 +1,5 @@
 """One SigLIP training step of foretell and of transformers' towers of the same size: all pairs of a batch, forward,
-backward, AdamW. And what mixing costs: Llip's step against K, and a search by words against how many pictures there are.
+backward, AdamW. And what mixing costs: Llip's step against K, and a search by words against how many pictures.
 
     python -m benchmarks.words step
     python -m benchmarks.words search
@@ -14,9 +14,9 @@ from typing import Literal
 
 import torch
 import tyro
-from benchmarks.measure import interleaved, one_thread, table
 from torch import Tensor
 
+from benchmarks.measure import interleaved, one_thread, table
 from foretell.methods.llip import Llip, LlipConfig, Pairs
 from foretell.nn.mixture import Mixture, MixtureConfig
 from foretell.nn.text import TextConfig

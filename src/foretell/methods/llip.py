@@ -121,7 +121,7 @@ class Llip(Method):
     """Learn images from captions, each of which chooses what it is about."""
 
     config: LlipConfig
-    entrances = (*Method.entrances, "outputs", "caption_vectors", "encode_text", "similarity", "mixed")
+    entrances = (*Method.entrances, "outputs", "caption_vectors", "encode_text", "similarity", "mixed", "compared")
 
     def __init__(self, config: LlipConfig) -> None:
         super().__init__(config)
@@ -228,6 +228,10 @@ class Llip(Method):
         parts = (checkpoint(self.mixture.similarity, part, g, use_reentrant=False) for part in h.split(rows))
         return torch.cat([*parts])
 
+    def compared(self, views: Pairs) -> Float[Tensor, "B n"]:
+        """The similarity of each image and each caption of a problem, those of this process alone."""
+        return self.cosines(self.outputs(views.images), self.in_chunks(self.text, views.tokens))
+
     def trained(self) -> dict[str, nn.Module]:
         """The image tower, the text tower, and what mixes and compares."""
         return {"encoder": self.encoder, "text": self.text, "mixture": nn.ModuleList([self.mixture, self.logit])}
@@ -276,7 +280,7 @@ class Llip(Method):
     @torch.no_grad()
     def measures(self, views: Pairs) -> dict[str, float]:
         """The loss, and the share of captions whose image, or another of which they are true, is nearest."""
-        nearest = self.cosines(self.outputs(views.images), self.in_chunks(self.text, views.tokens)).argmax(0)
+        nearest = self.compared(views).argmax(0)
         found = views.positive[nearest, torch.arange(len(nearest), device=nearest.device)]
         return {**super().measures(views), "r@1": found.float().mean().item()}
 

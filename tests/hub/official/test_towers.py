@@ -64,7 +64,7 @@ def theirs(folder, x):
         given["attention_mask"] = told["attention_mask"]
     if kind == "siglip2":
         cut = transformers.models.siglip2.image_processing_pil_siglip2.convert_image_to_patches
-        patches = [torch.from_numpy(cut(one.permute(1, 2, 0).numpy(), 8)) for one in x]
+        patches = [torch.from_numpy(cut(one.numpy(), 8)) for one in x]
         shapes = torch.tensor([[4, 4]] * len(x))
         given |= {"pixel_values": torch.stack(patches), "spatial_shapes": shapes}
         given["pixel_attention_mask"] = torch.ones(len(x), 16, dtype=torch.int64)

@@ -2,8 +2,8 @@
 
 An entry's vector holds all that a caption can choose from, h, and before it z, what it is compared with where no
 caption chooses: [‖h‖ z, h]. A text asks first with [t, 0], where t is its own vector. So the cosine is ⟨z, t⟩ / √2,
-whatever store computes it. Entries that are found so are then mixed anew for the text, and sorted. A photograph asks with
-its own vector.
+whatever store computes it. Entries that are found so are then mixed anew for the text, and sorted. A photograph asks
+with its own vector.
 
 n entries · K outputs an image · D width · E of embeddings
 """
