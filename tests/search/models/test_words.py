@@ -58,7 +58,7 @@ def test_words_find_photographs_as_the_model_ranks_them(folder, photographs, tmp
         assert photos.add(photographs).entries == 6
         hits = photos.search("a red ball", top=6)
         llip, files = hub.load(folder), sorted(photographs.iterdir())
-        x = torch.stack([torch.from_numpy(decode(f, 16)).float() / 255 for f in files])
+        x = torch.stack([torch.tensor(decode(f, 16)).float() / 255 for f in files])
         with torch.no_grad():
             exact = llip.similarity(llip.outputs(x), llip.caption_vectors(["a red ball"]))[:, 0]
         assert [hit.metadata["source"] for hit in hits] == [files[i].name for i in exact.argsort(descending=True)]
@@ -92,3 +92,28 @@ def test_a_model_without_words_names_one_that_has_them(photographs, tmp_path):
         photos.add(photographs / "0.png")
         with pytest.raises(ForetellError, match="iwm-mini knows no words, and the shipped llip-mini does"):
             photos.search("a dog")
+
+
+def test_words_over_http_are_never_read_as_a_path(folder, photographs, tmp_path):
+    from starlette.testclient import TestClient
+
+    from foretell.search import Store
+    from foretell.search.serve import keys
+    from foretell.search.serve.app import build
+
+    opened = Store(tmp_path / "store")
+    with Knowledge.create(opened, "photos", owner="me", model=str(folder)) as photos:
+        photos.add(photographs)
+    key = keys.create(opened, "k", "me", "write")
+    with TestClient(build(opened), headers={"x-api-key": key}) as client:
+
+        def search(query):
+            return client.post("/api/v1/knowledge/photos/search", json={"query": query, "top": 3})
+
+        hits = search("a dog left of a tree").json()["results"]
+        assert len(hits) == 3
+        assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+        path = search(str(photographs / "3.png")).json()["results"]  # as words, which its letters are
+        assert "mixed" in path[0]["scores"]
+        assert search(" ").status_code == 400
+    opened.close()

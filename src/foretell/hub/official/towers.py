@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 KINDS = ("clip", "siglip", "siglip2")
 """What config.json calls them."""
+WORDS = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+"""One of them has the words."""
 PURPOSE = "a CLIP or SigLIP of Hugging Face"
 
 
@@ -75,6 +77,8 @@ class Towers(Method):
         self.towers = transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(config.folder))
         self.register_buffer("mean", torch.tensor(config.encoder.mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.encoder.std).view(-1, 1, 1), persistent=False)
+        if not any((config.folder / name).is_file() for name in WORDS):  # transformers would make one without words
+            raise ForetellError(f"{config.folder} has no tokenizer: expected {' or '.join(WORDS)}")
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(config.folder, local_files_only=True)
         except (OSError, ValueError) as error:
