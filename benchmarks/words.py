@@ -111,7 +111,7 @@ def search(rounds: int) -> None:
     print("random outputs: the least that a first pass can find; a trained model's is in docs/words.md")
 
 
-def main(what: Literal["step", "search"], rounds: int = 9) -> None:
+def main(what: tyro.conf.Positional[Literal["step", "search"]], rounds: int = 9) -> None:
     """Measure one of the two."""
     one_thread()
     torch.manual_seed(0)
