@@ -1,4 +1,4 @@
-"""Action spaces: a table of parameters, and what follows from it."""
+"""Action spaces: a table of parameters, and its consequences."""
 
 from dataclasses import dataclass, replace
 

@@ -193,7 +193,7 @@ def test_a_whole_crop_is_the_picture_and_a_certain_flip_its_mirror_image():
 
 
 def coordinates(batch, rows, columns):
-    """Pictures whose red says the column and green the row, as shares of the sides."""
+    """Pictures where red is the column and green the row, as shares of the sides."""
     x = ((torch.arange(columns) + 0.5) / columns).expand(rows, -1)
     y = ((torch.arange(rows) + 0.5) / rows).unsqueeze(1).expand(-1, columns)
     return torch.stack([x, y, torch.ones_like(x)]).expand(batch, -1, -1, -1).contiguous()

@@ -1,4 +1,4 @@
-"""What models can do: by the names of their class, and by what each very model is."""
+"""The capabilities of models: by the names of their class, and by the single model."""
 
 from dataclasses import replace
 
@@ -122,7 +122,7 @@ def test_the_reason_is_the_very_models():
     assert "conditioning none" in (lacking(MODELS["iwm, not told"](), Imagines) or "")
     assert "is a ResNet" in (lacking(MODELS["simclr"](), EncodesPatches) or "")
     assert "has no actions" in (lacking(MODELS["ijepa"](), Imagines) or "")
-    assert "is of images" in (lacking(MODELS["ijepa"](), Foresees) or "")
+    assert "is an image model" in (lacking(MODELS["ijepa"](), Foresees) or "")
 
 
 @pytest.mark.parametrize("name", [name for name, can in CAN.items() if EncodesPatches in can])

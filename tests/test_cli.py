@@ -1,4 +1,4 @@
-"""The commands as a user types them: what they print, what they write, how they fail."""
+"""The commands as a user types them: their output, their files, their errors."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_video_models_are_probed_on_folders_and_scenes(tmp_path, capsys):
         for probe in ("linear", "attentive", "knn"):
             assert 0 <= report[probe]["low"] <= report[probe]["value"] <= report[probe]["high"] <= 1
         assert classes == 7 or report["attentive"]["value"] == 1
-    assert "No labels of two classes or more, no probes" in runs(capsys, "evaluate", model, "--data", bare).out
+    assert "Probes need labels of two classes or more" in runs(capsys, "evaluate", model, "--data", bare).out
 
 
 def test_several_data_sets_tune_one_predictor(photos, model, tmp_path, capsys):
@@ -216,8 +216,8 @@ def _nothing():
         ("uncertainty m x.jpg --out o.png --draws 0", "--draws is 0, expected at least 2"),
         ("surprise m v --stride 0", "--stride is 0"),
         ("surprise --benchmark intphys --data d --skip -1", "--skip is -1"),
-        ("surprise --benchmark pairs --data d --skip 3", "--skip is of a published set"),
-        ("surprise --benchmark scenes --plot p.png", "--plot draws the curves of videos"),
+        ("surprise --benchmark pairs --data d --skip 3", "--skip needs a published set"),
+        ("surprise --benchmark scenes --plot p.png", "--plot draws curves of videos"),
         ("surprise --benchmark scenes --data d", "--data is the folder of a benchmark other than scenes"),
         ("surprise --benchmark scenes --pairs 0", "--pairs is 0, expected at least 1"),
     ],

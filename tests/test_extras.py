@@ -1,4 +1,4 @@
-"""The core works without optional packages, and what lacks one names the line to type."""
+"""The core works without optional packages, and a command that lacks one shows the line to type."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def test_all_is_every_extra():
 
 
 def test_nobody_is_told_to_install_foretell_from_an_index():
-    """There is none that has it: whoever claims the name there could put anything into it."""
+    """No index has it: anybody could claim the name there and put anything into it."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     for folder in ("src", "docs", "tools", "benchmarks"):
         pages += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".md", ".jinja")]
@@ -121,7 +121,7 @@ print(json.dumps(told))
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """What commands say where none of the optional packages is installed: command -> status, standard error."""
+    """Commands without any optional package: command -> status, standard error."""
     home = tmp_path_factory.mktemp("core")
     (home / "site").mkdir()
     (home / "site" / "sitecustomize.py").write_text(SITE)

@@ -1,4 +1,4 @@
-"""Methods from files and packages: the walk of CONTRIBUTING.md, and what a run may not do."""
+"""Methods from files and packages: the example of CONTRIBUTING.md, and the limits of a run."""
 
 import json
 import re
@@ -173,7 +173,7 @@ def test_a_package_that_cannot_be_imported_harms_only_itself(package, capsys):
 
 
 def test_a_files_record_is_never_run(tmp_path, photos):
-    """Whoever writes config.json decides on nothing that is run."""
+    """The author of a config.json does not decide which code runs."""
     trap, mark = tmp_path / "trap.py", tmp_path / "sprung"
     trap.write_text(f"open({str(mark)!r}, 'w')\n")
     folder = foretell.save(

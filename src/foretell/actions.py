@@ -1,4 +1,4 @@
-"""What a model can be told: named numbers with units and ranges.
+"""The actions of a model: named numbers with units and ranges.
 
 An *action space* is a table of parameters. A command line, a slider or a search query can be made from the table alone,
 without knowing which method uses it. An action space of pictures can also draw states, and make pictures in them.
@@ -116,7 +116,7 @@ class PictureActions(ActionSpace, Protocol):
 
         Args:
             generator: source of chance, on the states' device.
-            states: from `draw` or `identity`; they stay as they are.
+            states: from `draw` or `identity`; they are not changed.
             certain: whether each destructive change is made to every picture, and not by its probability.
         """
         ...
@@ -134,7 +134,7 @@ class PictureActions(ActionSpace, Protocol):
     def split(self, values: Mapping[str, float]) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P"]]:
         """An ask in named values, as the states of source and target.
 
-        A destructive change is made to the source, and the model is asked to undo it. All others are asked for.
+        A destructive change is made to the source, and the model is asked to undo it. All others ask for a change.
 
         Raises:
             ForetellError: as `parse`.
@@ -146,7 +146,7 @@ class PictureActions(ActionSpace, Protocol):
 
 @dataclass(frozen=True)
 class Steps(ActionSpace):
-    """What is done in one step of time: numbers around 0, each within a limit. 0 is "nothing is done"."""
+    """The action of one step of time: numbers around 0, each within a limit. 0 is "no action"."""
 
     limits: tuple[float, ...]
     """The largest change along each axis, in the unit of the data."""
@@ -155,6 +155,6 @@ class Steps(ActionSpace):
     def parameters(self) -> tuple[Parameter, ...]:
         """One parameter for each axis, named by its number from 1."""
         return tuple(
-            Parameter(f"action_{n}", "of the data", -limit, limit, 0.0, False, f"change along axis {n}; 0 leaves it")
+            Parameter(f"action_{n}", "from the data", -limit, limit, 0.0, False, f"change along axis {n}; 0 leaves it")
             for n, limit in enumerate(self.limits, 1)
         )

@@ -26,7 +26,7 @@ PerImage: TypeAlias = Float[Tensor, " B"]
 
 @dataclass(frozen=True)
 class Photometric(PictureActions):
-    """Colour jitter, then grayscale, blur and solarize: what an image world model learns (IWM §3, table S1).
+    """Colour jitter, then grayscale, blur and solarize: the actions of an image world model (IWM §3, table S1).
 
     Jitter is always applied in the order brightness, contrast, saturation, hue, so that a state says it all.
     """
@@ -264,7 +264,7 @@ def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
     radius = min(int(torch.ceil(4 * sigma.max())), n - 1)
     offset = torch.arange(-radius, radius + 1, device=sigma.device, dtype=sigma.dtype)
     kernel = torch.exp(-0.5 * (offset / sigma.view(-1, 1)) ** 2)
-    kernel = kernel * (offset.abs() <= (4 * sigma).ceil().view(-1, 1))  # whatever else is in the batch
+    kernel = kernel * (offset.abs() <= (4 * sigma).ceil().view(-1, 1))  # independent of the rest of the batch
     kernel = kernel / kernel.sum(1, keepdim=True)
     place = torch.arange(n, device=sigma.device).view(-1, 1) + offset.long()
     place = (n - 1) - ((n - 1) - place.abs()).abs()  # mirrored at both ends, the edge pixel not repeated

@@ -1,4 +1,4 @@
-"""What a model can do, as protocols: a command asks for what it needs, and not for a class.
+"""The capabilities of a model, as protocols: a command asks for the capability that it needs, and not for a class.
 
 | protocol | a model that has it | asked for by |
 |---|---|---|
@@ -10,9 +10,9 @@
 | `Rolls` | predicts step by step what actions do over time | planning |
 | `Classifies` | names classes | measures of classifiers |
 
-A protocol tells by names what a class can do: by methods, properties and plain attributes. (`isinstance` does not find
-a network that is an attribute.) `Method.lacks` adds what depends on the very model: its predictor was never trained, or
-its encoder is a ResNet. `able` and `require` ask both.
+A protocol lists by name the abilities of a class: methods, properties and plain attributes. (`isinstance` does not find
+    a network that is an attribute.) `Method.lacks` adds reasons that depend on the single model: its predictor was
+    never trained, or its encoder is a ResNet. `able` and `require` ask both.
 
 B batch · C channels · N patches · K context patches · M blocks · L patches a block · D width · T tubelets
 A action parameters · S states · H steps ahead · n texts · G width of what is kept of a text · E of embeddings
@@ -110,7 +110,7 @@ class Predicts(EncodesPatches, Protocol):
         grid: tuple[int, ...] | None = None,
         chance: torch.Generator | None = None,
     ) -> Float[Tensor, "B M L _"]:
-        """ŝ_y: what the target latents should be at other places, after an action."""
+        """ŝ_y: the predicted target latents at other places, after an action."""
         ...
 
 
@@ -141,24 +141,24 @@ class Foresees(Predicts, Protocol):
         ...
 
     def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
-        """What the model predicts of a clip after its first `seen` tubelets."""
+        """The model's prediction of a clip after its first `seen` tubelets."""
         ...
 
 
 @runtime_checkable
 class Rolls(Protocol):
-    """Predicts step by step what a sequence of actions does."""
+    """Predicts the effect of a sequence of actions, step by step."""
 
     config: Any
     """It has `actions` and `states`, how many numbers each has, and `frames`, one more than the steps it learned."""
 
     @property
     def action_space(self) -> ActionSpace:
-        """What can be done in a step, within the limits that training has shown."""
+        """The possible actions of a step, within the limits of the training."""
         ...
 
     def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
-        """The latents of each frame in [0, 1] by itself."""
+        """The latents of each single frame in [0, 1]."""
         ...
 
     def rollout(
@@ -190,7 +190,7 @@ NEEDED: dict[type, tuple[str, str]] = {
     EncodesText: ("knows words", f"use a Llip, such as the shipped {WORDS}"),
     Predicts: ("predicts patch latents", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     Imagines: ("can be told of a change to a picture", f"use an IWM, such as the shipped {IMAGES}"),
-    Foresees: ("predicts what comes next in a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),
+    Foresees: ("predicts the rest of a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),
     Rolls: ("foresees what actions do", "train one with `foretell train vjepa-ac`"),
     Classifies: ("names classes", f"make one with `foretell finetune {IMAGES}`"),
 }
@@ -221,7 +221,7 @@ def require(model: object, capability: type[P], purpose: str) -> P:
     Args:
         model: any model.
         capability: a protocol of this module.
-        purpose: what it is needed for: the subject of the error's sentence.
+        purpose: the use that needs it: the subject of the error's sentence.
 
     Raises:
         ForetellError: the model cannot; the message names one that can.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 OPENS_FOLDERS = os.name != "nt"
-"""Whether this system can open a folder. Windows cannot; it writes the names of files by itself."""
+"""Whether this system can open a folder. Windows cannot do this, and does not need it for the names of files."""
 
 
 def sync_folder(folder: Path) -> None:

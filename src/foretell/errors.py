@@ -20,7 +20,7 @@ class ForetellWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Range:
-    """The finite numbers from `low` to `high`; printed as what is expected of a number."""
+    """The finite numbers from `low` to `high`. Its text is the expected value in an error."""
 
     low: float = -float_info.max
     high: float = float_info.max
@@ -50,7 +50,7 @@ SHARE, SOME = Range(0, 1), Range(0, 1, above=True)
 """A share of a whole, and one that is not nothing."""
 SEED = Range(0, 2**63 - 1)
 COUNT, SIZE, SIDE, DEPTH = Range(1), Range(1, 100_000), Range(1, 10_000), Range(1, 1000)
-"""How many there are; and how wide, how many pixels or frames, how many layers: larger ones fit no computer."""
+"""Counts, widths, pixels, frames, layers: no computer has room for larger numbers."""
 
 
 def check_range(name: str, value: Any, expected: Range, error: type[ForetellError] = ForetellError) -> None:
@@ -79,7 +79,7 @@ def within(config: object, what: str = "", /, **ranges: Range) -> None:
 
     Args:
         config: has the fields.
-        what: the configuration's name in errors.
+        what: the name of the configuration in errors.
         ranges: a field's name -> its range.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Optional packages: which extra brings each, and what to type where one is missing."""
+"""Optional packages: the extra that contains each, and the line to type if one is missing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ EXTRAS = {
         "onnxruntime",
         "orjson",
         "prometheus_client",
+        "pypdf",
         "pypdfium2",
         "selectolax",
         "starlette",
+        "tinycss2",
         "tokenizers",
         "usearch",
         "uvicorn",
@@ -51,7 +53,7 @@ def needed(module: str, purpose: str = "this") -> Any:
 
     Args:
         module: its full name.
-        purpose: what needs it, as the subject of the error's sentence.
+        purpose: the feature that needs it, as the subject of the error's sentence.
 
     Raises:
         MissingExtra: its package is not installed; the message has the extra and the line to type.
@@ -68,7 +70,7 @@ def missing(module: str, purpose: str = "this") -> MissingExtra:
 
 
 def install(module: str) -> str:
-    """What to type to get a module. Packages are installed from the checkout: no index has foretell."""
+    """The line to type to get a module. Packages are installed from the checkout: no index has foretell."""
     for extra, modules in EXTRAS.items():
         if any(f"{module}.".startswith(f"{each}.") for each in modules):
             return f"in foretell's checkout, type pip install '.[{extra}]'"

@@ -61,7 +61,7 @@ class JEPA(Method):
         """
 
     def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
-        """y: what the target encoder sees in training."""
+        """y: the target encoder's input in training."""
         return self.views(batch, generator).target
 
     def encode(self, x: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
@@ -70,8 +70,8 @@ class JEPA(Method):
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
-        """s_y: what a prediction of y in [0, 1] is held against: layer-normed, without gradient. With an index it is of
-        these patches, and the others are not seen.
+        """s_y: the target of a prediction of y in [0, 1]: layer-normed, without gradient. With an index, only these
+        patches are encoded, and the others are not seen.
         """
         return layer_norm(self.in_chunks(self.target_encoder, y, index))
 
@@ -84,7 +84,7 @@ class JEPA(Method):
         grid: tuple[int, ...] | None = None,
         chance: torch.Generator | None = None,
     ) -> Float[Tensor, "B M L _"]:
-        """ŝ_y: what the target latents should be at other places, after an action.
+        """ŝ_y: the predicted target latents at other places, after an action.
 
         Args:
             s_x: from `encode`.
@@ -137,7 +137,7 @@ class JEPA(Method):
         return pool(self.in_chunks(self.target_encoder, x))
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
-        """What monitors watch for collapse: `target`, patch by patch."""
+        """The latents that monitors check for collapse: `target`, patch by patch."""
         return self.target(x)
 
     @torch.no_grad()
@@ -192,12 +192,12 @@ class JEPA(Method):
         return self.predictor
 
     def lacks(self, capability: type) -> str | None:
-        """As `Method.lacks`: it has no actions, is of images, or its predictor was never trained."""
+        """As `Method.lacks`: it has no actions, is an image model, or its predictor was never trained."""
         name = type(self).__name__
         if capability is Imagines and self.actions is None:
             return f"{name} has no actions"
         if capability is Foresees and len(self.context_encoder.patch) != 3:
-            return f"{name} is of images"
+            return f"{name} is an image model"
         if capability in (Predicts, Imagines, Foresees) and self.untrained == "predictor":
             return "this model's predictor was never trained, as its weights hold an encoder only"
         return super().lacks(capability)

@@ -2,7 +2,7 @@
 
     h = encode(x)      z = project(h)      loss(z, z′) is small where z ≈ z′ and embeddings do not collapse
 
-Nothing is masked or predicted. What the loss sees, z, is thrown away after training; the features are h.
+Nothing is masked or predicted. The loss compares z, which is not used after training; the features are h.
 
 B batch · D width · K projector's output
 """
@@ -53,7 +53,7 @@ class JointEmbedding(Method):
 
     Args:
         config: has `encoder`, `projector`, `crop` (area of the random crops, as a share of the photograph).
-        augment: how the colours of the first and of the second view are distorted.
+        augment: the colour augmentations of the first and of the second view.
     """
 
     def __init__(self, config: Any, augment: tuple[Photometric, Photometric]) -> None:
@@ -99,7 +99,7 @@ class JointEmbedding(Method):
         return super().lacks(capability)
 
     def project(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
-        """z: what the loss compares."""
+        """z: the vectors that the loss compares."""
         return self.in_chunks(self.projector, self.features(x))
 
     def trained(self) -> dict[str, nn.Module]:

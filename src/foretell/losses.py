@@ -32,12 +32,14 @@ def smooth_l1(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape
 
 
 Distance: TypeAlias = Literal["l1", "l2"]
-"""What configurations may choose."""
+"""The distances that configurations may choose."""
 DISTANCES = {"l1": l1, "l2": l2}
 
 
 def centre(distance: Callable[[Tensor, Tensor], Tensor], s: Float[Tensor, "n *shape"]) -> Float[Tensor, "1 *shape"]:
-    """The constant nearest to all n by a distance: the median for absolute errors, else (near enough) the mean."""
+    """The constant nearest to all n by a distance: the median for absolute errors, otherwise (approximately) the
+    mean.
+    """
     return s.median(0, keepdim=True).values if distance is l1 else s.mean(0, keepdim=True)
 
 
@@ -46,7 +48,7 @@ def nt_xent(z: Float[Tensor, "n K"], other: Float[Tensor, "n K"], temperature: f
 
     Args:
         z: embeddings of one view of each photograph.
-        other: of the other view, in the same order.
+        other: those of the other view, in the same order.
         temperature: cosine similarities are divided by it.
 
     Returns:
@@ -60,7 +62,7 @@ def nt_xent(z: Float[Tensor, "n K"], other: Float[Tensor, "n K"], temperature: f
 
 
 def variance(z: Float[Tensor, "n K"], least: float = 1.0, epsilon: float = 1e-4) -> Float[Tensor, ""]:
-    """How far each dimension's deviation over photographs falls short of `least` (VICReg, eqs. 1–2), averaged."""
+    """The mean amount by which each dimension's deviation over photographs is below `least` (VICReg, eqs. 1–2)."""
     return F.relu(least - (z.var(0) + epsilon).sqrt()).mean()
 
 

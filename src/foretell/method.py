@@ -1,4 +1,4 @@
-"""What training and evaluation ask of a method, and no more.
+"""The interface of a method that training and evaluation use.
 
 B batch · D width
 """
@@ -30,7 +30,7 @@ class ReadsPhotographs:
 
     @property
     def reads(self) -> Photographs:
-        """What the method reads, as `foretell.data.load` takes it."""
+        """The data that the method reads, for `foretell.data.load`."""
         from foretell.data import Photographs  # only training and measuring read data: a model needs torch alone
 
         encoder: Any = vars(self)["encoder"]
@@ -46,7 +46,7 @@ class Method(nn.Module, ABC):
     """
 
     entrances: tuple[str, ...] = ("features", "latents")
-    """What reads parameters by itself, besides `forward`: a model split over processes gathers them for these."""
+    """The functions besides `forward` that read parameters. A model split over processes gathers them for these."""
 
     untrained: str | None = None
     """The one of `trained` that never was: official weights may hold an encoder alone."""
@@ -90,7 +90,7 @@ class Method(nn.Module, ABC):
             generator: the only source of chance, on the batch's device.
 
         Returns:
-            What `forward` takes.
+            The input of `forward`.
         """
 
     @abstractmethod
@@ -111,14 +111,16 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def trained(self) -> Mapping[str, nn.Module]:
-        """What the optimiser updates, by the name a report gives it; `encoder` is among them."""
+        """The networks that the optimiser updates, by their name in a report; `encoder` is among them."""
 
     @abstractmethod
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """The global embedding of x in [0, 1]: what probes, neighbours and search use."""
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B _ D"]:
-        """What monitors watch for collapse: layer-normed latents of x in [0, 1]; one an image, or one a patch."""
+        """The latents that monitors check for collapse: layer-normed, of x in [0, 1]; one for each image, or for each
+        patch.
+        """
         return layer_norm(self.features(x)).unsqueeze(1)
 
     def update_target(self, momentum: float) -> None:
@@ -132,13 +134,15 @@ class Method(nn.Module, ABC):
             capability: a protocol of `foretell.capabilities`, which asks here.
 
         Returns:
-            A clause that a sentence can go on with, such as "its predictor was never trained"; None where it can.
+            A clause that continues a sentence, such as "its predictor was never trained"; None if it lacks nothing.
         """
         return
 
     @torch.no_grad()
     def measures(self, views: Any) -> dict[str, float]:
-        """What monitors show of a fixed training problem, in evaluation mode: the loss, and what to hold it against."""
+        """The monitors' values of a fixed training problem, in evaluation mode: the loss, and the losses to compare it
+        with.
+        """
         return {"loss": self(views).item()}
 
     @contextmanager
@@ -156,11 +160,11 @@ class Method(nn.Module, ABC):
     def in_chunks(self, network: Callable[..., Tensor], *samples: Tensor | None) -> Tensor:
         """network(*samples), computed in chunks of the samples within `chunked`, and at once otherwise.
 
-        Embedding is computed in chunks. What compares samples with each other, as a contrastive loss does, takes all
-        embeddings at once and is called directly.
+        Embedding is computed in chunks. A function that compares samples, such as a contrastive loss, takes all
+        embeddings at once: call it directly.
 
         Args:
-            network: gives [B, ...], where a sample's result hangs on that sample alone.
+            network: gives [B, ...]; each sample's result depends only on that sample.
             samples: [B, ...] each, the first axis for samples, or None.
 
         Returns:
@@ -185,7 +189,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def unrelated(seed: int) -> int:
-    """A seed for what is drawn beside a trained model: its run's own draws the weights that training began with."""
+    """A seed for draws beside a trained model. The run's own seed would draw the weights that training began with."""
     return int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
 
 
@@ -197,5 +201,5 @@ def fresh(model: M, seed: int) -> M:
 
 
 def parameters(module: nn.Module) -> int:
-    """How many numbers a module has to learn."""
+    """The number of a module's learned numbers."""
     return sum(p.numel() for p in module.parameters())

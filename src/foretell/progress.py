@@ -30,7 +30,7 @@ class Bar:
             self._drawn.advance(self._task, more)
 
     def reach(self, done: float, text: str | None = None) -> None:
-        """Count `done` of the total as done; `text` says what is being done now."""
+        """Count `done` of the total as done; `text` names the present work."""
         if self._drawn is not None and self._task is not None:
             self._drawn.update(self._task, completed=done, description=None if text is None else escaped(text))
 

@@ -10,9 +10,9 @@ Methods come from three places:
 - A file that somebody names: `foretell train path/to/rotation.py:Rotation --data …`, `--method` of any other command,
   or `from_file`. The file is run.
 - An installed package, with an entry point in the group `foretell.methods`: the method's name -> `module:Class`. The
-  module is imported when its method is asked for by name.
+  module is imported when its method is requested by name.
 
-Nothing else is ever run. A run's folder records where its method came from, and that record is only shown to people.
+No other module is ever run. A run's folder records where its method came from, and that record is only shown to people.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def register(name: str, config: type, *, recipe: Callable[[], Any] | None = None
     """Enter a class into the methods.
 
     Args:
-        name: what `foretell train` and config.json call it.
+        name: its name in `foretell train` and config.json.
         config: the frozen dataclass that a model is built from. `foretell train` makes a flag of each field.
         recipe: gives the `Recipe` that `foretell train` starts from. Its docstring is the command's help. None for the
             defaults of the configuration and of the training.
@@ -83,7 +83,7 @@ def find(name: str) -> Entry | None:
         package = _package(point)
         try:
             point.load()
-        except Exception as error:  # whatever a foreign module raises
+        except Exception as error:  # a foreign module can raise any error
             raise ForetellError(f"the method {name!r} of package {package} cannot be imported: {error}") from error
         if name not in METHODS:
             raise ForetellError(
@@ -94,7 +94,7 @@ def find(name: str) -> Entry | None:
 
 
 def packaged() -> dict[str, EntryPoint]:
-    """Name -> entry point of each method that an installed package brings; nothing is imported."""
+    """Name -> entry point of each method of an installed package; nothing is imported."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
@@ -145,12 +145,12 @@ def is_place(word: str) -> bool:
 
 
 def recipe_of(name: str) -> Callable[[], Any] | None:
-    """What gives the `foretell.recipes.Recipe` that a method registered with."""
+    """The function that gives the `foretell.recipes.Recipe` of a registered method."""
     return _recipes.get(name)
 
 
 def source(name: str) -> str | None:
-    """Where a method came from: `/path/to/file.py:Name` or `package NAME`; None where it comes with foretell."""
+    """The source of a method: `/path/to/file.py:Name` or `package NAME`; None where it comes with foretell."""
     kind = METHODS[name].kind
     module = kind.__module__
     if module.partition(".")[0] == "foretell":
@@ -163,11 +163,11 @@ def source(name: str) -> str | None:
 
 
 def unknown(name: object, source: object = None) -> str:
-    """What to say of a method that is not known, in a sentence.
+    """A sentence about a method that is not known.
 
     Args:
         name: the method's name, as a file has it.
-        source: where the method came from, as a run's config.json has it. It is shown, and never run.
+        source: the method's source, from a run's config.json. It is shown, and never run.
     """
     if not isinstance(source, str):
         return f"method is {name!r}, expected one of {', '.join((*METHODS, *packaged()))}"

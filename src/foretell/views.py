@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pair:
-    """Two augmented versions of each photograph, for methods that want them to look alike in latent space."""
+    """Two augmented versions of each photograph, for methods that bring them together in latent space."""
 
     source: Float[Tensor, "B C ..."]
     """x [B, C, H, W] in [0, 1]."""
@@ -28,18 +28,19 @@ class Views:
     """One prediction problem: say `target` at `target_index`, having seen `context` at `context_index`."""
 
     context: Float[Tensor, "B C ..."]
-    """x [B, C, (T,) H, W] in [0, 1]: what the context encoder sees."""
+    """x [B, C, (T,) H, W] in [0, 1]: the input of the context encoder."""
     target: Float[Tensor, "_ C ..."]
-    """y [B/R, C, (T,) H, W] in [0, 1]: what the target encoder sees. Where each y has R contexts, x runs through all of
-    y R times."""
+    """y [B/R, C, (T,) H, W] in [0, 1]: the input of the target encoder. If each y has R contexts, x contains all of y R
+    times.
+    """
     context_index: Int[Tensor, "B K"]
     """The visible patches of x."""
     target_index: Int[Tensor, "B M L"]
     """The patches of y to predict, in M blocks of L."""
     action: Float[Tensor, "B A"] | None = None
-    """a: how y came from x, or by which kind of mask it is hidden. None where the method has no actions."""
+    """a: the way from x to y, or the kind of mask that hides it. None where the method has no actions."""
     chance: torch.Generator | None = None
-    """Where a predictor that draws while it predicts takes its numbers from; None where it should not draw."""
+    """The generator of a predictor that draws while it predicts; None if it should not draw."""
 
     def to(self, device: torch.device | str) -> Views:
         """The same problem on another device."""
@@ -51,7 +52,7 @@ def take(x: Shaped[Tensor, "B N D"], index: Int[Tensor, "B *some"]) -> Shaped[Te
     """Gather patches.
 
     Args:
-        x: what to gather from.
+        x: the tensor to gather from.
         index: int64 in [0, N).
 
     Returns:

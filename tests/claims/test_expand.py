@@ -21,7 +21,7 @@ def data() -> Data:
 
 
 def forty(images: Images) -> Images:
-    """Forty classes, of which every other one is to be used."""
+    """Forty classes. Every other one should be used."""
     labels = torch.arange(len(images)) % 40
     return replace(images, labels=labels, classes=tuple(str(n) for n in range(40)))
 

@@ -12,7 +12,7 @@ from foretell.data import Photographs, load, train_test
 
 
 def film(path, count=9, grey=25):
-    """Write a video whose frames are grey by number, `grey` brighter each. Returns its path."""
+    """Write a video of grey frames; each is `grey` brighter than the one before. Returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
@@ -25,7 +25,7 @@ def film(path, count=9, grey=25):
 
 
 def reader(verb, kind, cache_dir, **usual):
-    """`load` or `train_test`, quietly, with a cache of the test's own; fields of what is read are arguments."""
+    """`load` or `train_test`, quietly, with a cache of the test's own. The fields of `reads` are arguments."""
 
     def read(spec, **given):
         given = usual | {"cache_dir": cache_dir, "progress": False} | given

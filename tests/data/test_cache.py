@@ -1,4 +1,4 @@
-"""The cache is whole or absent, made once, and noticed to be stale; and what can be done with the images in it."""
+"""The cache is complete or absent, made once, and noticed to be stale. Also: the uses of its images."""
 
 import errno
 import multiprocessing
@@ -153,7 +153,7 @@ def test_threads_at_once_decode_once(write, read, decoded):
 
 
 def test_without_locks_the_faster_wins(write, read, cache_dir, decoded, monkeypatch):
-    """As on a file system that has none: two processes build, the second finds a whole cache in its place."""
+    """As on a file system without locks: two processes build, and the second finds a complete cache."""
     root = write("a.png", "b.png")
 
     def acquire(*_, **__):

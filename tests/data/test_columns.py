@@ -20,7 +20,7 @@ OUTLINES = [np.arange(6, dtype=np.float32).reshape(3, 2), np.zeros((0, 2), np.fl
 
 
 def made(columns, folder, name="made", decode=None):
-    """What a source of these columns becomes by way of the cache."""
+    """The data set that the cache makes from a source of these columns."""
 
     def in_two(_):
         yield Decoded({name: column.take(np.arange(1), axis=0) for name, column in columns.items()}, [], 1)

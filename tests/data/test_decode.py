@@ -29,7 +29,7 @@ def saved(image, kind, **options):
 
 
 def flat(image):
-    """The one colour of a decoded image, to within what JPEG loses."""
+    """The one colour of a decoded image, up to JPEG's loss."""
     assert np.ptp(image.reshape(3, -1), axis=1).max() <= 2
     return image[:, 0, 0].tolist()
 
@@ -122,7 +122,7 @@ def test_first_frame_of_an_animation(kind):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(kind, orientation):
-    """As a viewer shows it: Pillow's own transposition of the whole image, then resized."""
+    """As in a viewer: Pillow's own transposition of the whole image, then resized."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = saved(photo(48, 32), kind, exif=exif)

@@ -1,4 +1,4 @@
-"""Videos with tables, and the table with the pusher: what was seen, and what was done."""
+"""Videos with tables, and the table with the pusher: frames and actions."""
 
 import csv
 

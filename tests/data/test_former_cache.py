@@ -1,4 +1,4 @@
-"""Caches of the layout before (`pixels.npy`, `labels.npy`) are used as they are, and never taken for something else.
+"""Caches of the former layout (`pixels.npy`, `labels.npy`) are still used, and never mistaken for others.
 
 `before/pics` was made of twelve PNG files, `before/pusher` of eight episodes of three steps.
 """
@@ -73,7 +73,7 @@ def test_steps_of_episodes_are_taken_out_of_the_labels(cache_dir):
 
 
 def test_made_anew_they_have_the_same_fingerprints(cache_dir, pictures, tmp_path):
-    """So a run on a cache of before goes on with one of now."""
+    """So a run on a former cache continues on a present one."""
     home = put_episodes(cache_dir)
     former = load("pusher:8", EpisodeClips(8, frames=4), cache_dir=cache_dir, progress=False)
     pixels, track = np.load(home / "pixels.npy"), np.load(home / "labels.npy")

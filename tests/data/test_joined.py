@@ -1,4 +1,4 @@
-"""Several places as one set: what is where, what counts twice, and what cannot be told apart any more."""
+"""Several places as one data set: their order, samples that count twice, and labels that are lost."""
 
 import pytest
 import torch

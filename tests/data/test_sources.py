@@ -1,4 +1,6 @@
-"""Folders, parquet files, torchvision's files, bundled photographs: what is found, and what is said if nothing is."""
+"""Folders, parquet files, torchvision's files, bundled photographs: the images found, and the errors if there are
+none.
+"""
 
 import io
 import json

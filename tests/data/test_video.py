@@ -1,4 +1,4 @@
-"""Video files of all kinds, made here by PyAV: which frames become clips, and what is said of files that give none."""
+"""Video files of all kinds, made here by PyAV: the frames of their clips, and the reports of files that give none."""
 
 import re
 import struct
@@ -23,7 +23,7 @@ GREYS = 8  # a frame's grey is eight times its number: encoding may be off by le
 
 @pytest.fixture
 def film(tmp_path):
-    """Write a video whose frames are grey by number; `stamps` in thousandths of a second. Returns its path."""
+    """Write a video of frames whose grey is their number; `stamps` in thousandths of a second. Returns its path."""
 
     def write(
         name="a.mp4", count=24, codec="libx264", size=(48, 32), stamps=None, key=6, fps=25, picture=None, **options

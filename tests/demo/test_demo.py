@@ -34,7 +34,7 @@ NONE = Images(np.zeros((0, 3, 32, 32), np.uint8), None, (), (), "none")
 
 
 class Page(HTMLParser):
-    """Collects what a browser would fetch, and what a reader would read."""
+    """Collects the files that a browser would fetch, and the text."""
 
     def __init__(self, text):
         super().__init__()
@@ -95,7 +95,7 @@ def patched(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(patched, tmp_path_factory):
-    """A whole demo; also the folder it was told."""
+    """A whole demo, and its folder."""
     out = tmp_path_factory.mktemp("out") / "demo"
     return demo(out, minutes=0.02, seed=3, device="cpu"), out
 
@@ -257,7 +257,7 @@ def test_escapes_what_it_is_told(found, drawn):
         (
             (0.01, 0.03),
             (0.2, 0.3),
-            ["not distinguishable from chance: its", "shipped model knows better"],
+            ["not distinguishable from chance: its", "shipped model knows the effect of a change better"],
         ),
         ((0.03, 0.06), (0.05, 0.1), ["is better than chance", "intervals overlap"]),
         ((0.3, 0.4), (0.001, 0.01), ["is worse than chance", "small one does better"]),
@@ -278,9 +278,9 @@ def test_says_what_the_numbers_say(found, drawn, ours, theirs, says):
 @pytest.mark.parametrize(
     ("loss", "spread", "says"),
     [
-        (0.5, 0.7, ["does foretell something", "This run is healthy"]),
-        (0.9, 0.1, ["more than what is common", "This run is not healthy"]),
-        (1.5, 0.7, ["not learned to foretell anything"]),
+        (0.5, 0.7, ["does predict something", "This run is healthy"]),
+        (0.9, 0.1, ["only the features that all pictures share", "This run is not healthy"]),
+        (1.5, 0.7, ["not learned to predict anything"]),
     ],
 )
 def test_says_what_the_monitors_say(found, drawn, loss, spread, says):
@@ -299,5 +299,5 @@ def test_models_with_other_actions_are_not_compared(found, drawn, patched):
     looks = [{"step": 1, "monitor": found["training"]["last"]}]
     again = findings.find(models, looks, TrainConfig(), len(images), 1.0)
     text = Page(render(again, drawn, trace(lines()), Path("out"))).text
-    assert "compare each to chance" in text
+    assert "Compare each with chance" in text
     assert "overlap" not in text

@@ -1,4 +1,4 @@
-"""What learned nothing is measured like what learned, and a verdict is told from the difference."""
+"""Untrained controls are measured like the model, and a verdict follows from the difference."""
 
 import pytest
 import torch

@@ -95,7 +95,7 @@ def test_table_says_every_number(full):
     assert f"{full['mrr']['value']:.3f}" in shown
     assert f"{full['mrr']['untrained']['value']:.3f}" in shown
     assert "60 to learn from and 31 to test on" in shown
-    assert "No labels" not in shown
+    assert "Probes need labels" not in shown
 
 
 def test_without_labels_or_actions(train, test_set):
@@ -106,7 +106,7 @@ def test_without_labels_or_actions(train, test_set):
     assert [found[name] for name in (*PROBES, "mrr")] == [None] * 5
     assert found["rankme"]["value"] > 1
     assert "LiDAR" in text(found)
-    assert "No labels of two classes or more, no probes" in text(found)
+    assert "Probes need labels of two classes or more" in text(found)
 
 
 class Norm(Measure):

@@ -78,7 +78,7 @@ def test_a_random_predictor_is_not_the_one_that_training_began_with(model, colou
 
 
 def test_large_images_are_made_smaller_before_they_are_cropped(model):
-    """Or training would see what testing does not: every tenth pixel of fine noise in place of its mean."""
+    """Otherwise training and testing would differ: every tenth pixel of fine noise instead of its mean."""
     noise = np.random.default_rng(0).integers(256, size=(2, 3, 160, 160), dtype=np.uint8)
     view = views(model.target_encoder, FinetuneConfig(crop=(1.0, 1.0)), torch.device("cpu"))
     assert view(Images(noise, None, (), (), "noise"), torch.arange(2)).std() < 0.1
@@ -178,7 +178,7 @@ def test_a_training_that_diverges_is_no_classifier(model, colours):
 
 def test_models_of_videos_are_not_finetuned(colours):
     clips = VJEPA(VJEPAConfig(VideoViTConfig(16, 8, 12, 1, 2, frames=4), PredictorConfig(8, 1, 2)))
-    with pytest.raises(ForetellError, match="this VJEPA is of videos"):
+    with pytest.raises(ForetellError, match="this VJEPA is a video model"):
         finetune(clips, colours(8, 0), colours(8, 1), QUICK, progress=False)
 
 

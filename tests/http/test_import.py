@@ -1,4 +1,4 @@
-"""What serves pages must not wait for torch, nor need search."""
+"""A server of pages must not wait for torch, and must not need search."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Files come back as they went, and bad ones are refused in a sentence."""
+"""Saved models load unchanged, and bad files are refused in a sentence."""
 
 import json
 import pickle
@@ -184,7 +184,17 @@ def test_a_hub_repository_that_cannot_be_had_is_refused(monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
     with pytest.raises(ForetellError, match="no network"):
-        foretell.load("somebody/something")
+        foretell.load("hf://somebody/something")
+
+
+def test_a_mistyped_folder_asks_nobody(monkeypatch):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **kwargs: pytest.fail("the hub was asked"))
+    with pytest.raises(ForetellError, match=r"no model 'runs/frist': .* hf://runs/frist would ask"):
+        foretell.load("runs/frist")
+    with pytest.raises(ForetellError, match="expected hf://user/name"):
+        foretell.load("hf://frist")
 
 
 def test_a_full_disk_keeps_what_was_there(saved, monkeypatch):

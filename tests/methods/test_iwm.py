@@ -27,7 +27,7 @@ def photographs(batch=8):
 
 
 def crops(batch=8, seed=0):
-    """What `views` cuts out first, with the same chance."""
+    """The crop that `views` takes first, with the same random numbers."""
     return random_resized_crop(to_float(photographs(batch)), 64, torch.Generator().manual_seed(seed))
 
 

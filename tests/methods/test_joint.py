@@ -1,4 +1,4 @@
-"""SimCLR, VICReg and BYOL: what they make of photographs, their losses once more by hand, and that they learn."""
+"""SimCLR, VICReg and BYOL: their views, their losses computed by hand, and that they learn."""
 
 import copy
 import json

@@ -40,5 +40,5 @@ def test_what_is_evaluated_is_the_trained_encoder():
 
 
 def test_pixels_are_not_centred():
-    with pytest.raises(ForetellError, match="centred is of latent targets"):
+    with pytest.raises(ForetellError, match="centred needs latent targets"):
         VideoPixelsConfig(centred=True)

@@ -68,7 +68,7 @@ def test_frames_are_encoded_alone_and_layer_normed():
 
 @torch.no_grad()
 def test_the_loss_is_teacher_forcing_and_a_rollout_of_two_steps():
-    """Both terms written out: each step is predicted by itself, from nothing but what came before it."""
+    """Both terms written out: each step is predicted separately, only from the steps before it."""
     m, told = model(), moves()
     z, s, a = m.target(told.pixels.float() / 255), told["states"], told["actions"]
 
@@ -125,7 +125,7 @@ def test_states_may_be_left_out():
     ("options", "message"),
     [
         ({"actions": 0}, "actions is 0, expected at least 1"),
-        ({"states": 3}, "states is 3 and actions is 2: expected as many of both"),
+        ({"states": 3}, "states is 3 and actions is 2: expected equal numbers"),
         ({"rollout": 16}, "rollout is 16, expected 1 to 15"),
     ],
 )
@@ -212,7 +212,7 @@ def test_it_is_trained_resumed_and_loaded_without_the_model_it_stands_on(tmp_pat
     ("args", "message"),
     [
         (["--encoder", "nothing"], "no model 'nothing'"),
-        (["--model.encoder.width", "48"], "--model.encoder has no use"),
+        (["--model.encoder.width", "48"], "--model.encoder has no effect"),
         (["--model.actions", "3", "--model.states", "3"], "2 columns of states and 2 of actions"),
         (["--data", "scenes"], "not found"),
     ],

@@ -121,7 +121,7 @@ def test_kept_patches_are_a_set_that_keeps_its_places(kind, config):
 
 @torch.no_grad()
 def test_a_picture_moved_has_latents_moved_where_only_distance_counts():
-    """The same patches seen at other places, all moved alike."""
+    """The same patches at other places, all moved by the same distance."""
     model = encoder("rotary", CONFIGS["images"])
     x = torch.rand(1, 3, 24, 24)
     moved = x.roll((8, 4), (2, 3))

@@ -106,7 +106,7 @@ def test_a_landscape_is_the_energy_of_single_actions():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"state": None}, "told the state of the one who acts, 2 numbers, and none is given"),
+        ({"state": None}, "needs the state of the actor, 2 numbers, and none is given"),
         ({"state": torch.zeros(3)}, "2 numbers a state"),
         ({"state": torch.tensor([0.0, float("nan")])}, "expected finite numbers"),
         ({"image": torch.zeros(3, 8, 8)}, r"the image is \(3, 8, 8\), but this model looks at \(3, 16, 16\)"),
@@ -141,7 +141,7 @@ def test_a_benchmark_holds_the_model_against_its_baselines():
 
 
 class Simulator(VJEPAAC):
-    """Knows where the pusher comes by what it is told: its latents are the state, and pictures tell the place."""
+    """A perfect model of the pusher: its latents are the state, and pictures tell the place."""
 
     def target(self, frames):
         dark = (frames.sum(1) < 0.6).float()  # the pusher is the one black thing

@@ -59,9 +59,8 @@ def nearest():
 
 @pytest.fixture(scope="session")
 def colbert(tmp_path_factory):
-    """Makes the folder of a small ColBERT: a token's latent is its embedding, and half the mean of what is attended to.
-
-    Embeddings know what questions and answers here are about, and what else there is; `sign` −1 has learned it wrong.
+    """Makes the folder of a small ColBERT. A token's latent is its embedding plus half the mean of the attended tokens.
+    Embeddings separate the topic of the questions and answers here from other topics. `sign` −1 reverses this.
     """
 
     def make(name="colbert", graph="model.onnx", sign=1.0, width=4, mask="[MASK]", **said):

@@ -408,7 +408,7 @@ def test_what_cannot_be_read_is_skipped_with_a_reason(store, tmp_path):
         with pytest.raises(ForetellError, match="does not exist"):
             knowledge.add(tmp_path / "none")
         (tmp_path / "empty").mkdir()
-        with pytest.raises(ForetellError, match="no file there"):
+        with pytest.raises(ForetellError, match="no file of a kind"):
             knowledge.add(tmp_path / "empty")
         with pytest.raises(ForetellError, match=r"not of a kind that can be read \(.xyz\)"):
             knowledge.add(files / "other.xyz")
@@ -557,7 +557,7 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
             (lambda: photos.search(folder / "none.png"), "none.png"),
             (lambda: photos.search(path, imagine={"hue": 9}), "hue is 9"),
             (lambda: photos.search(path, hybrid=True), "photographs"),
-            (lambda: photos.insert(["text"]), "of photographs"),
+            (lambda: photos.insert(["text"]), "contains photographs"),
             (lambda: photos.search(path, model="bge-small-en-v1.5"), "another model"),
         ):
             with pytest.raises(ForetellError, match=said):

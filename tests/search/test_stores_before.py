@@ -1,4 +1,4 @@
-"""A store that was written before the code moved opens as it was, and goes on.
+"""A store that was written before the code moved opens unchanged, and can be used.
 
 `fixtures/store.tar.gz` was written by commit e0af2e3 from three text files (one of them twice), two pictures and 45
 vectors, of which a graph holds 40. `fixtures/expected.json` holds what that commit read from it.

@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_is_said(clips, options, message):
 
 
 def test_only_video_models_are_surprised():
-    with pytest.raises(ForetellError, match="IJEPA is of images"):
+    with pytest.raises(ForetellError, match="IJEPA is an image model"):
         surprise(IJEPA(IJEPAConfig()), CLIPS)
 
 
@@ -153,7 +153,7 @@ def test_the_control_is_shown_anothers_past_at_the_same_time():
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_what_is_carried_ahead_is_the_share_of_a_difference_that_is_foretold(share):
-    """Predictions that differ by a share of what the futures differ by, whatever they have in common."""
+    """Predictions that differ by a share of the difference of the futures, beside a common part."""
     stories = torch.cat([CLIPS, CLIPS.flip(0)])[:5, :, :16]
 
     def say(model, x, seen):
@@ -168,7 +168,7 @@ def test_what_is_carried_ahead_is_the_share_of_a_difference_that_is_foretold(sha
 
 
 def test_twins_share_their_past_which_is_predicted_once():
-    """The third clip is the second until frame 6; alone, each is as surprising as it is beside the others."""
+    """The third clip is the second until frame 6. Each is as surprising alone as beside the others."""
     twin = CLIPS[1:2, :, :16].clone()
     twin[:, :, 6:] = 0
     clips, asked = torch.cat([CLIPS[:2, :, :16], twin]), []
@@ -191,7 +191,7 @@ def test_a_tie_is_wrong_and_so_is_nearly_one():
 
 
 def test_auroc_by_hand():
-    """Of the four combinations one is the wrong way round and one a tie: (2 + 0.5) / 4."""
+    """Two of the four combinations are right, one is wrong and one is a tie: (2 + 0.5) / 4."""
     assert auroc(torch.tensor([1.0, 3.0]), torch.tensor([3.0, 2.0])) == pytest.approx(0.625)
 
 
@@ -224,7 +224,7 @@ def test_a_benchmark_is_scored_beside_its_baselines():
 
 
 def test_in_sets_what_a_clip_costs_cancels():
-    """Nothing happens, or noise goes on: noise costs more than stillness, so no pair that ends still is found."""
+    """Nothing happens, or noise continues. Noise costs more than stillness, so no pair that ends still is found."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(256, (3, 3, 16, 32, 32), dtype=torch.uint8, generator=generator)
     still = torch.full_like(noise, 127)
@@ -458,7 +458,7 @@ def test_inflevel_leaves_out_what_primes_and_ends_together(tmp_path):
     [
         ([], "needs a MODEL and a VIDEO"),
         (["m", "v", "--benchmark", "scenes"], "takes no videos"),
-        (["iwm-mini", "v.mp4"], "IWM is of images"),
+        (["iwm-mini", "v.mp4"], "IWM is an image model"),
     ],
 )
 def test_wrong_words_are_explained(args, message, capsys):

@@ -20,7 +20,7 @@ FLAGS = (
 
 @pytest.fixture
 def images(noise: Images) -> Images:
-    """What runs here are trained on."""
+    """The data of the runs here."""
     return noise
 
 

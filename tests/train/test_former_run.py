@@ -32,7 +32,7 @@ def former(tmp_path):
 
 @pytest.fixture
 def images():
-    """What the run learned from: the cache of then."""
+    """The data of the run: the cache of that time."""
     cache = Path(__file__).parents[1] / "data" / "before" / "pics"
     about = json.loads((cache / "about.json").read_text())
     pixels, labels = np.load(cache / "pixels.npy"), torch.from_numpy(np.load(cache / "labels.npy"))

@@ -1,4 +1,4 @@
-"""What docs/training.md says to type in Python."""
+"""The Python code of docs/training.md."""
 
 import re
 from pathlib import Path

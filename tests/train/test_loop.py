@@ -1,4 +1,4 @@
-"""What a run promises: the same path however often it is interrupted, and no silent failure."""
+"""The promises of a run: the same steps after every interruption, and no silent failure."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ def fresh():
 
 
 class Killed(BaseException):
-    """Like a kill -9: nobody catches it."""
+    """Like a kill -9: no code catches it."""
 
 
 def interrupted(trainer, at):

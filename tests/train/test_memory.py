@@ -1,4 +1,4 @@
-"""What is freed is not cleared by the kernel again."""
+"""The kernel does not clear freed memory again."""
 
 import platform
 import subprocess
@@ -24,7 +24,7 @@ print(int(statistics.median(after - before for before, after in zip(counts, coun
 
 @pytest.mark.skipif(OTHER, reason="of glibc 2.35 and newer")
 def test_memory_that_was_freed_is_kept():
-    """By the median: the heap moves now and then until what is kept has found its place."""
+    """By the median: the heap moves sometimes until the kept blocks have their place."""
     faults = {
         how: int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
         for how in ("kept", "given back")

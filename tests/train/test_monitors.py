@@ -1,4 +1,4 @@
-"""Watching a run takes no more memory than training, and sees what it would see at once."""
+"""Monitoring in chunks takes no more memory than training, and gives the same values as all at once."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ HERE = torch.device("cpu")
 
 
 class Contrast(nn.Module):
-    """How alike each image is to each other one: [B, B], whose first axis is as long as that of the images."""
+    """The similarity of each image to each other one: [B, B]. Its first axis is as long as that of the images."""
 
     def forward(self, z, other):
         return z @ other.T

@@ -1,4 +1,4 @@
-"""What Muon's steps are: of even singular values, as large as AdamW's, of whole matrices, and the same when resumed."""
+"""Muon's steps: even singular values, the size of AdamW's, whole matrices, and the same after resuming."""
 
 from math import sqrt
 

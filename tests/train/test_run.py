@@ -132,7 +132,7 @@ def test_settings_of_a_resumed_run_are_kept(photos, whole):
     bad = [*command(photos, whole, "--steps", "200", "--resume"), "--lr", "0.5"]
     done = subprocess.run(bad, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "train.lr is 0.001, but 0.5 was asked for" in done.stderr
+    assert "train.lr is 0.001, but 0.5 was given" in done.stderr
 
 
 def test_a_run_is_not_resumed_to_fewer_steps_than_it_has(photos, whole):
@@ -151,10 +151,10 @@ def test_a_run_begun_before_a_setting_existed_is_resumed_with_its_default(tmp_pa
     (tmp_path / "config.json").write_text(json.dumps(older))
     (tmp_path / "metrics.jsonl").write_text("{}")
     _record(tmp_path, settings, enter("cpu"))
-    with pytest.raises(ForetellError, match=r"train\.optimizer is 'adamw', but 'muon' was asked for"):
+    with pytest.raises(ForetellError, match=r"train\.optimizer is 'adamw', but 'muon' was given"):
         _record(tmp_path, settings | {"train": asdict(TrainConfig(optimizer="muon"))}, enter("cpu"))
     settings["model"]["encoder"]["positions"] = "learned"
-    with pytest.raises(ForetellError, match=r"encoder\.positions is 'sincos', but 'learned' was asked for"):
+    with pytest.raises(ForetellError, match=r"encoder\.positions is 'sincos', but 'learned' was given"):
         _record(tmp_path, settings, enter("cpu"))
 
 
@@ -163,7 +163,7 @@ def test_data_that_was_moved_may_go_on_and_other_data_may_not(tmp_path):
     for spec in ("here", "there"):
         _record(tmp_path, settings | {"data": {"spec": spec, "fingerprint": "a"}}, enter("cpu"))
         (tmp_path / "metrics.jsonl").write_text("{}")
-    with pytest.raises(ForetellError, match=r"data\.fingerprint is 'a', but 'b' was asked for"):
+    with pytest.raises(ForetellError, match=r"data\.fingerprint is 'a', but 'b' was given"):
         _record(tmp_path, settings | {"data": {"spec": "there", "fingerprint": "b"}}, enter("cpu"))
 
 

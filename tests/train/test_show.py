@@ -1,4 +1,4 @@
-"""What a run says to the person who started it."""
+"""The messages of a run to the person who started it."""
 
 from foretell.train.loop import TrainConfig, Trainer, read
 from foretell.train.show import Show, unlearned
@@ -13,7 +13,7 @@ def test_an_error_above_what_needs_no_learning_is_said_in_a_sentence():
     assert "repeating" not in said
     both = unlearned({"loss": 0.5, "constant": 0.4, "copy": 0.45})
     assert both is not None
-    assert "(0.400) and of repeating what was seen nearby or before (0.450)" in both
+    assert "(0.400) and of repeating the nearest visible or last latent (0.450)" in both
 
 
 def test_nothing_is_said_of_a_run_that_learned_or_has_nothing_to_be_held_against():

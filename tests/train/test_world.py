@@ -1,4 +1,4 @@
-"""Two processes: what only they can get wrong."""
+"""Errors that only two processes can have."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
 @pytest.fixture
 def second():
-    """The second of two processes, of which the first is only pretended."""
+    """The second of two processes; the first is only simulated."""
     dist.init_process_group("fake", rank=1, world_size=2, store=FakeStore())
     yield World(torch.device("cpu"), 1, 2)
     if dist.is_initialized():
@@ -33,7 +33,7 @@ def second():
 
 
 def two(script, *args):
-    """Run a script beside this file in two processes; returns what it said."""
+    """Run a script beside this file in two processes, and return its output."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [*launch, str(Path(__file__).with_name(script)), *map(str, args)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
@@ -85,7 +85,7 @@ def _resumes(rank, folder):
     optimizer = torch.optim.AdamW(model.parameters())
     if world.first:
         checkpoint.save(own, 7, model, optimizer, World(torch.device("cpu")))
-    with pytest.raises(ForetellError, match=f"is of step {7 if world.first else 0} here.* must be one that all mach"):
+    with pytest.raises(ForetellError, match=f"has step {7 if world.first else 0} here.* must be one that all mach"):
         checkpoint.resume(own, model, optimizer, world)
     dist.destroy_process_group()
 

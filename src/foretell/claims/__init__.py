@@ -1,4 +1,4 @@
-"""The papers' findings, tried again at a small scale: `foretell claims run NAME` says whether one holds here."""
+"""The papers' findings, repeated at a small scale: `foretell claims run NAME` says whether one holds here."""
 
 from foretell.claims import expand, flexpredict, ijepa, iwm, vjepa
 from foretell.claims.claim import Arm, Claim, Data, Estimate, Expect, Results, estimate

@@ -1,4 +1,4 @@
-"""What a claim is: a finding of a paper, the runs that would show it again, and when it counts as shown.
+"""A claim: a finding of a paper, the runs that repeat it, and the rule by which it holds.
 
 S seeds
 """
@@ -52,10 +52,10 @@ class Expect:
     larger: str
     smaller: str
     by: float = 0.0
-    """At least so much larger; below 0: at most so much smaller, for findings of "as good as"."""
+    """At least so much larger. Below 0: at most so much smaller, for findings that say "as good as"."""
 
     def judge(self, results: Results) -> tuple[Estimate, Verdict]:
-        """The difference over the seeds both arms have, and what it says."""
+        """The difference over the seeds of both arms, and the verdict."""
         larger, smaller = results[self.larger], results[self.smaller]
         difference = estimate(
             [larger[s][self.measure] - smaller[s][self.measure] for s in sorted(larger) if s in smaller]
@@ -67,11 +67,11 @@ class Expect:
 
 @dataclass(frozen=True)
 class Claim:
-    """A finding of a paper at a scale one processor can train."""
+    """A finding of a paper, at a scale that one processor can train."""
 
     name: str
     finding: str
-    """What the paper found, in a sentence."""
+    """The paper's finding, in a sentence."""
     source: str
     """Paper and place."""
     paper: str
@@ -82,21 +82,21 @@ class Claim:
     expects: tuple[Expect, ...]
     """All must hold for the claim to hold."""
     remark: str = ""
-    """What to know when reading the result."""
+    """A remark for readers of the result."""
     data: str | None = None
-    """What its models learn from, where that is not the reader's choice: scenes that are made here, for instance."""
+    """The data, if it is not the reader's choice: scenes that are made here, for instance."""
     panels: tuple[str, ...] = ()
     """Measures to draw, arm by arm; none for no figure."""
 
     def verdict(self, results: Results) -> Verdict:
-        """Of all expectations: one that fails decides; else all must hold."""
+        """The verdict of all expectations: one that fails decides; otherwise all must hold."""
         found = {expect.judge(results)[1] for expect in self.expects}
         return "fails" if "fails" in found else "undecided" if "undecided" in found else "holds"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds and its 95 % interval (Student's t: seeds are few, and their spread is itself a guess)."""
+    """A mean over seeds and its 95 % interval (Student's t, because seeds are few and their spread is uncertain)."""
 
     value: float
     low: float
@@ -105,7 +105,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of S independent values and its interval; endless with fewer than two."""
+    """The mean of S independent values and its interval, which is infinite with fewer than two values."""
     S = len(values)
     if S < 2:
         return Estimate(values[0] if values else float("nan"), float("-inf"), float("inf"), S)

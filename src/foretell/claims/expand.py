@@ -1,6 +1,6 @@
 """Whether a wider last block gives better features (Expand or Narrow, arXiv:2304.05369), at a small scale.
 
-The paper takes D from a quarter to sixteen times what a ResNet-50 has; so do the arms with a smaller network.
+The paper takes D from a quarter to sixteen times a ResNet-50's width. The arms do the same with a smaller network.
 """
 
 from dataclasses import replace
@@ -24,11 +24,11 @@ TRAIN = TrainConfig(
     steps=250, batch=128, weight_decay=1e-4, weight_decay_end=1e-4, monitor_every=0, checkpoint_every=50
 )
 LEARN = 5_000
-"""Labelled images a probe learns from: at the largest width more take longer than the training."""
+"""Labelled images that a probe learns from. At the largest width, more would take longer than the training."""
 WIDTHS = (16, 64, 256, 1024)
-"""D; the second is the network's own."""
+"""D; the second is the network's own width."""
 TRANSFER_CLASSES = 20
-"""Of the other data set, evenly chosen: enough to tell features apart, few enough for a quick probe."""
+"""Classes of the other data set, evenly chosen: enough to compare features, few enough for a quick probe."""
 SCALE = (
     "24 pixels; ResNet-18 an eighth as wide, whose last stage gives 64 channels by itself; "
     f"{TRAIN.steps} steps of {TRAIN.batch} photographs; probes learn from {LEARN:,} images"
@@ -36,12 +36,12 @@ SCALE = (
 
 
 def widened(model: Method, data: Data[Images], seed: int) -> Values:
-    """What changes with the width.
+    """Measures that change with the width.
 
     - `linear`, `mlp`, `gap`: accuracy of a linear and of a two-layer probe, and the second less the first.
-    - `binarised`: of a linear probe on features of which only is kept which are 0.
-    - `transfer`: of a linear probe on the other data set.
-    - `zeros`, `half`: activations that are exactly 0, images with at least half of them.
+    - `binarised`: accuracy of a linear probe on features reduced to zero and not zero.
+    - `transfer`: accuracy of a linear probe on the other data set.
+    - `zeros`, `half`: share of activations that are exactly 0, and of images with at least half of them at 0.
     """
     if data.other is None:
         raise ForetellError("this claim measures transfer to another data set: name one by --other")
@@ -86,8 +86,8 @@ def _claim(name: str, method: str, paper: str, model: SimCLRConfig | VICRegConfi
     wide, own = f"D {WIDTHS[-1]}", f"D {WIDTHS[1]}"
     return Claim(
         name=name,
-        finding=f"The wider the last block alone, the better {method}'s features are at home and elsewhere, the "
-        "sparser, and the less a nonlinear probe gains on a linear one.",
+        finding=f"A wider last block makes {method}'s features better, on the same data and on other data. They are "
+        "sparser, and a nonlinear probe gains less over a linear one.",
         source=SOURCE,
         paper=paper,
         scale=SCALE,
@@ -98,8 +98,8 @@ def _claim(name: str, method: str, paper: str, model: SimCLRConfig | VICRegConfi
             Expect("half", wide, own),
             Expect("gap", own, wide),
         ),
-        remark="Transfer is to 20 classes of the other data set. Activations are averaged over 9 places, and 0 only "
-        "where all of them are.",
+        remark="Transfer is to 20 classes of the other data set. Activations are averaged over 9 places, and "
+        "are 0 only if all of them are.",
         panels=("linear", "transfer", "half", "gap"),
     )
 
@@ -107,15 +107,15 @@ def _claim(name: str, method: str, paper: str, model: SimCLRConfig | VICRegConfi
 SIMCLR = _claim(
     "expand-simclr",
     "SimCLR",
-    "ImageNet, ResNet-50, D = 32768 and a linear projector to 32 dimensions: linear 67.4; accuracy rises with D on "
-    "every data set tried",
+    "ImageNet, ResNet-50, D = 32768 and a linear projector to 32 dimensions: linear 67.4; accuracy rises with D "
+    "on every data set that was tried",
     SimCLRConfig(projector=ProjectorConfig(width=256, out=128), temperature=0.5),
 )
 VICREG = _claim(
     "expand-vicreg",
     "VICReg",
-    "ImageNet, ResNet-50: at D = 512 features are dense; at D = 32768 four images of five have at least half of their "
-    "activations at exactly 0, and setting all others to 1 costs next to nothing",
+    "ImageNet, ResNet-50: at D = 512 features are dense. At D = 32768 four of five images have at least half of "
+    "their activations at exactly 0. Setting all others to 1 costs almost nothing",
     VICRegConfig(projector=ProjectorConfig(width=512, out=512, layers=3)),
 )
 

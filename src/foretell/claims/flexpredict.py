@@ -13,7 +13,7 @@ PAPER = "Bar et al. 2024, arXiv:2308.00566"
 
 
 def noisy(sigma: float, predictor: PredictorConfig = SHALLOW, **options: Any) -> PredictorConfig:
-    """A predictor of the scale, unsure of places."""
+    """A predictor at this scale, with noise on places."""
     return replace(predictor, noise=PositionNoise(sigma, **options))
 
 
@@ -33,7 +33,7 @@ POSITIONS = Claim(
 
 SIGMA = Claim(
     name="flexpredict-sigma",
-    finding="A moderate noise is best: 0.25 better than none and than much more.",
+    finding="A moderate noise is best: 0.25 is better than none, and better than much more.",
     source=f"{PAPER}, figure 4",
     paper="σ = 0.25 is best, 3.5 points above none",
     scale=ACCURACY,

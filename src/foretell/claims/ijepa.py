@@ -1,4 +1,4 @@
-"""What makes I-JEPA's latents useful (arXiv:2301.08243), and what the field's mask bug costs, at a small scale."""
+"""Which choices make I-JEPA's latents useful (arXiv:2301.08243), and the cost of the field's mask bug."""
 
 from dataclasses import replace
 from functools import partial
@@ -10,14 +10,14 @@ from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks
 
 PAPER = "Assran et al. 2023, arXiv:2301.08243"
 UNTRAINED = {"untrained": Arm(ijepa(), partial(probes, trained=False))}
-"""What random weights know: arms that are no better have learned nothing, and cannot be compared."""
+"""The measures of random weights. Arms that are no better have learned nothing, and cannot be compared."""
 
 TRUNCATION = Claim(
     name="ijepa-truncation",
-    finding="Cutting every context to the batch's shortest in raster order, as the released collator does, costs "
-    "accuracy against a fixed budget at random.",
-    source="ours: nobody measured it",
-    paper="none; at 224/16 and batch 128 the cut keeps 63 % of the free context and never shows the bottom row",
+    finding="The released collator cuts every context to the batch's shortest, in raster order. This costs accuracy, "
+    "compared with a fixed number of random patches.",
+    source="ours; no paper measured it",
+    paper="none; at 224/16 and batch 128 the cut keeps 63 % of the free context, and the bottom row is never visible",
     scale=ACCURACY,
     arms={
         "random budget": Arm(ijepa(), probes),
@@ -39,8 +39,8 @@ TARGETS = Claim(
 
 MASKS = Claim(
     name="ijepa-masks",
-    finding="Several blocks predicted from one informative context teach more than scattered patches, one large block "
-    "or quadrants.",
+    finding="Predicting several blocks from one informative context teaches more than scattered patches, one "
+    "large block or quadrants.",
     source=f"{PAPER}, table 6",
     paper="1 % ImageNet linear: multi-block 54.2, block 20.2, random 17.6, rasterized 15.5",
     scale=ACCURACY,
@@ -66,9 +66,9 @@ LATENT = Claim(
 
 WEIGHTS = Claim(
     name="ijepa-weights",
-    finding="A narrow network learns sooner from weights drawn with a deviation of 1/√(fan-in) than of 0.02.",
+    finding="A narrow network learns sooner if its weights are drawn with a deviation of 1/√(fan-in), not 0.02.",
     source="ours",
-    paper="none; its networks are 768 wide and wider, where the two differ less",
+    paper="none; its networks are at least 768 wide, where the two differ less",
     scale=ACCURACY,
     arms={
         "1/√(fan-in)": Arm(ijepa(), probes),

@@ -1,4 +1,4 @@
-"""What makes a world model of an image work (IWM, arXiv:2403.00504), at a small scale."""
+"""Which choices make an image world model work (IWM, arXiv:2403.00504), at a small scale."""
 
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ PAPER = "Garrido et al. 2024, arXiv:2403.00504"
 
 CONDITIONING = Claim(
     name="iwm-conditioning",
-    finding="Only a predictor that is told the action learns what it does; as tokens or as features, alike.",
+    finding="Only a predictor that gets the action learns its effect; as tokens or as features makes no difference.",
     source=f"{PAPER}, table 1",
     paper="MRR: none 0.00, sequence 0.82, feature 0.79",
     scale=TEXT,
@@ -23,7 +23,7 @@ CONDITIONING = Claim(
 
 JITTERS = Claim(
     name="iwm-jitter",
-    finding="Harder colour changes make the predictor know them: a strong jitter more than the default.",
+    finding="A stronger jitter makes the predictor know colour changes better.",
     source=f"{PAPER}, table 2",
     paper="MRR, predictor 12 × 384: jitter only 0.11, with destructive operations 0.09, with strong jitter 0.81; "
     "18 × 384: 0.25, 0.79, 0.85",
@@ -38,9 +38,10 @@ JITTERS = Claim(
         Expect("mrr", "default", "jitter only"),
         Expect("mrr, own bank", "strong", "default"),
     ),
-    remark="The paper does not say what it draws banks from. `mrr` ranks all arms among the same, drawn at the default "
-    "strengths, where a model of stronger changes must tell finer ones; `mrr, own bank` among versions as strong as "
-    "its training, which lie further apart and are easier to tell. That row was added after the first was seen.",
+    remark="The paper does not say how it draws banks. `mrr` ranks all arms among the same versions, drawn at the "
+    "default strengths. A model of stronger changes must tell finer changes apart there. `mrr, own bank` uses "
+    "versions as strong as the model's training. They are further apart, so they are easier. That row was added "
+    "after the first was seen.",
 )
 
 JITTERS_LONG = replace(
@@ -52,20 +53,20 @@ JITTERS_LONG = replace(
         "default": Arm(iwm(LONG, augment=JITTER), ranked),
     },
     expects=(Expect("mrr", "strong", "default"), Expect("mrr, own bank", "strong", "default")),
-    remark="iwm-jitter, four times as long and without its third arm; what the two banks are is said there.",
+    remark="This is iwm-jitter, four times as long and without its third arm. iwm-jitter explains the two banks.",
 )
 
 
 def finetunings(train: TrainConfig, steps: int) -> dict[str, Arm]:
-    """An arm for each mode: models trained by `train`, finetuned for so many steps."""
+    """An arm for each mode: models trained by `train`, finetuned for `steps` steps."""
     modes: tuple[Mode, ...] = ("predictor", "predictor-random", "encoder", "end-to-end")
     return {mode: Arm(iwm(train), partial(finetuned, mode=mode, steps=steps)) for mode in modes}
 
 
 FINETUNING = Claim(
     name="iwm-finetuning",
-    finding="Finetuning a pretrained predictor on a frozen encoder beats a random predictor there, and finetuning "
-    "the encoder; both together are best.",
+    finding="Finetuning a pretrained predictor on a frozen encoder beats a random predictor, and beats finetuning the "
+    "encoder. Finetuning both is best.",
     source=f"{PAPER}, table 4",
     paper="ImageNet, IWM-Equi ViT-B: encoder 82.9, random predictor 81.5, predictor 83.3, end to end 84.4",
     scale=f"{TEXT}; 200 steps of 64 labelled photographs in each mode",
@@ -75,8 +76,8 @@ FINETUNING = Claim(
         Expect("accuracy", "predictor", "encoder"),
         Expect("accuracy", "end-to-end", "predictor"),
     ),
-    remark="A linear probe of the same features, which sees all labelled photographs and converges, is at 0.39 (see "
-    "iwm-conditioning): after 200 steps no mode has got that far, so this compares how fast they learn.",
+    remark="A linear probe of the same features sees all labelled photographs and converges: 0.39 (see "
+    "iwm-conditioning). After 200 steps no mode is as good, so this compares how fast they learn.",
 )
 
 FINETUNING_LONG = replace(
@@ -84,8 +85,8 @@ FINETUNING_LONG = replace(
     name="iwm-finetuning-long",
     scale=f"{TEXT_LONG}; 500 steps of 64 labelled photographs in each mode",
     arms=finetunings(LONG, 500),
-    remark="iwm-finetuning, of iwm-jitter-long's models of strong jitter. A linear probe of the same features is at "
-    "0.45: here too no mode has got that far.",
+    remark="This is iwm-finetuning with iwm-jitter-long's models of strong jitter. A linear probe of the same features "
+    "is at 0.45, and again no mode is as good.",
 )
 
 DEPTH = Claim(
@@ -103,20 +104,20 @@ DEPTH = Claim(
 
 SPECTRUM = Claim(
     name="iwm-spectrum",
-    finding="A weak world model leaves an invariant encoder, better under a linear probe; a strong one an equivariant "
-    "encoder.",
+    finding="A weak world model has an invariant encoder, which is better under a linear probe. A strong one has an "
+    "equivariant encoder.",
     source=f"{PAPER}, §6 and table 7",
     paper="linear probe: invariant 74.5, equivariant 67.5; over runs MRR and linear probe correlate with ρ = −0.85",
     scale=TEXT,
     arms={"equivariant": Arm(iwm(), ranked), "invariant": Arm(iwm(conditioning="none"), ranked)},
     expects=(Expect("mrr", "equivariant", "invariant"), Expect("linear", "invariant", "equivariant")),
-    remark="The same runs as iwm-conditioning's: without conditioning the predictor can only be invariant. After so "
-    "few steps neither knows much of what a photograph shows: a linear probe of untrained weights is at 0.38.",
+    remark="The runs are those of iwm-conditioning: without conditioning the predictor can only be invariant. After so "
+    "few steps neither knows much about photographs: a linear probe of untrained weights is at 0.38.",
 )
 
 MULTITASK = Claim(
     name="iwm-multitask",
-    finding="One predictor with a task token for each data set does as well as a predictor for each.",
+    finding="One predictor with a task token for each data set is as good as a predictor for each.",
     source=f"{PAPER}, §5.3",
     paper="mean over four data sets: one predictor 73.5, separate 73.4",
     scale=f"{TEXT}; 200 steps of 64 for each task",

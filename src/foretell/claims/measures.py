@@ -1,4 +1,4 @@
-"""What claims measure of a trained model: the library's own measures, on fewer images than a report takes."""
+"""The measures of claims: the library's own, on fewer images than in a report."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from foretell.surprise import on_scenes
 from foretell.train.monitors import evenly
 
 LEARN, ASK = 10_000, 5_000
-"""Labelled images a probe learns from and is asked about, at most."""
+"""Labelled images that a probe learns from, and is tested on, at most."""
 
 
 def ranked(model: JEPA, data: Data[Images], seed: int) -> Values:
     """Equivariance: MRR and hits@1 among 256, the MRR of an untrained predictor; and `probes`.
 
-    Banks are drawn at the paper's default strengths, whatever the model was trained with; `mrr, own bank` is of banks
-    as strong as its training.
+    Banks are drawn at the paper's default strengths, for every model. `mrr, own bank` uses banks as strong as the
+    model's training.
     """
     found, own = (
         mrr(model, data.test, bank=256, images=32, queries=16, seed=seed, drawn_from=drawn_from)
@@ -77,8 +77,8 @@ def tuned_together(model: JEPA, data: Data[Images], seed: int, *, together: bool
 
 
 def surprised(model: JEPA, data: Data[Videos], seed: int, *, trained: bool = True) -> Values:
-    """Surprise: the share of pairs told apart, visible and hidden violations apart, each the mean over properties; the
-    same with another clip's past; and the two monitors of `VJEPA.motion`.
+    """Surprise: the share of pairs told apart, for visible and for hidden violations, each the mean over properties.
+    Also the same with another clip's past, and the two monitors of `VJEPA.motion`.
 
     `trained=False` measures a model of the same kind before training.
     """
@@ -98,7 +98,7 @@ def surprised(model: JEPA, data: Data[Videos], seed: int, *, trained: bool = Tru
 
 
 def labelled(model: Method, data: Data[Images], seed: int, learn: int = LEARN) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Features and labels of images to learn from, at most `learn`, and of images to be asked about."""
+    """Features and labels of images to learn from, at most `learn`, and of images to test on."""
     known, asked = some(data.train, learn, seed), some(data.test, ASK, seed)
     if known.labels is None or asked.labels is None:
         raise ForetellError("this claim measures accuracy: every data set must have labels")

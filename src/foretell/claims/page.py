@@ -1,4 +1,4 @@
-"""Claims for people: Markdown, for the terminal and for the documentation alike."""
+"""Claims as Markdown, for the terminal and for the documentation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foretell.claims.run import Results, recorded
 
 
 def overview(claims: Iterable[Claim]) -> str:
-    """A line a claim: what was found, and whether it holds here by the recorded runs."""
+    """One line for each claim: the finding, and whether it holds here by the recorded runs."""
     lines = ["| claim | finding | here |", "|---|---|---|"]
     for claim in claims:
         results = recorded(claim)
@@ -20,12 +20,12 @@ def overview(claims: Iterable[Claim]) -> str:
 
 
 def details(claim: Claim, results: Results | None, pictures: str | None = None) -> str:
-    """One claim: the paper's numbers, ours for each arm, and what the differences say.
+    """One claim: the paper's numbers, our numbers for each arm, and the differences.
 
     Args:
-        claim: which.
-        results: ours; None before it was run.
-        pictures: where NAME.svg is, for claims that are drawn; None for no pictures.
+        claim: the claim.
+        results: our results; None before it was run.
+        pictures: the folder of NAME.svg, for claims with a figure; None for no pictures.
     """
     lines = [f"## {claim.name}", "", claim.finding, ""]
     lines += [f"- Source: {claim.source}.", f"- Paper: {claim.paper}.", f"- Here: {claim.scale}."]
@@ -82,19 +82,20 @@ def page(claims: Mapping[str, Claim]) -> str:
 
 INTRODUCTION = """# Claims
 
-The papers' findings, tried again at a scale one processor trains in minutes. Arms of a claim differ in one thing and
-are trained from the same seeds. Values are means over seeds with 95 % intervals (Student's t); differences are paired
-by seed. A claim *holds* when the interval of every expected difference lies on the expected side, *fails* when one
-lies on the other, and is *undecided* in between: more seeds would tell. A small scale can hide what a large one shows:
-what fails here fails at this scale.
+This page repeats the papers' findings at a scale that one processor trains in minutes. The arms of a claim differ in
+one thing and are trained from the same seeds. Values are means over seeds with 95 % intervals (Student's t);
+differences are paired by seed. A claim *holds* if the intervals of all expected differences are on the expected side.
+It *fails* if one is on the other side. Otherwise it is *undecided*: more seeds would help. A small scale can hide an
+effect that a large one shows. A claim that fails here fails at this scale.
 
 ```sh
 foretell claims                                              # this table
 foretell claims run iwm-conditioning --data cifar10          # one again, with three seeds
 ```
 
-What is interrupted goes on by the same command, and processes that are given the same `--out` share the work.
-`--seeds 5 --add` takes the recorded seeds as they are, if they are of the same data, and trains the two missing.
+The same command continues an interrupted run. Processes with the same `--out` share the work. `--seeds 5 --add` takes
+the recorded seeds, if they used the same data, and trains only the two missing ones.
 
-Recorded on CIFAR-10, those of V-JEPA on scenes that are made here; every number is in `src/foretell/claims/records`.
+The records used CIFAR-10; those of V-JEPA used scenes that are made here. Every number is in
+`src/foretell/claims/records`.
 """

@@ -1,4 +1,4 @@
-"""Run claims: train what is not trained yet, measure what is not measured yet, and write down what came out.
+"""Run claims: train and measure each missing arm, and write down the results.
 
 The folder of a training is named by everything that defines the training. The file of a measurement is named by the
 measure, the training and the other data used. So claims that share an arm share its runs, and an interrupted run
@@ -30,7 +30,7 @@ from foretell.progress import say
 from foretell.train.run import run as train
 
 RECORDS = Path(__file__).parent / "records"
-"""What came out, a file a claim; ships with the package."""
+"""The results, one file for each claim. They ship with the package."""
 
 
 Find = Callable[[Any, str | None], Data[Any]]
@@ -38,22 +38,23 @@ Find = Callable[[Any, str | None], Data[Any]]
 
 
 def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool = False) -> Results:
-    """Run a claim; call again with the same `out` to go on after an interruption, or from several processes at once.
+    """Run a claim. Call again with the same `out` to continue after an interruption, or from several processes at once.
 
-    Seeds are the outer loop: the first answer is early, the next ones make it sure.
+    Seeds are the outer loop: the first answer comes early, and the next ones make it certain.
 
     Args:
-        claim: what to run.
+        claim: the claim to run.
         find: finds the data, in the size that a model takes.
         out: folder for trainings and results.
-        seeds: of the trainings; at least two give intervals.
+        seeds: those of the trainings; at least two give intervals.
         add: add to the recorded results. They stay unchanged, and only missing seeds are trained.
 
     Returns:
-        The results; also in `out`/NAME.json, as they grow, and drawn in `out`/NAME.svg where the claim says of what.
+        The results. They are also written to `out`/NAME.json as they grow, and drawn in `out`/NAME.svg if the claim has
+        panels.
 
     Raises:
-        ForetellError: there is no record of this data to add to, or what draws the figure is not installed.
+        ForetellError: there is no record of this data to add to, or the figure's package is not installed.
     """
     if claim.panels:
         needed("matplotlib", "the claim's figure")
@@ -66,17 +67,17 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
             write_atomically(out / f"{claim.name}.svg", figure(claim, results))
 
     out.mkdir(parents=True, exist_ok=True)
-    if all(results.values()):  # what is recorded, whole or in part
+    if all(results.values()):  # the recorded results, complete or in part
         save()
     left, passed = deque((seed, arm) for seed, arm in product(seeds, claim.arms) if seed not in results[arm]), 0
     while left:
         seed, name = left.popleft()
-        arm, others = claim.arms[name], passed > len(left)  # are at all that is left
+        arm, others = claim.arms[name], passed > len(left)  # other processes train all that is left
         say(f"{claim.name}: {name}, seed {seed}")
         try:
             values = _result(arm, seed, find(arm.recipe.model, claim.data), out, wait=others)
         except filelock.Timeout:
-            say("another process is at it; the others first")
+            say("another process trains this one; the others come first")
             left.append((seed, name))
             passed += 1
             continue
@@ -91,7 +92,7 @@ def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Valu
     """The measures of one arm and seed, from disk where they are there.
 
     Raises:
-        filelock.Timeout: another process is at that training, and there is no need to wait for it.
+        filelock.Timeout: another process runs that training, and there is no need to wait for it.
     """
     recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
     kind = type(recipe.model)
@@ -126,7 +127,7 @@ def _name(measure: Callable[..., Values]) -> str:
 
 
 def record(claim: Claim, results: Results, data: dict[str, str]) -> dict[str, Any]:
-    """What is written down of a claim: its verdict, every number, on what data, and the version that made them."""
+    """The record of a claim: its verdict, every number, the data, and the version of the package."""
     verdict = claim.verdict(results)
     return {"claim": claim.name, "verdict": verdict, "results": results, **data, "version": __version__}
 
@@ -140,7 +141,7 @@ def recorded(claim: Claim) -> Results | None:
 
 
 def _known(claim: Claim, find: Find) -> Results:
-    """The recorded results, if they are of this data."""
+    """The recorded results, if they used this data."""
     results = recorded(claim)
     if results is None:
         raise ForetellError(f"{claim.name} has no record to add seeds to: run it without --add")

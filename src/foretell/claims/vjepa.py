@@ -1,4 +1,4 @@
-"""What makes a video model expect physics (arXiv:2404.08471 and 2502.11831), at the scale of `vjepa-mini`."""
+"""Which choices make a video model expect physics (arXiv:2404.08471 and 2502.11831), at the scale of `vjepa-mini`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAPER = "Garrido et al. 2025, arXiv:2502.11831"
 SCENES = "scenes:30000"
 FULL = RECIPES["vjepa-mini"]().train.steps
 STEPS = FULL // 2
-"""After 2,000 hardly a pair is told apart: 57 % of those in view and 47 % of the hidden, of one seed."""
+"""After 2,000 steps almost no pair is told apart: 57 % of those in view and 47 % of the hidden (one seed)."""
 
 
 def text(steps: int = STEPS) -> str:
@@ -27,7 +27,7 @@ def text(steps: int = STEPS) -> str:
 
 
 def vjepa(steps: int = STEPS, train: dict[str, Any] | None = None, **changes: Any) -> Recipe:
-    """`vjepa-mini` with fewer steps; `changes` are of its model, `train` of its training."""
+    """`vjepa-mini` with fewer steps; `changes` are made to its model, `train` to its training."""
     mini = RECIPES["vjepa-mini"]()
     changed = replace(mini.train, steps=steps, monitor_every=0, checkpoint_every=500, **train or {})
     return Recipe(replace(mini.model, **changes), changed)
@@ -39,7 +39,7 @@ def pixels(steps: int = STEPS, **changes: Any) -> Recipe:
 
 
 def sincos() -> Recipe:
-    """With positions that are added."""
+    """`vjepa-mini` with sine–cosine positions, which are added."""
     model = vjepa().model
     parts = {name: replace(getattr(model, name), positions="sincos") for name in ("encoder", "predictor")}
     return vjepa(**parts)
@@ -47,8 +47,8 @@ def sincos() -> Recipe:
 
 LATENT = Claim(
     name="vjepa-latent",
-    finding="What predicts latents is surprised by impossible clips; what predicts pixels, or was never trained, is "
-    "not.",
+    finding="A model that predicts latents is surprised by impossible clips. A model that predicts pixels, or "
+    "was never trained, is not.",
     source=f"{PAPER}, figure 1",
     paper="IntPhys, pairs told apart: V-JEPA 98 %, pixels (VideoMAEv2) about 60 %, untrained about 52 %",
     scale=text(FULL),
@@ -60,38 +60,38 @@ LATENT = Claim(
     expects=tuple(
         Expect(where, "latents", other) for where in ("visible", "hidden") for other in ("pixels", "untrained")
     ),
-    remark="The scenes are clean: nothing in them is unpredictable but what is meant to be, so pixels are no worse a "
-    "target than latents; the paper's gap is of films of the world. Seed 0 is of the models that ship, in half "
+    remark="The scenes are clean: nothing in them is unpredictable by accident, so pixels are as good a target as "
+    "latents. The paper's gap was measured on real films. Seed 0 is the models that shipped at the time, in half "
     "precision.",
     data=SCENES,
 )
 
 AMOUNT = Claim(
     name="vjepa-amount",
-    finding="A week of video is enough for much of it, and more is better.",
+    finding="A week of video is enough to learn much, and more is better.",
     source=f"{PAPER}, §3.3",
     paper="IntPhys permanence, continuity, shape: 128 h 70, 78, 78 %; 1,289 h 93, 92, 98 %; 10 times as much 93, "
     "95, 97 %",
-    scale=f"{text(FULL)}; here what is seen is cut, not how many clips there are",
+    scale=f"{text(FULL)}; here fewer clips are seen, from as many",
     arms={f"{steps * 16:,} clips": Arm(vjepa(steps), surprised) for steps in (FULL // 4, FULL)},
     expects=(
         Expect("visible", "144,000 clips", "36,000 clips"),
         Expect("moving", "36,000 clips", "144,000 clips"),
     ),
-    remark="Only that more is better is asked. That little is enough for much of it was not seen: after a quarter of "
-    "the steps, with a schedule of their own, 60 % of visible pairs are told apart and no hidden ones. Seed 0 of the "
-    "whole is of the model that ships, in half precision.",
+    remark="Only the second half of the finding is tested. The first half was not seen: after a quarter of the steps, "
+    "with a schedule of their own, 60 % of visible pairs are told apart, and no hidden ones. Seed 0 of the full "
+    "length is the model that shipped at the time, in half precision.",
     data=SCENES,
 )
 
 MASKS = Claim(
     name="vjepa-masks",
-    finding="Blocks hidden through all of time teach more than blocks and the past alone, or places at random.",
+    finding="Blocks hidden in all frames teach more than blocks with only the past visible, or random places.",
     source=f"{PAPER}, ablations",
     paper="IntPhys permanence, continuity, shape: blocks 93, 97, 95 %; with the past alone 73, 77, 85 %; random 85, "
     "93, 92 %",
-    scale=f"{text()}; blocks leave a quarter of the places to see; `future` is `vjepa-mini`'s own: all of the past, "
-    "and the future predicted",
+    scale=f"{text()}; with blocks, a quarter of the places is visible; `future` is `vjepa-mini`'s own mask: "
+    "the past is visible, the future is predicted",
     arms={
         "blocks": Arm(vjepa(masks=TubeMasks(visible=0.25)), surprised),
         "blocks and past": Arm(vjepa(masks=TubeMasks(visible=0.25, past=(0.25, 0.25))), surprised),
@@ -103,9 +103,9 @@ MASKS = Claim(
         Expect("visible", "blocks", "random"),
         Expect("visible", "blocks", "future"),
     ),
-    remark="None of the paper's three masks tells pairs apart after so few clips, and by `moving` none does much "
-    "better than repeating the last latent, so this cannot say which of them is best. The fourth trains what surprise "
-    "asks for, the future from the past.",
+    remark="With the paper's three masks, pairs are not told apart after so few clips. By `moving`, none of "
+    "them is much better than repeating the last latent. So this cannot say which of them is best. The "
+    "fourth trains the task of surprise: the future from the past.",
     data=SCENES,
 )
 
@@ -120,15 +120,15 @@ SLOW = Claim(
         "0.998": Arm(vjepa(train={"momentum": 0.998}), surprised),
     },
     expects=(Expect("moving", "0.998", "0.9998"), Expect("static", "0.998", "0.9998")),
-    remark="Expected of runs by absolute error with added positions, where 0.99 ended in slow features; by squared "
-    "error and with rotary ones V-JEPA's own momentum foretells motion better, and tells more pairs apart. "
-    "After twice the steps the two are alike (docs/surprise.md).",
+    remark="The finding comes from runs by absolute error with added positions, where 0.99 ended in slow features. By "
+    "squared error and with rotary positions, V-JEPA's own momentum predicts motion better, and tells more pairs "
+    "apart. After twice the steps the two are equal (docs/surprise.md).",
     data=SCENES,
 )
 
 POSITIONS = Claim(
     name="vjepa-positions",
-    finding="Rotary positions learn motion sooner than added ones.",
+    finding="A model with rotary positions learns motion sooner than a model with added ones.",
     source="ours; V-JEPA 2 (arXiv:2506.09985) and the models of arXiv:2502.11831 have rotary positions",
     paper="none",
     scale=text(),
@@ -139,8 +139,8 @@ POSITIONS = Claim(
 
 LOSS = Claim(
     name="vjepa-loss",
-    finding="Squared error, which learns the mean of what may come, expects more physics than absolute error, which "
-    "learns the median.",
+    finding="Squared error learns the mean of the possible futures, absolute error the median. A model of "
+    "squared error expects more physics.",
     source="ours; V-JEPA's error is absolute, MAE's is squared",
     paper="none",
     scale=text(),
@@ -160,10 +160,10 @@ LOSS = Claim(
 
 MUON = Claim(
     name="vjepa-muon",
-    finding="From a quarter of the clips Muon learns more physics than AdamW.",
+    finding="With a quarter of the clips, Muon learns more physics than AdamW.",
     source="ours; V-JEPA is trained by AdamW",
     paper="none",
-    scale=f"{text(FULL // 4)}; momentum 0.99, with which both carried most of those tried",
+    scale=f"{text(FULL // 4)}; momentum 0.99, the best of those tried for both by `carried`",
     arms={name: Arm(vjepa(FULL // 4, {"momentum": 0.99, "optimizer": name}), surprised) for name in ("muon", "adamw")},
     expects=(
         Expect("visible", "muon", "adamw"),

@@ -1,4 +1,4 @@
-"""The command line. Thin: flags come from the dataclasses, work is done elsewhere.
+"""The command line. It is thin: flags come from the dataclasses, and other modules do the work.
 
 Every wrong input ends in one sentence on standard error and a status that is not 0.
 """
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
             print(table({name: summary(command(name)) for name in COMMANDS}))
             print("\n`foretell COMMAND --help` explains one.")
-            print("With a model whose method is in a file of yours, any command takes --method FILE.py:NAME.")
+            print("If a model's method is in a file of yours, every command takes --method FILE.py:NAME.")
         elif name == "--version":
             print(__version__)
         elif name in COMMANDS:
@@ -74,15 +74,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("foretell: interrupted", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer would fail again
-        if isinstance(error, BrokenPipeError):  # whoever read our output has gone, as `head` does: no one to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of its buffer would fail again
+        if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `head` does
             sys.exit(141)  # as a shell reports the signal
         print(f"foretell: {error.filename or 'cannot write'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)  # a full disk, most often
 
 
 def _without_methods(args: list[str]) -> list[str]:
-    """Run the files that `--method FILE.py:NAME` names, and give the words that are left to the command."""
+    """Run the files that `--method FILE.py:NAME` names, and return the other words."""
     rest: list[str] = []
     words = iter(args)
     for word in words:
@@ -93,7 +93,7 @@ def _without_methods(args: list[str]) -> list[str]:
         place = value if equals else next(words, None)
         if place is None:
             raise Usage("--method is the last word, expected FILE.py:NAME after it")
-        import_module("foretell.methods")  # those that ship take their names first
+        import_module("foretell.methods")  # the shipped methods take their names first
         import_module("foretell.registry").from_file(place)
     return rest
 

@@ -1,4 +1,4 @@
-"""Try the papers' findings again."""
+"""Repeat the papers' findings at a small scale."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class Claims:
 
 @dataclass(frozen=True)
 class RunClaims:
-    """Try findings again: train what they compare, measure it, and say whether they hold."""
+    """Repeat findings: train the models that they compare, measure them, and say whether the findings hold."""
 
     names: Annotated[Positional[tuple[str, ...]], arg(help="claims to run, or `all`", metavar="NAME")]
     data: Annotated[str | None, arg(help=f"labelled images, for all claims but V-JEPA's: {DATA}")] = None
     other: Annotated[str | None, arg(help="another labelled data set, for claims about transfer or two tasks")] = None
     out: Annotated[
-        Path, arg(help="folder for trainings and results; the same one again goes on, and processes share it")
+        Path, arg(help="folder for trainings and results; the same folder continues a run, and processes share it")
     ] = Path("runs/claims")
-    seeds: Annotated[int, arg(help="trainings of each arm: their spread gives the intervals")] = 3
-    add: Annotated[bool, arg(help="take the recorded seeds as they are, and train only those they lack")] = False
+    seeds: Annotated[int, arg(help="trainings of each arm; their spread gives the intervals")] = 3
+    add: Annotated[bool, arg(help="take the recorded seeds, and train only the missing ones")] = False
 
     def __post_init__(self) -> None:
         at_least(self, seeds=1)
 
 
 def claims(args: list[str]) -> None:
-    """Try the papers' findings again: foretell claims [NAME] | foretell claims run NAME... --data DATA [--seeds N]."""
+    """Repeat the papers' findings: foretell claims [NAME] | foretell claims run NAME... --data DATA [--seeds N]."""
     from rich.console import Console
     from rich.markdown import Markdown
 

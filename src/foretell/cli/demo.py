@@ -1,4 +1,4 @@
-"""Show what a world model is."""
+"""Show a world model."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from foretell.cli.flags import parse
 
 @dataclass(frozen=True)
 class Demo:
-    """Train a small image world model on bundled photographs, measure it, and write a report that explains it all."""
+    """Train a small image world model on bundled photographs, measure it, and write a report that explains it."""
 
     out: Annotated[Path, arg(help="folder for the run and report.html")] = Path("demo")
-    minutes: Annotated[float, arg(help="how long to train")] = 2.0
+    minutes: Annotated[float, arg(help="minutes of training")] = 2.0
     seed: int = 0
     device: str = "auto"
 
 
 def demo(args: list[str]) -> None:
-    """See what a world model is: train one for two minutes, and open the report: foretell demo [--out demo]."""
+    """Train a small world model for two minutes, and write a report about it: foretell demo [--out demo]."""
     from foretell.demo import demo as show
 
     flags = parse(Demo, args, "demo")

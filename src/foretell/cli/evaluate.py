@@ -14,15 +14,15 @@ from foretell.cli.flags import ANY_DATA, MODEL, at_least, output, parse
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a model: probes, collapse, and how well it knows what a change does (MRR)."""
+    """Measure a model: probes, collapse, and how well it knows the effect of a change (MRR)."""
 
     model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
     data: Annotated[str, arg(help=ANY_DATA)]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
     out: Annotated[Path | None, arg(help="also write the JSON here")] = None
-    bank: Annotated[int, arg(help="augmented targets an image that a prediction is ranked among")] = 256
+    bank: Annotated[int, arg(help="versions of an image that a prediction is ranked among")] = 256
     images: Annotated[int, arg(help="images whose predictions are ranked")] = 64
-    queries: Annotated[int, arg(help="predictions an image and parameter")] = 16
+    queries: Annotated[int, arg(help="predictions for each image and parameter")] = 16
     controls: Annotated[
         bool, arg(help="also measure the same network untrained, and raw pixels: two to four times the time")
     ] = True

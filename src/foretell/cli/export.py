@@ -22,7 +22,7 @@ class Export:
         Format,
         arg(help="huggingface: for transformers' IJepaModel or VJEPA2Model; foretell: config.json and safetensors"),
     ] = "huggingface"
-    encoder: Annotated[Encoder, arg(help="which encoder, for forms that hold one")] = "target"
+    encoder: Annotated[Encoder, arg(help="the encoder to write, for forms that have only one")] = "target"
     dtype: Annotated[Precision, arg(help="type to store numbers in")] = "float32"
 
 

@@ -18,10 +18,12 @@ class Finetune:
     """Make a classifier of a world model by finetuning its predictor, its encoder, or both."""
 
     model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
-    data: Annotated[tuple[str, ...], arg(help=f"labelled images: {DATA}. Several tune one predictor for all")]
+    data: Annotated[
+        tuple[str, ...], arg(help=f"labelled images: {DATA}. Several data sets finetune one predictor for all")
+    ]
     out: Annotated[Path, arg(help="folder for the classifier")]
     finetune: Annotated[FinetuneConfig, arg(name="")] = field(default_factory=FinetuneConfig)
-    compare: Annotated[bool, arg(help="with several data sets: also tune a predictor for each alone")] = False
+    compare: Annotated[bool, arg(help="with several data sets: also finetune a separate predictor for each")] = False
     json: Annotated[bool, arg(help="print JSON instead of a summary")] = False
     device: str = "auto"
 
@@ -38,7 +40,7 @@ def finetune(args: list[str]) -> None:
     empty(flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    tuning.parts(model, flags.finetune.mode)  # refuses before the data is read, which can take minutes
+    tuning.parts(model, flags.finetune.mode)  # refuse before reading the data, which can take minutes
     reads, seed = Photographs(model.config.encoder.image_size), flags.finetune.seed
     tasks = {spec: train_test(spec, reads, seed=seed) for spec in flags.data}
     if len(tasks) == 1:

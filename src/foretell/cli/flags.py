@@ -1,4 +1,6 @@
-"""What all commands share: the words for data and models, flags from dataclasses, and errors in one sentence."""
+"""The parts that all commands share: the words for data and models, flags from dataclasses, and errors in one
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,16 @@ from foretell.extras import needed
 
 DATA = (
     "folder of images (class sub-folders optional), Hugging Face image parquet (file or folder), "
-    "torchvision:NAME:ROOT for a torchvision data set on disk, or `photographs` for the bundled ones"
+    "torchvision:NAME:ROOT for a torchvision data set on disk, `photographs` for the bundled ones, or `captions:N` for "
+    "captioned scenes that are made here"
 )
-ANY_DATA = f"{DATA}; of a model of videos: a folder of them, a list (.csv, 'path label' a line), or `scenes`"
+ANY_DATA = f"{DATA}; for a video model: a folder of videos, a list (.csv, 'path label' a line), or `scenes`"
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".pdf")
-"""Endings of what Pillow writes."""
+"""Endings of the files that Pillow writes."""
 FIGURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".svg", ".pdf", ".eps")
-"""Endings of what matplotlib writes."""
+"""Endings of the files that matplotlib writes."""
 
 MODEL = (
     "name of a shipped model (see `foretell models`), a run's or a model's folder, official weights "
@@ -39,11 +42,11 @@ Parsed = TypeVar("Parsed")
 
 
 class Usage(ForetellError):
-    """The command's words are off; exit status 2."""
+    """The command's words are wrong; exit status 2."""
 
 
 def parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = None) -> Parsed:
-    """Parse flags; tyro's framed complaint becomes one sentence."""
+    """Parse flags; tyro's framed message becomes one sentence."""
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -61,14 +64,14 @@ def parse(schema: type[Parsed], args: list[str], prog: str, text: str | None = N
 
 
 def _sentence(frame: str) -> str:
-    """tyro's framed complaint in one sentence: its parts without the frame and the flags' help texts."""
+    """tyro's framed message in one sentence: its parts without the frame and the flags' help texts."""
     lines = (line.strip("│").rstrip() for line in frame.splitlines()[1:-1])
     text = dedent("\n".join(line if line.strip("─- ") else "" for line in lines))  # without the rules across it
     parts: list[list[str]] = [[]]
     for line in text.splitlines():
         if not line:
             parts.append([])
-        elif not line.startswith(" " * 5):  # help texts are indented deeper than what they are of
+        elif not line.startswith(" " * 5):  # help texts are indented deeper than their flags
             parts[-1].append(line.strip())
     return "; ".join(" ".join(part) for part in parts if part and not part[0].startswith(("For full", "Argument")))
 
@@ -86,18 +89,18 @@ def first(args: list[str], command: str, what: str, choices: dict[str, str]) -> 
 
 
 def empty(folder: Path) -> None:
-    """Refuse to write over what somebody made."""
+    """Refuse a folder that is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ForetellError(f"{folder} is not an empty folder: choose another --out")
 
 
 def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
-    """Refuse a file that could not be written before its contents are computed; makes the folder it goes into.
+    """Refuse a file that cannot be written, before its contents are computed. Its folder is made.
 
     Args:
-        flag: that names it.
-        path: of the file; None for no file.
-        endings: what its name may end in; none for anything.
+        flag: the flag of the file.
+        path: the path of the file; None for no file.
+        endings: the endings that its name may have; none for any.
     """
     if path is None:
         return
@@ -110,14 +113,14 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
             raise Usage(f"{flag} {path} is a folder, expected the name of a file")
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
-        with path.open("ab") if path.exists() else TemporaryFile(dir=path.parent):  # what is there stays as it is
+        with path.open("ab") if path.exists() else TemporaryFile(dir=path.parent):  # an existing file stays unchanged
             pass
     except OSError as error:
         raise ForetellError(f"{flag} {path} cannot be written ({error.strerror}): choose another") from None
 
 
 def at_least(flags: object, **least: int) -> None:
-    """Refuse numbers that are too small: for each flag the smallest that makes sense. None is no number."""
+    """Refuse numbers that are too small. `least` has the smallest useful number of each flag. None is ignored."""
     for name, smallest in least.items():
         check_range(f"--{name}", getattr(flags, name), Range(smallest), Usage)
 
@@ -128,6 +131,6 @@ def summary(thing: Callable[..., object]) -> str:
 
 
 def table(rows: dict[str, str]) -> str:
-    """Names and what they are, in two columns."""
+    """Names and their descriptions, in two columns."""
     width = max(map(len, rows))
     return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows.items())

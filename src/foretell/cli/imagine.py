@@ -1,4 +1,4 @@
-"""Ask a model for a change, and draw what it imagines."""
+"""Ask a model for a change, and draw its answer."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from foretell.cli.flags import MODEL, PICTURES, Usage, output, parse
 
 @dataclass(frozen=True)
 class Imagine:
-    """Ask a model for a change, and see the picture its prediction comes nearest to."""
+    """Ask a model for a change, and see the picture that is nearest to its prediction."""
 
     image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
     out: Annotated[Path, arg(help="the picture to write (PNG)")]
     bank: Annotated[int, arg(help="versions of the photograph that the prediction is compared with")] = 256
     sweep: Annotated[
-        tuple[str, ...], arg(help="parameters to draw a row for; by default the colours, if no change is asked for")
+        tuple[str, ...], arg(help="parameters to draw a row for; by default the colours, if no change is given")
     ] = ()
     seed: int = 0
 
 
 def imagine(args: list[str]) -> None:
-    """Draw what a model imagines: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
+    """Ask a model for a change: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
     from foretell import hub
     from foretell import imagine as imagining
 

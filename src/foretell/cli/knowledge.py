@@ -1,4 +1,4 @@
-"""`foretell knowledge`: make, fill, search and keep knowledges. One class an action: its flags, then what it does."""
+"""`foretell knowledge`: make, fill, search and keep knowledges. Each action is a class: its flags, then its `run`."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Add(InStore):
     """Add files. A file that was added before adds nothing; a changed file replaces its own entries."""
 
     files: Annotated[Positional[tuple[Path, ...]], arg(help="files and folders", metavar="FILE")]
-    text: Annotated[str | None, arg(help="column to search, of tables and records")] = None
+    text: Annotated[str | None, arg(help="column of a table to search")] = None
     password: Annotated[str | None, arg(help="opens encrypted PDF files")] = None
     json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
 
     def run(self) -> None:
-        """Print what was added; on standard error, what was skipped."""
+        """Print the number of added entries, and the skipped files on standard error."""
         from foretell.search import Knowledge
 
         if not self.files:
@@ -93,7 +93,7 @@ class Embed(InStore):
     json: Annotated[bool, arg(help="print JSON instead of a sentence")] = False
 
     def run(self) -> None:
-        """Print what was added; on standard error, what was skipped."""
+        """Print the number of added entries, and the skipped files on standard error."""
         from foretell.search.jobs.embed import embed
 
         at_least(self, workers=1)
@@ -174,7 +174,7 @@ class Search(InStore):
     top: Annotated[int, arg(help="how many results")] = 10
     level: Annotated[int, arg(help="effort of the search, 0 to 4; it matters in large knowledges")] = 2
     filter: Annotated[
-        tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; one field = twice: any of them")
+        tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; a field twice with =: either value")
     ] = ()
     rerank: Annotated[bool, arg(help="let a reranker read the best results and sort them")] = False
     reranker: Annotated[str | None, RERANKER] = None
@@ -230,7 +230,7 @@ class Import(Action):
 
     file: Annotated[Positional[Path], arg(help="the Parquet file", metavar="FILE")]
     store: Annotated[str, arg(help=STORE)]
-    name: Annotated[str | None, arg(help="a new name for it; without, its former name")] = None
+    name: Annotated[str | None, arg(help="a new name for it; by default its former name")] = None
 
     def run(self) -> None:
         """Print the contract id."""
@@ -293,7 +293,7 @@ def knowledge(args: list[str]) -> None:
 
 
 def _changes(conditions: Sequence[str]) -> dict[str, float] | None:
-    """`brightness=0.6` and the like as numbers by name; None for none."""
+    """Conditions like `brightness=0.6` as name -> number; None for none."""
     changes = {}
     for condition in conditions:
         name, _, value = condition.partition("=")

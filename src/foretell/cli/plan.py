@@ -23,16 +23,21 @@ class Plan:
 
     what: Annotated[
         Positional[tuple[str, ...]],
-        arg(help=f"{MODEL}; then the pictures of now and of the goal. Nothing more with --benchmark", metavar="MODEL"),
+        arg(
+            help=f"{MODEL}; then a picture of the present and one of the goal. With --benchmark, only the model",
+            metavar="MODEL",
+        ),
     ] = ()
-    state: Annotated[tuple[float, ...], arg(help="state of the actor now, for a model that learned with states")] = ()
+    state: Annotated[
+        tuple[float, ...], arg(help="present state of the actor, for a model that learned with states")
+    ] = ()
     plot: Annotated[Path | None, arg(help="draw the energy of one action over two of its numbers here (PNG)")] = None
-    axes: Annotated[tuple[int, int], arg(help="with --plot: which two")] = (0, 1)
+    axes: Annotated[tuple[int, int], arg(help="with --plot: the two numbers")] = (0, 1)
     benchmark: Annotated[
-        Literal["reach", "push"] | None, arg(help="act on tables made here: take the pusher, or a thing, to a goal")
+        Literal["reach", "push"] | None, arg(help="act on tables made here: bring the pusher, or an object, to a goal")
     ] = None
-    episodes: Annotated[int, arg(help="with --benchmark: tables")] = 50
-    steps: Annotated[int, arg(help="with --benchmark: actions on each")] = 8
+    episodes: Annotated[int, arg(help="with --benchmark: number of tables")] = 50
+    steps: Annotated[int, arg(help="with --benchmark: actions on each table")] = 8
     search: Annotated[CEM, arg(name="")] = field(default_factory=CEM)
     json: Annotated[bool, arg(help="print JSON")] = False
     seed: int = 0
@@ -41,7 +46,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Benchmark(Plan):
-    """Measure how well a model acts. Two controls stand beside it: no change predicted, and random actions."""
+    """Measure how well a model acts, beside two controls: a prediction of no change, and random actions."""
 
     search: Annotated[CEM, arg(name="")] = SEARCH
 
@@ -52,11 +57,11 @@ def plan(args: list[str]) -> None:
     from foretell.capabilities import Rolls, require
     from foretell.train.world import enter
 
-    benchmark = any(word.startswith("--benchmark") for word in args)  # it looks farther and less thoroughly
+    benchmark = any(word.startswith("--benchmark") for word in args)  # it looks further ahead, with fewer samples
     flags = parse(Benchmark if benchmark else Plan, args, "plan")
     name, *pictures = flags.what or ("",)
     if not name or len(pictures) != (0 if flags.benchmark else 2):
-        raise Usage("plan needs a MODEL and two pictures, of now and of the goal, or a MODEL and --benchmark")
+        raise Usage("plan needs a MODEL and two pictures (the present, the goal), or a MODEL and --benchmark")
     output("--plot", flags.plot, FIGURES)
     model = hub.load(name, enter(flags.device).device)
     require(model, Rolls, "planning")  # before pictures are read

@@ -31,7 +31,7 @@ class Scenes:
     size: Annotated[int, arg(help="side of the picture in pixels, 16 or more; files show each four times as large")] = (
         64
     )
-    frames: Annotated[int, arg(help="of a clip of two seconds, 8 or more")] = 16
+    frames: Annotated[int, arg(help="frames of a clip of two seconds, 8 or more")] = 16
     background: Annotated[Literal["constant", "colours", "textures"], arg(help="walls and floors")] = "constant"
     textures: Annotated[bool, arg(help="bodies, blocks and screens with patterns")] = False
     seed: int = 0

@@ -15,7 +15,7 @@ from foretell.cli.store import RERANKER, STORE
 from foretell.errors import Range, check_range
 
 MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf")
-"""What a service needs beyond the core."""
+"""The packages that a service needs beyond the core."""
 
 
 @dataclass(frozen=True)

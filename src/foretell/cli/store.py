@@ -10,11 +10,11 @@ from tyro.conf import arg
 from foretell.cli.flags import first, parse, summary
 
 STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
-RERANKER = arg(help="reranker in the place of ms-marco-MiniLM-L-12-v2: a cross-encoder or a ColBERT, name or folder")
+RERANKER = arg(help="reranker instead of ms-marco-MiniLM-L-12-v2: a cross-encoder or a ColBERT, name or folder")
 
 
 class Action(ABC):
-    """An action of a command, such as `foretell knowledge create`: its flags as fields, and what it does."""
+    """An action of a command, such as `foretell knowledge create`: its flags are fields, and `run` does the work."""
 
     @abstractmethod
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Measure surprise at videos, or at pairs of clips."""
+"""Measure the surprise of a video model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surprise:
-    """Measure how surprised a video model is: at videos, or at pairs of possible and impossible clips (--benchmark)."""
+    """Measure the surprise of a video model at videos, or at pairs of possible and impossible clips (--benchmark)."""
 
     what: Annotated[
-        Positional[tuple[str, ...]], arg(help=f"{MODEL}; then videos. Nothing with --benchmark", metavar="MODEL VIDEO")
+        Positional[tuple[str, ...]],
+        arg(help=f"{MODEL}; then videos. Leave this out with --benchmark", metavar="MODEL VIDEO"),
     ] = ()
     plot: Annotated[Path | None, arg(help="draw the curves under film strips here (PNG)")] = None
     benchmark: Annotated[
@@ -33,9 +34,9 @@ class Surprise:
         str | None,
         arg(help="with --benchmark: a model of video-pixels, as a baseline; by default MODEL-pixels if that ships"),
     ] = None
-    data: Annotated[Path | None, arg(help="with --benchmark, but for scenes: the folder")] = None
+    data: Annotated[Path | None, arg(help="with --benchmark other than scenes: the folder")] = None
     skip: Annotated[
-        int | None, arg(help="of a published set take every so many frames; by default 2, 10 and 5 as in the paper")
+        int | None, arg(help="with a published set: read every Nth frame; by default 2, 10 and 5 as in the paper")
     ] = None
     pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property")] = 100
     context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
@@ -51,11 +52,11 @@ class Surprise:
     def __post_init__(self) -> None:
         at_least(self, skip=1, pairs=1, stride=1)
         if self.skip and self.benchmark not in ("intphys", "grasp", "inflevel"):
-            raise Usage("--skip is of a published set (--benchmark intphys, grasp or inflevel): leave it out")
+            raise Usage("--skip needs a published set (--benchmark intphys, grasp or inflevel): leave it out")
         if self.plot and self.benchmark:
-            raise Usage("--plot draws the curves of videos, and --benchmark scores pairs: leave one of them out")
+            raise Usage("--plot draws curves of videos, and --benchmark scores pairs: leave one of them out")
         if self.data and self.benchmark in (None, "scenes"):
-            raise Usage("--data is the folder of a benchmark other than scenes, which are made here: leave it out")
+            raise Usage("--data is the folder of a benchmark other than scenes: leave it out")
 
 
 def surprise(args: list[str]) -> None:
@@ -75,7 +76,7 @@ def surprise(args: list[str]) -> None:
 
 
 def _videos(flags: Surprise, device: torch.device) -> None:
-    """Surprise at each video by itself."""
+    """Surprise at each single video."""
     import torch
 
     from foretell import hub

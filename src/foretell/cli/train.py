@@ -26,13 +26,13 @@ def train(args: list[str]) -> None:
     name = registry.from_file(place) if place else first(args, "train", "METHOD", choices())
     make = RECIPES[name] if name in RECIPES and not place else recipe_of(name)
     recipe = make()
-    resume = Annotated[bool, arg(help="go on with the run in --out, with the same flags")]
-    stands = Annotated[str, arg(help=f"trained model whose encoder is taken and kept frozen: {MODEL}")]
+    resume = Annotated[bool, arg(help="continue the run in --out, with the same flags")]
+    stands = Annotated[str, arg(help=f"trained model with the encoder to use, frozen: {MODEL}")]
     encoder = [("encoder", stands, field(default=recipe.encoder))] if recipe.encoder else []
     schema = make_dataclass(
         "Train",
         [
-            ("data", Annotated[tuple[str, ...], arg(help=f"{ANY_DATA}. Several are one set")]),
+            ("data", Annotated[tuple[str, ...], arg(help=f"{ANY_DATA}. Several make one data set")]),
             ("out", Annotated[Path, arg(help="folder of the run: config, metrics, checkpoints and the model")]),
             ("model", type(recipe.model), field(default=recipe.model)),
             ("train", Annotated[TrainConfig, arg(name="")], field(default=recipe.train)),
@@ -43,12 +43,12 @@ def train(args: list[str]) -> None:
     flags = parse(schema, args[1:], f"train {args[0]}", inspect.getdoc(make))
     given = flags.encoder if encoder else None
     if given and flags.model.encoder != recipe.model.encoder:
-        raise Usage("--model.encoder has no use here: the encoder is as large as that of --encoder")
+        raise Usage("--model.encoder has no effect here: the encoder is that of --encoder")
     run(flags.model, flags.train, flags.data, flags.out, encoder=given, resume=flags.resume)
 
 
 def choices() -> dict[str, str]:
-    """What can be trained, and what it is. Of an installed package's methods only the names: nothing is imported."""
+    """The methods and their descriptions. Methods of installed packages are only named, because nothing is imported."""
     own = {name: summary(entry.kind) for name, entry in METHODS.items() if name not in RECIPES}
     packages = {name: f"a method of the package {point.module}" for name, point in registry.packaged().items()}
     file = {"FILE.py:NAME": "a method of your own: the class NAME in a file (see CONTRIBUTING.md)"}
@@ -56,7 +56,7 @@ def choices() -> dict[str, str]:
 
 
 def recipe_of(name: str) -> Callable[[], Recipe]:
-    """The recipe that a method registered with; without one, the defaults of its configuration and of the training.
+    """The recipe that a method registered with. Without one: the defaults of its configuration and of the training.
 
     Raises:
         ForetellError: as `registry.find`.

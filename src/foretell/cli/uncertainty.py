@@ -13,17 +13,17 @@ from foretell.cli.flags import FIGURES, MODEL, at_least, output, parse
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Draw where a model with stochastic positions is unsure of what it does not see, and where it is wrong."""
+    """Draw where a model with stochastic positions is unsure of hidden patches, and where it is wrong."""
 
     model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
     image: Annotated[Positional[Path], arg(help="a photograph", metavar="IMAGE")]
     out: Annotated[Path, arg(help="the picture to write (PNG)")]
-    contexts: Annotated[int, arg(help="how many sets of visible patches to draw")] = 4
-    draws: Annotated[int, arg(help="predictions for each, with other draws of the places")] = 32
+    contexts: Annotated[int, arg(help="number of sets of visible patches")] = 4
+    draws: Annotated[int, arg(help="predictions for each set, with other random places")] = 32
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least(self, contexts=1, draws=2)  # one draw differs from nothing
+        at_least(self, contexts=1, draws=2)  # one draw shows no difference
 
 
 def uncertainty(args: list[str]) -> None:

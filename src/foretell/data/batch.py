@@ -25,8 +25,8 @@ from foretell.errors import ForetellError
 class Ragged:
     """A list a sample, each of its own length.
 
-    Sample i has `values[offsets[i] : offsets[i + 1]]`. Values that are ragged too make lists of lists: a text is a list
-    of bytes, so the captions of an image are a list of lists of bytes.
+    Sample i has `values[offsets[i] : offsets[i + 1]]`. Values may be ragged lists themselves. A text is a list of
+    bytes, so the captions of an image are a list of lists of bytes.
     """
 
     values: Tensor | Ragged
@@ -102,7 +102,7 @@ class Batch:
         return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
-        """The same in memory that a device can copy from by itself."""
+        """The same batch in pinned memory, from which a device can copy."""
         return self.map(Tensor.pin_memory)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:

@@ -4,11 +4,11 @@ A cache is a folder with the files of its columns (see `column_files`) and `abou
 the place that the data came from and of the files' sizes and dates there. Looking it up takes no reading. The
 fingerprint is a hash of the content: data that was copied or moved keeps it.
 
-A cache is written under another name, and renamed when it is complete. So a cache that has its name is complete,
-whatever stopped the work. A lock lets one process build while others wait for it.
+A cache is written under another name, and renamed when it is complete. So a cache under its final name is complete,
+even if the work was interrupted. A lock lets one process build while others wait for it.
 
 Caches of the layout before (version 2: `pixels.npy`, and `labels.npy` with classes or with the steps of episodes) have
-names of their own, and are used as they are.
+names of their own, and are still used.
 """
 
 import errno
@@ -45,12 +45,12 @@ SPARE = 64 * 2**20  # bytes of the disk that a cache leaves free
 
 
 def default_folder() -> Path:
-    """$FORETELL_CACHE, else ~/.cache/foretell."""
+    """$FORETELL_CACHE, or else ~/.cache/foretell."""
     return Path(os.environ.get("FORETELL_CACHE") or "~/.cache/foretell").expanduser()
 
 
 class Stored(NamedTuple):
-    """What a cache holds."""
+    """The contents of a cache."""
 
     columns: dict[str, Column]
     """By name, without labels."""
@@ -58,7 +58,7 @@ class Stored(NamedTuple):
     """int64 [N]."""
     classes: tuple[str, ...]
     names: dict[str, tuple[str, ...]]
-    """What the numbers of a column are called, by column."""
+    """The names of a column's numbers, by column."""
     skipped: tuple[Skipped, ...]
     fingerprint: str
 
@@ -71,28 +71,28 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Form(Generic[K]):
-    """What is kept of a source's items."""
+    """The part of a source's items that is kept."""
 
     what: str
     """In messages, such as "images"."""
     kind: Callable[[Stored], K]
-    """Makes a data set of what a cache holds."""
+    """Makes a data set from a cache."""
     key: str
     """Tells forms apart."""
     decode: Callable[[Iterable[Item]], Generator[Decoded, None, None]]
     """Makes columns of items. A column `labels` is int64, with `MISSING` where there is none."""
     shape: tuple[int, ...] = ()
-    """Of one in the column of pixels, the first; () where there are no pixels."""
+    """Shape of one sample in the column of pixels, the first; () without pixels."""
     each: int = 1
-    """At most so many samples come of one item."""
+    """The largest number of samples of one item."""
     before: Callable[[np.ndarray, tuple[str, ...]], Stored] | None = None
-    """What `labels.npy` and the classes of a cache of the layout before stand for."""
+    """The column of `labels.npy` and of the classes, in a cache of the former layout."""
     hashed: Callable[[Mapping[str, Column]], Iterable[Column]] | None = None
-    """What the fingerprint covers besides the first column; None: the other columns, one by one."""
+    """The contents that the fingerprint covers besides the first column; None: the other columns, one by one."""
 
 
 def labels_of(labels: np.ndarray, classes: tuple[str, ...]) -> Stored:
-    """Of images and videos in the layout before: labels were labels."""
+    """For images and videos in the former layout: labels were labels."""
     return Stored({}, torch.from_numpy(labels), classes, {}, (), "")
 
 
@@ -187,7 +187,7 @@ def _build(source: Source, form: Form[Any], home: Path, progress: bool) -> None:
 
 
 def _write(name: str, contents: Contents, form: Form[Any], part: Path, progress: bool) -> None:
-    from foretell.progress import bar  # a second call needs no more than what is there
+    from foretell.progress import bar  # a second call needs only the files that are there
 
     writers: dict[str, ColumnWriter] = {}
     skipped: list[Skipped] = []
@@ -213,7 +213,7 @@ def _write(name: str, contents: Contents, form: Form[Any], part: Path, progress:
             raise ForetellError(f"{name}: no usable {form.what.removesuffix('s')} among {len(skipped)} ({said}).")
         for writer in writers.values():
             writer.finish()
-    if missing:  # what is labelled in part has no labels
+    if missing:  # data that is labelled in part has no labels
         del writers["labels"]
         (part / "labels.npy").unlink()
     classes = (contents.classes or tuple(map(str, range(highest + 1)))) if "labels" in writers else ()
@@ -268,7 +268,9 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         yield
         return
     try:
-        for stale in path.parent.glob(f"{path.stem}.*.part"):  # of a process that was killed: nobody else is at it
+        for stale in path.parent.glob(
+            f"{path.stem}.*.part"
+        ):  # left by a process that was killed: no other process uses it
             shutil.rmtree(stale, ignore_errors=True)
         yield
     finally:

@@ -24,7 +24,7 @@ class ColumnWriter:
     Through a file and not through a map: on a full disk a write raises, but a map kills the process.
 
     Args:
-        folder: where.
+        folder: the folder of the files.
         name: of the column.
     """
 
@@ -55,7 +55,7 @@ class ColumnWriter:
 
     @property
     def type(self) -> ColumnType:
-        """What a row holds, once there is one."""
+        """Type and shape of a row, once there is one."""
         if self._parts:
             values = self._parts[1].type
             return ColumnType(values.dtype, (None, *values.shape))
@@ -117,7 +117,7 @@ def _mapped(path: Path) -> np.ndarray:
 
 
 def pieces(column: Column) -> Iterator[memoryview]:
-    """All that a column holds, in an order of its own, for a digest; in memory is a piece at a time."""
+    """The contents of a column in a fixed order, for a digest. Only one piece at a time is in memory."""
     column = column[:] if isinstance(column, Chain) else column
     if isinstance(column, Lists):
         yield from pieces(column.values)

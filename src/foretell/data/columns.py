@@ -1,4 +1,4 @@
-"""Columns as they are stored: arrays of any type and shape, a row a sample, and lists of any length.
+"""Stored columns: arrays of any type and shape with a row for each sample, and lists of any length.
 
 N rows of a column
 """
@@ -19,12 +19,12 @@ from .batch import Ragged
 
 
 class ColumnType(NamedTuple):
-    """What one sample has in a column."""
+    """Type and shape of one sample in a column."""
 
     dtype: str
     """As numpy names it, such as "uint8"."""
     shape: tuple[int | None, ...]
-    """Of one; None for an axis whose length differs from sample to sample."""
+    """Shape of one sample; None for an axis whose length differs from sample to sample."""
 
 
 class Chain:
@@ -47,7 +47,7 @@ class Chain:
         return self.take(np.atleast_1d(picked)).reshape(*picked.shape, *self.shape[1:])
 
     def take(self, rows: np.ndarray, axis: int = 0) -> np.ndarray:
-        """As of an array, along the first axis: a copy."""
+        """As for an array, along the first axis: a copy."""
         found = np.empty((len(rows), *self.shape[1:]), self.dtype)
         of = np.searchsorted(self._ends, rows, side="right")
         for number in np.unique(of):
@@ -103,7 +103,7 @@ def _offsets(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
 
 
 def type_of(column: Column) -> ColumnType:
-    """What one row of a column holds."""
+    """Type and shape of one row of a column."""
     if isinstance(column, Lists):
         inner = type_of(column.values)
         return ColumnType(inner.dtype, (None, *inner.shape))
@@ -125,7 +125,7 @@ def chained(columns: Sequence[Column]) -> Column:
 
 
 def tensor(column: Column) -> Tensor | Ragged:
-    """What `take` of a column gave, as a batch holds it; shares the memory."""
+    """The result of a column's `take`, in the form of a batch; it shares the memory."""
     if isinstance(column, Lists):
         return Ragged(tensor(column.values), torch.from_numpy(column.offsets))
     return torch.from_numpy(column if isinstance(column, np.ndarray) else column[:])

@@ -35,32 +35,32 @@ class Skipped(NamedTuple):
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What training asks of data.
+    """The data that training needs.
 
     Samples are numbered, and `batch` gives any of them. So the order of a run is a function of (seed, step) alone, and
-    a resumed run sees what it would have seen.
+    a resumed run sees the same samples.
 
     A source that streams from shards satisfies the same protocol. It says how many samples each shard has, so that its
     length is known before anything is read. The trainer asks for batches in the order of the steps, some steps ahead,
     from one thread (see `foretell.train.prefetch`). Therefore such a source may keep the shards of the last few batches
-    open, and fetch the next ones while it serves. To read a shard from end to end it needs an order that shuffles
-    shards and then samples within a few of them: that order is another function of (seed, step), beside
+    open, and fetch the next ones while it serves. Reading shards from end to end needs another order: it shuffles
+    shards, and then samples within a few of them. That order is another function of (seed, step), beside
     `foretell.train.loop.batch_index`.
     """
 
     @property
     def fingerprint(self) -> str:
-        """Identifies this exact data, wherever it lies."""
+        """Identifies this exact data, in every place."""
         ...
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """What could not be used."""
+        """The files that could not be used, with the reason."""
         ...
 
     @property
     def columns(self) -> Mapping[str, ColumnType]:
-        """What `batch` gives: by name the type of a column, and the shape that one sample has there."""
+        """The columns of `batch`: name -> type of the column, and shape of one sample."""
         ...
 
     @property
@@ -106,7 +106,7 @@ class Columns:
 
         @property
         def skipped(self) -> tuple[Skipped, ...]:
-            """What could not be used."""
+            """The files that could not be used, with the reason."""
             ...
 
         @property
@@ -138,7 +138,7 @@ class Columns:
 
     @property
     def columns(self) -> dict[str, ColumnType]:
-        """What `batch` gives: by name the type of a column, and the shape that one sample has there."""
+        """The columns of `batch`: name -> type of the column, and shape of one sample."""
         labels = {} if self.labels is None else {"labels": ColumnType("int64", ())}
         return {name: type_of(column) for name, column in self.stored.items()} | labels
 
@@ -154,7 +154,7 @@ class Columns:
         return Batch(**taken)
 
     def subset(self: K, index: Index) -> K:
-        """What is at `index` in that order, with labels. Shares the memory map; copies no column."""
+        """The samples at `index` in that order, with labels. Shares the memory map; copies no column."""
         places = positions(index, len(self))
         return self._with(
             labels=None if self.labels is None else self.labels[torch.from_numpy(places)],
@@ -180,13 +180,13 @@ K = TypeVar("K", bound=Columns)
 
 @dataclass(frozen=True, eq=False)
 class Pictures(Columns):
-    """Decoded pictures with what is known of them; `Images` and `Videos` say which shape they have.
+    """Decoded pictures with their labels and other columns. `Images` and `Videos` give their shape.
 
     pixels: uint8 [R, ...] in 0..255, usually a read-only memory map, or several.
     labels: int64 [N], or None where the source has no labels.
     classes: names of the classes, `classes[label]`; () without labels.
     skipped: every file of the source that could not be used, with the reason.
-    fingerprint: identifies this exact data: pixels, labels and selection, wherever they lie.
+    fingerprint: identifies this exact data: pixels, labels and selection, in every place.
     rows: int64 [N], the rows of `pixels` that make up this selection; None means all of them, N = R.
         Read through `take` and `batch`, which know about them.
     whole: fingerprint of the data that this is a selection of; None where it is whole itself.
@@ -271,7 +271,7 @@ class Videos(Pictures):
 
     @property
     def columns(self) -> dict[str, ColumnType]:
-        """What `batch` gives: pixels [3, T, size, size]."""
+        """The columns of `batch`: pixels [3, T, size, size]."""
         dtype, (T, *frame) = (known := super().columns)["pixels"]
         return known | {"pixels": ColumnType(dtype, (frame[0], T, *frame[1:]))}
 
@@ -300,7 +300,7 @@ class Episodes(Videos):
         return {"pixels": self.pixels, "states": self.states, "actions": self.actions}
 
     def steps(self, index: Index) -> tuple[Tensor, Tensor]:
-        """What was done in the clips at `index`: states [B, T − 1, S] and actions [B, T − 1, A]."""
+        """States [B, T − 1, S] and actions [B, T − 1, A] of the clips at `index`."""
         places = positions(index, len(self))
         return self._taken("states", places), self._taken("actions", places)
 
@@ -310,7 +310,7 @@ class Records(Columns):
     """A data set of any columns: `foretell.data.table` reads feature vectors with labels and groups into one.
 
     arrays: the columns by name, of R rows.
-    names: what the numbers of a column are called, by column: `names["groups"][group]`.
+    names: the names of a column's numbers, by column: `names["groups"][group]`.
     Other fields are as of `Pictures`.
     """
 

@@ -2,7 +2,7 @@
 
 - **Labels.** The class folders of a split give its labels. There may be more folders below each class folder, if these
   have the same names everywhere, as `n01443537/images/` in Tiny ImageNet.
-- **Strays.** A file beside the class folders, or deeper than the others, is a stray if strays are few: fewer than a
+- **Strays.** A file beside the class folders, or deeper than the others, may be a stray. Strays are few: fewer than a
   class folder holds on average. Strays are skipped, and `skipped` lists them. If there are more of them, the folders
   are not classes: nothing is skipped, and the split has no labels.
 - **Splits.** A split without labels gets none from the other splits. If training knows none of the folders of a test
@@ -31,7 +31,7 @@ def find(root: Path, files: list[File], endings: frozenset[str] = ENDINGS, *, la
 
     root: the folder.
     files: all files below it.
-    endings: which files count.
+    endings: the endings of the files that count.
     labels: False: folders are not classes, and no file is a stray.
 
     Raises ForetellError where no file has one of the endings. A ForetellWarning tells of files beside the named splits,

@@ -1,4 +1,4 @@
-"""What a source hands to its decoder, what comes of it, and the threads that work on it."""
+"""The items of a source, the results of its decoder, and the threads that decode."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Unusable(Exception):
 
 
 class Item(NamedTuple):
-    """One image, video or piece of a table: its name for messages, and how to get it with what is known of it.
+    """One image, video or piece of a table: its name for messages, and a function that reads it with its labels.
 
-    `read` runs in a thread. Whatever it raises becomes the reason to skip the item.
+    `read` runs in a thread. Its error becomes the reason to skip the item.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Item(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A run of samples: n rows of each column ({} where none could be used), and what was skipped among them."""
+    """Consecutive samples: n rows of each column ({} if none could be used), and the skipped items among them."""
 
     columns: Mapping[str, Column]
     skipped: list[Skipped]
     items: int
-    """How many items these came of."""
+    """The number of their items."""
 
 
 def label_column(labels: Iterable[int | None]) -> np.ndarray:
@@ -50,7 +50,7 @@ def label_column(labels: Iterable[int | None]) -> np.ndarray:
 def in_threads(
     items: Iterable[Item], decode_chunk: Callable[[list[Item]], Decoded], count: int
 ) -> Generator[Decoded, None, None]:
-    """What `decode_chunk` makes of all items, `count` at a time, in their order, by one thread a core."""
+    """The results of `decode_chunk` for all items, `count` at a time, in their order, with one thread for each core."""
     threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
     items, pending = iter(items), deque[Future[Decoded]]()
     with ThreadPoolExecutor(threads, "decode") as pool:

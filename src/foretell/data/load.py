@@ -1,4 +1,4 @@
-"""From a place and what is to be read there to a data set."""
+"""Load a data set from a place."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def load(
 ) -> Any:
     """One split of a data set, decoded.
 
-    spec: where the data lies. Several places are one set, one behind the other; a place that comes twice counts twice.
-        What is read there depends on `reads`:
+    spec: the place of the data. Several places are one set, one behind the other; a place that comes twice counts
+        twice. The data read there depends on `reads`:
         - `Photographs` (a whole number means photographs of that size): a folder of images (class folders, and `train/`
           with `test/` or `val/` above them, are recognised; a few pictures beside the class folders are left out, see
           `foretell.data.folder`), a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data
@@ -104,8 +104,8 @@ def load(
         - `Captions`: images with captions from files (see `foretell.data.captions`), or `captions:N`.
         - `Clips`: a folder of videos (class folders and splits as for images), a list of them (.csv, .tsv or .txt, a
           path and perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many),
-          or `pusher` for the clips of its episodes. What is made here is as long as a clip. Among several places it
-          keeps its own pace, and `fps` and `stride` are for the files.
+          or `pusher` for the clips of its episodes. Clips that are made here have the length of a clip. Among several
+          places it keeps its own pace, and `fps` and `stride` are for the files.
         - `EpisodeClips`: a folder of videos, each with a table of its name (see `foretell.data.video.episodes`), or
           `pusher` for a world made here (`pusher:20000`, see `foretell.data.made.pusher`). Several places need the same
           columns.
@@ -161,7 +161,7 @@ def train_test(
 ) -> tuple[Any, Any]:
     """The data to learn from and the data to test on; arguments and errors are as of `load`.
 
-    The named splits are taken where there are two (train with test, else train with valid). Otherwise every fifth
+    The named splits are taken if there are two (train with test, or else train with valid). Otherwise every fifth
     sample is for testing, of each class where there are labels; `seed` draws which. At least two samples are needed. A
     video gives one clip, so that no video is on both sides.
     """
@@ -183,7 +183,7 @@ def train_test(
 
 
 def places(spec: Specs) -> Sequence[str | Path]:
-    """Where data lies, place by place. Raises ForetellError where there is none."""
+    """The places of the data. Raises ForetellError where there is none."""
     if not (found := [spec] if isinstance(spec, str | Path) else spec):
         raise ForetellError("data: found an empty list of places; expected one or more.")
     return found

@@ -1,7 +1,7 @@
 """`photographs`: crops of the colour photographs in `pictures/`, which are in the public domain. Needs no network.
 
-The left two thirds of each photograph (the upper two of an upright one) give the train crops, the rest the
-test crops: no pixel is in both. A crop's label is its photograph.
+Train crops come from the left two thirds of each photograph (the upper two of an upright one), test crops from the
+rest. No pixel is in both. A crop's label is its photograph.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What a method reads. Its configuration says so by `reads`, and `foretell.data.load` reads it.
+"""The data that a method reads. Its configuration says so by `reads`, and `foretell.data.load` reads it.
 
 load("path/to/photos", Photographs(64))
 load("path/to/videos", Clips(64, frames=16, fps=8))
@@ -40,8 +40,8 @@ class Clips:
     frames: T, of a clip.
     fps: frames a second after resampling by time stamps: each moment has the frame that was on display then. None takes
         the frames as they come.
-    stride: of these frames, every so many make the clip: V-JEPA takes 16 frames with stride 4 of 30 a second.
-    clips: of a video at most, spread from its beginning to its end; one clip comes from the middle.
+    stride: every `stride`-th of these frames is in the clip: V-JEPA takes 16 frames with stride 4 of 30 a second.
+    clips: the largest number from a video, spread from its beginning to its end. One clip comes from the middle.
 
     Raises ForetellError: a number is out of range.
     """
@@ -62,7 +62,7 @@ class Clips:
 
     @property
     def pace(self) -> dict[str, Any]:
-        """How fast videos run: `fps` and `stride`, as `foretell.data.video.read_video` takes them."""
+        """The pace of videos: `fps` and `stride`, as `foretell.data.video.read_video` takes them."""
         return {"fps": self.fps, "stride": self.stride}
 
 

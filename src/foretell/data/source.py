@@ -18,26 +18,26 @@ SPLITS = {
     "train": ("train", "training"),
     "test": ("test", "testing", "valid", "val", "validation", "dev"),
 }
-"""What a split is for -> the names that people give it, the preferred one first."""
+"""Purpose of a split -> the names that people give it, the preferred one first."""
 
 
 class Contents(NamedTuple):
     """An opened source."""
 
     count: int
-    """How many items there are at most."""
+    """The largest possible number of items."""
     classes: tuple[str, ...]
     """Names of the classes; () without labels."""
     items: Iterable[Item]
     names: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    """What the numbers of a column are called, by column: the states and the actions of episodes."""
+    """The names of a column's numbers, by column: the states and the actions of episodes."""
 
 
 @dataclass(frozen=True)
 class Source:
     """One split of a data set, not opened yet.
 
-    name: what messages call it, and the cache folder.
+    name: its name in messages, and of the cache folder.
     identity: changes whenever the data may have changed. It is cheap to compute.
     read: opens the data; called only where no cache holds it.
     """
@@ -47,7 +47,7 @@ class Source:
     read: Callable[[], Contents]
 
 
-Splits = dict[str, Source]  # "train" and perhaps "test" where the data names its splits, else "all" alone
+Splits = dict[str, Source]  # "train" and perhaps "test" if the data names its splits, or else only "all"
 
 
 class File(NamedTuple):
@@ -95,7 +95,7 @@ def _walk(folder: Path | str, prefix: str, above: tuple[str, ...]) -> Iterator[F
 
 
 def identity(*parts: object) -> str:
-    """One hash for a source, of whatever its pixels and labels depend on."""
+    """One hash for a source, from everything that its pixels and labels depend on."""
     digest = hashlib.sha256()
     for part in parts:
         for line in part if isinstance(part, list) else [part]:
@@ -110,7 +110,7 @@ def split_of(name: str) -> str | None:
 
 
 def named_splits(names: Iterable[str | None]) -> dict[str, str]:
-    """Which named split serves as train and which as test: {"train": "train", "test": "val"}, or {}."""
+    """The named splits that serve as train and as test: {"train": "train", "test": "val"}, or {}."""
     found = set(names)
     named = {split: name for split, known in SPLITS.items() if (name := next(filter(found.__contains__, known), None))}
     return named if "train" in named else {}

@@ -1,9 +1,9 @@
-"""See what a world model is: train a small one, measure it beside a shipped one, and read the page that explains it.
+"""Train a small world model, measure it beside a shipped one, and write a page that explains both.
 
     foretell demo --out demo
 
-Read on in this order: small (what is trained, and how long), findings (what is measured), pictures and curves (what
-is drawn), page (the report).
+Read on in this order: small (the model and its training), findings (the measures), pictures and curves (the drawings),
+    page (the report).
 """
 
 from __future__ import annotations
@@ -30,25 +30,24 @@ from foretell.train.world import enter
 __all__ = ["demo"]
 
 MARK = "made-by-foretell-demo.txt"
-"""In every folder that a demo made: only these are ever deleted."""
+"""A file in every folder that a demo made. Only the contents of such folders are ever deleted."""
 
 
 def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -> Path:
     """Train a small image world model on bundled photographs, measure it, and write a report that explains it all.
 
     Args:
-        out: folder for `report.html`, `demo.json` (all the numbers in it) and `run` (the trained model). Absent,
-            empty, or from a former demo, whose run is then deleted.
-        minutes: how long to train; the measuring takes about another minute.
-        seed: decides the crops, the training and everything that is drawn. The number of steps depends on the
-            machine's speed as well.
-        device: where to compute.
+        out: folder for `report.html`, `demo.json` (all its numbers) and `run` (the trained model). Absent, empty, or
+            from a former demo; the run of that demo is deleted.
+        minutes: length of the training; measuring takes about one more minute.
+        seed: of the crops, the training and all random draws. The number of steps also depends on the machine's speed.
+        device: the device to compute on.
 
     Returns:
         The report's path.
 
     Raises:
-        ForetellError: `out` holds something else, no image world model ships with this installation, the training
+        ForetellError: `out` contains other files, no image world model ships with this installation, the training
             failed or was stopped, or a file cannot be written.
     """
     check_range("minutes", minutes, POSITIVE)
@@ -68,7 +67,7 @@ def demo(out: Path, minutes: float = 2.0, seed: int = 0, device: str = "auto") -
     try:
         run(config, train, DATA, out / "run", images=learn)
     except Stopped:
-        raise ForetellError("the demo was stopped while it trained; the same command starts it anew") from None
+        raise ForetellError("the demo was stopped while it trained; the same command starts it again") from None
     seconds = time.monotonic() - began
 
     say(f"3 of 3 · measuring it beside {name}, on photographs that the training has not seen")
@@ -93,7 +92,7 @@ def _shipped() -> str:
 
 
 def _make_room(out: Path) -> None:
-    """Make the folder, marked as a demo's; where there was a demo, delete its run and nothing else."""
+    """Make the folder and mark it as a demo's. If it has a former demo, delete only its run."""
     try:
         if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
             raise ForetellError(f"{out} holds something that no demo made: choose another --out")

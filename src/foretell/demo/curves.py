@@ -1,4 +1,4 @@
-"""The run's curves, ready to be drawn as SVG: lines in a square of 100 × 100, and the labels around it."""
+"""The run's curves as data for SVG: lines in a square of 100 × 100, and the labels around it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Line:
 
     name: str
     points: str
-    """As SVG's polyline wants them, the origin at the top left."""
+    """In the form of SVG's polyline, with the origin at the top left."""
     last: float
     dots: bool = False
-    """Few points, each to be marked."""
+    """Whether each of the few points is marked."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A label at an axis, `at` per cent of the way from the left or from the bottom."""
+    """A label at an axis, at `at` per cent from the left or from the bottom."""
 
     at: float
     text: str
@@ -37,14 +37,14 @@ class Chart:
     x: list[Tick]
     y: list[Tick]
     healthy: float | None = None
-    """Per cent from the bottom above which all is well."""
+    """Per cent from the bottom; values above it are healthy."""
 
 
 def trace(lines: list[dict[str, Any]]) -> dict[str, Chart]:
     """The charts of a run, from the lines of its metrics.jsonl.
 
-    `loss` holds the loss of the training and, on the monitors' problems, the model's and what guessing would cost;
-    `spread` and `rankme` hold themselves.
+    `loss` has the loss of the training and, on the monitors' problems, the losses of the model and of guessing.
+    `spread` and `rankme` have one line each.
     """
     looks = [(line["step"], line["monitor"]) for line in lines if "monitor" in line]
 

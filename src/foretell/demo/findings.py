@@ -1,4 +1,4 @@
-"""What a demo measured, as plain numbers: demo.json, and every number of the report."""
+"""The numbers that a demo measured: those of demo.json and of the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foretell.method import parameters
 from foretell.train.loop import TrainConfig
 
 IMAGES, QUERIES, BANK = 24, 8, 256
-"""Of the ranking: held-out crops, predictions each, versions of a crop that a prediction is ranked among."""
+"""For the ranking: the held-out crops, the predictions of each, and the versions of a crop."""
 
 
 def find(
@@ -27,24 +27,24 @@ def find(
 ) -> dict[str, Any]:
     """Measure the models on held-out photographs.
 
-    The seed is the training's for all: models with the same actions are asked the same of the same crops, and their
+    All use the training's seed. Models with the same actions get the same questions about the same crops. Their
     predictions are ranked among the same versions.
 
     Args:
-        models: by name, each with the held-out photographs at its size; `fresh` is the one just trained.
+        models: name -> a model and the held-out photographs at its size. `fresh` is the model just trained.
         lines: the run's metrics.jsonl.
-        train: how it was trained.
-        learned: how many crops it learned from.
-        seconds: how long that took.
+        train: the settings of its training.
+        learned: the number of crops that it learned from.
+        seconds: the duration of the training.
 
     Returns:
         Plain numbers, ready for JSON:
 
-        - `training`: `seconds`, `steps`, `batch`, `crops`, `seed`, `device`, `threads`, and `first` and `last`, what
-          the monitors saw at their first and last look (see `foretell.train.monitors`).
+        - `training`: `seconds`, `steps`, `batch`, `crops`, `seed`, `device`, `threads`, and `first` and `last`, the
+          monitors' first and last values (see `foretell.train.monitors`).
         - `models`: for each name `pixels`, `held_out` crops, the latents' `width`, parameters of one `encoder` and of
           the `predictor`, and `mrr`, see `foretell.evaluate.mrr`.
-        - `same_banks`: whether all were ranked among the same versions.
+        - `same_banks`: whether all models were ranked among the same versions.
         - `versions`: of foretell, torch and python.
     """
     looks = [{"step": line["step"], **line["monitor"]} for line in lines if "monitor" in line]

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, from a template and what the demo found."""
+"""The report: one self-contained HTML file, made from a template and the demo's findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foretell.demo.pictures import Pictures
 from foretell.extras import needed
 
 LOWEST = 0.01
-"""Left end of the MRR scale, which is logarithmic: chance is 0.024."""
+"""Left end of the logarithmic MRR scale: chance is 0.024."""
 
 
 def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], out: Path) -> str:
@@ -25,7 +25,7 @@ def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], 
         found: from `findings.find`.
         pictures: from `pictures.draw`.
         curves: from `curves.trace`.
-        out: the demo's folder, as its reader would write it.
+        out: the demo's folder, as its reader would type it.
     """
     needed("jinja2", "the demo's report")
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -45,7 +45,7 @@ def render(found: dict[str, Any], pictures: Pictures, curves: dict[str, Chart], 
         "duration": _duration,
         "place": _place,
         "shell": shlex.quote,
-        "python": partial(json.dumps, ensure_ascii=False),  # Python reads JSON's strings as they are
+        "python": partial(json.dumps, ensure_ascii=False),  # Python reads JSON's strings unchanged
     }
     environment.filters.update(filters)
     (fresh, ours), (name, shipped) = found["models"].items()

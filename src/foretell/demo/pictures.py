@@ -1,4 +1,4 @@
-"""The report's pictures, as PNGs inside the page: what models see, what they say of it, and what they imagine.
+"""The report's pictures, as PNGs inside the page: the models' inputs, latents and answers.
 
 N patches · D width · S pixels a side · K versions of a picture
 """
@@ -23,14 +23,14 @@ from foretell.jepa import JEPA
 from foretell.views import Views, take
 
 PHOTOGRAPH = "raccoon"
-"""Colourful, even at 32 pixels."""
+"""The photograph that is drawn: it is colourful, even at 32 pixels."""
 COLUMNS = 16
-"""Of the mosaic of versions."""
+"""Columns of the mosaic of versions."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model came nearest to, and the rank of what it was asked for."""
+    """The version nearest to a prediction, and the rank of the right version."""
 
     picture: str
     rank: int
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Ask:
-    """A change, and what each model makes of it."""
+    """A change, and the answer of each model."""
 
     value: float
     given: str
@@ -48,7 +48,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Row:
-    """A parameter, asked for at several values."""
+    """A parameter and its changes at several values."""
 
     parameter: Parameter
     asks: list[Ask]
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Example:
-    """One ask, step by step: from the picture to the numbers, to the predicted numbers, to the nearest version."""
+    """One change, step by step: the picture, its latent, the predicted latent, the nearest version."""
 
     model: str
     parameter: str
@@ -65,9 +65,9 @@ class Example:
     latent: str
     predicted: str
     foretold: str
-    """How the prediction differs from the latent, the mean over patches."""
+    """The difference of the prediction from the latent, mean over patches."""
     came: str
-    """How the latent of the version asked for differs."""
+    """The difference of the right version's latent from the latent."""
     shape: tuple[int, int]
     """N and D of the latents."""
     mosaic: str
@@ -107,7 +107,7 @@ def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
     """Ask the models, and draw.
 
     Args:
-        models: by name, each with the held-out photographs at its size; `fresh` was just trained, the last one is the
+        models: name -> a model and the held-out photographs at its size. `fresh` was just trained; the last one is the
             best.
         seed: draws the versions of a photograph.
     """
@@ -133,7 +133,7 @@ def draw(models: dict[str, tuple[JEPA, Images]], seed: int) -> Pictures:
 
 
 def _photograph(images: Images) -> Float[Tensor, "3 S S"]:
-    """The first of a photograph that everybody knows, the very first where it is not among them."""
+    """The first crop of `PHOTOGRAPH`, or the first crop of all if that is missing."""
     first = 0
     if images.labels is not None and PHOTOGRAPH in images.classes:
         first = int((images.labels == images.classes.index(PHOTOGRAPH)).int().argmax())
@@ -141,7 +141,7 @@ def _photograph(images: Images) -> Float[Tensor, "3 S S"]:
 
 
 def _columns(rows: dict[str, list[Imagined]]) -> Iterator[dict[str, Imagined]]:
-    """Rows by model turned into what each model made of one ask, ask by ask."""
+    """Turn a row for each model into the answers of all models, change by change."""
     for column in zip(*rows.values(), strict=True):
         yield dict(zip(rows, column, strict=True))
 
@@ -158,7 +158,7 @@ def _ask(answers: dict[str, Imagined]) -> Ask:
 
 @torch.no_grad()
 def _example(name: str, model: JEPA, one: Imagined) -> Example:
-    """An ask for one value of a colour parameter, drawn step by step."""
+    """A change of one colour parameter, drawn step by step."""
     actions = actions_of(model)
     ((asked, value),) = one.values.items()
     device = next(model.parameters()).device
@@ -188,7 +188,7 @@ def _example(name: str, model: JEPA, one: Imagined) -> Example:
 
 @torch.no_grad()
 def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Training:
-    """Of some problems made of one picture, the one with the most to say: the largest action."""
+    """The problem with the largest action, of several made from one picture."""
     device = next(model.parameters()).device
     pixels = (picture * 255).round().byte().expand(32, -1, -1, -1).to(device)
     views = model.views(Batch(pixels=pixels), torch.Generator(device).manual_seed(seed))

@@ -1,4 +1,4 @@
-"""The model that a demo trains, and how many steps fit the time."""
+"""The model that a demo trains, and the number of steps that fit the time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from foretell.train.world import World
 DATA = "photographs"
 PIXELS = 32
 LOOKS = 8
-"""How often the monitors look, where time allows."""
+"""How often the monitors measure, if there is time."""
 
 
 def recipe(
@@ -28,20 +28,20 @@ def recipe(
     """A small image world model, and a training that takes about `seconds` here.
 
     Args:
-        actions: what it learns to be told: the shipped model's, so that both can be asked the same.
-        images: what it will learn from; a few steps are tried on them.
-        seconds: of training, looks at the monitors included.
+        actions: the actions that it learns. They are the shipped model's, so both get the same questions.
+        images: the data of the training. A few steps are tried on it.
+        seconds: of training, monitors included.
         seed: of the training.
-        device: where it will train.
+        device: the device of the training.
     """
-    # Few large patches: a minute of one core is a few hundred steps, not a hundred. A predictor deeper than the
-    # encoder: IWM's first condition for knowing what a change does.
+    # Few large patches: a minute of one core is a few hundred steps, not a hundred. The predictor is deeper than the
+    # encoder: IWM's first condition for learning the effect of a change.
     config = IWMConfig(
         encoder=ViTConfig(image_size=PIXELS, patch_size=8, width=96, depth=2, heads=3),
         predictor=PredictorConfig(width=64, depth=6, heads=2),
         augment=actions,
     )
-    # A short run: the target encoder follows faster than in a long one.
+    # The run is short, so the target encoder follows faster than in a long one.
     train = TrainConfig(batch=64, lr=2e-3, momentum=0.99, seed=seed, device=str(device))
     step, look = _speed(config, train, images, device, trial=min(seconds / 20, 3.0))
     looks = max(2, min(LOOKS, int(0.1 * seconds / look)))
@@ -58,7 +58,7 @@ def recipe(
 def _speed(
     config: IWMConfig, train: TrainConfig, images: Images, device: torch.device, trial: float
 ) -> tuple[float, float]:
-    """Seconds a step takes, and seconds a look at the monitors takes."""
+    """The seconds of a step, and of one measurement by the monitors."""
     trainer = Trainer(IWM(config), images, train, Path(), World(device))  # writes nothing unless it is run
     assert trainer.monitors
     for step in range(2):  # the first ones also pay for memory and compiled kernels

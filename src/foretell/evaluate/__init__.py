@@ -1,4 +1,4 @@
-"""How good is a world model? Signs of collapse, probes of its latents, and the rank of its predictions.
+"""Measure how good a world model is. Signs of collapse, probes of its latents, and the rank of its predictions.
 
     report = evaluate(model, train, test)
     rich.print(table(report))

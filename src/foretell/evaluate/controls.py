@@ -1,8 +1,8 @@
-"""What a model is held against: the same network untrained, and raw pixels.
+"""The controls of a model: the same network untrained, and raw pixels.
 
-A probe finds much in features that nobody trained: a random network keeps most of what it sees. So an accuracy above
-that of naming the commonest class does not show that anything was learned. What shows it is the difference from a
-network of the same kind with fresh weights, on the same test images.
+A probe finds much in untrained features, because a random network keeps most of its input. So an accuracy above that of
+naming the most frequent class does not show that anything was learned. The difference from a network of the same kind
+with fresh weights shows it, on the same test images.
 
 n images · D width
 """
@@ -40,7 +40,7 @@ def averaged(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 16 16"]:
 
 
 class PixelPatches(nn.Module):
-    """What stands for an encoder: the pixels of 16 patches, 48 numbers each, and where the patches lie."""
+    """A control without an encoder: the pixels of 16 patches, 48 numbers each, and the places of the patches."""
 
     position: Tensor
     width = 3 * PATCH**2
@@ -67,11 +67,11 @@ class RawPixels(Method):
         return averaged(x).flatten(1)
 
     def views(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The images as they are."""
+        """The unchanged images."""
         return to_float(batch.pixels)
 
     def augmented(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The images as they are."""
+        """The unchanged images."""
         return to_float(batch.pixels)
 
     def forward(self, views: Tensor) -> Float[Tensor, ""]:
@@ -84,7 +84,7 @@ class RawPixels(Method):
 
 
 def subjects(subject: Subject) -> Iterator[tuple[str, Subject]]:
-    """What a model is held against, by name. One comes after the other, so that memory holds one at a time.
+    """The controls of a model, by name. One comes after the other, so that memory holds one at a time.
 
     - `untrained`: the same network with fresh weights, from a seed that no run starts from.
     - `pixels`: raw pixels, for images only; the pixels of clips do not line up.
@@ -107,17 +107,16 @@ def compare(
 
     Args:
         subject: the model that was measured.
-        measures: what it was measured by.
-        results: what was found, by the measure's name. Only those with a score for each image are compared.
+        measures: the measures of the model.
+        results: its results, by the measure's name. Only those with a score for each image are compared.
 
     Returns:
         By measure and control (`untrained`, `pixels`): its `value`, `low` and `high`, and the `difference` of the
         model from it, {`value`, `low`, `high`}. The intervals of a control hold for all measures together with 95 %
-        (Bonferroni), so that asking several is no way to find a difference by luck.
+        (Bonferroni). So several measures do not find a difference by luck.
 
         Networks with other fresh weights differ, too, by up to nine points where there are few images. So the measure
-        that differs most from `untrained` is also made of two more such networks: `again` has the differences from
-        them.
+        that differs most from `untrained` is repeated on two more such networks: `again` has the differences from them.
     """
     scores = {name: each.per_image for name, each in results.items() if each.per_image is not None}
     compared = [measure for measure in measures if measure.name in scores]
@@ -141,7 +140,7 @@ def compare(
 
 
 def _held_against(measure: Measure, other: Subject, scores: Shaped[Tensor, " m"], level: float) -> dict[str, Any]:
-    """What a measure finds of something that learned nothing, and how much higher the scores of a model are."""
+    """The result of a measure for a control that learned nothing, and the difference of the model's scores from it."""
     result = measure.run(other)
     assert result.per_image is not None
     numbers = {name: result.numbers[name] for name in NUMBERS}

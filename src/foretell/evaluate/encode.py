@@ -1,4 +1,4 @@
-"""What frozen networks make of images: features of all, patch latents of some, several views of a few.
+"""The outputs of frozen networks: features of all images, patch latents of some, several views of a few.
 
 n images · N patches · D width
 """
@@ -26,21 +26,21 @@ Device = torch.device | str | None
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of images, on the CPU."""
+    """The outputs of an encoder, on the CPU."""
 
     features: Float[Tensor, "n D"]
     """Pooled, of every image."""
     latents: Float16[Tensor, "kept N D"]
-    """Of the images kept: half precision keeps three digits at half the memory."""
+    """Latents of the kept images. Half precision keeps three digits at half the memory."""
     index: Int[Tensor, " kept"]
-    """Which images were kept, ascending."""
+    """The kept images, ascending."""
 
 
 @contextmanager
 def evaluating(model: Method, device: Device = None) -> Iterator[torch.device]:
     """A model in evaluation mode, on a device (None: where it is), without gradients; afterwards as it was.
 
-    Not in inference mode: what is computed here trains probes, and a model that was moved must train again.
+    This is not inference mode: probes train on these outputs, and a model that was moved must be trainable again.
     """
     home = next(chain(model.parameters(), model.buffers())).device
     modes = [(module, module.training) for module in model.modules()]
@@ -71,13 +71,13 @@ def encode(
     Args:
         model: a method that encodes patches; it encodes whole images, nothing masked.
         images: at a size the encoder takes.
-        keep: how many images' latents to keep, drawn at random; None for all.
+        keep: the number of images whose latents are kept, drawn at random; None for all.
         batch: images at a time.
-        device: where to compute; None for where the model is.
-        network: another one of the model's networks, x -> [B, N, D], whose latents and their mean are wanted; None for
-            the `patch_encoder` and the features of the model.
+        device: the device to compute on; None for the model's.
+        network: another network of the model, x -> [B, N, D], for its latents and their mean. None for the
+            `patch_encoder` and the features of the model.
         seed: draws the images to keep.
-        progress: what to call the work on a progress bar; None for no bar.
+        progress: the name of the work on a progress bar; None for no bar.
 
     Raises:
         ForetellError: no images, a model without patches, or latents that are not finite numbers.
@@ -115,8 +115,8 @@ def features(
         model: any method.
         images: at a size the encoder takes.
         batch: images at a time.
-        device: where to compute; None for where the model is.
-        progress: what to call the work on a progress bar; None for no bar.
+        device: the device to compute on; None for the model's.
+        progress: the name of the work on a progress bar; None for no bar.
 
     Raises:
         ForetellError: no images, or features that are not finite numbers.
@@ -158,19 +158,19 @@ def augmented(
 ) -> Float[Tensor, "objects views D"]:
     """Pooled features of several views of some images, as `lidar` wants them.
 
-    The views are those that the method itself trains on (LiDAR §4.2), see `Method.augmented`: random crops for
-    I-JEPA, with jittered colours for IWM, one of the two views for a joint-embedding method. They are encoded whole,
-    as they are when the features are used.
+    The views are those of the method's own training (LiDAR §4.2), see `Method.augmented`. They are random crops for
+    I-JEPA, with jittered colours for IWM, and one of the two views for a joint-embedding method. They are encoded
+    whole, as in any use of the features.
 
     Args:
         model: any method.
-        images: where the objects are drawn from, at most all of them.
-        objects: how many; the rank is below this number, so it should be well above the width.
-        views: of each, 2 or more.
+        images: the objects are drawn from these, at most all of them.
+        objects: their number. The rank is below it, so it should be well above the width.
+        views: the number of views of each object, 2 or more.
         batch: images at a time; it changes which views are drawn.
-        device: where to compute; None for where the model is.
+        device: the device to compute on; None for the model's.
         seed: draws objects and views.
-        progress: what to call the work on a progress bar; None for no bar.
+        progress: the name of the work on a progress bar; None for no bar.
     """
     chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:objects]
     made = []

@@ -1,4 +1,4 @@
-"""How sure a measured number is: 95 % intervals over the test images."""
+"""95 % intervals of measured numbers, over the test images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Z = 1.959964
 def wilson(correct: int, n: int) -> tuple[float, float]:
     """The 95 % interval of a share of n independent trials (Wilson 1927).
 
-    Unlike the normal approximation it stays within [0, 1] and means what it says near its ends.
+    Unlike the normal approximation it stays within [0, 1], and is correct near the ends.
 
     Args:
-        correct: how many succeeded, 0 to n.
+        correct: the number of successes, 0 to n.
         n: at least 1.
 
     Returns:
@@ -33,8 +33,8 @@ def accuracy_of(correct: int, labels: Int[Tensor, " n"]) -> dict[str, float]:
     """An accuracy as every report has it.
 
     Args:
-        correct: how many of the test set were named right.
-        labels: of the test set, at least one.
+        correct: the number of right answers on the test set.
+        labels: those of the test set, at least one.
 
     Returns:
         `value`, its 95 % interval `low` to `high`, and `chance`, what naming the commonest class scores.
@@ -45,19 +45,19 @@ def accuracy_of(correct: int, labels: Int[Tensor, " n"]) -> dict[str, float]:
 
 
 def paired(first: Shaped[Tensor, " n"], second: Shaped[Tensor, " n"], level: float = 0.95) -> dict[str, float]:
-    """How much higher the first of two scores is on the same images, on average, and an interval of that.
+    """The mean difference of the first score from the second on the same images, and its interval.
 
-    An image that is hard for one is often hard for the other. So the difference is surer than each of the two scores,
-    and there can be one although their intervals overlap.
+    An image that is hard for one is often hard for the other. So the difference is more certain than each of the two
+    scores. It can be clear although their intervals overlap.
 
     The interval is that of Agresti and Min for two shares of the same images ("Simple improved confidence intervals for
     comparing matched proportions", 2005). It is the normal one, with half an image added to each of the four outcomes.
-    So it keeps its level where there are few images.
+    So it keeps its level with few images.
 
     Args:
         first: each image's score in [0, 1], or whether it was right.
-        second: of the same images in the same order.
-        level: how often the interval contains the difference.
+        second: those of the same images in the same order.
+        level: the probability that the interval contains the difference.
 
     Returns:
         `value`, `low` and `high`, within [−1, 1].
@@ -81,7 +81,7 @@ def bootstrap(
     Args:
         per_image: each image's own mean.
         generator: source of chance.
-        resamples: how often a set of n images is drawn.
+        resamples: the number of sets of n images to draw.
 
     Returns:
         The low and the high end of each.

@@ -1,4 +1,4 @@
-"""What a measure is: a name, what it needs, how it is computed, and how its numbers are shown."""
+"""The protocol of a measure: its name, its needs, its computation, and the display of its numbers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from foretell.errors import ForetellError
 from foretell.evaluate.subject import Subject
 
 NO_LABELS = (
-    "No labels of two classes or more, no probes: put the files of each into a folder of its name, or list 'path "
-    "label' of videos."
+    "Probes need labels of two classes or more: put the files of each class into a folder with its name, "
+    "or list 'path label' for videos."
 )
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a measure found."""
+    """The result of a measure."""
 
     numbers: dict[str, Any]
     """Plain numbers by name, ready for JSON. The table is read off them, too."""
@@ -40,20 +40,20 @@ class Line:
     """`value`, and where there are: `of` (the most it can be), `low` and `high`, `chance`, and of what learned nothing
     `untrained` and `pixels`, a `value` each. None for a heading."""
     form: str = "{:.1%}"
-    """How a number is written."""
+    """The format of a number."""
 
 
 class Measure(ABC):
     """One way to measure a model. A subclass is a file in `foretell.evaluate.measures` and an entry in its list."""
 
     name: ClassVar[str]
-    """What its numbers are called in the report."""
+    """The name of its numbers in the report."""
     title: ClassVar[str]
-    """What people call it."""
+    """Its name for people."""
     section: ClassVar[str] = "features"
     """Measures of one section stand together in the table."""
     needs: ClassVar[tuple[type, ...]] = ()
-    """What the model must be able to do, see `foretell.capabilities`."""
+    """The capabilities that the model needs, see `foretell.capabilities`."""
     labels: ClassVar[bool] = False
     """Whether images must have labels."""
 
@@ -74,4 +74,4 @@ class Measure(ABC):
 
     @abstractmethod
     def lines(self, numbers: dict[str, Any]) -> Sequence[Line]:
-        """How the numbers of a result are shown."""
+        """The lines that show the numbers of a result."""

@@ -22,9 +22,9 @@ from foretell.evaluate.verdict import verdict
 from foretell.method import Method, parameters
 
 LATENT_BYTES = 2 * 2**30
-"""Memory for the patch latents of each data set. Of a larger one the attentive probe takes a random part."""
+"""Memory for the patch latents of each data set. From a larger set the attentive probe takes a random part."""
 CONTROLS = {"untrained": "untrained", "pixels": "raw pixels"}
-"""What a model is held against, and what the table calls it."""
+"""The controls of a model, and their names in the table."""
 
 
 def evaluate(
@@ -43,14 +43,14 @@ def evaluate(
 
     Args:
         model: any method; it is left as it was, on its device and in its mode.
-        train: what the probes learn from; RankMe and LiDAR are of these too.
-        test: what the probes and the predictions are tested on.
-        measures: which; `foretell.evaluate.chosen` makes a list with other settings or further measures.
+        train: the data that probes learn from; RankMe and LiDAR use it, too.
+        test: the data that probes and predictions are tested on.
+        measures: the measures to run; `foretell.evaluate.chosen` makes a list with other settings or further measures.
         controls: also measure the same network untrained, and raw pixels. It takes one to three times as long again.
         seed: everything drawn comes from it: the same seed, machine and device give the same report.
-        device: where to compute; None for where the model is.
+        device: the device to compute on; None for the model's.
         trained_on: fingerprint of the data that the model learned from, see `foretell.hub.trained_on`.
-        progress: show what is being done.
+        progress: show progress bars.
 
     Returns:
         Plain numbers, ready for JSON. A measure that does not apply is None.
@@ -66,13 +66,13 @@ def evaluate(
         - `left_out`: why a measure does not apply, by its name.
         - `verdict`: {`learned`, `text`}: whether there is more in the features than in those of the untrained network;
             None without controls or without labels.
-        - `data`: how many images are in `train` and `test`, `classes`, how many files were `skipped`, and whether the
-            model has `seen` the test images while it learned (without labels); None without `trained_on`.
+        - `data`: the numbers of images in `train` and `test`, `classes`, and the number of `skipped` files. `seen` says
+          whether the model was trained on the test images (without labels); None without `trained_on`.
         - `model`: `method`, `width`, and the parameters of what was trained: one `encoder`, the `predictor`.
 
     Raises:
-        ForetellError: fewer than two images to learn from or none to test on, a test class that `train` has
-            not, or latents that are not finite numbers.
+        ForetellError: fewer than two images to learn from or none to test on, a test class that `train` lacks, or
+            latents that are not finite.
     """
     if len(train) < 2 or not len(test):
         raise ForetellError(
@@ -110,7 +110,7 @@ def evaluate(
 
 
 def latents_kept(model: Method, images: Pictures, measures: Sequence[Measure]) -> int:
-    """Of how many images patch latents fit into memory; 0 where no measure takes any or the model has none."""
+    """The number of images whose patch latents fit into memory; 0 if no measure takes any or the model has none."""
     if not able(model, EncodesPatches) or not any(EncodesPatches in measure.needs for measure in measures):
         return 0
     encoder = require(model, EncodesPatches, "the attentive probe").patch_encoder
@@ -139,7 +139,7 @@ def table(report: dict[str, Any], measures: Sequence[Measure] = MEASURES) -> Tab
 
 
 def _cells(line: Line, controls: Sequence[str]) -> list[str]:
-    """What stands in the columns after a line's title."""
+    """The columns after a line's title."""
     numbers = line.numbers
     if numbers is None:
         return []
@@ -160,7 +160,7 @@ def _title(report: dict[str, Any]) -> str:
 
 
 def _caption(report: dict[str, Any], measures: Sequence[Measure]) -> str:
-    """What was measured on, what it comes to, and what does not apply."""
+    """The data, the verdict, and the measures that do not apply."""
     data = report["data"]
     said = [f"{data['train']:,} to learn from and {data['test']:,} to test on, {data['skipped']:,} skipped"]
     if data["seen"]:

@@ -1,4 +1,4 @@
-"""Spread: how much latents differ from image to image. It needs no labels and is cheap enough to watch a run with.
+"""Spread: the difference of latents from image to image. It needs no labels and is cheap enough to watch a run with.
 
 n samples · N patches · D width
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def spread(latents: Float[Tensor, "n N D"]) -> float:
-    """How much latents differ from image to image.
+    """The difference of latents from image to image.
 
     The standard deviation over samples at each patch and channel, averaged over both.
 
@@ -48,5 +48,5 @@ class Spread:
 
     @property
     def value(self) -> float:
-        """The spread of all that were added."""
+        """The spread of all added latents."""
         return (self.squares / self.samples).sqrt().mean().item()

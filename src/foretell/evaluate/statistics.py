@@ -26,7 +26,7 @@ def spearman(x: Shaped[Tensor, " n"], y: Shaped[Tensor, " n"]) -> float:
 
 
 def auroc(negative: Float[Tensor, " n"], positive: Float[Tensor, " m"]) -> float:
-    """How well one threshold tells positives, which should be larger, from negatives: 0.5 by chance, at best 1.
+    """The probability that a positive, which should be larger, exceeds a negative: 0.5 by chance, at best 1.
 
     It is the share of pairs in which the positive is larger; ties count half. NaN where there is a NaN.
     """
@@ -42,7 +42,7 @@ def student_t(share: float, degrees: int) -> float:
 
     Args:
         share: above 0 and below 1: 0.95 for the usual interval.
-        degrees: of freedom, at least 1.
+        degrees: degrees of freedom, at least 1.
     """
     low, high = 0.0, pi / 2
     for _ in range(80):

@@ -1,4 +1,4 @@
-"""What is measured: a model and data. What several measures ask of it is computed once.
+"""The subject of measures: a model and data. Results that several measures use are computed once.
 
 n images · m test images
 """
@@ -29,23 +29,23 @@ class Subject:
     train: Pictures
     test: Pictures
     labels: tuple[Int[Tensor, " n"], Int[Tensor, " m"]] | None
-    """Of both, as places in the training set's classes; None where either has none."""
+    """Labels of both sets, as places in the training set's classes; None if either has none."""
     device: torch.device
     seed: int = 0
     keep: int = 0
-    """Images of each set whose patch latents are kept; 0 for a model without patches, or where nobody asks for them."""
+    """Images of each set whose patch latents are kept; 0 for a model without patches, or if no measure needs them."""
     progress: bool = False
     called: str = ""
-    """What the model is called on progress bars; nothing for the one that the report is about."""
+    """The model's name on progress bars; empty for the model of the report."""
 
     @cached_property
     def learn(self) -> Encoded:
-        """What the network makes of the training images."""
+        """The network's outputs for the training images."""
         return self._encoded(self.train, "Encoding the training images")
 
     @cached_property
     def ask(self) -> Encoded:
-        """What the network makes of the test images."""
+        """The network's outputs for the test images."""
         return self._encoded(self.test, "Encoding the test images")
 
     @cached_property
@@ -61,7 +61,7 @@ class Subject:
             return torch.cat([encoded(some) for some in watched(chunks, self.bar("Encoding the test images"))])
 
     def forgotten(self) -> Subject:
-        """The same without what was computed of it."""
+        """The same subject without its computed results."""
         return replace(self)
 
     def bar(self, text: str) -> str | None:

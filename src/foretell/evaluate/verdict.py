@@ -1,4 +1,4 @@
-"""Did it learn anything? One sentence from what a model and its controls scored on the same test images."""
+"""Did it learn anything? One sentence about the scores of a model and of its controls on the same test images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def verdict(report: dict[str, Any], measures: Sequence[Measure]) -> dict[str, An
 
     Args:
         report: the numbers of each measure by its name.
-        measures: which there are.
+        measures: the measures of the report.
 
     Returns:
-        - `learned`: whether one measure is higher than that of each untrained network of the same kind that it was
-            compared with, beyond chance and by more than these differ among themselves.
+        - `learned`: whether one measure exceeds that of each untrained network, beyond chance and by more than these
+          differ among themselves.
         - `text`: a sentence that says so.
 
         None where nothing was compared.
@@ -36,7 +36,7 @@ def verdict(report: dict[str, Any], measures: Sequence[Measure]) -> dict[str, An
 
     best = max(compared, key=lambda measure: differences(measure)[0]["low"])
     least = min(differences(best), key=lambda difference: difference["low"])
-    # what untrained networks differ by among themselves is no learning
+    # differences among untrained networks are not learning
     values = [difference["value"] for difference in differences(best)]
     learned = least["low"] > max(values) - min(values)
     if learned:

@@ -3,9 +3,9 @@ arXiv:2403.00504).
 
     logits = head(p_φ(f^EMA(x), a = 0, every position))        p_φ and head are trained, f^EMA is frozen
 
-The target encoder sees the whole, undamaged image. The predictor is asked for every position, and told that nothing
-changes. Its answers ("null latents") go through an attentive head. The paper's three controls are the other modes: a
-predictor that was never trained, the encoder without a predictor, and both together.
+The target encoder sees the whole, undamaged image. The predictor predicts every position with the null action. Its
+answers ("null latents") go through an attentive head. The paper's three controls are the other modes: a predictor that
+was never trained, the encoder without a predictor, and both together.
 
 Differs from the paper:
 - Crops and mirroring instead of its stronger augmentations, and minutes instead of 100 ImageNet epochs.
@@ -49,7 +49,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """How a world model is finetuned; the same for every mode, so that modes can be compared."""
+    """The settings of finetuning. They are the same for every mode, so that modes can be compared."""
 
     mode: Mode = "predictor"
     """The parts that learn besides the head. `predictor`: the predictor, on a frozen encoder. `predictor-random`: a
@@ -72,7 +72,7 @@ class FinetuneConfig:
     """Chance of mirroring left and right."""
     seed: int = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of training; accuracy is measured in float32."""
+    """Precision of training; accuracy is measured in float32."""
 
     def __post_init__(self) -> None:
         within(self, steps=COUNT, batch=COUNT, lr=POSITIVE, pretrained=NOT_NEGATIVE, weight_decay=NOT_NEGATIVE)
@@ -80,12 +80,12 @@ class FinetuneConfig:
 
 
 class WorldModelClassifier(nn.Module):
-    """A world model's encoder, its predictor asked for null latents, and an attentive head.
+    """A world model's encoder, its predictor with the null action, and an attentive head.
 
     Args:
         model: the world model; its target encoder and predictor are copied, it is left as it is.
         classes: names of the classes.
-        mode: which parts there are, and which learn (see `FinetuneConfig`).
+        mode: decides which parts exist and which learn (see `FinetuneConfig`).
     """
 
     def __init__(self, model: Method, classes: Iterable[str], mode: Mode = "predictor") -> None:
@@ -127,7 +127,7 @@ def parts(model: Method, mode: Mode) -> tuple[ViT, Predictor | None]:
     """Copies of a model's encoder of patches and its predictor, frozen or fresh as the mode wants.
 
     Raises:
-        ForetellError: the model has no such part, or is of videos.
+        ForetellError: the model has no such part, or is a video model.
     """
     if mode in ("predictor", "end-to-end") and model.untrained == "predictor":
         raise ForetellError(
@@ -141,12 +141,12 @@ def parts(model: Method, mode: Mode) -> tuple[ViT, Predictor | None]:
         predictor = deepcopy(require(origin, Predicts, "finetuning").patch_predictor)
     encoder = require(model, EncodesPatches, "finetuning").patch_encoder
     if len(encoder.patch) != 2:
-        raise ForetellError(f"finetuning takes a model of images, and this {type(model).__name__} is of videos")
+        raise ForetellError(f"finetuning takes an image model, and this {type(model).__name__} is a video model")
     return deepcopy(encoder).requires_grad_(mode in ("encoder", "end-to-end")), predictor
 
 
 def told(model: Method) -> int:
-    """How many numbers say an action to a model's predictor; 0 without actions."""
+    """The number of parameters of an action of a model's predictor; 0 without actions."""
     actions: PictureActions | None = getattr(model, "actions", None)
     return 0 if actions is None else len(actions.names)
 
@@ -180,19 +180,19 @@ def finetune(
         model: a world model, or in mode `encoder` any model that encodes patches; it is not changed.
         train: labelled images to learn from, of any size.
         test: labelled images to measure on, with no class that `train` has not.
-        config: how; None for the defaults.
-        device: where to compute; None for where the model is.
+        config: the settings; None for the defaults.
+        device: the device to compute on; None for the model's.
         progress: whether to draw a progress bar.
 
     Returns:
         The classifier in evaluation mode, and a report of JSON types: `mode`, `loss` (over the last tenth
         of training), `trained_parameters`, `frozen_parameters`, `steps`, `seconds`, and `accuracy`: its
-        `value` on the test set, the 95 % interval `low` to `high`, and `chance`, what naming the commonest
-        class would score.
+        `value` on the test set, the 95 % interval `low` to `high`, and `chance`, the score of always naming the most
+        frequent class.
 
     Raises:
-        ForetellError: the model lacks a part that the mode needs, a data set has no images or no labels, or the test
-            set has classes of its own.
+        ForetellError: the model lacks a part that the mode needs, a data set has no images or labels, or the test set
+            has other classes.
     """
     config = config or FinetuneConfig()
     device = torch.device(device or next(model.parameters()).device)
@@ -239,7 +239,7 @@ def learn(
     config: FinetuneConfig,
     progress: bool,
 ) -> dict[str, Any]:
-    """Train parts of a classifier by `foretell.train.fit`, and report what it took."""
+    """Train parts of a classifier by `foretell.train.fit`, and report the cost."""
     began = time.monotonic()
     last = fit(
         loss,

@@ -44,7 +44,7 @@ def load_classifier(
 
     Args:
         folder: written by `save_classifier`.
-        device: where to put it.
+        device: the device of the classifier.
 
     Returns:
         The classifier in evaluation mode.

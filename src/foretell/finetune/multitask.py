@@ -125,15 +125,14 @@ def multitask(
     Args:
         model: a world model; it is not changed.
         tasks: for each name the labelled images to learn from and to measure on.
-        config: how, in mode `predictor` or `predictor-random`; None for the defaults; steps a task.
+        config: the settings, in mode `predictor` or `predictor-random`; None for the defaults. Steps are for each task.
         compare: also tune a predictor for each task alone, and report what those reach.
-        device: where to compute; None for where the model is.
+        device: the device to compute on; None for the model's.
         progress: whether to draw progress bars.
 
     Returns:
-        The classifier in evaluation mode, and a report like that of `finetune`, with `tasks` in place of
-        `accuracy`: for each name its `accuracy` and, where compared, `separate`, that of a predictor of its
-        own.
+        The classifier in evaluation mode, and a report like that of `finetune`. `tasks` replaces `accuracy`: name ->
+        its `accuracy` and, if compared, `separate`, the accuracy of a separate predictor.
 
     Raises:
         ForetellError: as `finetune`; or fewer than two tasks, or a mode that trains the encoder.

@@ -51,11 +51,11 @@ def accuracy(
     """Share of images whose class is named first.
 
     Args:
-        logits: of images in [0, 1], at `size`.
+        logits: those of images in [0, 1], at `size`.
         images: the test set; other sizes than `size` are resized.
         labels: its labels, as places among the logits.
         size: pixels a side that the classifier wants.
-        device: where it wants them.
+        device: the device for them.
 
     Returns:
         `value`, its 95 % interval `low` to `high` (Wilson), and `chance`, what naming the commonest class

@@ -22,7 +22,7 @@ from foretell.http.work import Work
 FRESH = 1.0
 """Seconds for which a key is remembered. A revoked key opens nothing after that time."""
 REMEMBERED = 4096
-"""How many keys are remembered, and how many callers' rates."""
+"""The number of keys that are remembered, and of callers' rates."""
 STOPPED = "the service was stopped before this was done; send it again"
 
 

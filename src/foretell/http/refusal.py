@@ -15,7 +15,7 @@ Respond = Callable[[str, ForetellError], Response]
 
 
 class Refused(ForetellError):
-    """The service does not do what a request asks.
+    """The service refuses a request.
 
     Args:
         status: the status of the answer.

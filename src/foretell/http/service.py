@@ -46,7 +46,7 @@ def add_error_handlers(app: FastAPI, respond: Respond) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first, kind = error.errors()[0], request.headers.get("content-type", "").partition(";")[0]
         if first["loc"] == ("body",) and first["type"] != "missing" and not kind.endswith("json"):
-            found = f"the body is of type {kind or 'none'!r:.60}"
+            found = f"the body has the type {kind or 'none'!r:.60}"
             sentence = f"{found}; send JSON, with the header Content-Type: application/json"
             return respond(request.url.path, Refused(415, sentence))
         return respond(request.url.path, Refused(400, _sentence(error)))
@@ -62,7 +62,7 @@ def add_error_handlers(app: FastAPI, respond: Respond) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, _: ClientDisconnect) -> Response:
-        return Response(status_code=499)  # nobody reads this; it keeps a traceback out of the log
+        return Response(status_code=499)  # no client reads this; it keeps a traceback out of the log
 
     @app.exception_handler(Exception)
     async def broken(request: Request, _: Exception) -> Response:
@@ -76,7 +76,7 @@ def run(app: FastAPI, host: str, port: int, served: str) -> None:
         app: the application.
         host: the address to listen at.
         port: the port; 0 for any free port.
-        served: names what is served, in the line that this prints.
+        served: the name of the service, in the line that this prints.
 
     Raises:
         ForetellError: the service cannot listen at this address.
@@ -118,7 +118,7 @@ def _allowed(app: FastAPI, request: Request) -> list[str]:
 
 
 def _sentence(error: RequestValidationError) -> str:
-    """The first thing that is wrong: where it is, and what was expected."""
+    """The first error: its place, and what was expected."""
     first = error.errors()[0]
     where = ".".join(str(each) for each in first["loc"][1:] if not isinstance(each, int)) or "the body"
     if first["type"] == "json_invalid":

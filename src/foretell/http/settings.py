@@ -18,4 +18,4 @@ class Settings:
     cors: tuple[str, ...] = ()
     """Origins: their pages may call the service from a browser. None by default."""
     waiting: int = 128
-    """How many requests may wait for a thread. The service refuses more, and asks to try again."""
+    """The number of requests that may wait for a thread. The service refuses more, and asks to try again."""

@@ -12,7 +12,7 @@ from foretell.http.refusal import Refused
 
 T = TypeVar("T")
 FILES = 8
-"""How many files may wait to be added."""
+"""The number of files that may wait to be added."""
 
 
 class Work:
@@ -21,7 +21,7 @@ class Work:
     No pool waits for another.
 
     Args:
-        waiting: how many searches may wait for a thread, and how many writes. More are refused.
+        waiting: the number of searches that may wait for a thread, and of writes. More are refused.
     """
 
     def __init__(self, waiting: int) -> None:

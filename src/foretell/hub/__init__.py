@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from foretell.method import Method, parameters
 
 SHIPPED = Path(__file__).parent / "models"
 """Where the models that come with the package lie, a folder a name."""
+HUB = "hf://"
+"""Before the name of a repository of the Hugging Face hub. A mistyped folder must not ask for a stranger's."""
 
 
 def models() -> list[str]:
@@ -68,8 +71,8 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
     Args:
         name: a shipped model's name (`foretell.models()`), a folder written by `save` or by a training run (finished
             or not: then its newest checkpoint), a .safetensors file inside one, official weights (see
-            `foretell.hub.official`), or a Hugging Face repository `user/name`, which is downloaded.
-        device: where to put it.
+            `foretell.hub.official`), or a Hugging Face repository as `hf://user/name`, which is downloaded.
+        device: the device of the model.
 
     Returns:
         The model in evaluation mode. It is a `Method`, most often a `JEPA`; the folder decides which.
@@ -78,8 +81,8 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Any:
         ForetellWarning: official weights hold an encoder only, so the predictor is untrained.
 
     Raises:
-        ForetellError: there is no such model, a file of it is missing, truncated or foreign, or its method is neither
-            installed nor imported (see `foretell.registry`). A file's record of its method is never run.
+        ForetellError: there is no such model, a file is missing, truncated or foreign, or its method is not installed
+            and not imported (see `foretell.registry`). A file's record of its method is never run.
     """
     path = _find(name)
     if not _own(path):
@@ -124,9 +127,13 @@ def _find(name: str | Path) -> Path:
         return SHIPPED / str(name)
     if path.exists():
         return path
-    if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _download(name)
-    raise ForetellError(f"there is no model {str(name)!r}: expected a folder, or one of {', '.join(models())}")
+    if str(name).startswith(HUB):
+        repository = str(name).removeprefix(HUB)
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise ForetellError(f"{str(name)!r} is no repository of the hub: expected {HUB}user/name")
+        return _download(repository)
+    hint = f"; {HUB}{name} would ask the Hugging Face hub" if re.fullmatch(r"[\w-]+/[\w.-]+", str(name)) else ""
+    raise ForetellError(f"there is no model {str(name)!r}: expected a folder, or one of {', '.join(models())}{hint}")
 
 
 def _folder(path: Path) -> Path:
@@ -157,9 +164,7 @@ def _download(repository: str) -> Path:
         return Path(snapshot_download(repository, allow_patterns=said + weights + words))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise ForetellError(
-            f"there is no folder {repository!r}, and the Hugging Face hub gave no such model ({reason})"
-        ) from None
+        raise ForetellError(f"the Hugging Face hub gave no model {repository!r} ({reason})") from None
 
 
 def _weights(folder: Path) -> Path:

@@ -28,15 +28,15 @@ PICKLE = "a PyTorch pickle, which could run code and is never opened here"
 FOREIGN = {
     b"PK\x03\x04": PICKLE,
     b"\x80": PICKLE,
-    b"<": "a web page, and not the file that was asked for: download it again",
+    b"<": "a web page, and not the requested file: download it again",
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by git lfs pull",
 }
-"""First bytes of files that are taken for weights -> what they are."""
+"""First bytes of files that are mistaken for weights -> their kind."""
 
 
 def to_config(model: Method) -> dict[str, Any]:
-    """What `from_config` needs to build the model again, as JSON types: its method's name and its configuration.
+    """The input of `from_config`, which builds the model again, as JSON types: its method's name and its configuration.
 
     `source` is there for a method that does not come with foretell: it tells people where the method is from.
     """
@@ -53,7 +53,7 @@ def from_config(config: Mapping[str, Any], source: Path | str = "the configurati
     Args:
         config: holds `method` and `model`, and `untrained` where the predictor is. `source` is only shown, never run.
             Other keys are ignored.
-        source: what to call the configuration in errors.
+        source: the configuration's name in errors.
 
     Raises:
         ForetellError: the method is unknown, or a field is missing, unknown, of the wrong kind or out of range.
@@ -87,7 +87,7 @@ def dump(config: Any) -> Any:
 
 
 def parse(schema: Any, value: Any, source: Path | str, field: str) -> Any:
-    """Turn JSON types into a configuration dataclass or another type; strict about names, clear about what is wrong."""
+    """Turn JSON types into a configuration dataclass or another type. Unknown names and wrong values are errors."""
     try:
         with naming(source):
             parsed = TypeAdapter(schema).validate_python(value)
@@ -148,7 +148,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     """Write tensors to a safetensors file, atomically and through to the disk.
 
     Raises:
-        ForetellError: the disk is full or not writable; what was there before stays.
+        ForetellError: the disk is full or not writable; the old file stays.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -190,7 +190,7 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
 
 
 def _kind(path: Path) -> str | None:
-    """What a file is that cannot be read as safetensors, by its first bytes; None where it began as one."""
+    """The kind of a file that cannot be read as safetensors, by its first bytes; None if it begins as one."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -205,7 +205,7 @@ def _kind(path: Path) -> str | None:
 
 
 def built(build: Callable[[], M], tensors: Mapping[str, Tensor], source: Path | str) -> M:
-    """What `build` makes, with weights; sizes that these do not have are refused before they take memory.
+    """The result of `build`, with weights. Sizes that differ from these are refused before they take memory.
 
     Raises:
         ForetellError: as `load_weights`.
@@ -222,7 +222,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: Path |
     """Load tensors into a model, strictly: every name and shape must be there, and no other.
 
     Raises:
-        ForetellError: with an exact account of what is missing, unexpected, of another shape or type, or not finite.
+        ForetellError: it lists the tensors that are missing, unexpected, of another shape or type, or not finite.
     """
     check(model.state_dict(), tensors, source)
     model.load_state_dict(dict(tensors))

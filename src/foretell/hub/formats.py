@@ -42,14 +42,14 @@ def export(
     Args:
         model: any method.
         out: a folder, made if need be.
-        format: `huggingface` for transformers' I-JEPA, one encoder, or of a V-JEPA with positions of kind
-            `rotary-vjepa2` for its V-JEPA 2, one encoder and the predictor; `foretell` for this library's own, which
-            turns a training checkpoint of gigabytes into a folder that is safe to pass on.
-        encoder: which one, for forms that hold one.
+        format: `huggingface` writes transformers' I-JEPA, with one encoder. A V-JEPA with positions of kind
+            `rotary-vjepa2` becomes its V-JEPA 2, with one encoder and the predictor. `foretell` is this library's own
+            form: it turns a training checkpoint of gigabytes into a folder that is safe to pass on.
+        encoder: which encoder, for forms that have only one.
         dtype: type to store floats in.
 
     Returns:
-        What was written.
+        A sentence about the written files.
 
     Raises:
         ForetellError: the form is unknown or has no place for something of the model, a weight is not finite, or the

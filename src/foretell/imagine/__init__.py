@@ -1,4 +1,4 @@
-"""See what a world model imagines: ask for a change, draw the answer, and draw where the model is unsure.
+"""Ask a world model for a change, draw its answer, and draw where the model is unsure.
 
 Read on in this order: ask, draw, uncertainty.
 """

@@ -1,10 +1,10 @@
-"""See what a world model imagines: ask for a change, and find the picture that is nearest to its prediction.
+"""Ask a world model for a change, and find the picture that is nearest to its prediction.
 
     nearest = argmin_k ‖ p_φ(f_θ(x), a_{x→y}, every position) − f^EMA(y_k) ‖₂        IWM, arXiv:2403.00504, §4
 
-The predictor gives latents, not pixels. So the picture is chosen from a bank of versions y_k of the same image: the one
-that was asked for, the untouched one, the source, and others in random colours. Colour parameters are asked for.
-Grayscale, blur and solarize are done to the source, and the model is asked to undo them, as in training.
+The predictor gives latents, not pixels. So the picture is chosen from a bank of versions y_k of the same image. The
+bank has the requested version, the unchanged one, the source, and others in random colours. Colour parameters ask for a
+change. Grayscale, blur and solarize are done to the source, and the model is asked to undo them, as in training.
 
 B asks · K pictures in the bank · P parameters · N patches · D width
 """
@@ -35,19 +35,19 @@ class Imagined:
     """A model's answer to one ask."""
 
     values: dict[str, float]
-    """The ask: a value for each named parameter. The others stay as they are."""
+    """The ask: a value for each named parameter. The others do not change."""
     source: Float[Tensor, "3 S S"]
-    """x, in [0, 1]: what the model saw."""
+    """x, in [0, 1]: the model's input."""
     bank: Float[Tensor, "K 3 S S"]
     """The versions that the prediction was compared with, in [0, 1]."""
     place: int
-    """The place in the bank of the picture that was asked for."""
+    """The place of the requested picture in the bank."""
     distances: Float[Tensor, " K"]
     """From the prediction to each version: L2 over all patches, in latent space."""
 
     @property
     def asked(self) -> Float[Tensor, "3 S S"]:
-        """The version asked for."""
+        """The requested version."""
         return self.bank[self.place]
 
     @property
@@ -62,7 +62,7 @@ class Imagined:
 
     @property
     def rank(self) -> int:
-        """The rank of the version that was asked for: 1 if none is nearer, about K / 2 by chance.
+        """The rank of the requested version: 1 if none is nearer, about K / 2 by chance.
 
         Half of the versions that are exactly as near count as nearer, so that a collapsed model does not look perfect.
         """
@@ -81,8 +81,8 @@ def imagine(model: Method, image: Picture, values: Mapping[str, float], *, bank:
         seed: draws the versions in random colours.
 
     Raises:
-        ForetellError: the model has no actions, a parameter is unknown or out of range, the image is of
-            another size, or the bank is too small.
+        ForetellError: the model has no actions, a parameter is unknown or out of range, the image has another size, or
+            the bank is too small.
     """
     return imagine_all(model, image, [values], bank, seed)[0]
 
@@ -101,7 +101,7 @@ def sweep(
         seed: draws the versions in random colours.
 
     Returns:
-        For each name what came of its values, from low to high.
+        Name -> the answers for its values, from low to high.
 
     Raises:
         ForetellError: as `imagine`.

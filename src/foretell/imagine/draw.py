@@ -1,4 +1,4 @@
-"""Draw what a world model imagined: rows of pictures with captions, on white."""
+"""Draw the answers of a world model: rows of pictures with captions, on white."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagine
     """Draw an ask, sweeps, or both.
 
     Args:
-        imagined: from `imagine`: its source, what was asked for, and the versions nearest to the prediction.
-        sweeps: from `sweep`: for each parameter a row of what was asked for over a row of what came nearest.
-            Where the parameter destroys, the upper row is what the model was given, and was asked to undo.
+        imagined: from `imagine`: its source, the requested version, and the versions nearest to the prediction.
+        sweeps: from `sweep`: for each parameter a row of requested versions over a row of the nearest ones.
+            If the parameter destroys, the upper row shows the model's inputs, which it should restore.
 
     Returns:
-        An RGB picture. Pictures that are exactly the one asked for are outlined.
+        An RGB picture. Pictures that are exactly the requested one are outlined.
 
     Raises:
         ForetellError: there is nothing to draw.
@@ -41,7 +41,7 @@ def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagine
     for name, row in sweeps.items():
         rows += _sweep(name, row, columns)
     legend = f"imagined: of {len(every[0].bank)} versions of the picture, the nearest to the model's prediction"
-    rows.append(_line(f"{legend}; outlined where it is the one asked for", columns))
+    rows.append(_line(f"{legend}; outlined if it is the requested one", columns))
     canvas = Image.new("RGB", (rows[0].width, sum(row.height for row in rows) + 2 * MARGIN - GAP), "white")
     top = MARGIN
     for row in rows:
@@ -51,7 +51,7 @@ def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagine
 
 
 def _ask(one: Imagined, columns: int) -> list[Image.Image]:
-    """The source, what was asked for, and the nearest versions in order."""
+    """The source, the requested version, and the nearest versions in order."""
     nearest = one.order[: columns - 2].tolist()
     pictures = [one.source, one.asked, *one.bank[nearest]]
     captions = ["given", "asked for", "nearest", *(str(rank) for rank in range(2, len(nearest) + 1))]
@@ -62,7 +62,7 @@ def _ask(one: Imagined, columns: int) -> list[Image.Image]:
 
 
 def _sweep(name: str, row: Sequence[Imagined], columns: int) -> list[Image.Image]:
-    """What was asked for (or given, where it was to be undone) over what came nearest."""
+    """The requested versions (or the inputs, if they should be restored) over the nearest ones."""
     values = [f"{one.values[name]:.3g}" for one in row]
     undone = any(not one.source.equal(row[0].source) for one in row)
     above = [one.source if undone else one.asked for one in row]

@@ -2,7 +2,7 @@
 
     ŝ_yᵏ = p_φ(f_θ(x), ψ + A nᵏ),   unsureⱼ = std_k(ŝ_yⱼᵏ)
 
-The predictor is asked for the hidden patches many times, each time with another draw of their places. Where its answers
+The predictor predicts the hidden patches many times, each time with another draw of their places. Where its predictions
 differ, they depend on the exact place: there it predicts detail. The map shows the uncertainty about *places* that the
 model was trained with, as it appears in the latents.
 
@@ -59,7 +59,7 @@ def uncertainty(
     Args:
         model: a JEPA trained with stochastic positions.
         image: at S, the model's image size (see `read_image`), on any device. The results are on the CPU.
-        contexts: how many contexts to draw. Each has its own result.
+        contexts: the number of contexts to draw. Each has its own result.
         draws: K, at least 2.
         seed: draws contexts and places.
 
@@ -95,7 +95,7 @@ def uncertainty(
 
 
 def draw_uncertainty(found: list[Uncertain]) -> Figure:
-    """Draw a row for each context: what the model saw, where it is unsure, and where it is wrong."""
+    """Draw a row for each context: the visible patches, the model's uncertainty, and its error."""
     needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 

@@ -1,10 +1,10 @@
-"""Which patches are seen and which are predicted: pure functions of a generator, a grid and a batch size."""
+"""Masks choose visible and predicted patches. They are pure functions of a generator, a grid and a batch size."""
 
 from foretell.masking.blocks import BlockMasks, complement
 from foretell.masking.patterns import QuadrantMasks, RandomMasks
 from foretell.masking.tubes import TubeMasks
 
 Masks = BlockMasks | RandomMasks | QuadrantMasks
-"""Whatever draws context and target indices of an image."""
+"""Draws context and target indices of an image."""
 
 __all__ = ["BlockMasks", "Masks", "QuadrantMasks", "RandomMasks", "TubeMasks", "complement"]

@@ -1,9 +1,9 @@
 """Multi-block masks (I-JEPA §3) with a fixed budget: every shape is known before a mask is drawn.
 
 The official collator draws blocks until they fit. It then cuts every context in the batch to the shortest one, in
-raster order, so the bottom rows are hardly ever seen. Here M blocks of L patches leave at least N − M·L patches free,
-wherever they lie. Each context keeps exactly that many of its free patches, at random. So no draw is repeated, no
-context is cut, and no place is preferred.
+raster order, so the bottom rows are almost never seen. Here M blocks of L patches always leave at least N − M·L patches
+free. Each context keeps exactly that many of its free patches, at random. So no draw is repeated, no context is cut,
+and no place is preferred.
 
 B batch · N patches · K context patches · M blocks · L patches a block
 """

@@ -1,7 +1,7 @@
 """Masks for video (V-JEPA, arXiv:2404.08471, §3.2). A place hidden in the plane is hidden at all times. Otherwise the
 predictor could copy it from a neighbouring frame.
 
-The released code cuts every context of a batch to the shortest, in raster order: the last tubelet is hardly ever seen.
+The released code cuts every context of a batch to the shortest, in raster order: the last tubelet is almost never seen.
 Here the context is a fixed number of the plane's free places, at random. If blocks leave fewer free places, the missing
 ones are taken from the hidden places. Every patch outside the context is predicted.
 
@@ -26,8 +26,10 @@ class TubeMasks:
     """V-JEPA's blocks, several masks a clip: each context sees a share of the plane that lies outside all blocks."""
 
     blocks: tuple[tuple[int, float], ...] = ((8, 0.15), (2, 0.7))
-    """For each mask of a clip how many blocks of the plane are hidden, and the area of each as a share of the plane:
-    the paper's short-range and long-range masks. Blocks overlap. No blocks, (0, 0.0): places are hidden at random."""
+    """For each mask of a clip: the number of hidden blocks of the plane, and the area of each as a share of the plane.
+    The defaults are the paper's short-range and long-range masks. Blocks overlap. No blocks, (0, 0.0): places are
+    hidden at random.
+    """
     aspect: tuple[float, float] = (0.75, 1.5)
     """Height over width of a block."""
     visible: float = 0.1

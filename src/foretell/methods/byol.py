@@ -36,17 +36,17 @@ from foretell.views import Pair
 
 @dataclass(frozen=True)
 class BYOLConfig(ReadsPhotographs):
-    """What a BYOL is built from."""
+    """The configuration of a BYOL."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)
     projector: ProjectorConfig = field(default_factory=lambda: ProjectorConfig(width=512, out=128))
-    """Of the projector, and of the predictor after it; 4096 and 256 in the paper."""
+    """Sizes of the projector, and of the predictor after it; 4096 and 256 in the paper."""
     augment: Photometric = field(default_factory=lambda: Photometric(blur_probability=1.0, solarize_probability=0.0))
-    """Of the first view (table 6)."""
+    """Augmentation of the first view (table 6)."""
     augment_other: Photometric = field(
         default_factory=lambda: Photometric(blur_probability=0.1, solarize_probability=0.2)
     )
-    """Of the second view."""
+    """Augmentation of the second view."""
     crop: tuple[float, float] = (0.08, 1.0)
     """Area of the random crops, as a share of the photograph."""
 
@@ -67,7 +67,7 @@ class BYOL(JointEmbedding):
         self.target_projector = deepcopy(self.projector).requires_grad_(False)
 
     def forward(self, views: Pair) -> Float[Tensor, ""]:
-        """Both directions, added; each view goes through the networks by itself."""
+        """Both directions, added. Each view goes through the networks separately."""
         x, y = views.source, views.target
         prediction, other = (self.in_chunks(self.predictor, self.project(view)) for view in (x, y))
         z, z_other = self.target(x), self.target(y)
@@ -76,7 +76,7 @@ class BYOL(JointEmbedding):
 
     @torch.no_grad()
     def target(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B K"]:
-        """z_ξ: what a prediction is held against, without gradient."""
+        """z_ξ: the target of a prediction, without gradient."""
         return self.in_chunks(self.target_projector, pool(self.in_chunks(self.target_encoder, x))).float()
 
     @torch.no_grad()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IJEPAConfig(ReadsPhotographs):
-    """What an I-JEPA is built from."""
+    """The configuration of an I-JEPA."""
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)

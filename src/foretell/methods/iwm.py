@@ -3,15 +3,15 @@ Learning", 2024, arXiv:2403.00504.
 
     L(x, y) = Σ_{i ∉ context} ‖ p_φ(f_θ(x), a_{x→y}, m_a)ᵢ − f^EMA(y)ᵢ ‖²₂        §3, eq. 1
 
-One crop of a photograph becomes a target y, with its colours jittered, and a source x, jittered and then
-destroyed (grayscale, blur, solarize) and masked. The predictor is told the way from x to y, a_{x→y}, and the
-places m_a.
+One crop of a photograph becomes a target y and a source x. The colours of y are jittered. x is jittered, then destroyed
+(grayscale, blur, solarize) and masked. The predictor is told the way from x to y, a_{x→y}, and the places m_a.
 
 Differs from the paper:
 - Targets are layer-normed, as in I-JEPA; the paper does not say.
-- The visible patches are a fixed budget of those outside the four rectangles, first of those inside I-JEPA's square
-  (see `foretell.masking`): 31 % of 14 × 14, where the rectangles leave 53 % free on average. All others are predicted,
-  jointly, so that a third of them lie outside the rectangles. What the paper's masks gave instead is in docs/log.md.
+- The visible patches are a fixed number of those outside the four rectangles, first of those inside I-JEPA's square
+  (see `foretell.masking`). That is 31 % of 14 × 14; the rectangles leave 53 % free on average. All others are
+  predicted, jointly, so that a third of them lie outside the rectangles. docs/log.md has the result of the paper's
+  masks.
 - Strengths of the random crop are not printed: I-JEPA's (0.3, 1).
 """
 
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IWMConfig(ReadsPhotographs):
-    """What an image world model is built from."""
+    """The configuration of an image world model."""
 
     encoder: ViTConfig = field(default_factory=ViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
     masks: Masks = field(default_factory=BlockMasks)
     augment: Photometric = field(default_factory=Photometric)
     conditioning: Literal["feature", "sequence", "none"] = "feature"
-    """How the predictor learns of the action: mixed into mask tokens, as tokens of its own, or not at all."""
+    """The predictor gets the action mixed into mask tokens, as tokens of its own, or not at all."""
     chained: bool = False
     """Jitter the source on top of the target (main text) rather than independently of it (appendix)."""
     crop: tuple[float, float] = (0.3, 1.0)
@@ -60,7 +60,7 @@ class IWMConfig(ReadsPhotographs):
 
 @register("iwm", IWMConfig)
 class IWM(JEPA):
-    """Predict what a change of colour, or the undoing of a blur, does to a latent."""
+    """Predict the effect of a change of colour, or of the removal of a blur, on a latent."""
 
     config: IWMConfig
 

@@ -1,10 +1,10 @@
-"""The control of every latent method: the same encoder, predictor and masks, but pixels to predict (I-JEPA §7, table 7;
-the loss is that of MAE, He et al. 2022, arXiv:2111.06377, §3).
+"""The control of every latent method: the same encoder, predictor and masks, but pixels to predict (I-JEPA §7, table
+7). The loss is that of MAE (He et al. 2022, arXiv:2111.06377, §3).
 
     1/M Σᵢ Σ_{j∈Bᵢ} ‖ ŷⱼ − norm(yⱼ) ‖²₂        each patch's pixels to mean 0 and variance 1
 
 Differs from the paper:
-- I-JEPA's masks, and its predictor in the place of MAE's decoder: the target is all that differs from I-JEPA.
+- I-JEPA's masks, and its predictor instead of MAE's decoder: only the target differs from I-JEPA.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ class PixelTargets(JEPA):
         return layer_norm(patches if index is None else take(patches, index))
 
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B N D"]:
-        """What monitors watch for collapse: the encoder's latents, not the targets."""
+        """The latents that monitors check for collapse: the encoder's, not the targets."""
         return layer_norm(self.in_chunks(self.target_encoder, x))
 
     def update_target(self, momentum: float) -> None:
-        """There is no slow copy: what is evaluated and finetuned is the encoder as it is."""
+        """There is no slow copy: the encoder itself is evaluated and finetuned."""
         super().update_target(0.0)
 
 
 @dataclass(frozen=True)
 class PixelsConfig(IJEPAConfig):
-    """What a pixel predictor is built from."""
+    """The configuration of a pixel predictor."""
 
 
 @register("pixels", PixelsConfig)
@@ -64,7 +64,7 @@ class Pixels(PixelTargets, IJEPA):
 
 @dataclass(frozen=True)
 class VideoPixelsConfig(VJEPAConfig):
-    """What a pixel predictor of clips is built from."""
+    """The configuration of a pixel predictor of clips."""
 
     loss: losses.Distance = "l2"
     """Distance to the pixels: MAE's is `l2`."""
@@ -72,7 +72,7 @@ class VideoPixelsConfig(VJEPAConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.centred:
-            raise ForetellError("centred is of latent targets, and pixels are the targets here: leave it out")
+            raise ForetellError("centred needs latent targets, and the targets here are pixels: leave it out")
 
 
 @register("video-pixels", VideoPixelsConfig)

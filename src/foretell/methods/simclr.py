@@ -8,7 +8,7 @@ Differs from the paper:
 - Jitter is done in a fixed order, and blur is σ pixels at any image size, its kernel as wide as it takes (see
   `foretell.augment`).
 - Batch norm goes over one process's photographs on a CPU; on GPUs over all processes', as in the paper.
-- Negatives are of all processes, but of one part of a step where it is computed in parts (`accumulate`).
+- Negatives come from all processes. If a step is computed in parts (`accumulate`), they come from one part.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from foretell.views import Pair
 
 @dataclass(frozen=True)
 class SimCLRConfig(ReadsPhotographs):
-    """What a SimCLR is built from."""
+    """The configuration of a SimCLR."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)
     projector: ProjectorConfig = field(default_factory=ProjectorConfig)
@@ -41,7 +41,7 @@ class SimCLRConfig(ReadsPhotographs):
             brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, blur_probability=0.5, solarize_probability=0.0
         )
     )
-    """Of both views; strength 1 (§A)."""
+    """Augmentation of both views; strength 1 (§A)."""
     crop: tuple[float, float] = (0.08, 1.0)
     """Area of the random crops, as a share of the photograph."""
     temperature: float = 0.1

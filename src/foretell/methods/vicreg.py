@@ -3,14 +3,14 @@ Learning", ICLR 2022, arXiv:2105.04906.
 
     ℓ(Z, Z′) = λ s(Z, Z′) + μ [v(Z) + v(Z′)] + ν [c(Z) + c(Z′)]        §4.1, eq. 6
 
-s pulls the two views of a photograph together, v keeps every dimension spread over the photographs of a batch, c keeps
-dimensions from saying the same.
+s pulls the two views of a photograph together. v keeps every dimension spread over the photographs of a batch. c keeps
+dimensions from being correlated.
 
 Differs from the paper:
 - s is averaged over dimensions, and v over the two views, as in the released code; the paper prints sums.
 - AdamW instead of LARS.
 - Jitter is done in a fixed order, and blur is σ pixels at any image size (see `foretell.augment`).
-- v and c are of all processes' photographs, but of one part of a step where it is computed in parts (`accumulate`).
+- v and c use the photographs of all processes. If a step is computed in parts (`accumulate`), they use one part.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from foretell.views import Pair
 
 @dataclass(frozen=True)
 class VICRegConfig(ReadsPhotographs):
-    """What a VICReg is built from."""
+    """The configuration of a VICReg."""
 
     encoder: EncoderConfig = field(default_factory=ResNetConfig)
     projector: ProjectorConfig = field(default_factory=lambda: ProjectorConfig(width=512, out=512, layers=3))
     """The paper's "expander": 3 layers of 8192."""
     augment: Photometric = field(default_factory=lambda: Photometric(blur_probability=0.5, solarize_probability=0.1))
-    """Of both views (§C)."""
+    """Augmentation of both views (§C)."""
     crop: tuple[float, float] = (0.08, 1.0)
     """Area of the random crops, as a share of the photograph."""
     invariance: float = 25.0
@@ -63,7 +63,7 @@ class VICReg(JointEmbedding):
         super().__init__(config, (config.augment, config.augment))
 
     def forward(self, views: Pair) -> Float[Tensor, ""]:
-        """The three terms; each view goes through the encoder by itself."""
+        """The three terms. Each view goes through the encoder separately."""
         c = self.config
         z, other = self.project(views.source), self.project(views.target)
         with exact(z.device):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VJEPAConfig:
-    """What a V-JEPA is built from."""
+    """The configuration of a V-JEPA."""
 
     encoder: VideoViTConfig = field(default_factory=VideoViTConfig)
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
@@ -52,7 +52,7 @@ class VJEPAConfig:
     fps: float | None = None
     """Frames a second that videos are resampled to; None takes their frames as they come."""
     stride: int = 1
-    """Of these frames every so many make the clip. The paper: every fourth of about 30 a second."""
+    """Every `stride`-th of these frames is in the clip. The paper: every fourth of about 30 a second."""
     clips: int = 1
     """Clips of a video at most, from its beginning to its end."""
     centred: bool = False
@@ -62,20 +62,20 @@ class VJEPAConfig:
     """Distance to the targets. `l2`, not in the paper, learns the mean of what may come; `l1` learns the median."""
     token_per_mask: bool = False
     """Whether the predictor has a mask token for each of `masks.blocks`, as in the released code, and not one for all.
-    Where it is not known which mask hides something, the second asks."""
+    If the mask of a prediction is unknown, the second token is used."""
 
     def __post_init__(self) -> None:
         within(self, crop=SOME, flip=SHARE, fps=POSITIVE, stride=COUNT, clips=COUNT)
 
     @property
     def reads(self) -> Clips:
-        """What the method reads, as `foretell.data.load` takes it."""
+        """The data that the method reads, for `foretell.data.load`."""
         from foretell.data import Clips
 
         return Clips(self.encoder.image_size, self.encoder.frames, self.fps, self.stride, self.clips)
 
     def queries(self) -> nn.Module:
-        """What the predictor asks with."""
+        """The queries of the predictor."""
         width = self.predictor.width
         return TokenPerMask(width, len(self.masks.blocks)) if self.token_per_mask else MaskTokens(width)
 
@@ -93,7 +93,7 @@ class VJEPA(JEPA):
         super().__init__(encoder, predictor, losses.DISTANCES[config.loss], config)
 
     def views(self, batch: Batch, generator: torch.Generator) -> Views:
-        """x = y = a clip, cropped alike in every frame; a prediction problem for each mask."""
+        """x = y = a clip, with the same crop in every frame; a prediction problem for each mask."""
         c = self.config
         frames = to_float(batch.pixels).flatten(1, 2)  # a clip is cropped as a picture of 3 T channels
         y = random_resized_crop(frames, c.encoder.image_size, generator, c.crop, flip=c.flip)
@@ -106,7 +106,7 @@ class VJEPA(JEPA):
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:
-        """s_y: what predictions are held against: layer-normed, without gradient; as in `JEPA`."""
+        """s_y: the targets of predictions: layer-normed, without gradient, as in `JEPA`."""
         s_y = self.in_chunks(self.target_encoder, y, index)
         return layer_norm(s_y - s_y.mean(1, keepdim=True) if self.config.centred else s_y)
 
@@ -117,25 +117,25 @@ class VJEPA(JEPA):
         return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
 
     def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
-        """What the model predicts of a clip after its first `seen` tubelets, of which alone it sees the pixels."""
+        """The model's prediction of a clip after its first `seen` tubelets. It sees only the pixels of these."""
         past, future = self.divide(x, seen)
         grid = self.context_encoder.grid(x)
         return self.predict(self.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
 
     def trivial(self, views: Views) -> dict[str, float]:
-        """What a problem would cost without learning, and whether the model sees motion (see `motion`)."""
+        """The losses of guesses without learning, and two measures of motion (see `motion`)."""
         return {**super().trivial(views), **self.motion(views.target)}
 
     @torch.no_grad()
     def motion(self, clip: Float[Tensor, "B C T H W"]) -> dict[str, float]:
         """Whether the model sees motion.
 
-        Small runs learn slow features: the loss falls while latents tell what a scene is and not where its things are.
-        No number of surprise means anything unless
+        Small runs may learn slow features: the loss falls, but latents encode the kind of a scene and not the places of
+        its objects. Numbers of surprise mean something only if both of these are low:
 
-        - `static`, the share of the targets' variance that stays the same all through a clip, is well below 1, and
-        - `moving` is below 1: the error of predicting the next tubelet from a clip's first half, on patches that
-          change, over the error of repeating the latent that was there last.
+        - `static`, well below 1: the share of the targets' variance that is constant within a clip.
+        - `moving`, below 1: the error of predicting the next tubelet from a clip's first half, on patches that change,
+          divided by the error of repeating the last latent.
         """
         T, *plane = self.context_encoder.grid(clip)
         P, seen = plane[0] * plane[1], T // 2
@@ -152,7 +152,7 @@ class VJEPA(JEPA):
 
 
 def moved(clip: Float[Tensor, "B C T H W"], patch: tuple[int, ...], tubelet: int, least: float = 0.02) -> Tensor:
-    """Which patches of a tubelet differ from the tubelet before by `least` or more on average: [B, P] bool."""
+    """The patches of a tubelet that differ from the tubelet before by `least` or more on average: [B, P] bool."""
     t, rows, columns = patch
     now = clip[:, :, tubelet * t : (tubelet + 1) * t]
     before = clip[:, :, (tubelet - 1) * t : tubelet * t]

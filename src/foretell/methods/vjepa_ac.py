@@ -12,7 +12,7 @@ world model that `foretell.plan` plans with.
 Differs from the paper:
 - Sine–cosine positions in the place of rotary ones; actions and states have a time only, as in the paper.
 - Predictions are layer-normed like their targets, as in the released code.
-- A predictor may be asked for changes (`predictor.residual`); by default it is the paper's.
+- A predictor may predict changes (`predictor.residual`); by default it is the paper's.
 - States and actions are scaled by their deviation in the data, so that any unit will do.
 
 B batch · T frames · K = T − 1 steps · N patches of a frame · D width · A actions · S states · H steps ahead
@@ -56,15 +56,15 @@ class _Framed:
 
 @dataclass(frozen=True)
 class VJEPAACConfig:
-    """What a V-JEPA 2-AC is built from."""
+    """The configuration of a V-JEPA 2-AC."""
 
     encoder: Annotated[ViTConfig | VideoViTConfig, _Framed()] = field(default_factory=ViTConfig)
     """Size of the frozen encoder: that of the model it comes from."""
     predictor: CausalConfig = field(default_factory=CausalConfig)
     actions: int = 2
-    """Numbers that say what was done in a step."""
+    """The number of values of an action."""
     states: int = 2
-    """Numbers of the actor's state: as many as actions, because an action is a change of the state; or 0."""
+    """The number of values of the actor's state: that of actions, because an action is a change of the state; or 0."""
     frames: int = 16
     """Frames of a training clip: one more than steps."""
     rollout: int = 2
@@ -72,7 +72,7 @@ class VJEPAACConfig:
     fps: float | None = None
     """Frames a second that videos are resampled to: the paper's robots, 4. None takes their frames as they come."""
     stride: int = 1
-    """Of these frames every so many make the clip."""
+    """Every `stride`-th of these frames is in the clip."""
     clips: int = 1
     """Clips of a video at most, from its beginning to its end."""
 
@@ -82,16 +82,16 @@ class VJEPAACConfig:
         within(self, actions=SIZE, frames=Range(2, 10_000), fps=POSITIVE, stride=COUNT, clips=COUNT)
         if self.states not in (0, self.actions):
             raise ForetellError(
-                f"states is {self.states} and actions is {self.actions}: expected as many of both, because a rollout "
-                "adds actions to the state: let actions be its changes, or do without states (0, and no columns of "
-                "states in the data)"
+                f"states is {self.states} and actions is {self.actions}: expected equal numbers, because "
+                "a rollout adds actions to the state: let actions be its changes, or use no states (0, "
+                "and no columns of states in the data)"
             )
         if not 1 <= self.rollout < self.frames:
             raise ForetellError(f"rollout is {self.rollout}, expected 1 to {self.frames - 1}, a step less than frames")
 
     @property
     def reads(self) -> EpisodeClips:
-        """What the method reads, as `foretell.data.load` takes it."""
+        """The data that the method reads, for `foretell.data.load`."""
         from foretell.data import EpisodeClips
 
         return EpisodeClips(self.encoder.image_size, self.frames, self.fps, self.stride, self.clips)
@@ -99,7 +99,7 @@ class VJEPAACConfig:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What was seen, and what was done."""
+    """Latents of frames, with the actions and states between them."""
 
     target: Float[Tensor, "B 3 T H W"]
     """The clip, in [0, 1]."""
@@ -109,7 +109,7 @@ class Trajectory:
 
 @register("vjepa-ac", VJEPAACConfig)
 class VJEPAAC(Method):
-    """Predict what a frozen encoder will see after an action."""
+    """Predict a frozen encoder's latents of the next frame, after an action."""
 
     config: VJEPAACConfig
     action_scale: Tensor
@@ -178,7 +178,7 @@ class VJEPAAC(Method):
         self.action_limit.copy_(actions.abs().amax(0))
 
     def views(self, batch: Batch, generator: torch.Generator) -> Trajectory:
-        """A clip as it is: neither cropped nor mirrored, which would change what an action does.
+        """The unchanged clip: a crop or a mirror would change the effect of an action.
 
         Args:
             batch: samples of episodes: `pixels`, `states` and `actions`.
@@ -192,7 +192,7 @@ class VJEPAAC(Method):
 
     @torch.no_grad()
     def target(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
-        """z: the frozen encoder's latents of each frame in [0, 1] by itself, layer-normed."""
+        """z: the frozen encoder's latents of each single frame in [0, 1], layer-normed."""
         return layer_norm(self._encode(frames))
 
     def predict(
@@ -201,7 +201,7 @@ class VJEPAAC(Method):
         states: Float[Tensor, "B K S"],
         actions: Float[Tensor, "B K A"],
     ) -> Float[Tensor, "B K N D"]:
-        """ẑ_{k+1} for each of K steps, from all that was until then: comparable with `target`."""
+        """ẑ_{k+1} for each of K steps, from everything up to then; comparable with `target`."""
         rows, columns = self.config.encoder.grid[-2:]
         actions, states = actions / self.action_scale, (states - self.state_mean) / self.state_scale
 
@@ -216,7 +216,7 @@ class VJEPAAC(Method):
         """P(a_{1:H}; s, z): the latents after each of H actions, each predicted from those predicted before.
 
         Args:
-            latents: of the current frame, from `target`.
+            latents: those of the current frame, from `target`.
             state: the actor's current state.
             actions: the actions to take. Each later state is the state before plus the action.
         """
@@ -229,7 +229,7 @@ class VJEPAAC(Method):
 
     @property
     def action_space(self) -> Steps:
-        """What can be done in a step: as much along each axis as training has shown."""
+        """The possible actions of a step: along each axis up to the largest in training."""
         return Steps(tuple(self.action_limit.tolist()))
 
     def forward(self, views: Trajectory) -> Float[Tensor, ""]:
@@ -277,7 +277,7 @@ class VJEPAAC(Method):
         return {"loss": errors["teacher"] + (errors["rollout"] if R > 1 else 0.0), **errors, **copies}
 
     def _encode(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
-        """Each frame by itself; for an encoder of clips it is repeated to fill a tubelet (§3.1)."""
+        """Each frame separately; for an encoder of clips it is repeated to fill a tubelet (§3.1)."""
         x = frames.transpose(1, 2).flatten(0, 1)
         if isinstance(self.encoder.config, VideoViTConfig):
             x = x.unsqueeze(2).expand(-1, -1, self.encoder.config.tubelet, -1, -1)

@@ -1,1 +1,1 @@
-"""Networks: encoders, predictors and what they are made of."""
+"""Networks: encoders, predictors and their parts."""

@@ -37,7 +37,7 @@ class Attention(nn.Module):
         width: D.
         heads: h, divides D.
         qkv_bias: whether queries, keys and values have biases.
-        out: width of what comes out; None for D.
+        out: width of the output; None for D.
     """
 
     def __init__(self, width: int, heads: int, qkv_bias: bool = True, out: int | None = None) -> None:

@@ -26,8 +26,9 @@ class CausalConfig:
     depth: int = 4
     heads: int = 3
     residual: bool = False
-    """Predict how the latents change, not what they become: a small predictor then need not learn to repeat what stays.
-    Not in the paper."""
+    """Predict the change of the latents, not their new values. A small predictor then need not learn to repeat constant
+    parts. Not in the paper.
+    """
 
     def __post_init__(self) -> None:
         transformer(self, "predictor")
@@ -53,8 +54,8 @@ class CausalPredictor(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.project = nn.Linear(config.width, encoder_width)
         initialise(self, self.blocks)
-        # σ = 0.02 suits the paper's width of 1024. Narrow predictors need 1/√(fan-in), or what they are told of actions
-        # is a thousandth of what is in a patch's token, and thousands of steps pass before it is heard.
+        # σ = 0.02 suits the paper's width of 1024. Narrow predictors need 1/√(fan-in). Otherwise the action is a
+        # thousandth of a patch's token, and it has no effect for thousands of steps.
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear) and name != "project":
                 module.weight.data.mul_(module.in_features**-0.5 / 0.02)
@@ -69,7 +70,7 @@ class CausalPredictor(nn.Module):
         """Predict the latents after each step.
 
         Args:
-            latents: of K frames.
+            latents: those of K frames.
             actions: the action at each frame.
             states: the actor's state at each frame; not read where S is 0.
             grid: rows and columns of patches.
@@ -91,6 +92,6 @@ class CausalPredictor(nn.Module):
 
 
 def block_causal(steps: int, tokens: int, device: torch.device | str = "cpu") -> Bool[Tensor, "Kn Kn"]:
-    """Which token sees which: those of its own step and of all before, [i, j] true where i sees j."""
+    """The attention mask: [i, j] is true if i sees j. A token sees those of its own step and of all steps before."""
     step = torch.arange(steps, device=device).repeat_interleave(tokens)
     return step.unsqueeze(1) >= step

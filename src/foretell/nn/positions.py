@@ -1,9 +1,8 @@
-"""Where a patch lies: a vector for every place of a grid of two or three axes, or a turn of queries and keys.
+"""The positions of patches: a vector for every place of a grid of two or three axes, or a rotation of queries and keys.
 
 B batch · N patches · K kept patches · D width
 """
 
-from functools import lru_cache
 from math import prod
 from typing import Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.nn.rotary import pairs_an_axis, rotations
+from foretell.nn.tables import shared_table
 
 Kind = Literal["sincos", "resized", "resized-vjepa", "learned", "rotary", "rotary-vjepa2"]
 ROTARY = ("rotary", "rotary-vjepa2")
@@ -23,15 +23,14 @@ class Positions(nn.Module):
     """A position for every patch of any grid.
 
     Args:
-        kind: `sincos` computes sine–cosine positions for the grid at hand. `resized` computes them for the
-            training grid and resizes the table to the grid at hand, as released I-JEPA encoders are used;
-            `resized-vjepa` does so with the axes in the order of released V-JEPA weights.
-            `learned` is a table of parameters for the training grid, resized likewise. `rotary` adds nothing and
-            turns queries and keys (see `foretell.nn.rotary`); `rotary-vjepa2` does so by the table of V-JEPA 2's
-            released weights.
+        kind: `sincos` computes sine–cosine positions for the grid at hand. `resized` computes them for the training
+            grid and resizes the table to the present grid, as in released I-JEPA encoders. `resized-vjepa` does so with
+            the axes in the order of released V-JEPA weights. `learned` is a table of parameters for the training grid,
+            resized likewise. `rotary` adds nothing and turns queries and keys (see `foretell.nn.rotary`);
+            `rotary-vjepa2` does so by the table of V-JEPA 2's released weights.
         width: D.
         grid: the training grid; `sincos` does not need it.
-        heads: of the attention, among which rotary positions share out D.
+        heads: the attention heads, among which rotary positions divide D.
 
     Raises:
         ForetellError: heads are too narrow for rotary positions.
@@ -50,11 +49,11 @@ class Positions(nn.Module):
             nn.init.trunc_normal_(self.table, std=0.02)
 
     def forward(self, grid: tuple[int, ...], device: torch.device | None = None) -> Float[Tensor, "N D"]:
-        """What is added to the tokens of a grid, in raster order; zeros where positions are rotary.
+        """The vectors added to the tokens of a grid, in raster order; zeros for rotary positions.
 
         Args:
             grid: patches along each axis.
-            device: where the tokens are; None is the CPU. Learned positions are where the module is.
+            device: the device of the tokens; None is the CPU. Learned positions are where the module is.
         """
         if self.rotary:
             return torch.zeros((), device=device).expand(prod(grid), self.width)
@@ -67,11 +66,11 @@ class Positions(nn.Module):
     def rotation(
         self, grid: tuple[int, ...], device: torch.device, index: Int[Tensor, "B K"] | None = None
     ) -> Complex[Tensor, "R _ 1 _ P"] | None:
-        """How queries and keys are turned (see `foretell.nn.rotary.turn`); None where positions are not rotary.
+        """The rotation of queries and keys (see `foretell.nn.rotary.turn`); None for positions that are not rotary.
 
         Args:
             grid: patches along each axis.
-            device: where to.
+            device: the device of the result.
             index: the places of each sample's tokens; None means every place, in raster order. Place 0 is turned by
                 nothing.
         """
@@ -81,7 +80,7 @@ class Positions(nn.Module):
         return (table.unsqueeze(1) if index is None else table[:, index]).unsqueeze(2)
 
 
-@lru_cache(maxsize=64)
+@shared_table
 def sincos(
     width: int, grid: tuple[int, ...], slowest_first: bool = False, device: torch.device | None = None
 ) -> Float[Tensor, "N {width}"]:
@@ -91,7 +90,7 @@ def sincos(
         width: D, any even number.
         grid: patches along each axis, slowest first: (rows, columns) or (tubelets, rows, columns).
         slowest_first: the first channels hold the tubelets, as in V-JEPA's released weights (`uniform_power` there).
-        device: where the table goes. It is copied there once, because a copy in every step would make a GPU wait.
+        device: the device of the table. It is copied there once, because a copy in every step would make a GPU wait.
 
     Returns:
         Float32, N = prod(grid), in raster order. The first channels hold the columns, the next the
@@ -121,7 +120,7 @@ def resize(table: Float[Tensor, "old D"], trained: tuple[int, ...], grid: tuple[
     return F.interpolate(field, size=grid, mode=mode, align_corners=False).flatten(2)[0].T
 
 
-@lru_cache(maxsize=64)
+@shared_table
 def _resized(
     width: int, trained: tuple[int, ...], grid: tuple[int, ...], slowest_first: bool, device: torch.device | None
 ) -> Float[Tensor, "N {width}"]:

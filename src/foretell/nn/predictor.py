@@ -27,7 +27,7 @@ class PredictorConfig:
     positions: Kind = "sincos"
     """As `ViTConfig.positions`."""
     noise: PositionNoise = field(default_factory=PositionNoise)
-    """FlexPredict: with a sigma above 0, what is asked for is known to lie *about there*."""
+    """FlexPredict: with a sigma above 0, the place of a predicted patch is known only roughly."""
     mlp_ratio: float = 4.0
     """Hidden width of a block's MLP over its width."""
     eps: float = 1e-6
@@ -41,8 +41,8 @@ class PredictorConfig:
         transformer(self, "predictor")
         if self.noise.sigma and self.positions in ROTARY:
             raise ForetellError(
-                f"noise.sigma is {self.noise.sigma:g} and positions are {self.positions}: uncertain places "
-                "are noise on positions that are added, and rotary ones are not; take sigma 0, or sincos positions"
+                f"noise.sigma is {self.noise.sigma:g} and positions are {self.positions}: noise needs "
+                "positions that are added, and rotary ones are not; take sigma 0, or sincos positions"
             )
 
 
@@ -123,5 +123,5 @@ class Predictor(nn.Module):
         return self.project(self.norm(h)).unflatten(0, (B, M))
 
     def measures(self) -> dict[str, float]:
-        """What monitors show of a predictor: how uncertain its positions are, where they are."""
+        """The monitors' values of a predictor: the uncertainty of its positions, if there is any."""
         return self.stochastic.measures(self.embed)

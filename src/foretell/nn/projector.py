@@ -18,7 +18,7 @@ class ProjectorConfig:
     """Size of a projector."""
 
     width: int = 512
-    """Of the hidden layers."""
+    """Width of the hidden layers."""
     out: int = 128
     """K: the loss sees this many dimensions."""
     layers: int = 2
@@ -39,5 +39,5 @@ class Projector(nn.Sequential):
         super().__init__(*layers, nn.Linear(width, config.out))
 
     def forward(self, input: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
-        """Features to what the loss compares."""
+        """Map features to the vectors that the loss compares."""
         return super().forward(input)

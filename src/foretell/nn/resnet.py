@@ -1,7 +1,7 @@
 """Residual networks (He et al. 2016, arXiv:1512.03385) of torchvision's blocks, with a free output width.
 
-Expand or Narrow (arXiv:2304.05369) asks what the width of the last stage alone does: `last_width` changes what its
-blocks give (their last convolution and their shortcut), and nothing else.
+Expand or Narrow (arXiv:2304.05369) measures the effect of the last stage's width alone: `last_width` changes only the
+output of its blocks (their last convolution and their shortcut).
 
 B batch · N places of the last feature map · D width
 """
@@ -42,7 +42,7 @@ class ResNetConfig:
 
 
 class ResNet(nn.Module):
-    """Images to latents, one a place of the last feature map: rectified, so many are exactly 0.
+    """Images to latents, one for each place of the last feature map. They are rectified, so many are exactly 0.
 
     `net` has torchvision's names and, at the defaults of `last_width` and `base`, its very weights: its files fit.
     """

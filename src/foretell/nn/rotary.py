@@ -1,7 +1,7 @@
 """Rotary positions (Su et al. 2021, RoFormer, arXiv:2104.09864, §3.2.2).
 
-Queries and keys are turned by the places of their patches. So the product of a query and a key depends on how far apart
-they are.
+Queries and keys are turned by the places of their patches. So the product of a query and a key depends on their
+distance.
 
 A head's channels are divided among the axes, as in V-JEPA 2 (arXiv:2506.09985, §2.1). Pairs of channels are complex
 numbers. A place p along an axis multiplies the axis's k-th pair of n by exp(i·p·ωₖ), ωₖ = 10000^(−k/n).
@@ -13,7 +13,6 @@ z ↦ α z + β z̄. So its table has two rows, α and β; the correct table has
 B batch · h heads · N patches · d width of a head · R rows of the table, 1 or 2 · P pairs, d/2
 """
 
-from functools import lru_cache
 from math import prod
 
 import torch
@@ -21,19 +20,20 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from foretell.errors import ForetellError
+from foretell.nn.tables import shared_table
 
 
-@lru_cache(maxsize=64)
+@shared_table
 def rotations(
     width: int, grid: tuple[int, ...], vjepa2: bool = False, device: torch.device | None = None
 ) -> Complex[Tensor, "R N P"]:
-    """By what the places of a grid multiply queries and keys.
+    """The factors of queries and keys, for every place of a grid.
 
     Args:
-        width: d, even. Each axis, slowest first, has 2·⌊d/(2·axes)⌋ channels; what is left over is not turned.
+        width: d, even. Each axis, slowest first, has 2·⌊d/(2·axes)⌋ channels; the remaining channels are not turned.
         grid: patches along each axis: (rows, columns) or (tubelets, rows, columns).
         vjepa2: the table of V-JEPA 2's released weights.
-        device: where to.
+        device: the device of the result.
 
     Returns:
         α, and with `vjepa2` also β: complex64, N = prod(grid), in raster order. The tensor is shared: do
@@ -52,7 +52,7 @@ def rotations(
 
 
 def pairs_an_axis(width: int, grid: tuple[int, ...]) -> int:
-    """How many pairs of a head's channels each axis has.
+    """The number of pairs of a head's channels for each axis.
 
     Raises:
         ForetellError: the head is too narrow for so many axes, or its width is odd.

@@ -4,8 +4,8 @@ Modeling", ICML 2024, arXiv:2308.00566).
     ψ̂ⱼ = ψⱼ + A nⱼ,   nⱼ ~ N(0, σ² I)        §3.2: the place of a patch is known only up to Σ = σ² A Aᵀ
     cᵢ = ψᵢ + A sᵢ,   mⱼ = ψ̂ⱼ + m̃           §3.3: the same A brings context latents into the predictor
 
-A model that has to say what is *about there* learns features that hold for the surroundings. Were A free, training
-would shrink it to nothing (Prop. A.1); shared with the context, A = 0 would blind the predictor to what it sees.
+A model that predicts a patch *about there* learns features that hold for the surroundings. Were A free, training
+would shrink it to nothing (Prop. A.1); shared with the context, A = 0 would hide the context from the predictor.
 
 Differs from the paper:
 - σ is the standard deviation of n, as in the released code; the paper prints σ as the variance.
@@ -28,12 +28,12 @@ from foretell.errors import NOT_NEGATIVE, within
 
 @dataclass(frozen=True)
 class PositionNoise:
-    """How uncertain places are."""
+    """The uncertainty of places."""
 
     sigma: float = 0.0
     """Standard deviation of n. 0: places are exact. The paper takes 0.25, for ViT-H 0.2."""
     of: Literal["targets", "context", "both"] = "targets"
-    """Whose places are uncertain. The paper finds targets only best."""
+    """The patches with uncertain places. The paper finds targets only best."""
     covariance: Literal["shared", "own", "fixed"] = "shared"
     """`shared`: A is the predictor's projection of the context. `own`: a learned A of its own, which training can
     shrink. `fixed`: no A, Σ = σ² I."""
@@ -46,7 +46,7 @@ class StochasticPositions(nn.Module):
     """Moves places by learned noise.
 
     Args:
-        config: how far.
+        config: the size of the noise.
         embed: the predictor's projection of context latents, D to d.
     """
 
@@ -73,7 +73,7 @@ class StochasticPositions(nn.Module):
 
         Args:
             context: ψ of the patches seen.
-            targets: ψ of the patches asked for.
+            targets: ψ of the patches to predict.
             embed: the predictor's projection of the context.
             chance: draws n.
         """
@@ -91,7 +91,7 @@ class StochasticPositions(nn.Module):
         return position + nn.functional.linear(self.config.sigma * n, A)
 
     def measures(self, embed: nn.Linear) -> dict[str, float]:
-        """What monitors show; nothing where places are exact.
+        """The monitors' values; empty if places are exact.
 
         - `projection`: ‖A‖, Frobenius. Its fall to zero would blind the predictor to its context.
         - `position_noise`: how far places are moved, the noise's root mean square over channels, √(tr Σ / d). To

@@ -23,7 +23,7 @@ from foretell.views import take
 
 
 def transformer(config: Any, what: str) -> None:
-    """Refuse a size that no transformer has: `width`, `depth`, `heads`, and of its blocks what the configuration says.
+    """Refuse a size that no transformer has: `width`, `depth` and `heads`, with the blocks of the configuration.
 
     Raises:
         ForetellError: names the field.
@@ -59,7 +59,7 @@ class ViTConfig:
     """Fixed positions of any grid, fixed ones of the training grid resized, learned ones resized, or rotary ones (see
     `foretell.nn.positions.Positions`)."""
     last_width: int | None = None
-    """Width of what the last block gives, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
+    """Width of the last block's output, and so of the latents; None for `width`. Expand or Narrow (arXiv:2304.05369)
     changes it in ResNets and leaves ViTs open. As there, only the output widens (see `Block`)."""
     init_std: float | None = 0.02
     """Standard deviation of the weights at first: the papers'. None for 1/√(fan-in), with which networks narrower than
@@ -127,7 +127,7 @@ class VideoViTConfig(ViTConfig):
 class Block(nn.Module):
     """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all.
 
-    With another output width `out`, the block is to a ViT what the last stage is to a ResNet. Attention and the MLP's
+    With another output width `out`, the block corresponds to the last stage of a ResNet. Attention and the MLP's
     hidden layer keep their width. The residual stream is widened, and a linear map is the shortcut. So the cost grows
     with `out`, not with its square.
     """
@@ -167,12 +167,12 @@ class Block(nn.Module):
 
 
 def initialise(root: nn.Module, blocks: nn.ModuleList, std: float | None = 0.02) -> None:
-    """Truncated normals; what each block adds is scaled by 1/√(2·depth so far), as in I-JEPA.
+    """Truncated normals; the output of each block is scaled by 1/√(2·depth so far), as in I-JEPA.
 
     Args:
         root: whose linear layers are drawn.
         blocks: those of it that add to what went before.
-        std: of the weights; None for 1/√(fan-in) of each layer.
+        std: deviation of the weights; None for 1/√(fan-in) of each layer.
     """
     for module in root.modules():
         if isinstance(module, nn.Linear):
@@ -249,7 +249,7 @@ class ViT(nn.Module):
             [B, K or N, D]: a latent a kept patch, in the order of `index`.
 
         Raises:
-            ForetellError: x is of bytes, or of a shape that cannot be cut into patches.
+            ForetellError: x has bytes, or a shape that cannot be cut into patches.
         """
         return self.norm(self._blocks(*self._tokens(x, index))[:, self.config.registers :])
 

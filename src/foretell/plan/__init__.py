@@ -1,4 +1,4 @@
-"""Planning: which actions bring about what a picture shows, by a world model's predictions alone."""
+"""Planning: find the actions that lead to the picture of a goal, by a world model's predictions alone."""
 
 from foretell.plan.benchmark import benchmark, table
 from foretell.plan.cem import CEM, minimise

@@ -1,4 +1,4 @@
-"""How well does a world model act? It plans tasks on a table with a pusher (`foretell.data.made.pusher`) from pictures.
+"""How well a world model acts. It plans tasks on a table with a pusher (`foretell.data.made.pusher`) from pictures.
 
 In each task the model is shown a picture of the table and one of the goal. It plans, does its first action, looks
 again, and plans anew. Two controls stand beside it: random actions, and the same search by a predictor that expects no
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from foretell.data.made.pusher import Task
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
-"""Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly tell how far
-the pusher is from a goal that it does not touch."""
+"""Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly show the
+distance of the pusher from a goal that it does not touch.
+"""
 PLANNED = 16
 """Tasks whose plans are made side by side."""
 
@@ -53,15 +54,15 @@ def benchmark(
         task: `reach`, the pusher should get to a place, or `push`, a thing should.
         episodes: tables; the same for all.
         steps: actions done in each.
-        search: how it plans.
+        search: the settings of its search.
         seed: draws tasks and samples.
-        progress: what to call the work on a progress bar.
+        progress: the name of the work on a progress bar.
 
     Returns:
         JSON types. `model`, `copy` and `random` each have
 
-        - `success`: the share of tables where the pusher, or the thing to push, ends within a pusher's radius of the
-            goal; `value`, `low` and `high` (Wilson).
+        - `success`: the share of tables where the body to move ends within a pusher's radius of the goal; `value`,
+          `low` and `high` (Wilson).
         - `distance`: how far from the goal it ends, in sides of the table; `value`, `low` and `high` (bootstrap).
         - `seconds`: the time to plan an action.
 
@@ -109,15 +110,15 @@ def act(
     """Do some tasks side by side: look, plan, do the first action, and again.
 
     Args:
-        model: what plans.
-        tasks: what to do.
+        model: the model that plans.
+        tasks: the tables and their goals.
         steps: actions.
-        search: how to plan.
+        search: the settings of the search.
         seed: draws the samples.
         by: gives the predictions; None for the model, `random` for actions drawn evenly.
 
     Returns:
-        How far each ends from its goal, and the seconds that planning took.
+        The distance of each end from its goal, and the seconds of planning.
     """
     from foretell.data.made.pusher import Table
 

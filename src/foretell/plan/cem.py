@@ -18,7 +18,7 @@ from foretell.errors import COUNT, NOT_NEGATIVE, ForetellError, check_range
 
 @dataclass(frozen=True)
 class CEM:
-    """How actions are searched for. Defaults are V-JEPA 2-AC's (arXiv:2506.09985, §4.2)."""
+    """The settings of a search for actions. Defaults are V-JEPA 2-AC's (arXiv:2506.09985, §4.2)."""
 
     samples: int = 800
     """Sequences of actions drawn an iteration."""
@@ -53,7 +53,7 @@ class CEM:
         """The limit of each action; `seen` where none is set.
 
         Raises:
-            ForetellError: neither one limit nor one for each action.
+            ForetellError: there is neither one limit nor one for each action.
         """
         if not self.limit:
             return seen
@@ -72,10 +72,10 @@ def minimise(
     """Find sequences of actions of low energy.
 
     Args:
-        energy: of n sequences for each of B problems.
+        energy: the function that gives the energies of n sequences for each of B problems.
         problems: B.
-        limit: of each action, see `CEM.limit`.
-        search: how.
+        limit: the limit of each action, see `CEM.limit`.
+        search: its settings.
         generator: the only source of chance.
 
     Returns:

@@ -20,7 +20,7 @@ def draw(
     found: Landscape,
     planned: tuple[float, float] | None = None,
 ) -> Figure:
-    """What is seen, what should be seen, and the energy of each action; `planned` marks the one that was chosen."""
+    """The present picture, the goal, and the energy of each action; `planned` marks the chosen action."""
     needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 

@@ -2,7 +2,7 @@
 
     a*_{1:H} = argmin_a ‖P_φ(a_{1:H}; s, z) − z_goal‖₁
 
-Two pictures are encoded: what is seen now, and the goal. The planner searches for actions whose predicted latents are
+Two pictures are encoded: the present and the goal. The planner searches for actions whose predicted latents are
 nearest to the goal's. The first action of a plan is done. Then a new picture is encoded, and a new plan is made.
 
 B problems · n samples · H steps ahead · N patches · D width · A actions · S states
@@ -41,7 +41,7 @@ class Plan:
     energy: Float[Tensor, " B"]
     """Mean absolute difference of the predicted latents from the goal's, at the end or along the way."""
     now: Float[Tensor, " B"]
-    """The same difference for what is seen now."""
+    """The same difference for the present picture."""
     trace: Float[Tensor, "B iterations"]
     """The elites' mean energy, iteration by iteration."""
 
@@ -78,15 +78,15 @@ def plan(
 
     Args:
         model: one that foresees what actions do, such as a V-JEPA 2-AC.
-        image: what is seen now: [B, 3, S, S] or [3, S, S], uint8 or in [0, 1], at the model's image size.
-        goal: what should be seen, likewise.
+        image: the present picture: [B, 3, S, S] or [3, S, S], uint8 or in [0, 1], at the model's image size.
+        goal: the picture of the goal, in the same form.
         state: state of the actor, [B, S] or [S]; None for a model without states.
         search: settings of the search; None for the paper's.
         seed: draws the samples: the same seed gives the same plan.
         rollout: predicts in the model's place.
 
     Raises:
-        ForetellError: sizes do not fit the model, or it cannot look so many steps ahead.
+        ForetellError: sizes do not fit the model, or the horizon is too long for it.
     """
     search = search or CEM()
     world = require(model, Rolls, "planning")
@@ -116,10 +116,10 @@ def landscape(
 
     Args:
         model: one that foresees what actions do, such as a V-JEPA 2-AC.
-        image: what is seen now, one picture as of `plan`.
-        goal: what should be seen.
+        image: the present picture, one as for `plan`.
+        goal: the picture of the goal.
         state: as of `plan`.
-        axes: which two numbers of the action; the others stay 0.
+        axes: two numbers of the action; the others stay 0.
         points: P, along each axis, from minus to plus the limit.
         limit: as of `CEM.limit`.
 
@@ -146,7 +146,7 @@ def landscape(
 def _energy(
     model: Rolls, now: Tensor, there: Tensor, states: Tensor, foresee: Rollout, along: bool
 ) -> tuple[Energy, Float[Tensor, " B"]]:
-    """The energy of `n` sequences of actions for each problem, and the distance of what is seen now from the goal.
+    """The energy of `n` sequences of actions for each problem, and the distance of the present picture from the goal.
 
     States are where the model is.
     """
@@ -194,7 +194,7 @@ def _problem(model: Rolls, image: Tensor, goal: Tensor, state: Tensor | None) ->
     now, there = clips
     if state is None:
         if S:
-            raise ForetellError(f"this model is told the state of the one who acts, {S} numbers, and none is given")
+            raise ForetellError(f"this model needs the state of the actor, {S} numbers, and none is given")
         state = torch.empty(len(now), 0)
     states = (state if state.ndim == 2 else state.unsqueeze(0)).float()
     if len(now) != len(there) or states.shape != (len(now), S):

@@ -1,4 +1,4 @@
-"""Named runs. Each recipe is a function whose docstring says what it is, what it takes and what to expect.
+"""Named runs. Each recipe is a function. Its docstring has a description, the cost and the expected numbers.
 
 `foretell train NAME --data DATA --out RUN` runs one; any field of it can be changed by a flag.
 """

@@ -26,13 +26,14 @@ from foretell.train.loop import TrainConfig
 
 SMALL = ViTConfig(image_size=64, patch_size=8, width=192, depth=6, heads=3)
 VIDEO = TrainConfig(momentum=0.998, warmup=0.13, clip=10.0)
-"""V-JEPA's schedules (§3.4), where they differ from I-JEPA's; but the rate is I-JEPA's (V-JEPA's rises from 2e-4
-to 6.25e-4), and the released code clips only after the warm-up."""
+"""V-JEPA's schedules (§3.4), where they differ from I-JEPA's. But the rate is I-JEPA's; V-JEPA's rises from 2e-4 to
+6.25e-4. The released code clips only after the warm-up.
+"""
 MINI = ViTConfig(image_size=32, patch_size=4, width=192, depth=4, heads=3)
 CLIPS = VideoViTConfig(image_size=32, patch_size=8, width=128, depth=4, heads=4, positions="rotary")
 AHEAD = PredictorConfig(width=96, depth=4, heads=4, positions="rotary")
 FUTURE = TubeMasks(blocks=((0, 0.0),), visible=1.0, past=(0.125, 0.625))
-"""The whole picture for one to five eighths of a clip; what comes then is predicted."""
+"""The whole picture is visible for one to five eighths of a clip; the rest is predicted."""
 SLOW = TrainConfig(steps=9000, batch=16, warmup=0.1, momentum=0.9998, clip=10.0)
 """A target encoder that hardly moves: a faster one ends in slow features, see docs/surprise.md."""
 TURNED = replace(SLOW, batch=8, momentum=0.99, optimizer="muon")
@@ -68,7 +69,8 @@ def vjepa() -> Recipe:
 def vjepa_tiny() -> Recipe:
     """A V-JEPA of 8 frames of 32 pixels, tubelets of 2 × 8 × 8: some 130 clips a second on one thread.
 
-    Neither mirrored nor much cropped, so that places keep their meaning: `vjepa-ac` stands on it in docs/planning.md.
+    Clips are not mirrored and little cropped, so that places keep their meaning: docs/planning.md trains `vjepa-ac`
+    on its encoder.
     """
     encoder = VideoViTConfig(image_size=32, patch_size=8, width=96, depth=3, heads=3, frames=8)
     predictor = PredictorConfig(width=48, depth=3, heads=3)
@@ -77,7 +79,7 @@ def vjepa_tiny() -> Recipe:
 
 
 def vjepa_ac() -> Recipe:
-    """A V-JEPA 2-AC of your own episodes: what a frozen encoder will see after an action. Four frames a clip.
+    """A V-JEPA 2-AC of your own episodes: it predicts a frozen encoder's latents after an action. Four frames a clip.
 
     foretell train vjepa-tiny --data pusher --out runs/tiny
     foretell train vjepa-ac --data pusher:8192 --encoder runs/tiny --out runs/ac
@@ -122,7 +124,7 @@ def iwm_mini() -> Recipe:
 def vjepa_mini() -> Recipe:
     """A video model that shipped before `vjepa-deep`: 16 frames of 32 pixels, the future predicted from the past.
 
-    By squared error, where the paper's is absolute: docs/surprise.md says what that changed.
+    It has squared error instead of the paper's absolute error: docs/surprise.md shows the effect.
 
     foretell train vjepa-mini --data scenes:30000 --out runs/vjepa-mini
     """

@@ -1,11 +1,12 @@
 """The papers' own configurations, for ImageNet-1k on GPUs.
 
-None of these was trained by us: we had no GPU. Sizes, masks, augmentations and schedules follow the papers (I-JEPA
-§A.1, IWM §A); the numbers to expect are the papers'. What IWM does not print is taken from I-JEPA. The joint-embedding
-methods are the papers' in all but the optimiser: AdamW here, so the learning rate and the weight decay are guesses.
+None of these was trained here, because there was no GPU. Sizes, masks, augmentations and schedules follow the papers
+(I-JEPA §A.1, IWM §A); the numbers to expect are the papers'. Values that IWM does not print are taken from I-JEPA. The
+joint-embedding methods are the papers' in all but the optimiser: AdamW here, so the learning rate and the weight decay
+are guesses.
 
-Differs from all of them: photographs are stored at the size of the model; the shorter side is resized and the centre
-is cut out (see `foretell.data`). Random crops are cut from this square. A crop of a third of the area is enlarged 1.7
+Differs from all of them: photographs are stored at the size of the model. The shorter side is resized and the centre is
+cut out (see `foretell.data`). Random crops are cut from this square. A crop of a third of the area is enlarged 1.7
 times; the papers crop the original's pixels. Pixels outside the centre's square are never seen.
 """
 
@@ -94,7 +95,7 @@ def flexpredict_vith14() -> Recipe:
 def vjepa2_ac_vitg() -> Recipe:
     """V-JEPA 2-AC: 300 M parameters on a frozen ViT-g/16 of 256 pixels, 62 hours of robots; 16 frames, 4 a second.
 
-    Paper: of 10 tries each, averaged over two laboratories, reach 100 %, grasp a cup 65 %, pick and place it 80 %. The
+    Paper: 10 tries each, averaged over two laboratories: reach 100 %, grasp a cup 65 %, pick and place it 80 %. The
     learning rate falls along a cosine here; the paper keeps it until the last 15 of 315 epochs.
     """
     predictor = CausalConfig(width=1024, depth=24, heads=16)
@@ -136,7 +137,7 @@ def vicreg_resnet50_wide() -> Recipe:
     """Expand or Narrow's widest: VICReg, ResNet-50 whose last stage gives 32768 channels, K = 8192.
 
     Paper: four images of five have at least half of their activations exactly 0. Other widths are a flag away:
-    `--model.encoder.last-width 512`. How long the paper trains is not known to us; 100 ImageNet epochs here.
+    `--model.encoder.last-width 512`. The paper does not give the length of the training; 100 ImageNet epochs here.
     """
     model = VICRegConfig(
         encoder=replace(RESNET50, last_width=32768), projector=ProjectorConfig(width=8192, out=8192, layers=3)
@@ -147,7 +148,7 @@ def vicreg_resnet50_wide() -> Recipe:
 def simclr_resnet50_wide() -> Recipe:
     """Expand or Narrow: SimCLR, ResNet-50 whose last stage gives 32768 channels, linear projector to K = 32.
 
-    Paper: linear 67.4. How long it trains is not known to us; 100 ImageNet epochs here.
+    Paper: linear 67.4. The paper does not give the length of the training; 100 ImageNet epochs here.
     """
     model = SimCLRConfig(encoder=replace(RESNET50, last_width=32768), projector=ProjectorConfig(out=32, layers=1))
     return Recipe(model, _joint(100, 4096))

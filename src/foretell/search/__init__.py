@@ -1,4 +1,4 @@
-"""Search: collections of passages and photographs, found by what they mean.
+"""Search: collections of passages and photographs, found by their meaning.
 
 Importing this package costs nothing: the parsers' child process does it for every folder that is read.
 """

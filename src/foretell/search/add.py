@@ -38,7 +38,7 @@ KINDS = {".md": "Markdown", ".markdown": "Markdown", ".text": "TXT", ".jpg": "JP
 
 @dataclass
 class Added:
-    """What came of adding files."""
+    """The result of adding files."""
 
     files: int = 0
     """Files that were new or changed."""
@@ -54,7 +54,7 @@ class Added:
 
 @dataclass(frozen=True)
 class Step:
-    """How far the work is."""
+    """The progress of the work."""
 
     file: str
     """The file that is being added."""
@@ -74,11 +74,11 @@ class Step:
 
 @dataclass(frozen=True)
 class _Content:
-    """What a file gives."""
+    """The contents of a file."""
 
     passages: Sequence[Passage]
     seen: Iterator[tuple[int, Any]]
-    """For each passage that can be embedded: its place in `passages`, and what the model sees of it."""
+    """For each passage that can be embedded: its place in `passages`, and the model's input."""
     unread: Sequence[str] = ()
     """Reasons why parts of the file could not be used."""
     failure: str | None = None
@@ -111,7 +111,7 @@ def steps(
     password: str | None = None,
     base: Path | None = None,
 ) -> Iterator[Step]:
-    """Add files to a collection, and report how far it is. `done` counts what is done so far.
+    """Add files to a collection, and report how far it is. `done` counts the finished work.
 
     A caller that stops early interrupts the work. The files that are done stay.
 
@@ -168,7 +168,7 @@ def _found(model: TextModel | ImageModel, paths: Sequence[Path], done: Added) ->
     if not found:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in others)
         where = ", ".join(map(str, paths)) or "nothing"
-        raise ForetellError(reasons or f"{where}: no file there is of a kind that can be added")
+        raise ForetellError(reasons or f"{where}: no file of a kind that can be added")
     return found
 
 
@@ -208,7 +208,7 @@ def _embedded(
     """Read a file, and embed the entries that are not stored yet. A file that was emptied gives no entries.
 
     Returns:
-        What is to be written. None where the file cannot be used; then `done` contains the reason.
+        The entries to write. None if the file cannot be used; then `done` contains the reason.
     """
     kept = FORMER if former.hash else ""
     embed: Callable[[Sequence[Any]], np.ndarray] = model.passages

@@ -1,6 +1,6 @@
 """The catalogue of a store: create, find and import its knowledges.
 
-`foretell.search.knowledge.Knowledge` offers these to users, and opens what they return.
+`foretell.search.knowledge.Knowledge` offers these functions to users, and opens the knowledges that they return.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Entries: as they are written, stored and found; and checks of what can be stored.
+"""Entries in their written, stored and found forms, and checks of their contents.
 
 n entries · D width
 """

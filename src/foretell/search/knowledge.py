@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class Knowledge:
     """An opened knowledge of a store.
 
-    Several threads and processes may use one at the same time: each search sees all that was committed before it.
+    Several threads and processes may use one at the same time. Each search sees everything that was committed before
+    it.
 
     ```python
     with Knowledge.create("store", "papers") as papers:
@@ -176,7 +177,7 @@ class Knowledge:
 
         A file whose content was added before adds nothing, even from another place. A file that has changed replaces
         its own entries in one transaction; passages that it still contains keep their ids and are not embedded again.
-        An interruption keeps the files that are done; to go on, add the same paths again.
+        An interruption keeps the files that are done. To continue, add the same paths again.
 
         Args:
             paths: files and folders.
@@ -218,7 +219,7 @@ class Knowledge:
         texts_of(texts, "text")
         model = self.model
         if model.kind != "text":
-            raise ForetellError(f"this knowledge is of {model.of} ({model.name}): it takes files of them, not texts")
+            raise ForetellError(f"this knowledge contains {model.of} ({model.name}): it takes files of them, not texts")
         vectors = embed(model, texts, progress=progress)
         drafts = [Draft(t, v, metadata=m) for t, v, m in zip(texts, vectors, fields, strict=True)]
         return self.write(drafts, model.fingerprint)
@@ -264,7 +265,7 @@ class Knowledge:
         elif text is not None and text != old.text:
             model = self.model
             if model.kind != "text":
-                raise ForetellError(f"this knowledge is of {model.of}: give the vector with the text")
+                raise ForetellError(f"this knowledge contains {model.of}: give the vector with the text")
             draft, fingerprint = replace(draft, vector=model.passages([text])[0]), model.fingerprint
         if text is not None:
             draft = replace(draft, text=text)
@@ -281,7 +282,7 @@ class Knowledge:
             file: its path, or its name where only one file has this name.
 
         Returns:
-            How many entries it had.
+            The number of its entries.
 
         Raises:
             ForetellError: no file with this name was added, or several were.
@@ -365,7 +366,7 @@ class Knowledge:
                 return by_words(self.collection, cast("WordModel", embedder), query, top, level, filter)
             return by_file(self.collection, embedder, query, top, level, filter, imagine)
         if imagine:
-            raise ForetellError(f"this knowledge is of texts ({embedder.name}), and only a world model imagines")
+            raise ForetellError(f"this knowledge contains texts ({embedder.name}), and only a world model imagines")
         return by_text(self.collection, embedder, query, top, level, filter, rerank, hybrid)
 
     def query(self, vector: ArrayLike, top: int = 10, *, level: int = 2, filter: Filter | None = None) -> Sequence[Hit]:
@@ -387,7 +388,7 @@ class Knowledge:
             Whether there is a new graph.
 
         Raises:
-            ForetellError: the disk is full or not writable; entries and searches stay as they are.
+            ForetellError: the disk is full or not writable. Entries and searches do not change.
         """
         return self.collection.build(progress=progress)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHORTLIST = 128
 """A text in a knowledge of photographs is held against at least this many results once more, each mixed for it."""
 READ = 20
-"""A reranker reads at least this many results: each costs as much as ten searches."""
+"""The smallest number of results that a reranker reads. Each costs as much as ten searches."""
 MOST = 10_000
 """A search gives at most this many results."""
 
@@ -49,7 +49,7 @@ def by_text(
 ) -> Sequence[Hit]:
     """The entries nearest to a text. Arguments and errors as of `Knowledge.search`."""
     if not isinstance(query, str):
-        raise ForetellError(f"this knowledge is of texts ({model.name}): it is asked with a text")
+        raise ForetellError(f"this knowledge contains texts ({model.name}): search it with a text")
     vector = model.query(query)
     wanted = max(top, READ) if rerank else top
     hits = collection.search(vector, wanted, level, filter, query if hybrid else None)
@@ -123,7 +123,7 @@ def check_model(record: Record, asked: str | None, model: TextModel | ImageModel
     """
     stored, fingerprint = record.model, record.fingerprint
     if (asked and not fingerprint and model.name != stored) or fingerprint not in (None, model.fingerprint):
-        found = f"{asked!r}" if asked else f"what is now found as {stored!r}"
+        found = f"{asked!r}" if asked else f"the present {stored!r}"
         raise ForetellError(
             f"this knowledge was embedded by {stored!r}, and {found} is another model: its vectors mean other things"
         )

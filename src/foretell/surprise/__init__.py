@@ -1,4 +1,4 @@
-"""Surprise: how far what happens in a video is from what a model predicted."""
+"""Surprise: the distance of the events in a video from a model's prediction."""
 
 from foretell.evaluate.statistics import auroc
 from foretell.surprise.benchmark import Pairs, benchmark, on_scenes, scenes

@@ -43,15 +43,15 @@ class Pairs:
     hidden: bool | None = None
     """Whether the violation happens out of sight; None where that is not known."""
     direction: tuple[str, ...] = ()
-    """What happens in each pair, where it is known: a vanishing is found where an appearance is not."""
+    """The event of each pair, if it is known: a vanishing may be found where an appearance is not."""
     also: tuple[str, ...] = ()
     """Other properties that these pairs test as well."""
     source: str = "a clip"
-    """What errors call the first of them."""
+    """The name of the first of them in errors."""
     sets: bool = False
     """Whether pairs 2j and 2j + 1 are a set: two possible stories, and the two impossible ones their halves make."""
     moment: Int[Tensor, " n"] | None = field(default=None, repr=False)
-    """Of sets, where it is known: the first frame of each violation."""
+    """For sets, if it is known: the first frame of each violation."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class Answers:
     direction: tuple[str, ...]
     right: Float[Tensor, " n"]
     sets: Float[Tensor, " m"]
-    """Which sets it told apart; empty if pairs come alone."""
+    """The sets that it told apart; empty if pairs come alone."""
     possible: Float[Tensor, " n"]
     impossible: Float[Tensor, " n"]
     carried: dict[str, Any] | None
@@ -131,8 +131,8 @@ def benchmark(
         stride: see `surprise`.
         targets: see `surprise`; `carried` always takes whole windows.
         seed: draws the untrained model.
-        device: where to compute; None for where the model is.
-        progress: what to call the work on a progress bar.
+        device: the device to compute on; None for the model's.
+        progress: the name of the work on a progress bar.
 
     Returns:
         JSON types.
@@ -180,11 +180,11 @@ def benchmark(
 
 
 def _asked(contestants: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> dict[str, tuple[Surprise, Surprise]]:
-    """How surprising the possible and the impossible clips are to those that have something to say: where there is no
-    other pair, a shuffled context is none.
+    """The surprise of possible and impossible clips for the model and each control. Without another pair there is no
+    shuffled context.
     """
     twins = torch.stack([pairs.possible, pairs.impossible], 1)
-    others = torch.arange(2 * len(twins)).view(-1, 2)[another(len(twins))].flatten()  # of another pair, on its side
+    others = torch.arange(2 * len(twins)).view(-1, 2)[another(len(twins))].flatten()  # from another pair, on its side
     said = {}
     for model in dict.fromkeys(one.model for one in contestants.values()):
         here = {name: one for name, one in contestants.items() if one.model is model}
@@ -202,7 +202,7 @@ def _by_set(scores: Float[Tensor, " n"], sets: bool) -> Float[Tensor, " m"]:
 
 
 def _carried(one: Contestant, pairs: Pairs, device: Device) -> dict[str, Any] | None:
-    """How much of what tells stories apart it carries ahead; None where the stories are not known."""
+    """How much of the difference between stories it carries ahead; None if the stories are not known."""
     if one.shuffled or pairs.moment is None:
         return None
     return carried(one.model, pairs.possible, pairs.moment, predict=one.predict, device=device)
@@ -233,7 +233,7 @@ def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
             by_property.setdefault(name, []).append(one)
     rows = {name: _row(some) for name, some in by_property.items()}
     for name, some in by_property.items():
-        if kept := [one.carried for one in some if one.carried]:  # of scenes, whose pairs come all at once
+        if kept := [one.carried for one in some if one.carried]:  # for scenes, whose pairs come all at once
             rows[name]["carried"] = kept[0]
     return _row(answers) | {"per_property": rows}
 
@@ -259,10 +259,10 @@ def on_scenes(
 
     Args:
         model: a video model.
-        pairs: of each property, hidden and visible; see `scenes`.
+        pairs: number of pairs of each property, hidden and visible; see `scenes`.
         seed: draws them.
         others: pairs of each that choose contexts; None for a fifth as many.
-        options: of `benchmark`.
+        options: those of `benchmark`.
     """
     e = model.config.encoder
     others = max(pairs // 10 * 2, 2) if others is None else others

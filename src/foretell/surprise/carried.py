@@ -46,7 +46,7 @@ def carried(
             tubelet has no past and is left out.
         predict: gives the prediction.
         batch: stories that the networks take at a time, rounded down to an even number.
-        device: where to compute; None for where the model is.
+        device: the device to compute on; None for the model's.
 
     Returns:
         `value` is over all predicted tubelets; None if no stories differ in them. `ahead` has the same for the first
@@ -55,7 +55,7 @@ def carried(
     Raises:
         ForetellError: the model does not predict clips.
     """
-    world = require(model, Foresees, "what a prediction carries ahead")
+    world = require(model, Foresees, "the difference that a prediction carries ahead")
     config = world.config.encoder
     T, P = config.frames // config.tubelet, (config.image_size // config.patch_size) ** 2
     seen = moment[: len(moment) // 2 * 2] // config.tubelet

@@ -7,7 +7,7 @@
 - `grasp`: level 2 of GRASP (Jassim et al. 2023, arXiv:2311.09048): P_TEST/NNN.mp4 and IP_TEST/NNN.mp4. A test counts
   for each property in its name.
 - `inflevel`: InfLevel-lab (Weihs et al. 2022): a folder for each of continuity, gravity and solidity, and beside it a
-  table, for instance gravity.csv, with a pair a row: vid1_path, vid1_label, vid1_end_priming_2 and the same of vid2, as
+  table, for instance gravity.csv. A row is a pair: vid1_path, vid1_label, vid1_end_priming_2 and the same for vid2, as
   published with arXiv:2502.11831. Frames before the end of a video's priming are left out, as there.
 
 The two clips of a pair are cut to the same length and never padded. Neighbouring pairs of equal length come together,
@@ -54,7 +54,7 @@ TOGETHER = 16
 """Pairs at a time."""
 SIDES = ("possible", "impossible")
 
-Clip = UInt8[Tensor, "_F 3 S S"]  # of any length each
+Clip = UInt8[Tensor, "_F 3 S S"]  # each of any length
 P = ParamSpec("P")
 
 
@@ -84,7 +84,7 @@ def pairs(folder: Path, size: int, fps: float | None = None, stride: int = 1) ->
 
 @together
 def intphys(folder: Path, size: int, skip: int = 2) -> Iterator[Pairs]:
-    """Pairs of IntPhys' development set, of every so many frames: the paper takes every second (15 a second)."""
+    """Pairs of IntPhys' development set, from every `skip`-th frame: the paper takes every second (15 a second)."""
     blocks = [name for name in INTPHYS if (folder / name).is_dir()]
     if not blocks:
         raise ForetellError(f"{folder}: none of {', '.join(INTPHYS)} in it; expected IntPhys' dev folder")
@@ -98,7 +98,7 @@ def intphys(folder: Path, size: int, skip: int = 2) -> Iterator[Pairs]:
 
 @together
 def grasp(folder: Path, size: int, skip: int = 10) -> Iterator[Pairs]:
-    """Pairs of GRASP's level 2, of every so many frames: the paper takes every tenth (50 a second)."""
+    """Pairs of GRASP's level 2, from every `skip`-th frame: the paper takes every tenth (50 a second)."""
     found = sorted(path for path in folder.glob("P_*") if path.is_dir())
     if not found:
         raise ForetellError(f"{folder}: no P_TEST in it; expected the folder level2 of GRASP's videos")
@@ -111,7 +111,7 @@ def grasp(folder: Path, size: int, skip: int = 10) -> Iterator[Pairs]:
 
 @together
 def inflevel(folder: Path, size: int, skip: int = 5) -> Iterator[Pairs]:
-    """Pairs of InfLevel-lab, of every so many frames: the paper takes every fifth."""
+    """Pairs of InfLevel-lab, from every `skip`-th frame: the paper takes every fifth."""
     tables = [path for name in INFLEVEL if (path := folder / f"{name}.csv").is_file()]
     if not tables:
         raise ForetellError(
@@ -159,12 +159,12 @@ def _twins(possible: Path, impossible: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _film(path: Path, size: int, skip: int = 1, fps: float | None = None) -> Clip:
-    """A video, of every so many frames."""
+    """A video, from every `skip`-th frame."""
     return torch.from_numpy(read_video(path, size, fps=fps, stride=skip)[0])
 
 
 def _possible(path: Path) -> bool:
-    """What a status.json says; releases differ in where."""
+    """The label in a status.json; releases differ in its place."""
     try:
         status = json.loads(path.read_text(encoding="utf-8"))
         found = status["possible"] if "possible" in status else status["header"]["is_possible"]
@@ -211,7 +211,7 @@ class _Side(NamedTuple):
 
 
 def _rows(table: Path) -> Iterator[dict[str, _Side]]:
-    """The pairs of a table of InfLevel, by what they are labelled."""
+    """The pairs of a table of InfLevel, by their labels."""
     try:
         rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -248,7 +248,7 @@ def _matched(possible: list[Clip], impossible: list[Clip]) -> list[Clip]:
 
 
 def _equal_for(a: Clip, b: Clip) -> int:
-    """How many frames two clips begin with alike."""
+    """The number of equal frames at the start of two clips."""
     n = min(len(a), len(b))
     differs = (a[:n] != b[:n]).flatten(1).any(1)
     return int(differs.int().argmax()) if differs.any() else n

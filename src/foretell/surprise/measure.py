@@ -1,5 +1,7 @@
-"""Violation of expectation: how far what happens is from what was predicted (Garrido et al., "Intuitive physics
-understanding emerges from self-supervised pretraining on natural videos", 2025, arXiv:2502.11831, §2).
+"""Violation of expectation: the distance of the events from the prediction.
+
+Source: Garrido et al., "Intuitive physics understanding emerges from self-supervised pretraining on natural videos",
+2025, arXiv:2502.11831, §2.
 
     S_t = 1/|future| Σ_{j ∈ future} | p_φ(f_θ(V_{t..t+C}))ⱼ − LN(f^EMA(V_{t..t+W}))ⱼ |
 
@@ -40,7 +42,7 @@ Targets = Literal["window", "future"]
 
 @dataclass(frozen=True)
 class Surprise:
-    """How surprised a model is, video by video."""
+    """A model's surprise, video by video."""
 
     errors: Float[Tensor, "V contexts windows T"]
     """Mean absolute error of each tubelet; NaN where it was context and nothing was predicted."""
@@ -53,7 +55,7 @@ class Surprise:
 
     @property
     def values(self) -> Float[Tensor, "V contexts windows"]:
-        """S_t: the mean over all that was predicted."""
+        """S_t: the mean over all predicted latents."""
         return self.errors.nanmean(-1)
 
     def relative(self, context: int | None = None) -> Float[Tensor, " V"]:
@@ -61,7 +63,7 @@ class Surprise:
         return self._of(context).mean((1, 2))
 
     def absolute(self, context: int | None = None) -> Float[Tensor, " V"]:
-        """A video's score by itself: the largest over time (§2), for one context or of the mean over all."""
+        """A single video's score: the largest over time (§2), for one context or of the mean over all."""
         return self._of(context).mean(1).amax(1)
 
     def _of(self, context: int | None) -> Float[Tensor, "V _ windows"]:
@@ -92,10 +94,10 @@ def surprise(
     """Measure surprise over whole videos.
 
     Args:
-        model: a video model; its target encoder says what happened, its context encoder what was seen.
+        model: a video model. Its target encoder encodes the events, its context encoder the visible past.
         clips: F frames each, F at least the model's window.
         predict: gives the prediction; None for the model's own.
-        options: of `surprises`.
+        options: those of `surprises`.
 
     Raises:
         ForetellError: as `surprises`.
@@ -110,7 +112,8 @@ class Asked:
     predict: Predict
     pasts: Int[Tensor, " V"] | None = None
     """For each clip the index of the clip whose past is shown; None for its own. With another clip's past it is the
-    control with a shuffled context: a score that stays is not knowledge of what came before."""
+    control with a shuffled context: a score that stays does not come from the past.
+    """
 
 
 def surprises(
@@ -134,15 +137,15 @@ def surprises(
         contexts: C, frames seen of each window, multiples of the model's tubelet; None: 2, 4, … 10 sixteenths of a
             window, as the paper has them.
         stride: frames between two windows.
-        targets: what the target encoder sees.
+        targets: the input of the target encoder.
         batch: windows that the networks take at a time. It changes no number, because no window is padded. The memory
             holds the latents of that many windows, or of one window of each clip if those are more.
-        device: where to compute; None for where the model is.
-        progress: what to call the work on a progress bar; None for no bar.
+        device: the device to compute on; None for the model's.
+        progress: the name of the work on a progress bar; None for no bar.
 
     Raises:
         ForetellError: the model does not predict clips, there are no clips, a clip is shorter than the model's window,
-            or a context is no whole number of tubelets, less than the window.
+            or a context is not a whole number of tubelets below the window.
     """
     world = require(model, Foresees, "surprise")
     config = world.config.encoder
@@ -210,7 +213,7 @@ def default_contexts(window: int, tubelet: int) -> tuple[int, ...]:
 
 
 def predicted(model: Foresees, x: Float[Tensor, "V 3 W H W_"], seen: int) -> Float[Tensor, "V L D"]:
-    """What the model predicts for a window after its first `seen` tubelets."""
+    """The model's prediction for a window after its first `seen` tubelets."""
     return model.foresee(x, seen)
 
 

@@ -19,7 +19,7 @@ def told(found: Surprise, seconds: Float64[np.ndarray, " F"]) -> dict[str, Any]:
     of its highest tubelet, `frames`, `seconds` and `surprise`; and `values`, S_t by context and window.
 
     Args:
-        found: of that video alone.
+        found: the surprise of that video alone.
         seconds: when each of its frames comes.
     """
     moments, curve = found.curve()
@@ -44,7 +44,7 @@ def table(report: dict[str, Any]) -> Table:
     control = " Shuffled: shown another pair's past." if report["shuffled_context"] else ""
     made = Table(
         title=f"Pairs told apart, in %: AUROC of single clips {report['auroc']:.2f}",
-        caption=f"Sets: of two pairs, their sums compared. Contexts were chosen on other pairs.{control}",
+        caption=f"Sets: two pairs each, compared by their sums. Contexts were chosen on other pairs.{control}",
         box=box.SIMPLE_HEAD,
         padding=0,
     )

@@ -1,7 +1,7 @@
-"""Everything a run needs to go on, in one safetensors file: whole tensors, whatever number of processes wrote them.
+"""Everything that a run needs to continue, in one safetensors file of whole tensors, from any number of processes.
 
-A file saved by two processes holding slices resumes in one, and the other way round. What is a function of the step
-(schedules, the order of the data, every random number) is not saved at all.
+A file saved by two processes holding slices resumes in one, and the other way round. Values that are functions of the
+step (schedules, the order of the data, every random number) are not saved.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world:
             break
         except (ForetellError, KeyError) as error:
             damaged.append(str(error))
-    if not world.agree(step):  # some would begin while others go on, and wait for each other for ever
+    if not world.agree(step):  # some would begin while others continue, and they would wait for each other for ever
         raise ForetellError(
-            f"the newest checkpoint of {folder} is of step {step} here, and another process finds another: the run's "
+            f"the newest checkpoint of {folder} has step {step} here, and another process finds another: the run's "
             "folder must be one that all machines share"
         )
     if damaged and not step:

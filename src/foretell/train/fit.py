@@ -32,14 +32,14 @@ def fit(
     Args:
         loss: indices [batch] int64 on the CPU -> a scalar; it looks up inputs and labels itself.
         modules: pairs of a module to train and its share of the learning rate.
-        samples: how many samples the indices range over; every one is seen once before any is seen twice.
+        samples: the number of samples. Every sample is used once before any is used twice.
         steps: optimiser steps.
         batch: samples a step; at most `samples` are used.
         lr: peak learning rate, reached after `warmup` (a share of the steps).
         weight_decay: decoupled weight decay.
         warmup: share of the steps.
         seed: decides the order of the samples.
-        progress: what to call the work on a progress bar; None for no bar.
+        progress: the name of the work on a progress bar; None for no bar.
 
     Returns:
         The mean loss over the last tenth of the steps.

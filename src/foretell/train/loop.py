@@ -1,8 +1,8 @@
 """The training loop: the same few lines for every method, on one device or many.
 
-Everything random is a function of (seed, step): the order of the photographs, crops, colours, masks. So a run that
-is killed and resumed walks the very same path, and there is no loader state to lose: bit for bit on one
-process and a CPU; some kernels of a GPU add in no fixed order.
+Everything random is a function of (seed, step): the order of the photographs, crops, colours, masks. So a run that is
+    killed and resumed repeats the same steps, and there is no loader state to lose. On one process and a CPU it is the
+    same bit for bit; some kernels of a GPU add in no fixed order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from foretell.train.world import World, accumulating, distribute
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained. The schedules are I-JEPA's, with warm-up as a share of the run."""
+    """The settings of a training. The schedules are I-JEPA's, with warm-up as a share of the run."""
 
     steps: int = 20_000
     """Optimiser steps."""
@@ -59,7 +59,7 @@ class TrainConfig:
     weight_decay: float = 0.04
     weight_decay_end: float = 0.4
     momentum: float = 0.996
-    """Of the target encoder's moving average, at the start; rises in a straight line."""
+    """Momentum of the target encoder's moving average at the start; rises linearly."""
     momentum_end: float = 1.0
     clip: float = 0.0
     """Largest norm of the gradient; 0 leaves it alone, as I-JEPA does."""
@@ -93,10 +93,10 @@ class Trainer:
     Args:
         model: freshly built; it is moved to the world's device.
         images: photographs at the model's image size.
-        config: how.
+        config: its settings.
         out: the run's folder.
         world: from `world.enter`.
-        show: where progress is drawn; None draws none.
+        show: draws the progress; None draws none.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Trainer:
         self.monitors = Monitors(images, config.seed) if config.monitor_every else None
 
     def batch(self, part: int) -> Batch:
-        """What this process learns from in one part of a step, in memory; parts count on from step to step.
+        """The samples of this process in one part of a step, in memory. Parts are counted through all steps.
 
         A function of the part's number, the data and the configuration alone.
         """
@@ -167,7 +167,7 @@ class Trainer:
         """Train to the last step.
 
         Args:
-            resume: go on from the newest checkpoint, if there is one.
+            resume: continue from the newest checkpoint, if there is one.
 
         Raises:
             Collapsed: the latents became the same for every image.
@@ -195,7 +195,7 @@ class Trainer:
                 if done % config.checkpoint_every == 0 or last or stopping:
                     checkpoint.save(self.out / "checkpoints", done, self.model, self.optimizer, self.world)
                 if stopping and not last:
-                    raise Stopped(f"stopped at step {done} of {config.steps}; the same command with --resume goes on")
+                    raise Stopped(f"stopped at step {done} of {config.steps}; the same command with --resume continues")
 
     def _resume(self) -> int:
         start, damaged = checkpoint.resume(self.out / "checkpoints", self.model, self.optimizer, self.world)
@@ -275,11 +275,11 @@ def precision(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def batch_index(step: int, samples: int, batch: int, seed: int) -> Tensor:
-    """Which photographs step `step` sees, [batch] int64: each once an epoch, in an order drawn from (seed, epoch)."""
+    """The photographs of step `step`, [batch] int64: each once an epoch, in an order drawn from (seed, epoch)."""
     first = step * batch
     epochs = range(first // samples, (first + batch - 1) // samples + 1)
     return torch.cat(
-        [  # only what is asked for is copied: an epoch's order can be long
+        [  # only the requested part is copied: an epoch's order can be long
             _order(samples, seed, epoch)[max(first - epoch * samples, 0) : first + batch - epoch * samples]
             for epoch in epochs
         ]

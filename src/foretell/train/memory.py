@@ -11,9 +11,10 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_…, of glibc's malloc.h
 
 
 def keep_freed() -> None:
-    """Have glibc keep what is freed, as torch does on a GPU; where the C library is another, nothing changes.
+    """Make glibc keep freed memory, as torch does on a GPU. With another C library nothing changes.
 
-    What a process holds stays at its peak. An older glibc (before 2.35) refuses the second threshold and keeps its own.
+    The memory of a process stays at its peak. An older glibc (before 2.35) refuses the second threshold and keeps its
+    own.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,7 +1,8 @@
-"""Is it learning, or collapsing? Measures that watch a run from outside: the loop does not know what they do.
+"""Is it learning, or collapsing? Measures that watch a run from outside: the loop does not depend on them.
 
 A falling loss says little: it also falls when every image gets the same latent. So at intervals the model is measured
-on a few photographs and fixed prediction problems: no random number of the run is used, so watching changes nothing.
+    on a few photographs and fixed prediction problems. No random number of the run is used, so measuring changes
+    nothing.
 
 B batch · N patches · D width
 """
@@ -33,7 +34,7 @@ class Monitors:
     """Measures one model on photographs picked once.
 
     Args:
-        images: where the photographs come from; at most `samples` are picked, evenly over the data.
+        images: the source of the photographs; at most `samples` are taken, evenly over the data.
         seed: fixes the prediction problems.
         samples: photographs for RankMe and kNN.
         problems: photographs for the losses.
@@ -53,16 +54,16 @@ class Monitors:
     ) -> dict[str, float]:
         """All measures by name.
 
-        - `loss`: on the fixed problems, and what the method holds it against: for a JEPA `constant` and `copy` (see
+        - `loss`: on the fixed problems, and the losses to compare it with: for a JEPA `constant` and `copy` (see
           `foretell.jepa.JEPA.measures`). One that has learned something is below both.
         - `spread`: standard deviation of layer-normed latents over images, 0 to about 1; 0 is collapse.
         - `rankme`: effective number of dimensions the pooled features use.
         - `knn`: accuracy of nearest neighbours among the photographs, where there are labels.
 
         Args:
-            model: what is trained.
-            device: where.
-            part: photographs that the networks take at a time: as many as in training need no more memory than that.
+            model: the model in training.
+            device: the device to compute on.
+            part: photographs that the networks take at a time. With the number of training they need no more memory.
             dtype: the type that training computes in.
         """
         generator = torch.Generator(device).manual_seed(self.seed)

@@ -51,7 +51,7 @@ class Muon(torch.optim.AdamW):
         for group in self.param_groups:
             if group.get("matrices"):
                 self._turn(group)
-        super().step()  # leaves alone what has no gradient any more
+        super().step()  # skips parameters without a gradient
 
     def _turn(self, group: dict[str, Any]) -> None:
         alike = defaultdict[tuple[int, ...], list[tuple[Tensor, Tensor]]](list)

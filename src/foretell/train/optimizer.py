@@ -1,4 +1,4 @@
-"""AdamW as the JEPA papers use it, and Muon for those who want it."""
+"""AdamW as in the JEPA papers, and Muon as an option."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,14 +17,14 @@ def adamw(
 ) -> torch.optim.AdamW:
     """Make an optimizer with two groups a module: weights, and biases and norms, which do not decay (I-JEPA §A.1).
 
-    What the released code decays and this does not is the mask token: one vector has no matrix to keep small.
+    The released code also decays the mask token; this does not, because it is a vector and no matrix.
 
     Args:
         modules: pairs of a module and its share of the learning rate (1 for the full rate). Frozen parameters are
             left out.
         lr: learning rate.
         weight_decay: decoupled weight decay of the weights.
-        betas: of the running means.
+        betas: those of the running means.
 
     Returns:
         An AdamW whose groups carry `lr_share` and `decays`; `set_rates` turns a schedule into their rates.
@@ -56,7 +56,9 @@ def muon(modules: Modules, lr: float, weight_decay: float, dtype: torch.dtype = 
 
 
 def _groups(modules: Modules, apart: bool = False) -> list[dict[str, Any]]:
-    """What decays, what does not, and of that `apart` the matrices of blocks: alone, and three in one."""
+    """The groups of parameters: with decay, without, and with `apart` the matrices of blocks, single and three in
+    one.
+    """
     groups: dict[tuple[int, bool, int], dict[str, Any]] = {}
     for number, (module, share) in enumerate(modules):
         for name, p in module.named_parameters():

@@ -1,8 +1,8 @@
 """Batches that are made ahead of the steps that need them.
 
-A thread reads the next batches while a step computes. Where a device computes, the thread also pins them and has them
-copied there, beside the computation. What a step gets depends on its number alone: the thread draws nothing, and asks
-for the samples that it is told.
+A thread reads the next batches while a step computes. With a GPU, the thread also pins them and copies them there,
+beside the computation. The batch of a step depends on its number alone: the thread draws nothing, and reads the samples
+that it is given.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Prefetched:
     """Batches in order, made ahead by a thread; a context manager, at whose end the thread is gone.
 
     Args:
-        numbers: what the batches are called, in the order in which they are needed.
+        numbers: the numbers of the batches, in the order of their use.
         make: makes the batch of a number, in memory; called by the thread alone.
-        device: where the batches are needed.
+        device: the device of the batches.
         ahead: batches that wait at most.
     """
 
@@ -37,7 +37,7 @@ class Prefetched:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._ready: queue.Queue[tuple[Batch, torch.cuda.Event | None] | BaseException | None] = queue.Queue(ahead)
         self._ended = threading.Event()
-        # a daemon: a process that dies elsewhere does not wait for it
+        # a daemon: a process that ends does not wait for it
         self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
 
     def __enter__(self) -> Prefetched:
@@ -60,7 +60,7 @@ class Prefetched:
         """The next batch, on the device. Raises what making it raised."""
         found = self._ready.get()
         if found is None or isinstance(found, BaseException):
-            self._ready.put(found)  # whoever asks again is told again
+            self._ready.put(found)  # a second call raises the same error
             raise StopIteration if found is None else found
         batch, copied = found
         if copied is not None:

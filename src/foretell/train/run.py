@@ -26,8 +26,9 @@ CHANGEABLE = {
     *("steps", "accumulate", "device", "shard", "checkpoint_every", "log_every", "monitor_every", "tensorboard"),
     "data.spec",
 }
-"""What a resumed run may change: how far it goes, where, and what it writes; where its data lies, but not what it
-learns; where its method's file is. (Another number of steps stretches the schedules from there on.)"""
+"""The settings that a resumed run may change: length, device and output, the place of its data (not its contents), and
+the place of its method's file. (Another number of steps stretches the schedules from there on.)
+"""
 SHOWN = 5  # files that could not be used, with the reason
 
 
@@ -45,12 +46,12 @@ def run(
 
     Args:
         model: the configuration of a method, such as `IWMConfig`.
-        config: how to train.
-        data: where the data lies, as of `foretell.data.load`: a place, or several that make one set.
+        config: the settings of the training.
+        data: the place of the data, as for `foretell.data.load`; several places make one data set.
         out: the run's folder; it must be empty or absent, or hold the run to resume.
         encoder: for a method that stands on a frozen encoder (V-JEPA 2-AC) the trained model it is taken from, as
             `foretell.load` takes it. The finished run holds a copy.
-        resume: go on with the run in `out`; starts it if it has not begun.
+        resume: continue the run in `out`, or start it if it has not begun.
         images: the photographs or clips, if already loaded.
 
     Raises:
@@ -84,7 +85,7 @@ def run(
                 if some > SHOWN:
                     show.say(f"  and {some - SHOWN} more")
             Trainer(built, images, config, out, world, show).run(resume)
-            if world.first:  # read back what was saved: whole tensors, however the processes hold them
+            if world.first:  # read the saved file: it has whole tensors, also if processes hold parts
                 hub.save(hub.load(out), out)
             world.wait()
             own = registry.source(settings["method"]) or ""
@@ -97,7 +98,7 @@ def run(
 
 
 def _holds(out: Path) -> set[str]:
-    """Names of what is in a folder, but for hidden and empty files. Raises ForetellError where it can be none."""
+    """Names of the files in a folder, except hidden and empty ones. Raises ForetellError where it can be none."""
     try:
         return {
             path.name
@@ -127,8 +128,8 @@ def _record(out: Path, settings: dict[str, Any], world: World) -> None:
         for name, value in now.items():
             if before.get(name) != value and name.removeprefix("train.") not in CHANGEABLE:
                 raise ForetellError(
-                    f"{path}: {name} is {before.get(name)!r}, but {value!r} was asked for; "
-                    "a resumed run keeps its settings: give the same, or start anew with another --out"
+                    f"{path}: {name} is {before.get(name)!r}, but {value!r} was given; a resumed run "
+                    "keeps its settings: give the same, or start a new run with another --out"
                 )
     world.wait()
     if world.first:

@@ -1,4 +1,4 @@
-"""What changes over a run, as pure functions of the step: nothing to save, nothing to restore."""
+"""The values that change over a run, as pure functions of the step: there is nothing to save or restore."""
 
 from math import cos, pi
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 WORDS = {"rankme": "RankMe", "knn": "kNN"}
-"""How measures are written, where not as they are named."""
-BASELINES = {"constant": "predicting the same of every image", "copy": "repeating what was seen nearby or before"}
-"""What needs no learning, by the name of its error among the measures."""
+"""Labels of measures, where they differ from the names."""
+BASELINES = {"constant": "predicting the same of every image", "copy": "repeating the nearest visible or last latent"}
+"""The guesses that need no learning, by the name of their error among the measures."""
 
 
 class Show:
@@ -60,7 +60,7 @@ class Show:
             self.say(f"step {done}/{self.steps} · loss {loss:.4f} · {speed:,.0f} images/s{rest}")
 
     def measures(self, done: int, values: dict[str, float]) -> None:
-        """Print what the monitors measured."""
+        """Print the values of the monitors."""
         text = " · ".join(
             f"{WORDS.get(k, k)} {v:.1f}" if k == "rankme" else f"{WORDS.get(k, k)} {v:.3f}" for k, v in values.items()
         )
@@ -73,7 +73,7 @@ def unlearned(values: dict[str, float]) -> str | None:
     """A sentence for a run that ends with an error above one that needs no learning; None where it is below.
 
     Args:
-        values: what monitors measured, see `foretell.train.monitors.Monitors.measure`.
+        values: those of the monitors, see `foretell.train.monitors.Monitors.measure`.
     """
     # V-JEPA 2-AC adds the error of a rollout to its loss; `copy` is for `teacher`, its error one step ahead
     error = values.get("teacher", values["loss"])

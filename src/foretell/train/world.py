@@ -1,4 +1,4 @@
-"""One process or many: what a training loop needs to know, and nothing it must have.
+"""One process or many: the information that a training loop needs. One process needs no process group.
 
 Without torchrun there is no process group and no wrapper. Under torchrun each process holds a whole copy of the model
 (DDP), or with `shard` a slice of every parameter (FSDP2).
@@ -97,7 +97,7 @@ def leave(failed: bool = False) -> None:
 
 
 def distribute(model: Method, world: World, shard: bool) -> nn.Module:
-    """Put a model on the world's device and among its processes; returns what to call for the loss."""
+    """Put a model on the world's device and among its processes. Returns the module to call for the loss."""
     model.to(world.device)
     if world.size == 1:
         return model
@@ -105,7 +105,7 @@ def distribute(model: Method, world: World, shard: bool) -> nn.Module:
         nn.SyncBatchNorm.convert_sync_batchnorm(model)
     if not shard:
         return DistributedDataParallel(model)
-    mesh = init_device_mesh(world.device.type, (world.size,))  # by itself FSDP takes the GPU, whatever was asked for
+    mesh = init_device_mesh(world.device.type, (world.size,))  # without it, FSDP takes the GPU even for `device="cpu"`
     for module in model.modules():
         if isinstance(module, Block):
             fully_shard(module, mesh=mesh)

@@ -38,7 +38,7 @@ class Toy:
 
 
 class Oracle(JEPA):
-    """A world that is its state, and a predictor that does `skill` of what the action says: 0 before training."""
+    """The latents are the state. The predictor makes the share `skill` of the action's change: 0 before training."""
 
     def __init__(self, config: Toy) -> None:
         encoder = ViT(ViTConfig(image_size=8, patch_size=8, width=4, depth=1, heads=1))

@@ -1,7 +1,7 @@
 """Official layouts with random weights, made and computed without foretell.
 
-The forward passes follow what is known of Meta's I-JEPA: pre-norm blocks, ε = 1e-6, exact GELU, positions added before
-patches are dropped, mask tokens behind the context, the predictor's answer read off their places.
+The forward passes follow the known facts about Meta's I-JEPA: pre-norm blocks, ε = 1e-6, exact GELU, positions added
+before patches are dropped, mask tokens behind the context, the predictor's answer read off their places.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Meta's training checkpoints, fabricated: what is loaded computes what an independent forward pass does."""
+"""Fabricated training checkpoints of Meta: the loaded model agrees with an independent forward pass."""
 
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def put(part, name, *shape):
         (put("encoder", "pos_embed", 1, 25, 192), "differ in size"),
         (put("encoder", "blocks.0.mlp.fc1.weight"), r"fc1\.weight is \(\), which tells nothing of the encoder's size"),
         (lambda c: c["encoder"].update({7: torch.zeros(1)}), r"1 unexpected: encoder\.7\)"),
-        (lambda c: c.update(predictor=7), "predictor is of type int, expected a dictionary of tensors"),
+        (lambda c: c.update(predictor=7), "predictor has the type int, expected a dictionary of tensors"),
     ],
 )
 def test_what_does_not_fit_is_accounted_for(layouts, saved, spoil, said):

@@ -1,4 +1,4 @@
-"""What is recognised, what is refused, and what an untrained predictor may not do."""
+"""Recognised files, refused files, and the limits of an untrained predictor."""
 
 import gzip
 import json
@@ -56,7 +56,7 @@ def test_names_do_not_matter_only_contents_do(layouts, tmp_path):
         (lambda p: torch.save({}, p), "it holds nothing"),
         (lambda p: p.write_bytes(b"\xff\xd8\xff\xe0 a photograph"), "not a whole safetensors file"),
         (lambda p: p.write_bytes(b""), "file is an empty file; expected"),
-        (lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"), "file is a web page, and not the file that"),
+        (lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"), "file is a web page, and not the requested file"),
         (lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0"), "is a pointer of Git LFS"),
         (lambda p: p.write_bytes(gzip.compress(b"x" * 999)), "is a gzip archive: unpack it first"),
         (archived, "is a tar archive: unpack it first"),
@@ -68,7 +68,7 @@ def test_names_do_not_matter_only_contents_do(layouts, tmp_path):
         (lambda p: p.write_bytes(b"\x80\x02 and no more"), "it is damaged"),
         (
             lambda p: save_file({"a": torch.zeros(1)}, p),
-            "is of no known kind .it holds a.: expected a model of foretell, or",
+            "has no known kind .it holds a.: expected a model of foretell, or",
         ),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_repository_is_downloaded_with_all_that_its_family_needs(layouts, tmp_
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     with encoder_only():
-        loaded = foretell.load("facebook/ijepa_vith14_1k")
+        loaded = foretell.load("hf://facebook/ijepa_vith14_1k")
     images = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(loaded.encode(images), model.target_encoder(images))
     said = {"config.json", "preprocessor_config.json", "video_preprocessor_config.json"}

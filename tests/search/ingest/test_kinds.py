@@ -15,7 +15,7 @@ LONG = "This sentence has about fifty characters, or so. " * 30
 
 @pytest.fixture
 def read(tmp_path):
-    """Read bytes or text as a file of a kind: its passages, and what is reported of its parts."""
+    """Read bytes or text as a file of a kind: its passages, and the reports about its parts."""
 
     def read_as(module, content, ending="", **options):
         path = tmp_path / f"a{ending}"
@@ -106,6 +106,50 @@ def test_html_says_what_a_reader_sees(read):
     assert [b.text for b in html.blocks(source) if b.heading] == ["Head&ing"]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        '<p style="display:none">No.</p>',
+        '<p class="off">No.</p>',
+        '<p style="color: red; visibility:hidden">No.</p>',
+        '<div style="DISPLAY: none !important;"><p>No.</p></div>',
+        "<p hidden>No.</p>",
+        '<ul id="menu"><li>No.</li></ul>',
+    ],
+)
+def test_what_a_style_hides_is_not_read(read, hidden):
+    sheet = "<style>/* .on{display:none} */ @media print{.on{display:none}} .off,#menu{color:red;display:none}</style>"
+    (passage,), reports = read(
+        html, f"<head>{sheet}</head><p class=on>Yes.</p>{hidden}<p style='display:block'>Too.</p>"
+    )
+    assert passage.text == "Yes.\nToo."
+    assert not reports
+
+
+def test_the_last_rule_of_a_style_sheet_counts(read):
+    (passage,), _ = read(html, "<style>.a{display:none}.a{display:block}html{display:none}</style><p class=a>Yes.</p>")
+    assert passage.text == "Yes."
+
+
+def test_a_main_part_that_says_little_is_not_the_page(read):
+    (passage,), _ = read(html, f"<main><p>Sign in.</p></main><div>{LONG[:200]}</div>")
+    assert LONG[:190] in passage.text
+
+
+def test_a_page_that_is_read_in_part_is_reported(read):
+    found, reports = read(html, f"<main>{LONG[:100]}</main><div>{LONG[:200]}</div>")
+    assert found[0].text == LONG[:100].strip()
+    assert reports == ["33% of its text is in its main part, which alone was read"]
+
+
+def test_html_nested_without_end(read, monkeypatch):
+    with pytest.raises(Unreadable, match="nested more than 10,000 deep"):
+        read(html, "<div>" * 500_000 + "Hello")
+    monkeypatch.setattr(html, "DEEPEST", 100)
+    found, _ = read(html, "<p>Many paragraphs without an end.<br><li>" * 200)
+    assert found[0].text.startswith("Many paragraphs")
+
+
 def test_html_is_read_at_its_main(read):
     (passage,), _ = read(html, "<div>Menu</div><main><p>Said.</p></main><div>Adverts</div>")
     assert passage.text == "Said."
@@ -168,7 +212,7 @@ def test_csv_whose_rows_are_all_longer_than_its_header(tmp_path):
     reports = []
     with pytest.raises(Unreadable, match="no rows"):
         list(delimited.passages(tmp_path / "a.csv", Options(), reports.append))
-    assert reports == ["1 rows have more values than the header has names; the first is row 0"]
+    assert reports == ["1 rows have more values than the header has names; the first is on line 2"]
 
 
 def test_the_delimiter_is_the_one_outside_of_names(read):
@@ -201,7 +245,7 @@ def test_csv_that_changes_its_mind(read):
     assert len(found) == 1501
     assert {type(p.metadata["n"]) for p in found[:1500]} == {int}
     assert found[-1].metadata["n"] == "many"
-    assert reports == ["1 rows have more values than the header has names; the first is row 1,501"]
+    assert reports == ["1 rows have more values than the header has names; the first is on line 1,503"]
 
 
 def test_the_column_to_search(read):

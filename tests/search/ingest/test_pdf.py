@@ -1,4 +1,4 @@
-"""PDF files as they come: columns, hyphens, furniture, scripts, and all that is wrong with some."""
+"""PDF files of all kinds: columns, hyphens, headers and footers, scripts, and damage."""
 
 import contextlib
 import random
@@ -6,6 +6,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import matplotlib
+import pypdfium2
 import pytest
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfbase import pdfmetrics
@@ -149,6 +150,7 @@ def test_turned_text(write_pdf, angle, page_turned):
     lines[8] = f"tence {lines[8]}"
 
     def page(canvas):
+        canvas.setPageSize((595, 842) if page_turned % 180 == 0 else (842, 595))  # reportlab turns it
         canvas.setPageRotation(page_turned)
         canvas.translate(297, 421)
         canvas.rotate(angle)
@@ -273,3 +275,165 @@ def test_two_thousand_pages_come_one_by_one(tmp_path):
     found = [first, *stream]
     assert whole(found) == numbered(0, 2 * count)
     assert found[-1].page >= count - 8
+
+
+# Letters ------------------------------------------------------------------------------------------------------
+
+
+def one_page(content, font="<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>", *others):
+    page = (
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>"
+    )
+    pages = "<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
+    return raw_pdf("<< /Type /Catalog /Pages 2 0 R >>", pages, page, ("<< >>", content), font, *others)
+
+
+TEX = (
+    f"<< /Type /Font /Subtype /Type1 /BaseFont /XYZABC+SFRM1000 /FontDescriptor 6 0 R /FirstChar 16 /LastChar 122 "
+    f"/Widths [{'500 ' * 107}] >>"
+)
+DESCRIPTOR = (
+    "<< /Type /FontDescriptor /FontName /XYZABC+SFRM1000 /Flags 4 /Ascent 700 /Descent -200 /CapHeight 700 /StemV 80 "
+    "/FontBBox [0 -200 1000 700] /ItalicAngle 0 >>"
+)
+
+
+def test_codes_of_tex_fonts_are_letters(tmp_path):
+    said = rb"\034rst, a signi\034cant e\033ect of \020di\036cult\021 ru\037es \025 and \035ow"
+    text = b"BT /F1 12 Tf 72 700 Td (%b) Tj ET" % said
+    (tmp_path / "a.pdf").write_bytes(one_page(text, TEX, DESCRIPTOR))
+    (passage,), reports = read(tmp_path / "a.pdf")
+    assert passage.text == "first, a significant effect of “difficult” ruffles – and flow"
+    assert not reports
+
+
+def test_a_page_of_codes_is_reported(tmp_path):
+    text = rb"BT /F1 12 Tf 72 700 Td (\021\022\023 \024\025\026 \027\030\031 abc) Tj ET"
+    (tmp_path / "a.pdf").write_bytes(one_page(text, TEX, DESCRIPTOR))
+    with pytest.raises(Unreadable, match="its font does not say which letters it shows"):
+        read(tmp_path / "a.pdf")
+
+
+def test_raised_numbers_stay_apart(write_pdf):
+    def page(canvas):
+        parts = [("In the year 1873", 0), ("2", 1), (" the village counted 450", 0), ("13", 1), (" houses of 10", 0)]
+        line = canvas.beginText(72, 700)
+        for text, up in [*parts, ("-3", 1), (" parts, most of wood", 0), ("4", 1), (". In 1900 all burnt.", 0)]:
+            line.setFont("Times-Roman", 7 if up else 12)
+            line.setRise(5 if up else 0)
+            line.textOut(text)
+        canvas.drawText(line)
+
+    (passage,), _ = read(write_pdf(page))
+    said = "In the year 1873² the village counted 450¹³ houses of 10⁻³ parts, most of wood⁴. In 1900 all burnt."
+    assert passage.text == said
+
+
+# Margins and contents -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("x", "step"), [(50, 1), (570, 1), (50, 5)])
+def test_numbers_of_lines_are_no_text(write_pdf, x, step):
+    words = wrapped(numbered(0, 40), 11)
+
+    def page(canvas):
+        for n, line in enumerate(words):
+            canvas.setFont("Helvetica", 7)
+            if n % step == 0:
+                canvas.drawRightString(x, 760 - 12 * n, str(n + 1))
+            canvas.setFont("Times-Roman", 10)
+            canvas.drawString(72, 760 - 12 * n, line)
+
+    found, _ = read(write_pdf(page))
+    assert whole(found) == numbered(0, 40)
+
+
+def test_numbers_of_a_table_are_text(write_pdf):
+    rows = [f"{n} oranges from the north in crate" for n in range(1, 12)]
+    found, _ = read(write_pdf(column(["What was in the crates that we unloaded in the harbour:", *rows])))
+    assert all(row in whole(found) for row in rows)
+
+
+def test_a_table_of_contents_is_no_text(write_pdf):
+    entries = [f"{n} Chapter of the island {'. ' * 30} {n * 7}" for n in range(1, 9)]
+    found, _ = read(write_pdf(column(["Contents", *entries]), column(wrapped(numbered(0, 12)))))
+    assert "Chapter" not in whole(found)
+    assert numbered(0, 12) in whole(found)
+
+
+# Hidden text --------------------------------------------------------------------------------------------------
+
+SEEN = "The museum is closed on Mondays and on the first of May."
+
+
+def test_layers_that_are_off_are_not_read(tmp_path):
+    layers = "/OCProperties << /OCGs [6 0 R 7 0 R] /D << /ON [6 0 R] /OFF [7 0 R] >> >>"
+    text = f"/OC /L1 BDC BT /F1 12 Tf 72 700 Td ({SEEN}) Tj ET EMC "
+    text += "/OC /L2 BDC BT /F1 12 Tf 72 680 Td (Das Museum) Tj ET EMC"
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> "
+    file = raw_pdf(
+        f"<< /Type /Catalog /Pages 2 0 R {layers} >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        page + "/Properties << /L1 6 0 R /L2 7 0 R >> >> >>",
+        ("<< >>", text.encode()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        "<< /Type /OCG /Name (English) >>",
+        "<< /Type /OCG /Name (Deutsch) >>",
+    )
+    (tmp_path / "a.pdf").write_bytes(file)
+    assert whole(read(tmp_path / "a.pdf")[0]) == SEEN
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_white_invisible_and_outer_text_is_not_read(write_pdf, turned):
+    def page(canvas):
+        canvas.setPageSize((595, 842) if turned % 180 == 0 else (842, 595))  # reportlab turns it
+        canvas.setPageRotation(turned)
+        canvas.drawString(72, 700, SEEN)
+        canvas.drawString(700, 700, "Outside of the page")
+        canvas.setFillGray(1)
+        canvas.drawString(72, 600, "White on white")
+        canvas.setFillGray(0)
+        canvas.rect(60, 490, 400, 30, fill=1)
+        canvas.setFillGray(1)
+        canvas.drawString(72, 500, "White on black.")
+        line = canvas.beginText(72, 700)
+        line.setTextRenderMode(3)
+        line.textOut("Invisible above the visible")
+        canvas.drawText(line)
+
+    said = whole(read(write_pdf(page))[0])
+    assert sorted(said.split()) == sorted(f"{SEEN} White on black.".split())
+
+
+def test_invisible_text_of_a_scanned_page_is_read(write_pdf):
+    def page(canvas):
+        line = canvas.beginText(72, 700)
+        line.setTextRenderMode(3)
+        line.textOut(SEEN)
+        canvas.drawText(line)
+
+    assert whole(read(write_pdf(page))[0]) == SEEN
+
+
+# Forms and attachments ----------------------------------------------------------------------------------------
+
+
+def test_filled_fields_are_read_with_their_names(write_pdf):
+    def page(canvas):
+        canvas.drawString(72, 760, "Request for the loan of equipment.")
+        canvas.acroForm.textfield(name="applicant", value="Theodora Quillfeather", x=200, y=700, width=300, height=20)
+        canvas.acroForm.textfield(name="empty", value="", x=200, y=660, width=300, height=20)
+
+    (passage,), _ = read(write_pdf(page))
+    assert passage.text == "Request for the loan of equipment.\napplicant: Theodora Quillfeather"
+    assert passage.page == 1
+
+
+def test_attached_files_are_named(write_pdf, tmp_path):
+    document = pypdfium2.PdfDocument(write_pdf(column([SEEN])))
+    document.new_attachment("contract.pdf").set_data(b"%PDF-1.7 and more")
+    document.save(tmp_path / "b.pdf")
+    (passage,), reports = read(tmp_path / "b.pdf")
+    assert passage.text == SEEN
+    assert reports == ["1 attached files are not read; save them beside it: contract.pdf"]

@@ -1,4 +1,4 @@
-"""Whole folders through the child process: what comes out, what is reported, and what bombs can do."""
+"""Whole folders through the child process: passages, reports, and bombs."""
 
 import os
 import subprocess

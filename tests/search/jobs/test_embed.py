@@ -1,4 +1,4 @@
-"""Embedding a data set in parallel: what is there is not done again, and bad rows stop nothing."""
+"""Embedding a data set in parallel: stored rows are not embedded again, and bad rows do not stop the job."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Late interaction: the tokens that are read, what is compared with what, and the score that comes of it."""
+"""Late interaction: the tokens that are read, those that are compared, and the score."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def model(colbert):
 
 @pytest.fixture
 def read(model, monkeypatch):
-    """What the graph is given."""
+    """The input of the graph."""
     seen, run = [], model[0]._run.latents
     monkeypatch.setattr(model[0]._run, "latents", lambda ids, mask: seen.append((ids, mask)) or run(ids, mask))
     return seen

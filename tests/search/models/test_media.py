@@ -165,10 +165,10 @@ def test_clips_are_entries_with_their_time(store, folder, clips, tmp_path):
             (lambda: films.search(folder / "none.mp4"), "none.mp4 is none"),
             (lambda: films.search("a cat"), "of videos: it is asked with a file, and a cat is none"),
             (lambda: films.search("a cat " * 100), "it is asked with a file"),
-            (lambda: films.search(asked, hybrid=True), "is of videos"),
+            (lambda: films.search(asked, hybrid=True), "contains videos"),
             (lambda: films.search(asked, imagine={"brightness": 0.6}), "action"),
             (lambda: films.add(tmp_path / "along.png"), "not of a kind"),
-            (lambda: films.insert(["text"]), "is of videos"),
+            (lambda: films.insert(["text"]), "contains videos"),
         ):
             with pytest.raises(ForetellError, match=said):
                 use()

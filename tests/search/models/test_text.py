@@ -1,4 +1,4 @@
-"""Models are found by name, used as their authors mean it, and known by what is in them."""
+"""Models are found by name, used as their authors intend, and identified by their contents."""
 
 import json
 import shutil

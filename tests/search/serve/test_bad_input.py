@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a proper one, nothing is lost, and the service goes on."""
+"""For every request the answer is correct, nothing is lost, and the service continues."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ QUICK = settings(
 
 @pytest.fixture(scope="module")
 def kept(served):
-    """A knowledge that must stay as it is."""
+    """A knowledge that must not change."""
     return served.make("kept", ROWS)
 
 
@@ -178,7 +178,7 @@ def test_names_may_be_anything_but_reach_nothing_else(served, kept):
 
 
 def test_against_its_own_description(served):
-    """schemathesis reads the OpenAPI page and tries what it allows and what it does not."""
+    """schemathesis reads the OpenAPI page and tries allowed and forbidden requests."""
     served.make("schema", ROWS)
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{served.port}/api/v1/openapi.json")
     headers = {"x-api-key": served.keys["writer"]}

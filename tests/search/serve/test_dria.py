@@ -1,4 +1,4 @@
-"""The protocol of Dria's clients, as bytes: what they send, and what they read."""
+"""The protocol of Dria's clients, as bytes: their requests and the answers."""
 
 import base64
 import json

@@ -44,7 +44,7 @@ def _of_file(root: Path) -> Splits:
     from . import coco, parquet, table, tar
 
     kind = root.suffix.lower()
-    if kind == ".parquet":
+    if kind == ".parquet" and not parquet.names_pictures(root):
         return parquet.find(root, [file_at(root)])
     if kind == ".tar":
         return tar.find(root, [file_at(root)])
@@ -61,7 +61,8 @@ def _in_folder(root: Path, files: list[File]) -> Splits:
     paths = [root / file.path for file in files]
     for name in table.NAMES:
         for ending in table.ENDINGS:
-            if (found := root / f"{name}{ending}") in paths:
+            found = root / f"{name}{ending}"
+            if found in paths and not (ending == ".parquet" and not parquet.names_pictures(found)):
                 return table.find(found, files, root)
     if found := [path for path in paths if coco.is_coco(path)]:
         return coco.find(root, found)

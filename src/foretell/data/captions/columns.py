@@ -15,14 +15,17 @@ FILES = ("file_name", "filename", "file", "image", "image_path", "path", "image_
 """Names of columns that name pictures."""
 
 
-def caption_columns(where: object, names: Sequence[str]) -> list[str]:
-    """The columns that hold captions. Raises ForetellError where there is none."""
+def caption_columns(where: object, names: Sequence[str], every: Sequence[str] = ()) -> list[str]:
+    """Which of the columns `names` hold captions; `every` column is told where there is none.
+
+    Raises ForetellError where there is none.
+    """
     known = {name.lower(): name for name in names}
     if found := next((known[name] for name in CAPTIONS if name in known), None):
         return [found]
     if numbered := [name for name in names if re.fullmatch(rf"(?:{'|'.join(CAPTIONS)})[ _-]?\d+", name.lower())]:
         return numbered
-    raise _missing(where, "captions", names, CAPTIONS)
+    raise _missing(where, "captions", every or names, CAPTIONS)
 
 
 def file_column(where: object, names: Sequence[str]) -> str:

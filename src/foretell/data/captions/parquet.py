@@ -29,6 +29,16 @@ def find(root: Path, files: list[File]) -> Splits:
     return splits_by_name(root, files, "captioned parquet", lambda part: partial(_read, root, part, every))
 
 
+def names_pictures(path: Path) -> bool:
+    """Whether a file names pictures, and does not hold them."""
+    with opened(path) as file:
+        return any(name.lower() in FILES for name in _strings(file.schema_arrow))
+
+
+def _strings(schema: Any) -> list[str]:
+    return [name for name in schema.names if str(schema.field(name).type) in ("string", "large_string")]
+
+
 def _read(root: Path, files: list[Path], every: list[Path]) -> Contents:
     layout = _layout(files, every)
     count = 0
@@ -47,10 +57,11 @@ def _read(root: Path, files: list[Path], every: list[Path]) -> Contents:
 def _layout(files: list[Path], every: list[Path]) -> _Layout:
     with opened(files[0]) as file:
         schema = file.schema_arrow
-        captions = caption_columns(files[0], [name for name in schema.names if _holds_texts(schema.field(name).type)])
-        named = [name for name in schema.names if str(schema.field(name).type) in ("string", "large_string")]
-    if any(name.lower() in FILES for name in named if name not in captions):
-        return _Layout(file_column(files[0], [name for name in named if name not in captions]), captions)
+        said = [name for name in schema.names if _holds_texts(schema.field(name).type)]
+        captions = caption_columns(files[0], said, schema.names)
+        named = _strings(schema)
+    if any(name.lower() in FILES for name in named):
+        return _Layout(file_column(files[0], named), captions)
     columns = columns_of(files[0])
     if columns.label in captions:
         columns = columns._replace(label=None)

@@ -1,1 +1,1 @@
-"""Photographs: where they come from, and how a file becomes an array."""
+"""Photographs: their sources, and the decoding of a file into an array."""

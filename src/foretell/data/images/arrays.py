@@ -34,11 +34,12 @@ def of(data: Any, labels: Any = None, *, classes: Sequence[str] | None = None, s
             There an image is such an array without N, or a Pillow image.
         labels: a class for each image: whole numbers from 0, or names. None takes a data set's own labels.
         classes: names of the classes; None takes those of the data set (`classes`), or the numbers.
-        size: resize the shorter side to it and keep the centre square, as for files. None takes images as they are:
-            all of one size, and square.
+        size: resize the shorter side to it and keep the centre square, as for files. None keeps the images unchanged:
+            they must be square and of one size.
 
     Returns:
-        What `foretell.data.load` would give of the same pixels, labels and classes, with the same fingerprint.
+        The result equals that of `foretell.data.load` for the same pixels, labels and classes, with the same
+        fingerprint.
 
     Raises:
         ForetellError: no image; another type, shape or range; images of several sizes; labels that are none.
@@ -144,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def _fingerprint(pixels: np.ndarray, labels: Tensor | None, classes: tuple[str, ...]) -> str:
-    """As a cache has it (see `foretell.data.cache`): the same data has the same, wherever it comes from."""
+    """As in a cache (see `foretell.data.cache`): the same data has the same fingerprint, from every source."""
     digest = hashlib.sha256(pixels.data)
     if labels is not None:
         digest.update(labels.numpy().data)

@@ -23,8 +23,8 @@ from foretell.data.items import Decoded, Item, Unusable, in_threads, label_colum
 Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
 
 MAX_PIXELS = 200_000_000
-# What lies behind transparent pixels is unknown. Black would swallow dark subjects and white bright ones;
-# mid-grey is near the mean of photographs: it adds the least contrast to learn instead of the subject.
+# The colour behind transparent pixels is unknown. On black a dark subject would disappear, on white a bright one.
+# Mid-grey is near the mean of photographs, so it adds the least contrast.
 BEHIND = (128, 128, 128, 255)
 # Named, because Pillow would also try formats that start other programs (EPS runs Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
@@ -50,8 +50,8 @@ def _images(stored: Stored) -> Images:
 def decode(raw: Raw, size: int) -> np.ndarray:
     """One image, from a path, the bytes of a file, or Pillow: uint8 [3, size, size].
 
-    The first frame of an animation, upright by its EXIF orientation; grey, palette and CMYK become RGB;
-    16-bit and floating-point values are scaled, not clipped; transparency is laid over mid-grey.
+    An animation gives its first frame. EXIF orientation is applied. Grey, palette and CMYK become RGB. 16-bit and
+    floating-point values are scaled, not clipped. Transparency is laid over mid-grey.
 
     Raises Unusable, with the reason, for anything else: missing, empty, damaged, cut short, not an image, or
     of more than 200 megapixels.
@@ -89,7 +89,7 @@ def _decode(raw: Raw, size: int) -> np.ndarray:
             raise Unusable("empty file")
         with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats()) as image:
             return _square(image, size)
-    except Exception as error:  # Pillow's plugins raise whatever their parsing stumbles over
+    except Exception as error:  # Pillow's plugins raise errors of any type on bad files
         raise Unusable(reason(error)) from error
 
 
@@ -99,7 +99,7 @@ def _square(image: Image.Image, size: int) -> np.ndarray:
     if isinstance(image, ImageFile.ImageFile):
         image.draft(None, (2 * size, 2 * size))  # JPEG decodes 1/2, 1/4 or 1/8 in a fraction of the time
     image.load()
-    # The square comes first: what follows costs little for panoramas, and turned it is still the centre.
+    # The square is cut first: so the other steps cost little for panoramas, and a rotated square is still the centre.
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     image = _upright(image.crop((left, top, left + side, top + side)))
@@ -125,8 +125,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(values: np.ndarray) -> np.ndarray:
     """uint16, int32 or float32 of unstated range as uint8.
 
-    Integers within 0..65535 are 16-bit; floats within 0..1 are fractions and within 0..255 are bytes; any
-    other range, as of heights or depths, is stretched from its minimum to its maximum.
+    Integers within 0..65535 are 16-bit. Floats within 0..1 are fractions, and within 0..255 are bytes. Any other range,
+    as of heights or depths, is stretched from its minimum to its maximum.
     """
     if values.dtype.kind == "u":
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -164,7 +164,7 @@ def reason(error: Exception) -> str:
 
 
 def endings_of_images() -> frozenset[str]:
-    """What the names of files that `decode` reads end in, as Pillow knows them."""
+    """The endings of the files that `decode` reads, from Pillow."""
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in FORMATS)
 
 

@@ -149,7 +149,7 @@ def _numbers_rows(file: "pq.ParquetFile", column: str) -> bool:
 
 
 def _features(schema: "pa.Schema") -> dict[str, Any]:
-    """What Hugging Face's own metadata say of the columns, {} without."""
+    """Hugging Face's own metadata about the columns, {} without."""
     try:
         return dict(json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"])
     except (KeyError, TypeError, ValueError):

@@ -45,7 +45,9 @@ def find(spec: str) -> Splits:
             f"{spec}: torchvision's {name} needs {', '.join(needed)} beside its root, which cannot be given here; "
             "expected a data set that needs its root alone: name the folder of its images or videos instead."
         )
-    kept = root / str(getattr(make, "base_folder", name))  # where most keep their files; the root may hold others'
+    kept = root / str(
+        getattr(make, "base_folder", name)
+    )  # most data sets keep their files here; the root may contain those of others
     files = [str(kept), *map(str, files_below(kept if kept.is_dir() else root))]
     splits = ("train", "test") if {"train", "split", "image_set"} & set(parameters) else ("all",)
     return {
@@ -103,7 +105,7 @@ def _opened(spec: str, make: Callable[..., Any], root: Path, split: str) -> tupl
     for choice in choices:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of numpy, about the old pickles of CIFAR
+                warnings.simplefilter("ignore")  # from numpy, about the old pickles of CIFAR
                 dataset = make(**fixed, **choice)
                 return dataset, len(dataset)
         except ValueError as error:  # torchvision's answer to the name of a split that it does not know

@@ -4,10 +4,9 @@
     table.step((0.05, -0.02))                  # a displacement; what it touches is pushed
     table.state, table.picture(32)             # where the pusher is, uint8 [3, 32, 32]
 
-Lengths are shares of the picture's side, x to the right and y upwards. What differs from table to table: colours,
+Lengths are shares of the picture's side, x to the right and y upwards. These differ from table to table: colours,
 light, one or two things, their shapes and places. The pusher is always the same dark disc, and the camera stays where
-it is.
-Everything is a function of (seed, index), bit for bit on the same machine and versions.
+it is. Everything is a function of (seed, index), bit for bit on the same machine and versions.
 
 T frames · n bodies, the pusher first · S side of the picture in pixels
 """
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 VERSION = 1  # raise it when the same seed gives other pixels
 NAMES = {"states": ("state_x", "state_y"), "actions": ("action_x", "action_y")}
 LIMIT = 0.15
-"""How far the pusher goes in a step along each axis, at most."""
+"""The longest way of the pusher in a step, along each axis."""
 SECONDS = 0.25
 """A step lasts: four frames a second, as the paper samples its robots."""
 SUBSTEPS = 16
@@ -53,7 +52,7 @@ class Table:
     """A table that can be acted on.
 
     Args:
-        scene: how it begins; its first body is the pusher.
+        scene: the start; its first body is the pusher.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -70,7 +69,7 @@ class Table:
         built = [made(body) for body in scene.bodies]
         self.space.add(*(part for pair in built for part in pair))
         self.bodies = [body for body, _ in built]
-        self.bodies[0].mass *= 10  # what it pushes should not push it
+        self.bodies[0].mass *= 10  # the things that it pushes should not push it
         self.bodies[0].velocity_func = self._drive
         self._goal, self._left = self.state, 0
 
@@ -81,14 +80,14 @@ class Table:
 
     @property
     def state(self) -> np.ndarray:
-        """Where the pusher is: float64 [2]."""
+        """The place of the pusher: float64 [2]."""
         return self.places[0, :2]
 
     def step(self, action: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Move the pusher by an action, at most `LIMIT` along each axis, and what it touches with it.
+        """Move the pusher by an action, at most `LIMIT` along each axis, and the things that it touches.
 
         Returns:
-            How far it came: less than it was told where the rim stops it, or a thing at the rim.
+            The displacement: less than the action if the rim stops it, or a thing at the rim.
         """
         before, self._left = self.state, SUBSTEPS
         self._goal = np.clip(before + np.clip(action, -LIMIT, LIMIT), RIM + RADIUS, 1 - RIM - RADIUS)
@@ -108,7 +107,7 @@ class Table:
 
 
 def start(seed: int, index: int) -> Scene:
-    """How episode `index` of a seed begins: one or two things on the table, and the pusher anywhere."""
+    """The start of episode `index` of a seed: one or two things on the table, and the pusher anywhere."""
     return _start(_chance(_EPISODES, seed, index))
 
 
@@ -141,14 +140,14 @@ class Task:
     goal: np.ndarray
     """Centres and angles of all bodies, as they should be: float64 [n, 3]."""
     who: int
-    """Which body has to get there: the pusher (0), or what it pushes."""
+    """The body that has to get there: the pusher (0), or a thing that it pushes."""
 
     def distance(self, table: Table) -> float:
         """How far that body is from its goal."""
         return float(np.linalg.norm(table.places[self.who, :2] - self.goal[self.who, :2]))
 
     def picture(self, size: int) -> np.ndarray:
-        """What the goal looks like: uint8 [3, size, size]."""
+        """The picture of the goal: uint8 [3, size, size]."""
         return render(self.scene, self.goal[None], size)[0]
 
 
@@ -235,7 +234,7 @@ TASKS: dict[str, Callable[[int, int], Task]] = {"reach": reach, "push": push}
 def find(spec: str, cut: Clips, seed: int, steps: bool = True) -> Splits:
     """`pusher`, or `pusher:N` for N episodes, and an eighth as many others for testing; clips alone without `steps`.
 
-    Raises ForetellError for what is no number.
+    Raises ForetellError if it is not a number.
     """
     train = asked(spec, "episodes")
     if (cut.fps, cut.stride, cut.clips) != (None, 1, 1):

@@ -1,4 +1,4 @@
-"""Data that is made here: `NAME`, or `NAME:N` for so much to learn from, and an eighth as much other to test on."""
+"""Data that is made here: `NAME`, or `NAME:N` for N samples to learn from, and N / 8 other samples to test on."""
 
 from __future__ import annotations
 

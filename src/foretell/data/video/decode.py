@@ -1,7 +1,7 @@
 """Clips out of any video file that FFmpeg's libraries read, as uint8 [n, T, 3, size, size], or the reason why not.
 
-The packets' time stamps say first which frames there are; then only what the clips need is decoded (see `frames`). So a
-clip out of a long film costs little, frame rates may vary, and memory holds no frames but those that are kept.
+The packets' time stamps first tell the frames. Then only the frames that the clips need are decoded (see `frames`). So
+a clip from a long film costs little, frame rates may vary, and only the kept frames are in memory.
 """
 
 from __future__ import annotations
@@ -60,11 +60,10 @@ def find(path: Path) -> Splits:
 
 
 def decode_video(path: Path, cut: Clips) -> tuple[np.ndarray, str | None]:
-    """The clips of a video, and what is wrong with it if not all of them could be decoded, or not all of it is there.
+    """The clips of a video, and its damage if some could not be decoded, or a part is missing.
 
-    Returns:
-        uint8 [n, T, 3, size, size], 1 ≤ n ≤ `cut.clips` (fewer where a video is too short for so many different ones,
-        or damaged), and None or the damage.
+    Returns: uint8 [n, T, 3, size, size] with 1 ≤ n ≤ `cut.clips`, and None or the damage. A short or damaged video
+        gives fewer clips.
 
     Raises:
         Unusable: no clip can be had; the message is the reason.
@@ -85,7 +84,7 @@ class Cuts(NamedTuple):
     length: int
     """Frames of the whole video."""
     damage: str | None
-    """What is wrong with it, if not all clips could be decoded, or not all of it is there."""
+    """The damage, if some clips could not be decoded, or a part is missing."""
 
 
 def cut_video(path: Path, cut: Clips) -> Cuts:
@@ -97,7 +96,7 @@ def cut_video(path: Path, cut: Clips) -> Cuts:
         shown, end = times(stamps, unit)
         plan = _plan(shown, end, cut)
         wanted, kept = stamps[np.unique(plan)], {}
-        # Some containers can only be entered behind the key frame that was asked for: those from their beginning.
+        # In some containers, seeking ends behind the requested key frame. These are read from their beginning.
         for starts in (keys, keys[:0]):
             with frames.opened(path) as (container, stream):
                 kept |= frames.decode(container, stream, wanted, starts, cut.size)
@@ -116,7 +115,7 @@ def read_video(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A whole video as uint8 [F, 3, size, size], and when each frame comes, in seconds [F] after the first.
 
-    Arguments are as of `foretell.data.Clips`. Of what is missing of a damaged video a `ForetellWarning` tells.
+    Arguments are as of `foretell.data.Clips`. A `ForetellWarning` tells which part of a damaged video is missing.
 
     Raises:
         ForetellError: the file is missing, or no frame can be had of it.
@@ -133,7 +132,7 @@ def read_video(
 
 
 ClipsOf: TypeAlias = Callable[[Any, Any], tuple[Mapping[str, np.ndarray], str | None]]
-"""What an item gives: its clips, a row each of every column, and what is wrong if not all of them could be had."""
+"""The result of an item: its clips, with a row in every column for each, and the damage if some are missing."""
 
 
 def decode_items(items: list[Item], clips_of: ClipsOf) -> Decoded:
@@ -167,7 +166,7 @@ def _clips(raw: Any, label: int | None, cut: Clips) -> tuple[Mapping[str, np.nda
 
 
 def cut_short(shown: np.ndarray, end: float, first: float, promised: float) -> str | None:
-    """What is wrong with a video that ends before it promises to. A long last picture may be meant."""
+    """The damage of a video that ends before its stated length. A long last picture may be intended."""
     longest = float(np.diff(shown).max()) if len(shown) > 1 else promised
     until = end + max(first, 0.0)  # some count from the first frame, and some from zero
     if promised - until <= max(1.0, 2 * longest):
@@ -176,7 +175,7 @@ def cut_short(shown: np.ndarray, end: float, first: float, promised: float) -> s
 
 
 def _plan(shown: np.ndarray, end: float, cut: Clips) -> np.ndarray:
-    """Which frames make which clip: int64 [n, T] positions in `shown`."""
+    """The frames of each clip: int64 [n, T] positions in `shown`."""
     order = moments(shown, end, cut)
     free = len(order) - cut.span
     count = min(cut.clips, free + 1)

@@ -9,7 +9,7 @@ action that was done then. The last row may be missing, because nothing follows 
 - Without `action_*`, the actions are the changes of the state from frame to frame, as in V-JEPA 2-AC
   (arXiv:2506.09985, §3.1).
 - Without `state_*`, there are no states.
-- Where frames are skipped (`fps`, `stride`), the actions of the skipped frames are added up.
+- If frames are skipped (`fps`, `stride`), the actions of the skipped frames are added up.
 
 F frames of a video · T of a clip · S state columns · A action columns
 """
@@ -105,7 +105,7 @@ def _before(track: np.ndarray, columns: tuple[str, ...]) -> Stored:
 
 
 def _hashed(columns: Mapping[str, Column]) -> list[Column]:
-    """As in the layout before, so that an episode's fingerprint is what it was."""
+    """As in the former layout, so that an episode's fingerprint stays the same."""
     states, actions = (np.array(columns[name]) for name in ("states", "actions"))
     return [np.concatenate([states, actions], -1)]
 
@@ -202,7 +202,7 @@ def _values(path: Path) -> dict[str, Sequence[Any]]:
         return {name.strip(): [row[place] for row in rows] for place, name in enumerate(heading)}
     except (Unusable, MissingExtra):
         raise
-    except Exception as error:  # pyarrow raises whatever its parsing stumbles over
+    except Exception as error:  # pyarrow raises errors of any type on bad files
         raise Unusable(f"{path.name}: cannot be read as a table ({reason(error)})") from error
 
 

@@ -19,7 +19,7 @@ class Film:
 
     Args:
         path: of the file.
-        cut: how; `clips` says nothing here.
+        cut: the pace and size; `clips` has no effect here.
 
     Raises:
         Unusable: no clip can be had; the message is the reason.
@@ -41,7 +41,7 @@ class Film:
         self.spans: list[tuple[float, float]] = [(start, stop) for start, stop in seconds.round(3).tolist()]
         """Start and end of each clip, in seconds from the first frame."""
         self.damage = cut_short(shown, end, self._stamps[0] * unit, promised)
-        """What is wrong with the video, if not all of it is there."""
+        """The damage of the video, if a part is missing."""
 
     def clips(self) -> Iterator[tuple[int, np.ndarray]]:
         """Each clip's place in `spans` and its pixels, uint8 [T, 3, size, size], without the damaged ones.

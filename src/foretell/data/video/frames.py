@@ -1,7 +1,7 @@
 """Frames out of any video file that FFmpeg's libraries read, as uint8 [3, size, size], or the reason why not.
 
-The packets' time stamps say first which frames there are. Then only what is wanted is decoded, from the key frame
-before it.
+The packets' time stamps say first which frames there are. Then only the wanted frames are decoded, from the key frame
+before them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reasons() -> Iterator[None]:
-    """What FFmpeg complains of, as the reason why a video is unusable."""
+    """FFmpeg's message, as the reason why a video is unusable."""
     needed("av", "reading videos")
     import av
 
@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     import av
     from av.stream import Disposition
 
-    # A play list must not make FFmpeg ask the network, nor a file name pass for another protocol.
+    # A play list must not make FFmpeg ask the network, and a file name must not be taken for another protocol.
     with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
         # the cover of a song is a video stream too
         streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
@@ -53,7 +53,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise Unusable("no video in it, only sound" if container.streams.audio else "no video in it")
         stream = streams[0]
         if stream.codec_context is None:
-            raise Unusable("no decoder for what is in it")
+            raise Unusable("no decoder for its contents")
         # one thread: videos are decoded side by side
         stream.codec_context.thread_count = 1
         if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
@@ -62,7 +62,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def told(path: Path) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """What a video tells: the time stamps of its frames and of its key frames, seconds a unit, and its length.
+    """A video's metadata: the time stamps of its frames and of its key frames, seconds a unit, and its length.
 
     The length is in seconds, as the file says it; 0 where it does not.
     """
@@ -70,7 +70,7 @@ def told(path: Path) -> tuple[np.ndarray, np.ndarray, float, float]:
         raise Unusable("empty file")
     with opened(path) as (container, stream):
         unit = float(stream.time_base or 1)
-        alone = len(container.streams) == 1  # or else it may be the sound that is so long
+        alone = len(container.streams) == 1  # otherwise this may be the length of the sound
         promised = stream.duration * unit if stream.duration else (container.duration or 0) / 1e6 if alone else 0.0
         return *_stamps(container, stream), unit, promised
 
@@ -110,7 +110,9 @@ def decode(
 
 
 def _runs(wanted: np.ndarray, keys: np.ndarray) -> list[tuple[int | None, np.ndarray]]:
-    """What is wanted, in runs that no key frame would shorten, and the key frame to start from; None: the beginning."""
+    """The wanted frames, in runs that no key frame would shorten, and the key frame to start from; None: the
+    beginning.
+    """
     if not len(keys):
         return [(None, wanted)]
     section = np.maximum(np.searchsorted(keys, wanted, side="right") - 1, 0)

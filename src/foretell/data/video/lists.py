@@ -1,6 +1,7 @@
 """A list of videos, `path label` a line, as V-JEPA and the Kinetics lists have it: separated by a space, tab or comma.
 
-Paths are as they are, or relative to the list's folder; they may hold spaces. Without labels it is `path` a line.
+Paths are absolute, relative to the working folder, or relative to the list's folder; they may contain spaces. Without
+labels it is `path` a line.
 """
 
 import csv

@@ -62,15 +62,15 @@ def attentive_probe(
     V-JEPA's attentive probe (§4.2). The latents are computed once, so without the paper's augmentation.
 
     Args:
-        train_latents: of any floating-point type.
+        train_latents: in any floating-point type.
         train_labels: in [0, classes).
-        test_latents: of the images to classify.
+        test_latents: those of the images to classify.
         test_labels: their classes.
-        heads: of the attention; divides D.
+        heads: the number of attention heads; divides D.
         training: for how long.
         seed: draws the first weights and the order.
-        device: where to compute; None for where the latents are.
-        progress: what to call the work on a progress bar; None for no bar.
+        device: the device to compute on; None for that of the latents.
+        progress: the name of the work on a progress bar; None for no bar.
     """
     device = train_latents.device if device is None else device
     width, classes = train_latents.shape[-1], int(torch.cat([train_labels, test_labels]).max()) + 1

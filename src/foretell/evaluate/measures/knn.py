@@ -47,7 +47,7 @@ def knn(
     Args:
         train_features: on any device; the others on the same.
         train_labels: in [0, classes).
-        test_features: of the images to classify.
+        test_features: those of the images to classify.
         test_labels: their classes.
         k: neighbours; all training images if there are fewer.
         temperature: the smaller, the more the nearest counts.

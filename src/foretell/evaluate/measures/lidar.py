@@ -19,7 +19,7 @@ from foretell.evaluate.subject import Subject
 
 
 class LiDAR(Measure):
-    """How many dimensions tell the training images apart: `value` `of` the most it can be."""
+    """The number of dimensions that tell the training images apart: `value` `of` the most it can be."""
 
     name: ClassVar[str] = "lidar"
     title: ClassVar[str] = "LiDAR"
@@ -36,11 +36,11 @@ class LiDAR(Measure):
 
 
 def lidar(features: Float[Tensor, "objects views D"], delta: float = 1e-4) -> float:
-    """How many dimensions tell objects apart: LiDAR (Thilak et al. 2023, arXiv:2312.04000, eqs. 1–2).
+    """The number of dimensions that tell objects apart: LiDAR (Thilak et al. 2023, arXiv:2312.04000, eqs. 1–2).
 
-    With Σ_b the covariance of the objects' means and Σ_w the mean covariance of an object's views plus δ·I,
-    it is the exponential of the entropy of the eigenvalues of Σ_w^(−1/2) Σ_b Σ_w^(−1/2). Unlike RankMe it
-    does not count a dimension in which the views of one object differ as much as the objects do.
+    Σ_b is the covariance of the objects' means. Σ_w is the mean covariance of an object's views, plus δ·I. LiDAR is the
+    exponential of the entropy of the eigenvalues of Σ_w^(−1/2) Σ_b Σ_w^(−1/2). Unlike RankMe, it does not count a
+    dimension in which one object's views differ as much as the objects.
 
     Args:
         features: several views of each object; pooled, of `augmented`.

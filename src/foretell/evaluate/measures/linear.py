@@ -46,19 +46,19 @@ def linear_probe(
 ) -> Bool[Tensor, " m"]:
     """Whether a linear classifier on the frozen features names each test image's class.
 
-    Multinomial logistic regression on features standardised by the training set's mean and deviation,
-    minimised by L-BFGS, at most 200 iterations: convex, so the answer does not hang on a learning rate or on
-    luck. The weight decay is the one of `WEIGHT_DECAYS` that is most accurate on a held-out tenth of the
-    training set, the strongest of equals; then all of it is used. CLIP is evaluated this way (Radford et al.
-    2021, §A.3); I-JEPA trains 50 epochs by LARS instead.
+    Multinomial logistic regression on features standardised by the training set's mean and deviation. L-BFGS minimises
+    it in at most 200 iterations. It is convex, so the result does not depend on a learning rate or on luck. The weight
+    decay is the one of `WEIGHT_DECAYS` that is most accurate on a held-out tenth of the training set; of equals, the
+    strongest. Then the probe is trained on all of the set. CLIP is evaluated this way (Radford et al. 2021, §A.3);
+    I-JEPA trains 50 epochs by LARS instead.
 
     Args:
         train_features: two images or more.
         train_labels: in [0, classes).
-        test_features: of the images to classify.
+        test_features: those of the images to classify.
         test_labels: their classes.
         seed: draws the held-out tenth.
-        device: where to compute; None for where the features are.
+        device: the device to compute on; None for that of the features.
     """
     device = train_features.device if device is None else device
     x, x_test = (z.to(device) for z in standardised(train_features, test_features))

@@ -44,20 +44,20 @@ def mlp_probe(
 ) -> Bool[Tensor, " m"]:
     """Whether a network of two layers on the frozen features names each test image's class.
 
-    What it gains on `linear_probe` is in the features but not laid out in straight lines: the linear–nonlinear gap of
-    Expand or Narrow (arXiv:2304.05369). Features are standardised, the hidden layer is rectified, and it is trained as
+    Its gain over `linear_probe` is information in the features that is not linear: the linear–nonlinear gap of Expand
+    or Narrow (arXiv:2304.05369). Features are standardised, the hidden layer is rectified, and it is trained as
     `attentive_probe` is.
 
     Args:
         train_features: two images or more.
         train_labels: in [0, classes).
-        test_features: of the images to classify.
+        test_features: those of the images to classify.
         test_labels: their classes.
-        width: of the hidden layer.
+        width: that of the hidden layer.
         training: for how long.
         seed: draws the first weights and the order.
-        device: where to compute; None for where the features are.
-        progress: what to call the work on a progress bar; None for no bar.
+        device: the device to compute on; None for that of the features.
+        progress: the name of the work on a progress bar; None for no bar.
     """
     device = train_features.device if device is None else device
     D, classes = train_features.shape[-1], int(torch.cat([train_labels, test_labels]).max()) + 1

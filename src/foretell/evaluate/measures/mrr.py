@@ -1,13 +1,13 @@
-"""Does the predictor know what an action does? Mean reciprocal rank and hits@k (IWM, arXiv:2403.00504, §4).
+"""How well the predictor knows the effect of an action. Mean reciprocal rank and hits@k (IWM, arXiv:2403.00504, §4).
 
-Of one photograph a bank of 256 augmented targets is made. The predictor gets the latent of the photograph
+A photograph gets a bank of 256 augmented targets. The predictor gets the latent of the photograph
 itself, nothing masked, and the action that leads to one of them, and predicts every patch. The targets are
 ranked by their distance to the prediction, and the rank of the right one, 1 at best, is scored by its
 reciprocal.
 
-An action-blind predictor scores as chance does, H_256 / 256 = 0.024: its prediction is the same whichever
-element is asked for, and the elements are drawn alike. So chance is also what "nothing changes" scores, at
-any distance.
+A predictor that ignores the action has the score of chance, H_256 / 256 = 0.024. Its prediction is the same for every
+element, and all elements have the same distribution. So a prediction of "nothing changes" also has the score of chance,
+at any distance.
 
 I images · B elements of a bank · Q queries an image · S sources · P parameters · N patches · D width
 """
@@ -44,7 +44,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class MRR(Measure):
-    """How well a world model ranks its predictions; settings as of `mrr`."""
+    """How well a world model ranks its predictions. The settings are those of `mrr`."""
 
     name: ClassVar[str] = "mrr"
     title: ClassVar[str] = "mean reciprocal rank (MRR)"
@@ -104,40 +104,39 @@ def mrr(
 ) -> dict[str, Any] | None:
     """Rank a world model's predictions.
 
-    The headline's bank is drawn from the targets' distribution, colour jitter, each element jittered, so that
-    no two are the same picture (with the training's probability every fifth would be the photograph itself).
+    The headline's bank is drawn from the targets' distribution: colour jitter. Every element is jittered, so that no
+    two are the same picture. With the training's probability, every fifth would be the photograph itself.
 
     A row for every parameter the model was trained on stands in `per_action`:
     - jitter, "clean to jittered": a bank in which only this parameter varies, over its range, the others at
       their identity. Neighbours in it are closer than in the headline's, so this is not its share of the
       headline.
-    - destructive, "destroyed to jittered": targets never carry it, so the source is the photograph destroyed
-      (a blur's strength drawn from the model's range), the action undoes it and jitters, and the bank is the
-      headline's.
+    - destructive, "destroyed to jittered": targets never have it. So the source is the destroyed photograph (a blur's
+      strength is drawn from the model's range). The action undoes this and jitters. The bank is the headline's.
 
     `untrained` is the control: the same encoders with a freshly initialised predictor, its output as it
     comes. With fresh encoders it would be asked to rank other latents.
 
-    Ties are broken at random, in expectation: with b elements strictly nearer than the right one, and t as
-    near, itself included, the score is the mean of 1/(b+1) … 1/(b+t). Without ties this is 1 over the rank;
-    with a collapsed encoder, to which all elements are one, it is chance and not 1. The same holds for
-    pictures that a parameter does not change, such as the saturation of a grey photograph.
+    Ties are broken at random, in expectation. Let b elements be strictly nearer than the right one, and t equally near,
+    itself included. Then the score is the mean of 1/(b+1) … 1/(b+t). Without ties this is 1 over the rank; with a
+    collapsed encoder, to which all elements are one, it is chance and not 1. The same holds for pictures that a
+    parameter does not change, such as the saturation of a grey photograph.
 
-    The headline's bank is encoded once for all its rows. Rows with a bank of their own, and `untrained`, take
-    the first quarter of the images, which keeps the whole below two and a half times the headline's cost.
+    The headline's bank is encoded once for all its rows. Rows with a bank of their own, and `untrained`, take the first
+    quarter of the images. So the whole costs less than two and a half times the headline.
 
     Args:
         model: one that predicts and imagines; encodes sources by `encode`, targets by `target`.
         photographs: whole pictures, at a size the encoder takes.
         bank: elements of a bank.
         images: photographs to ask about, drawn from `photographs`; at most all.
-        queries: elements asked for of each bank, drawn at random; at most all.
-        batch: pictures or predictions at a time. It bounds the memory and does not change what is drawn.
+        queries: the number of queried elements of each bank, drawn at random; at most all.
+        batch: pictures or predictions at a time. It bounds the memory and does not change the random draws.
         seed: draws photographs, banks, queries, the fresh predictor and the intervals' resamples.
-        device: where to compute; None for where the model is. What is drawn is the same on all.
+        device: the device to compute on; None for the model's. The random draws are the same on all.
         drawn_from: strengths of the banks' jitter; None for the model's own. Among strongly jittered pictures the
             right one is easier to find, so models of different strengths are compared on the same.
-        progress: what to call the work on a progress bar; None for no bar.
+        progress: the name of the work on a progress bar; None for no bar.
 
     Returns:
         None for a model without actions or without a trained predictor; for others, ready for JSON:
@@ -145,7 +144,7 @@ def mrr(
         - `value`, `low`, `high`, `chance`: the MRR, its 95 % interval (bootstrap over images), and chance's.
         - `hits@1`, `hits@5`, `hits@10`: how often the right one is among the k nearest. `intervals` holds
             `low`, `high` and `chance` of each.
-        - `bank`, `images`, `queries`: what was used.
+        - `bank`, `images`, `queries`: the numbers used.
         - `per_action`: {name: a row with all of the first two items, `direction` and `images`}.
         - `untrained`: a row of the same kind for the control, with its own `per_action`.
 
@@ -155,7 +154,7 @@ def mrr(
     if not (able(model, Imagines) and able(model, Predicts)):
         return None
     world = require(model, Predicts, "MRR")
-    assert world.actions is not None, "what imagines has actions"
+    assert world.actions is not None, "a model that imagines has actions"
     if not len(photographs):
         raise ForetellError("there are no photographs to rank predictions on")
     generator = torch.Generator().manual_seed(seed)
@@ -208,13 +207,13 @@ def score(distances: Float[Tensor, "Q B"], right: Int[Tensor, " Q"]) -> Float[Te
 
 @dataclass(frozen=True)
 class _Bank:
-    """A bank's elements, and the sources from which they are asked for."""
+    """A bank's elements, and the sources of the queries."""
 
     elements: Float[Tensor, "*I B P"]
     sources: dict[str, Float[Tensor, "*I P"]]
 
     def at(self, i: int, device: torch.device) -> _Bank:
-        """That of one image."""
+        """The bank of one image."""
         return _Bank(self.elements[i].to(device), {name: s[i].to(device) for name, s in self.sources.items()})
 
 

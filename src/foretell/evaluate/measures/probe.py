@@ -1,4 +1,4 @@
-"""What probes have in common: they standardise features, train a classifier, and say where it is right.
+"""The common parts of probes: they standardise features, train a classifier, and say where it is right.
 
 Each probe says for every test image whether it was right, so that an interval can be made of it.
 
@@ -26,10 +26,10 @@ from foretell.train.fit import fit
 
 @dataclass(frozen=True)
 class ProbeTraining:
-    """How long a probe with weights to find by gradient steps is trained.
+    """The training of a probe whose weights are found by gradient steps.
 
-    V-JEPA's 20 epochs (§4.2), AdamW at 1e-3, weight decay 0.01, half a cosine; differs from it in a warm-up of a
-    twentieth and in bounds, so that a probe of few images learns and one of many ends.
+    As V-JEPA's (§4.2): 20 epochs, AdamW at 1e-3, weight decay 0.01, half a cosine. It differs in a warm-up of a
+    twentieth and in bounds, so that a probe of few images learns and a probe of many ends.
     """
 
     epochs: int = 20
@@ -40,7 +40,7 @@ class ProbeTraining:
     batch: int = 256
 
     def steps(self, images: int) -> int:
-        """Optimiser steps for so many images."""
+        """The optimiser steps for a number of images."""
         return min(max(self.epochs * images // self.batch, self.fewest), self.most)
 
 
@@ -57,12 +57,12 @@ class Probe(Measure):
     def right(
         self, subject: Subject, labels: Int[Tensor, " n"], asked: Int[Tensor, " m"]
     ) -> tuple[Bool[Tensor, " some"], Int[Tensor, " some"]]:
-        """Where the classifier is right, and the labels of the test images that it was asked about.
+        """For each test image whether the classifier is right, and the labels of these images.
 
         Args:
-            subject: what is measured.
-            labels: of the training images.
-            asked: of the test images.
+            subject: the model and data to measure.
+            labels: those of the training images.
+            asked: those of the test images.
         """
 
     def run(self, subject: Subject) -> Result:

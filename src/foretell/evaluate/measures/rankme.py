@@ -17,11 +17,11 @@ from foretell.evaluate.subject import Subject
 
 EPSILON = 1e-7
 IMAGES = 25_600
-"""As many as the paper uses (§4)."""
+"""The paper's number of images (§4)."""
 
 
 class RankMe(Measure):
-    """How many dimensions the features of the training images use: `value` `of` the most it can be."""
+    """The number of dimensions that the features of the training images use: `value` `of` the most it can be."""
 
     name: ClassVar[str] = "rankme"
     title: ClassVar[str] = "RankMe"
@@ -39,19 +39,19 @@ class RankMe(Measure):
 
 
 def rankme(features: Float[Tensor, "n D"]) -> float:
-    """How many dimensions the features use: RankMe (Garrido et al. 2023, arXiv:2210.02885, eq. 1).
+    """The number of dimensions that the features use: RankMe (Garrido et al. 2023, arXiv:2210.02885, eq. 1).
 
     It is exp(−Σ p_k log p_k) with p_k = σ_k / ‖σ‖₁ + ε and σ the singular values of the features, which are
     not centred.
 
     Returns:
-        1 (every sample lies on one line through 0) to min(n, D) (all directions are used alike).
+        1 (every sample lies on one line through 0) to min(n, D) (all directions are used equally).
     """
     return effective_rank(torch.linalg.svdvals(exact(features)))
 
 
 def exact(x: Tensor) -> Tensor:
-    """In float64, and so on the CPU: not every device has it, and what follows is small."""
+    """In float64, and so on the CPU: not every device has it, and the matrix is small."""
     return x.detach().cpu().double()
 
 

@@ -1,8 +1,8 @@
-"""How many of an image's features say nothing? Sparsity as Expand or Narrow counts it (arXiv:2304.05369).
+"""The share of an image's features that are 0. Sparsity as Expand or Narrow counts it (arXiv:2304.05369).
 
-A ResNet's features are rectified: an activation is 0, exactly, or it is not, and averaged over places it is 0 only
-where it is 0 at every place. A ViT ends in a layer norm and hardly ever says exactly 0; there an activation counts as 0
-if it is small beside the image's others. By chance some always are: of normally distributed features 0.8 % at `NEAR`.
+A ResNet's features are rectified, so many activations are exactly 0. A mean over places is 0 only if every place is 0.
+A ViT ends in a layer norm, and almost no activation is exactly 0. There an activation counts as 0 if it is small beside
+the image's others. By chance some always are: of normally distributed features 0.8 % at `NEAR`.
 
 n images · D width
 """
@@ -24,7 +24,7 @@ NEAR = 0.01
 
 
 class Sparsity(Measure):
-    """How sparse the features of the test images are."""
+    """The sparsity of the features of the test images."""
 
     name: ClassVar[str] = "sparsity"
     title: ClassVar[str] = "sparsity"
@@ -39,12 +39,12 @@ class Sparsity(Measure):
 
 
 def zeros(features: Float[Tensor, "n D"], near: float | None = None) -> Bool[Tensor, "n D"]:
-    """Which activations are 0.
+    """The activations that count as 0.
 
     Args:
-        features: of `features`.
-        near: an activation of at most this share of the root mean square of its image's features counts as 0; 0 counts
-            exact zeros; None is 0 for features none of which is negative, as rectified ones are, else `NEAR`.
+        features: the result of `features`.
+        near: an activation counts as 0 up to this share of the root mean square of its image's features. 0 counts exact
+            zeros. None means 0 for features without negative values, which are rectified, and `NEAR` for others.
     """
     if near is None:
         near = 0.0 if bool((features >= 0).all()) else NEAR
@@ -52,7 +52,7 @@ def zeros(features: Float[Tensor, "n D"], near: float | None = None) -> Bool[Ten
 
 
 def sparsity(features: Float[Tensor, "n D"], near: float | None = None) -> dict[str, float]:
-    """How sparse features are; arguments as of `zeros`.
+    """The sparsity of features. The arguments are those of `zeros`.
 
     Returns:
         - `zeros`: share of activations that are 0, over all images.
@@ -68,7 +68,7 @@ def sparsity(features: Float[Tensor, "n D"], near: float | None = None) -> dict[
 
 
 def binarised(features: Float[Tensor, "n D"], near: float | None = None) -> Float[Tensor, "n D"]:
-    """Features with all that is not 0 set to 1; what a linear probe of these keeps says how much is in the pattern.
+    """Features with every value but 0 set to 1. A linear probe of these shows how much the pattern of zeros contains.
 
     The features of the training and of the test set need the same `near`: give it where they could differ in sign.
     """

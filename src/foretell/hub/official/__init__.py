@@ -32,7 +32,7 @@ def load(path: Path) -> Method:
         ForetellWarning: the weights hold an encoder only, so the predictor is untrained.
 
     Raises:
-        ForetellError: no family recognises them, or they are not all that the family's model has.
+        ForetellError: no family recognises them, or some of the family's tensors are missing.
     """
     if path.is_dir() and towers.recognised(path):
         return towers.load(path)
@@ -53,6 +53,6 @@ def load(path: Path) -> Method:
     names = brief(map(str, found.content)) or "nothing"
     held = f"it holds {names if len(names) < 200 else names[:200] + ' …'}"
     raise ForetellError(
-        f"{path} is of no known kind ({'; '.join(filter(None, (kind, held)))}): expected a model of foretell, or "
-        f"weights of {', '.join(family.name for family in FAMILIES)}"
+        f"{path} has no known kind ({'; '.join(filter(None, (kind, held)))}): expected a model of "
+        f"foretell, or weights of {', '.join(family.name for family in FAMILIES)}"
     )

@@ -67,7 +67,7 @@ def config_of(
 
     Args:
         tensors: an encoder's.
-        source: what to call them in errors.
+        source: their name in errors.
         heads: attention heads; None infers them from the width.
         normalisation: channel means and deviations.
 
@@ -108,7 +108,7 @@ def tell(tensors: Mapping[str, Tensor], names: Collection[str], source: Path, wh
 
 
 def heads_of(width: int, source: Path, table: Mapping[int, int] = HEADS) -> int:
-    """Attention heads by width; raises ForetellError where nobody knows."""
+    """Attention heads by width; raises ForetellError for an unknown width."""
     if width not in table:
         raise ForetellError(
             f"{source}: nothing says how many attention heads width {width} has; known widths are "
@@ -118,7 +118,7 @@ def heads_of(width: int, source: Path, table: Mapping[int, int] = HEADS) -> int:
 
 
 def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """How many blocks there are under a prefix."""
+    """The number of blocks under a prefix."""
     return len({name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)})
 
 

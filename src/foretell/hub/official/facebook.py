@@ -1,7 +1,7 @@
 """Training checkpoints of facebookresearch/ijepa (.pth.tar): context encoder, predictor and target encoder.
 
 A dictionary of `encoder`, `predictor` and `target_encoder`, each a dictionary of tensors whose names begin with
-`module.`; what is of use to training alone (`opt`, `scaler`, `epoch`, ...) is not read.
+`module.`. Entries that only training uses (`opt`, `scaler`, `epoch`, ...) are not read.
 
 d predictor width · D encoder width
 """
@@ -70,7 +70,7 @@ def parts_of(found: Found) -> dict[str, dict[str, Tensor]]:
     parts = {name: part for name in names if (part := found.content.get(name)) is not None}
     networks = {name: tensors_in(part) for name, part in parts.items() if isinstance(part, dict)}
     if networks and (odd := parts.keys() - networks.keys()):
-        kinds = ", ".join(f"{name} is of type {type(parts[name]).__name__}" for name in sorted(odd))
+        kinds = ", ".join(f"{name} has the type {type(parts[name]).__name__}" for name in sorted(odd))
         raise ForetellError(f"{found.source}: {kinds}, expected a dictionary of tensors")
     return networks
 
@@ -137,7 +137,7 @@ def predictor_config(
 
     Args:
         tensors: a predictor's.
-        source: what to call them in errors.
+        source: their name in errors.
         grid: patches along each axis of the training image.
         fixed: the kind of its positions, unless a table is found that is not of this kind.
         heads: attention heads; None gives each 32 channels.

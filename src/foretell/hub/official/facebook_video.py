@@ -2,7 +2,7 @@
 
 Laid out as I-JEPA's, with patches of several frames, names that begin with `module.backbone.`, and several mask tokens:
 V-JEPA has one for each of its two masks, V-JEPA 2 has ten (see `asked_with`). V-JEPA adds fixed positions, whose tables
-are in the file; V-JEPA 2 turns queries and keys, and a table that a file of it still holds is of no use and not read.
+are in the file. V-JEPA 2 turns queries and keys; if its file still has a table, that is not read.
 
 D width · N patches · T tubelets · t frames a tubelet · p pixels a side of a patch · d predictor width
 """
@@ -57,7 +57,7 @@ def load(found: Found) -> VJEPA:
         if tokens:
             several = [tokens[name] for name in sorted(tokens, key=lambda name: int(name.rpartition(".")[2]))]
             if len({token.shape for token in several}) > 1:
-                raise ForetellError(f"{found.source}: mask tokens are of several shapes, expected one")
+                raise ForetellError(f"{found.source}: mask tokens have several shapes, expected one")
             token = asked_with(torch.stack(several), found.source)
             rest = {name: t for name, t in predictor.items() if name not in tokens}
             parts["predictor"] = _without_tables(rest) | {"mask_token": token}
@@ -71,9 +71,9 @@ FAMILY = Family("facebookresearch/jepa and vjepa2", recognise, load)
 def asked_with(tokens: Tensor, source: Path) -> Tensor:
     """The mask token [1, 1, d] of several [n, 1, 1, d] that V-JEPA 2 predicts with.
 
-    Its code learns a token for each length of clip in a batch, so where clips were equally long the first alone was
-    learned, while its hub and transformers ask with the second. That one is taken where it was learned, and otherwise
-    the first that was: what was never learned is still zero.
+    Its code learns a token for each length of clip in a batch. With clips of one length only the first was learned, but
+    its hub and transformers predict with the second. The second is taken if it was learned, and otherwise the first
+    that was. A token that was never learned is zero.
 
     Warns:
         ForetellWarning: several were learned, and the others are left out.
@@ -83,8 +83,8 @@ def asked_with(tokens: Tensor, source: Path) -> Tensor:
     chosen = usual if usual in learned or not learned else learned[0]
     if len(learned) > 1:
         warnings.warn(
-            f"{source} has {len(learned)} mask tokens that were learned; number {chosen} is taken, with which "
-            "transformers and Meta's hub predict too, and the others are left out",
+            f"{source} has {len(learned)} mask tokens that were learned; number {chosen} is taken, as in "
+            "transformers and Meta's hub, and the others are left out",
             ForetellWarning,
             stacklevel=2,
         )
@@ -148,8 +148,8 @@ def _grid(table: Tensor, width: int, source: Path) -> tuple[int, int, int]:
         if len(grids) == 1:
             return grids[0]
     raise ForetellError(
-        f"{source}: pos_embed, {tuple(table.shape)}, is not V-JEPA's table of positions (those of uniform_power: true, "
-        f"as released weights have them, {width} wide) of any clip of square frames"
+        f"{source}: pos_embed, {tuple(table.shape)}, fits no clip of square frames: expected V-JEPA's "
+        f"table of positions ({width} wide, uniform_power: true, as in released weights)"
     )
 
 

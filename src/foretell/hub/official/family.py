@@ -1,4 +1,4 @@
-"""What a family of official weights is to `foretell.hub.official`."""
+"""A family of official weights, for `foretell.hub.official`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Read what may be official weights, whatever it turns out to be, and run nothing that is in it."""
+"""Read a file that may contain official weights, and run no code in it."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def _file(path: Path) -> dict[str, Any]:
     try:
         # weights_only builds nothing but tensors and plain values; mapped, an optimiser's state is never read
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
-    except Exception as error:  # what a damaged or hostile pickle raises can be anything
-        if kind := re.search(r"GLOBAL (\S+)", str(error)):  # as torch names what it does not build
+    except Exception as error:  # a damaged or hostile pickle can raise any error
+        if kind := re.search(r"GLOBAL (\S+)", str(error)):  # torch's name of the object that it does not build
             raise ForetellError(
                 f"{path} holds {kind[1]}, which could run code and is not opened, expected tensors and plain values: "
                 "where you trust the file, load it by torch.load(..., weights_only=False) and save its dictionaries of "

@@ -1,8 +1,8 @@
 """I-JEPA as Hugging Face transformers has it (`IJepaModel`): a folder of config.json and model.safetensors, both ways.
 
-It holds one encoder and no predictor. transformers stores queries, keys and values apart; on disk it keeps the
-names of its version 4, in memory it has others since version 5, and both are read. Its positions are a table that
-is resized to other grids, as kind `resized` is here.
+It has one encoder and no predictor. transformers stores queries, keys and values separately. Its files have the names
+of version 4; since version 5 it has other names in memory. Both are read. Its positions are a table that is resized to
+other grids, as kind `resized` is here.
 
 D width
 """
@@ -59,12 +59,12 @@ MODERN = {
 }
 """Names on disk -> names in memory since transformers 5, one after the other."""
 HEADS = ("classifier.", "pooler.")
-"""What stands on top of an encoder in files of finetuned models."""
+"""The parts after the encoder in files of finetuned models."""
 
 
 @dataclass(frozen=True)
 class _Config:
-    """What of transformers' IJepaConfig decides on the encoder, with its defaults."""
+    """The fields of transformers' IJepaConfig that describe the encoder, with its defaults."""
 
     hidden_size: int = 768
     num_hidden_layers: int = 12
@@ -84,7 +84,7 @@ class _Config:
 
 @dataclass(frozen=True)
 class _Processor:
-    """What a processor of transformers does with pixels of 0 to 255; ImageNet's statistics where it does not say."""
+    """The work of a transformers processor on pixels of 0 to 255; ImageNet's statistics by default."""
 
     do_rescale: bool = True
     rescale_factor: float = 1 / 255
@@ -133,7 +133,7 @@ def save(
         model: any that encodes patches of images.
         folder: made if need be; holds config.json, preprocessor_config.json, model.safetensors and README.md
             afterwards.
-        encoder: `target` is what I-JEPA evaluates; `context` is what the released Hugging Face folders hold.
+        encoder: I-JEPA evaluates the `target` encoder; the released Hugging Face folders have the `context` encoder.
         dtype: store floats in this type; None keeps them.
 
     Returns:
@@ -175,7 +175,9 @@ def write_folder(
 
 
 def deciding(schema: type[C], said: Mapping[str, Any], source: Path, file: str = "config.json") -> C:
-    """What of a JSON file decides on the networks: the fields of `schema`. Raises ForetellError for a wrong value."""
+    """The part of a JSON file that describes the networks: the fields of `schema`. Raises ForetellError for a wrong
+    value.
+    """
     kind: Any = schema
     names = {field.name for field in fields(kind)}
     return parse(schema, {name: value for name, value in said.items() if name in names}, source, file)
@@ -206,7 +208,7 @@ def _encoder_config(found: Found, tensors: Mapping[str, Tensor]) -> ViTConfig:
 def normalisation_of(found: Found) -> Normalisation:
     """Channel means and deviations of images in [0, 1], as the processor's configuration says; else ImageNet's."""
     p = deciding(_Processor, found.preprocessor, found.source, "the preprocessor's configuration")
-    largest = 255 * p.rescale_factor if p.do_rescale else 255.0  # of its pixels, where ours are at most 1
+    largest = 255 * p.rescale_factor if p.do_rescale else 255.0  # in its pixels; ours are at most 1
     mean, std = (p.image_mean, p.image_std) if p.do_normalize else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
     def scaled(channels: Channels) -> Channels:
@@ -279,7 +281,7 @@ def _preprocessor_json(c: ViTConfig) -> dict[str, object]:
 
 
 def scaling_json(c: ViTConfig) -> dict[str, object]:
-    """What every processor does with the pixels."""
+    """The work of every processor on the pixels."""
     return {
         "do_resize": True,
         "resample": 2,  # bilinear

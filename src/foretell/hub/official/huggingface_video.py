@@ -55,7 +55,7 @@ SCALE = Range(0, 1000, above=True)
 
 @dataclass(frozen=True)
 class _Config:
-    """What of transformers' VJEPA2Config decides on the networks, with its defaults."""
+    """The fields of transformers' VJEPA2Config that describe the networks, with its defaults."""
 
     patch_size: int | tuple[int, int] = 16
     crop_size: int = 256
@@ -124,7 +124,7 @@ def save(
         model: a V-JEPA with positions of kind `rotary-vjepa2`.
         folder: made if need be; holds config.json, video_preprocessor_config.json, model.safetensors and README.md
             afterwards.
-        encoder: `target` is what the released folders hold.
+        encoder: the released folders have the `target` encoder.
         dtype: store floats in this type; None keeps them.
 
     Returns:
@@ -215,7 +215,7 @@ def _theirs(name: str) -> str:
 
 
 def _ratio(hidden: int, width: int) -> float:
-    """A ratio that gives `hidden` where transformers cuts what it multiplies it with."""
+    """A ratio that gives `hidden` although transformers rounds the product down."""
     ratio = hidden / width
     return ratio if int(width * ratio) == hidden else nextafter(ratio, ratio + 1)
 
@@ -271,8 +271,8 @@ tags: [vjepa2, foretell]
 
 # {name}
 
-The {encoder} encoder and the predictor of a V-JEPA made with foretell, in the form of transformers' V-JEPA 2. What the
-predictor says is to be compared with layer-normed latents.
+The {encoder} encoder and the predictor of a V-JEPA made with foretell, in the form of transformers' V-JEPA 2. Compare
+the predictor's output with layer-normed latents.
 {doubt}
 ```python
 from transformers import AutoVideoProcessor, VJEPA2Model

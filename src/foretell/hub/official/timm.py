@@ -1,6 +1,6 @@
 """I-JEPA ViTs of timm (`vit_huge_patch14_gap_224.in1k_ijepa` and its like): a folder, or a bare file of tensors.
 
-timm took Meta's names as they are, so a bare dictionary of Meta's encoder is one of these too. There is no
+timm uses Meta's names, so a bare dictionary of Meta's encoder is one of these, too. There is no
 predictor. timm resizes positions with antialiasing where ours does not: on grids other than the training image's
 the two differ a little.
 """
@@ -17,7 +17,7 @@ from foretell.hub.official.found import Found
 from foretell.methods import IJEPA
 
 OTHER = ("act_layer", "norm_layer", "block_fn", "mlp_layer", "embed_layer", "attn_layer")
-"""Arguments of timm that change what is computed without changing a tensor's name."""
+"""Arguments of timm that change the computation without changing a tensor's name."""
 
 
 def recognise(found: Found) -> bool:

@@ -1,67 +1,227 @@
-"""Read CSV and similar files: commas, semicolons, tabs or bars divide values; the first row names the columns."""
+"""Read CSV and similar files: commas, semicolons, tabs or bars divide values; the first whole row names the columns."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple
 
 from foretell.search.passage import Passage
 
 from . import tables, text
-from .block import Empty, Options, Report, Unreadable
+from .block import Empty, Options, Report
 from .scalars import kind, value
 
-SAMPLE = 1000  # rows that decide which columns are numbers
-HEADER = 1 << 16  # characters that decide the delimiter
+SAMPLE = 1000  # lines that decide the delimiter, and rows that decide which columns are numbers
+LONGEST = 8 << 20  # characters of a value in quotes; where no quote follows by then, the first one is a letter
 
+DELIMITERS = ",;\t|"
+_NONE = "\x1f"  # divides nothing: a single column of whole lines
 _SAID = re.compile(r'sep=([^\w\s"]|\t)\s*')
-_QUOTED = re.compile('"[^"]*"')
-_NONE = "\x1f"  # divides nothing: a single column, of whole lines
+_COMMENT = re.compile(r"#(?:#|\s|$)")  # "#id" is the name of a column
+
+
+class _Row(NamedTuple):
+    """A row of the file.
+
+    line: where it begins, counted from 1.
+    comment: whether it begins as a comment does.
+    open: whether a quote in it is never closed.
+    """
+
+    line: int
+    cells: list[str]
+    comment: bool
+    open: bool
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """One passage for each row; see `tables`. Columns of numbers, or of truths, are read as such.
 
-    Raises Unreadable: the file is not text, or has no header, or broken quotes.
+    Lines before the header, comments, rows with too many values and unclosed quotes are reported with their lines.
+    Raises Unreadable: the file is not text, or has no header.
     """
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding=text.encoding(path), errors="replace", newline="") as file:
-        lines = csv.reader(file, delimiter=_delimiter(file, tabs=path.suffix.lower() == ".tsv"))
-        try:
-            names = tables.distinct(name.strip() or f"column {n}" for n, name in enumerate(next(lines, []), 1))
-            if not names:
-                raise Empty("no header")
-            yield from tables.passages(_rows(lines, names, report), options, report)
-        except csv.Error as error:
-            raise Unreadable(f"line {lines.line_num}: {error}") from None
+    with text.opened(path, report, newline="") as file:
+        sample = list(islice(file, SAMPLE))
+        lines = _Lines(sample, file)
+        if sample and (said := _SAID.fullmatch(sample[0])):  # Excel's files may name the delimiter
+            delimiter = said[1]
+            lines.take(1)
+        else:
+            delimiter = _delimiter(sample, tabs=path.suffix.lower() == ".tsv")
+        names = _header(lines, delimiter, _usual(_cells(lines.ahead, delimiter)), report)
+        yield from tables.passages(_values(_rows(lines, delimiter, len(names)), names, report), options, report)
 
 
-def _delimiter(file: TextIO, tabs: bool) -> str:
-    """The delimiter that the first line names, as Excel's files do, or else the most frequent one in the header.
+class _Lines:
+    """The lines of a file. Lines ahead can be seen before they are taken."""
 
-    Delimiters in quotes do not count. Leaves the file at its header. tabs: prefer a tab where the header has one.
+    def __init__(self, first: Iterable[str], rest: Iterable[str] = ()) -> None:
+        self.ahead, self.rest, self.taken = deque(first), iter(rest), 0
+        self.last: list[str] = []
+
+    def see(self, number: int) -> str | None:
+        """A line ahead, counted from 0; None after the end."""
+        while len(self.ahead) <= number:
+            if (line := next(self.rest, None)) is None:
+                return None
+            self.ahead.append(line)
+        return self.ahead[number]
+
+    def take(self, number: int) -> None:
+        self.last = [self.ahead.popleft() for _ in range(number)]
+        self.taken += number
+
+    def put_back(self) -> None:
+        """Undo the last `take`."""
+        self.ahead.extendleft(reversed(self.last))
+        self.taken -= len(self.last)
+
+
+def _delimiter(sample: list[str], tabs: bool) -> str:
+    """The delimiter by which most rows have the same number of values.
+
+    A delimiter in the first row comes before others: a comma in each sentence of a single column divides nothing. Of
+    equal ones, the one that makes more values is chosen; for `tabs`, the tab.
     """
-    if said := _SAID.fullmatch(file.readline()):
-        return said[1]
-    file.seek(0)
-    header = re.split(r"[\r\n]", _QUOTED.sub("", file.read(HEADER)), maxsplit=1)[0]
-    file.seek(0)
-    return "\t" if tabs and "\t" in header else max(f"{_NONE},;\t|", key=header.count)
-
-
-def _rows(lines: Iterator[list[str]], names: list[str], report: Report) -> Iterator[tables.TableRow]:
-    sample = list(islice(lines, SAMPLE))
-    kinds = [kind(line[n].strip() for line in sample if n < len(line)) for n in range(len(names))]
-    wrong: list[int] = []
-    for number, line in enumerate(line for line in chain(sample, lines) if line):
-        if len(line) > len(names):
-            wrong.append(number)
+    best, chosen = (False, 0.0, False, 0), _NONE
+    for delimiter in DELIMITERS:
+        rows = _cells(sample, delimiter)
+        width = _usual(rows)
+        if width < 2:
             continue
-        cells = zip(names, kinds, line, strict=False)
+        first = len(rows[0]) >= width
+        spaced = sum(cell.startswith(" ") for cells in rows for cell in cells[1:])
+        if not first and (rows[0][0].strip().lower() in tables.NAMES or 2 * spaced > sum(len(c) - 1 for c in rows)):
+            continue
+        score = first, sum(len(cells) == width for cells in rows) / len(rows), tabs and delimiter == "\t", width
+        if score > best:
+            best, chosen = score, delimiter
+    return chosen
+
+
+def _cells(sample: Iterable[str], delimiter: str) -> list[list[str]]:
+    return [row.cells for row in _rows(_Lines(sample), delimiter) if not row.comment]
+
+
+def _usual(rows: list[list[str]]) -> int:
+    """The number of values that most rows have; 0 without rows."""
+    widths = Counter(map(len, rows))
+    return max(widths, key=lambda width: (widths[width], width), default=0)
+
+
+def _header(lines: _Lines, delimiter: str, width: int, report: Report) -> list[str]:
+    """The names of the columns: the first row with the usual number of values. Rows before it are reported.
+
+    Where that row contains numbers, the row or comment before it names the columns.
+    """
+    found: list[_Row] = []
+    for row in _rows(lines, delimiter):
+        found.append(row)
+        if len(row.cells) >= width and not row.comment:
+            break
+    else:
+        raise Empty("no header")
+    *before, header = found
+    if before and len(before[-1].cells) > 1 and any(kind([cell.strip()]) for cell in header.cells):
+        lines.put_back()
+        header = before.pop()
+    if before:
+        first = delimiter.join(before[0].cells).strip()
+        report(f"{len(before):,} lines before the header were left out; the first is {first[:60]!r}")
+    names = [_COMMENT.sub("", header.cells[0], count=1), *header.cells[1:]]
+    return tables.distinct(name.strip() or f"column {n}" for n, name in enumerate(names, 1))
+
+
+def _rows(lines: _Lines, delimiter: str, width: int | None = None) -> Iterator[_Row]:
+    """The rows of a file, without empty lines. width: how many values a row has; None where that is not known yet."""
+    while (line := lines.see(0)) is not None:
+        if line.isspace():
+            lines.take(1)
+            continue
+        number = lines.taken + 1
+        cells, taken = (
+            (line.rstrip("\r\n").split(delimiter), 1) if '"' not in line else _quoted(lines, delimiter, width)
+        )
+        lines.take(taken or 1)
+        yield _Row(number, cells, bool(_COMMENT.match(line)), open=not taken)
+
+
+def _quoted(lines: _Lines, delimiter: str, width: int | None) -> tuple[list[str], int]:
+    """The values of a row that contains quotes, and the number of its lines. 0 lines: a quote is never closed.
+
+    Two quotes, or a backslash and a quote, are a quote inside a value. A quote is a letter where it does not close, or
+    where it closes so late that whole rows lie in between.
+    """
+    for escape in (None, "\\"):
+        if (found := _parsed(lines, delimiter, escape)) and _fits(*found, lines, delimiter, width):
+            return found
+    line = lines.ahead[0]
+    loose = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))  # "a"b is ab
+    if len(loose) == width:
+        return [cell.rstrip("\r\n") for cell in loose], 1
+    return line.rstrip("\r\n").split(delimiter), 0
+
+
+def _parsed(lines: _Lines, delimiter: str, escape: str | None) -> tuple[list[str], int] | None:
+    """The values of the next row by the rules of quotes, and the number of its lines; None where they do not hold."""
+    used = 0
+
+    def ahead() -> Iterator[str]:
+        nonlocal used
+        size = 0
+        while size <= LONGEST and (line := lines.see(used)) is not None:
+            used, size = used + 1, size + len(line)
+            yield line
+
+    rules = {"doublequote": escape is None, "escapechar": escape, "skipinitialspace": True, "strict": True}
+    try:
+        return next(csv.reader(ahead(), delimiter=delimiter, **rules)), used
+    except csv.Error:
+        return None
+
+
+def _fits(cells: list[str], used: int, lines: _Lines, delimiter: str, width: int | None) -> bool:
+    if width is None or used == 1:
+        return True
+    between = [lines.ahead[n] for n in range(1, used - 1)]
+    swallowed = width > 1 and between and all(line.count(delimiter) == width - 1 for line in between)
+    return len(cells) == width and not swallowed
+
+
+def _values(rows: Iterator[_Row], names: list[str], report: Report) -> Iterator[tables.TableRow]:
+    """The values of each row by name. Values without a name, other than empty ones, make a row unusable."""
+    comments: list[int] = []
+
+    def without_comments() -> Iterator[_Row]:
+        for row in rows:
+            if row.comment and len(row.cells) < len(names):
+                comments.append(row.line)
+            else:
+                yield row
+
+    rows_left = without_comments()
+    sample = list(islice(rows_left, SAMPLE))
+    kinds = [kind(row.cells[n].strip() for row in sample if n < len(row.cells)) for n in range(len(names))]
+    wide: list[int] = []
+    unclosed: list[int] = []
+    for number, row in enumerate(chain(sample, rows_left)):
+        if any(cell.strip() for cell in row.cells[len(names) :]):
+            wide.append(row.line)
+            continue
+        if row.open:
+            unclosed.append(row.line)
+        cells = zip(names, kinds, row.cells, strict=False)
         yield number, {name: value(cell, kind) for name, kind, cell in cells if cell.strip()}
-    if wrong:
-        report(f"{len(wrong):,} rows have more values than the header has names; the first is row {wrong[0]:,}")
+    for lines, what in (
+        (comments, "rows are comments, and were left out"),
+        (wide, "rows have more values than the header has names"),
+        (unclosed, "rows have a quote that is never closed, read as a letter"),
+    ):
+        if lines:
+            report(f"{len(lines):,} {what}; the first is on line {lines[0]:,}")

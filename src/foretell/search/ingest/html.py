@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foretell.search.passage import Passage
 
 from . import text
-from .block import Metadata, Options, Report, TextBlock
+from .block import Metadata, Options, Report, TextBlock, Unreadable
 from .split import passages as split
 
 if TYPE_CHECKING:
-    from selectolax.lexbor import LexborNode
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 BLOCKS = HEADINGS | frozenset(
@@ -28,34 +28,49 @@ LEFT_OUT = frozenset(
 # a page that names UTF-16 in ASCII is not UTF-16
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*(?!utf.?(?:16|32))([\w.:-]{2,40})""", re.IGNORECASE)
 
+DEEPEST = 10_000  # of nested elements; a parser's time grows with the square of the depth
+UNNESTED = frozenset(  # elements without an end, or whose end may be missing
+    "area base br col dd dt embed hr img input li link meta option p param source tbody td "
+    "tfoot th thead tr wbr".split()
+)
+KEPT = frozenset({"html", "body", "head", "style"})  # a page that hides itself until a script shows it
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)")
+_SELECTOR = re.compile(r"[\w.#*> +~\[\]=\"'-]+")  # no states and functions
 _SPACES, _TRAILING = re.compile(r"(?<=\S) {2,}"), re.compile(r"[ \t]+\n")
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
-    """The passages of a web page, with its title. Raises Unreadable where the file is not text."""
-    source = _decoded(path)
+    """The passages of a web page, with its title. Raises Unreadable: it is not text, or nested too deeply."""
+    source = _decoded(path, report)
+    if _depth(source) > DEEPEST:
+        raise Unreadable(f"its elements are nested more than {DEEPEST:,} deep")
     title = _title(source)
     metadata: Metadata = {"title": title} if title else {}
-    yield from split(blocks(source), metadata)
+    yield from split(blocks(source, report), metadata)
 
 
-def blocks(source: str) -> Iterator[TextBlock]:
+def blocks(source: str, report: Report = lambda _: None) -> Iterator[TextBlock]:
     """The paragraphs and headings of HTML.
 
-    Of a page with `main`, or with one `article`, only that part is read. Navigation, footers, asides, forms, scripts
-    and hidden parts are left out. A form that contains most of the text is read, as on pages of ASP.NET. Bars divide
-    the cells of a table's row.
+    The longest `main` or `article` is read alone, if it has a quarter of the page's text. Navigation, footers, asides,
+    forms and scripts are left out, and so are parts that a style hides. A form that contains most of the text is read,
+    as on pages of ASP.NET. Bars divide the cells of a table's row. A page of which less than half is read is reported.
     """
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(source)
-    articles = tree.css("article")
-    root = tree.css_first("main") or (articles[0] if len(articles) == 1 else None) or tree.body
-    if root is None:
+    if tree.body is None:
         return
+    for node in _hidden_by_style(tree):
+        node.decompose()
+    whole = _length(tree.body)
+    main = max(tree.css("main, [role=main], article"), key=_length, default=tree.body)
+    root = main if 4 * _length(main) >= whole else tree.body
     form = max(root.css("form"), key=_length, default=None)
     if form is not None and _length(form) > _length(root):
         form.unwrap()
+    elif 2 * (length := _length(root)) < whole:
+        report(f"{length / whole:.0%} of its text is in its main part, which alone was read")
     found: list[str] = []
     for node, entering in _walk(root):
         tag = node.tag or ""
@@ -88,6 +103,47 @@ def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
             stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
 
 
+def _depth(source: str) -> int:
+    """How deep elements may nest, at most: those that need an end, without regard to which end closes which."""
+    depth = deepest = 0
+    for end, name in _TAG.findall(source):
+        if name.lower() not in UNNESTED:
+            depth = max(0, depth - 1) if end else depth + 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _hidden_by_style(tree: LexborHTMLParser) -> list[LexborNode]:
+    """The elements that a style of theirs, or a style sheet in the page, does not display.
+
+    Of several rules for one selector the last one counts. Rules for states (:hover) and for some media are left out.
+    """
+    import tinycss2
+
+    hides: dict[str, bool] = {}
+    for sheet in tree.css("style"):
+        for rule in tinycss2.parse_stylesheet(sheet.text(deep=True)):
+            if rule.type == "qualified-rule" and (shown := _displayed(rule.content)) is not None:
+                for selector in tinycss2.serialize(rule.prelude).split(","):
+                    hides[selector.strip()] = not shown
+    selectors = [selector for selector, hidden in hides.items() if hidden and _SELECTOR.fullmatch(selector)]
+    found = tree.css(", ".join(selectors)) if selectors else []
+    found += [node for node in tree.css("[style]") if _displayed(node.attributes.get("style") or "") is False]
+    return [node for node in {node.mem_id: node for node in found}.values() if node.tag not in KEPT]
+
+
+def _displayed(style: str | list[Any]) -> bool | None:
+    """Whether a style displays an element; None where it does not say so."""
+    import tinycss2
+
+    shown = None
+    for part in tinycss2.parse_blocks_contents(style):
+        if part.type == "declaration" and part.lower_name in ("display", "visibility"):
+            value = tinycss2.serialize(part.value).strip().lower()
+            shown = shown is not False and value not in ("none", "hidden", "collapse")
+    return shown
+
+
 def _length(root: LexborNode) -> int:
     """The number of visible characters."""
     return sum(len((node.text_content or "").strip()) for node, _ in _walk(root) if node.tag == "-text")
@@ -118,7 +174,7 @@ def _title(source: str) -> str:
     return " ".join(node.text().split())[:300] if node else ""
 
 
-def _decoded(path: Path) -> str:
+def _decoded(path: Path, report: Report) -> str:
     """The page as text, in the encoding that it names if that is right."""
     data = path.read_bytes()
     said = _CHARSET.search(data[:4096])
@@ -127,4 +183,4 @@ def _decoded(path: Path) -> str:
             return data.decode(said[1].decode("ascii"))
         except (LookupError, UnicodeDecodeError):
             pass
-    return data.decode(text.encoding(path), errors="replace")
+    return text.read(path, report)

@@ -25,7 +25,7 @@ def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """
     from markdown_it import MarkdownIt
 
-    source = text.read(path)
+    source = text.read(path, report)
     metadata: Metadata = {}
     if front := _FRONT.match(source):
         source = source[front.end() :]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 from statistics import median
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foretell.search.passage import Passage
 
+from . import pdf_fields, pdf_hidden, pdf_letters, pdf_margin
 from .block import Empty, Metadata, Options, Report, TextBlock, Unreadable
 from .layout import Box, TextLine, closed, gutter, in_columns, joined, paragraphs, words
 from .split import passages as split
@@ -26,12 +27,10 @@ if TYPE_CHECKING:
 
 AHEAD = 4  # pages on either side that are searched for repeated lines
 EDGE = 3  # rows at the top and the bottom of a page that may repeat
+MOST_UNREADABLE = 0.3  # share of a page's characters
 MOST_CHARACTERS = 1_000_000  # of a page; a dense page of a newspaper has 40,000
 
 _LINE = re.compile("[^\r\n\ufffe]+")
-# Ligatures, and the forms of Arabic and Hebrew letters that fonts use; other compatibility letters (², ½) mean more.
-_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]")
-_UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 _HEADING = re.compile(
     r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})*\.?)\s+[A-Z]\w|(?:Abstract|References|Appendix)\b"
 )
@@ -43,6 +42,7 @@ class _Page(NamedTuple):
     """A page that has text.
 
     known: its words, if one of its lines ends in a hyphen.
+    fields: filled fields of a form, and comments.
     furniture: headers and footers that occur here for the first time.
     """
 
@@ -50,20 +50,23 @@ class _Page(NamedTuple):
     lines: list[TextLine]
     right_to_left: bool
     known: set[str]
+    fields: tuple[str, ...] = ()
     furniture: tuple[str, ...] = ()
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a PDF file, each with its page, counted from 1.
 
-    Pages without text are reported. Raises Unreadable: the file is encrypted or damaged, or no page has text.
+    Pages without text and attached files are reported. Raises Unreadable: the file is encrypted or damaged, or no
+    page has text.
     """
     import pypdfium2
 
     document = _opened(path, options.password)
     try:
         empty: dict[str, list[int]] = {}
-        pages = _pages(document, empty)
+        pdf_fields.unread(document, report)
+        pages = _pages(document, path, options, empty)
         try:
             first = next(pages)
         except StopIteration:
@@ -84,7 +87,7 @@ def _opened(path: Path, password: str | None) -> PdfDocument:
     from pypdfium2 import raw
 
     try:
-        return pypdfium2.PdfDocument(path, password=password)
+        document = pypdfium2.PdfDocument(path, password=password)
     except pypdfium2.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             wanted = "the given password does not open it" if password else "give its password"
@@ -92,14 +95,18 @@ def _opened(path: Path, password: str | None) -> PdfDocument:
         if error.err_code == raw.FPDF_ERR_SECURITY:
             raise Unreadable("encrypted in a way that PDFium does not know") from None
         raise Unreadable("damaged, or not a PDF file") from None
+    if document.get_formtype() == raw.FORMTYPE_ACRO_FORM:
+        document.init_forms()
+    return document
 
 
-def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page]:
+def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str, list[int]]) -> Iterator[_Page]:
     import pypdfium2
 
     for number in range(1, len(document) + 1):
         try:
             page = document[number - 1]
+            pdf_hidden.remove(path, page, options.password)
             text_page = page.get_textpage()
         except pypdfium2.PdfiumError:
             empty.setdefault("damaged", []).append(number)
@@ -107,12 +114,10 @@ def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page
         try:
             if text_page.count_chars() > MOST_CHARACTERS:
                 empty.setdefault(f"more than {MOST_CHARACTERS:,} characters", []).append(number)
-            elif found := _page(number, text_page):
-                shown = "".join(line.text for line in found.lines)
-                if len(_UNREADABLE.findall(shown)) > 0.3 * len(shown):
-                    empty.setdefault("its font does not say which letters it shows", []).append(number)
-                else:
-                    yield found
+            elif pdf_letters.unreadable(text_page.get_text_range()) > MOST_UNREADABLE:
+                empty.setdefault("its font does not say which letters it shows", []).append(number)
+            elif found := _page(number, text_page, tuple(pdf_fields.fields(document, page))):
+                yield found
             elif next(iter(page.get_objects(max_depth=1)), None):
                 empty.setdefault("a picture without text (scanned?); recognise its text (OCR) first", []).append(number)
         finally:
@@ -120,22 +125,32 @@ def _pages(document: PdfDocument, empty: dict[str, list[int]]) -> Iterator[_Page
             page.close()
 
 
-def _page(number: int, text_page: PdfTextPage) -> _Page | None:
-    text = text_page.get_text_range()
+def _page(number: int, text_page: PdfTextPage, fields: tuple[str, ...]) -> _Page | None:
+    text = pdf_letters.translated(text_page.get_text_range())
     boxes = _Boxes(text_page)
+    if not _is_astral(text):
+        text = pdf_letters.raised(text, boxes.of)
     lines = _turned(boxes, _lines(boxes, text), text_page.page.get_rotation() // 90)
-    if not lines:
+    lines = pdf_margin.without_numbers(pdf_margin.without_contents(lines), partial(_part, boxes))
+    if not lines and not fields:
         return None
     right_to_left = 2 * len(_RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text))
     strip = gutter([text_page.get_rect(index) for index in range(text_page.count_rects())])
     if strip:
         halves = [half for line in lines for half in _cut(boxes, line, strip)]
         lines = in_columns(halves, sum(strip) / 2, right_to_left)
-    return _Page(number, [_plain(line) for line in lines], right_to_left, words(text) if "\ufffe" in text else set())
+    known = words(text) if "\ufffe" in text else set[str]()
+    lines = [line._replace(text=pdf_letters.plain(line.text)) for line in lines]
+    return _Page(number, lines, right_to_left, known, fields)
+
+
+def _is_astral(text: str) -> bool:
+    """Whether it has letters that PDFium, which counts in UTF-16, counts twice."""
+    return not text.isascii() and max(text) >= "\U00010000"
 
 
 def _lines(boxes: _Boxes, text: str) -> list[TextLine]:
-    astral = not text.isascii() and max(text) >= "\U00010000"
+    astral = _is_astral(text)
     lines = []
     for match in _LINE.finditer(text):
         if line := match[0].strip():
@@ -178,12 +193,9 @@ def _line(boxes: _Boxes, text: str, at: int, hyphen: bool) -> TextLine:
     return TextLine(text, at, *box, hyphen)
 
 
-def _plain(line: TextLine) -> TextLine:
-    """The line without ligatures, special forms of letters and soft hyphens."""
-    if line.text.isascii():
-        return line
-    text = _FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), line.text)
-    return line._replace(text=text.replace("\xad", ""))
+def _part(boxes: _Boxes, line: TextLine, start: int, stop: int) -> TextLine:
+    """The part of a line from one character to another."""
+    return _line(boxes, line.text[start:stop], line.at + start, line.hyphen and stop == len(line.text))
 
 
 class _Boxes:
@@ -306,6 +318,10 @@ def _blocks(pages: Iterator[_Page]) -> Iterator[TextBlock]:
                 pending = []
             pending += [(page.number, line) for line in lines]
             known = page.known
+        if page.fields and pending:
+            yield _block(pending, known, body)
+            pending = []
+        yield from (TextBlock(text, page.number) for text in page.fields)
     if pending:
         yield _block(pending, known, 0.0)
 

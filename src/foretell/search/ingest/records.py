@@ -1,9 +1,10 @@
-"""Read JSON and JSON Lines: a list of records, or one record on each line."""
+"""Read JSON and JSON Lines: records in any of the usual forms, or one record on each line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,22 @@ from .block import Empty, Options, Report, Unreadable
 OF_MANY = tables.NAMES.index("description")
 """From this place on, a name in `tables.NAMES` may describe a whole collection rather than one record."""
 
+Record = Mapping[str, Any]
+
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """One passage for each record; see `tables`.
 
-    JSON contains a list of objects or texts, an object with a list of objects (see `_list`), or one object. JSON Lines
-    contains one value on each line. Raises Unreadable where the file is neither.
+    JSON contains records in one of the forms of `records`. JSON Lines contains one value on each line. Lines that are
+    not JSON, and text outside of the records, are reported. Raises Unreadable where the file is neither.
     """
-    wrong: list[int] = []
-    yield from tables.passages(_rows(path, wrong), options, report)
-    if wrong:
-        report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
+    yield from tables.passages(_rows(path, report), options, report)
 
 
-def _rows(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
+def _rows(path: Path, report: Report) -> Iterator[tables.TableRow]:
     if path.suffix.lower() == ".json":
         try:
-            value = json.loads(text.read(path))
+            value = json.loads(text.read(path, report))
         except RecursionError:
             raise Unreadable("JSON nested too deeply") from None
         except ValueError as error:
@@ -39,15 +39,19 @@ def _rows(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
             if not first.startswith("Extra data"):  # otherwise it may be JSON Lines
                 raise Unreadable(f"not JSON ({first})") from None
         else:
-            yield from enumerate(map(_record, _list(value)))
+            found = records(value)
+            yield from enumerate(found)
+            if (used := _characters(found)) < _characters(value) / 2:
+                report(f"{used / _characters(value):.0%} of its text is in records; the rest was left out")
             return
-    yield from _lines(path, wrong)
+    yield from enumerate(record for value in _lines(path, report) for record in _whole(_record(value)))
 
 
-def _lines(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
+def _lines(path: Path, report: Report) -> Iterator[Any]:
     found = 0
-    with path.open(encoding=text.encoding(path), errors="replace") as file:
-        for number, line in enumerate(file, 1):
+    wrong: list[int] = []
+    with text.opened(path, report) as lines:
+        for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
@@ -55,32 +59,129 @@ def _lines(path: Path, wrong: list[int]) -> Iterator[tables.TableRow]:
             except (ValueError, RecursionError):
                 wrong.append(number)
                 continue
-            yield found, _record(value)
+            yield value
             found += 1
     if not found:
         raise Unreadable("not JSON: none of its lines is") if wrong else Empty("no rows")
+    if wrong:
+        report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
 
 
-def _list(value: Any) -> list[Any]:
-    """The records: those of an object's longest list, unless the object is a record itself, as a paper with authors is.
+def records(value: Any) -> list[Record]:
+    """The records of a JSON value, in the first of these forms that fits.
+
+    - a list of objects, of texts, or of rows, which are lists; the first row may name the columns;
+    - pandas' `split`: an object with `columns` and the rows in `data`;
+    - pandas' `columns`: an object of columns, each an object from the same row names to values;
+    - an object of records by their key, which becomes `key`; or of texts by their key, where the keys count;
+    - an object whose longest list contains records, unless the object is a record itself, as a paper with authors is;
+    - one record.
+
+    A record without a text of its own, but with a list of records that have one, becomes those records. Each of them
+    also has its plain values, as a chapter has the title of its book.
+    """
+    if isinstance(value, list):
+        found = _table(value) if value and all(isinstance(row, list) for row in value) else map(_record, value)
+    elif not isinstance(value, dict):
+        found = [_record(value)]
+    elif isinstance(names := value.get("columns"), list) and isinstance(rows := value.get("data"), list):
+        found = (dict(zip(map(str, names), row, strict=False)) for row in rows if isinstance(row, list))
+    elif _are_columns(value):
+        found = ({name: column[key] for name, column in value.items()} for key in next(iter(value.values())))
+    elif _are_records(value):
+        found = ({"key": key, **record} for key, record in value.items())
+    elif _are_texts(value):
+        found = ({"key": key, "text": said} for key, said in value.items())
+    else:
+        found = _longest_list(value)
+    return [whole for record in found for whole in _whole(record)]
+
+
+def _table(rows: list[list[Any]]) -> Iterator[Record]:
+    """Records from rows of values. The first row names the columns if it contains texts only, and others do not."""
+    first, others = rows[0], rows[1:]
+    named = all(isinstance(name, str) for name in first) and len(set(first)) == len(first)
+    if named and others and not all(isinstance(value, str) for row in others for value in row):
+        return (dict(zip(first, row, strict=False)) for row in others)
+    return ({f"column {n}": value for n, value in enumerate(row, 1)} for row in rows)
+
+
+def _are_columns(value: dict[str, Any]) -> bool:
+    """Whether an object contains columns, each an object from row names to plain values, and not records by key."""
+    columns = list(value.values())
+    if not columns or not all(isinstance(column, dict) and column for column in columns):
+        return False
+    keys = columns[0].keys()
+    if any(column.keys() != keys or any(map(_is_nested, column.values())) for column in columns):
+        return False
+    inside, outside = _place(columns[0]) < len(tables.NAMES), any(name.lower() in tables.NAMES for name in value)
+    return outside if inside != outside else all(key.isdecimal() for key in keys) and not all(map(str.isdecimal, value))
+
+
+def _are_records(value: dict[str, Any]) -> bool:
+    """Whether an object contains several records by key: objects that share a name."""
+    objects = list(value.values())
+    return len(objects) > 1 and all(isinstance(o, dict) for o in objects) and bool(set.intersection(*map(set, objects)))
+
+
+def _are_texts(value: dict[str, Any]) -> bool:
+    """Whether an object contains texts by key: keys that differ only in their numbers, or too many for one record."""
+    texts = all(isinstance(said, str) for said in value.values()) and _place(value) == len(tables.NAMES)
+    return texts and len(value) > 1 and (len({re.sub(r"\d+", "#", key) for key in value}) == 1 or len(value) > 50)
+
+
+def _longest_list(value: dict[str, Any]) -> Iterable[Record]:
+    """The records of an object's longest list with better texts than its own; else the object.
 
     An object is a record if it has a text; or a description or a title, and the records of its lists have no better.
     """
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict):
-        own = _place(value)
-        lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-        lists = [v for v in lists if own >= OF_MANY and _place(v[0]) <= own]
-        return max(lists, key=len, default=[value])
-    return [value]
+    return map(_record, max(_better_lists(value), key=len, default=[value]))
 
 
-def _place(record: dict[str, Any]) -> int:
+def _better_lists(value: Record) -> list[list[Any]]:
+    own = _place(value)
+    lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    return [v for v in lists if own >= OF_MANY and _best(v[0]) <= own]
+
+
+def _whole(record: Record) -> Iterator[Record]:
+    """The record, or the records in it, where only those have a text."""
+    lists = [v for v in _better_lists(record) if _best(v[0]) < len(tables.NAMES)]
+    if not lists:
+        yield record
+        return
+    inner = max(lists, key=len)
+    shared = {name: value for name, value in record.items() if not _is_nested(value)}
+    for part in inner:
+        yield from _whole({**shared, **_record(part)})
+
+
+def _best(record: Any) -> int:
+    """The best place of the texts in a record, or in the records of its lists."""
+    if not isinstance(record, dict):
+        return len(tables.NAMES)
+    lists = [v for v in record.values() if isinstance(v, list) and v]
+    return min([_place(record), *(_best(v[0]) for v in lists)])
+
+
+def _place(record: Record) -> int:
     """The place of its best text in `tables.NAMES`; their number where it has none."""
-    texts = {name.lower() for name, value in record.items() if isinstance(value, str) and value.strip()}
+    texts = {name.lower() for name, value in record.items() if tables.said(value)}
     return next((place for place, name in enumerate(tables.NAMES) if name in texts), len(tables.NAMES))
 
 
-def _record(value: Any) -> dict[str, Any]:
+def _record(value: Any) -> Record:
     return value if isinstance(value, dict) else {"text": value}
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def _characters(value: Any) -> int:
+    """The number of characters of all texts in a JSON value."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_characters, value.values()))
+    return sum(map(_characters, value)) if isinstance(value, list) else 0

@@ -17,7 +17,11 @@ from .split import MOST
 from .split import passages as split
 from .text import blocks
 
-NAMES = ("text", "content", "body", "passage", "document", "abstract", "description", "summary", "sentence", "title")
+NAMES = (
+    *("text", "content", "contents", "body", "passage", "paragraph", "context", "document", "abstract"),
+    *("description", "summary", "sentence", "title"),
+)
+"""Names of columns that are searched, the best first."""
 SAMPLE = 200  # rows that decide which column is searched
 
 TableRow = tuple[int, Mapping[str, Any]]
@@ -30,14 +34,16 @@ def passages(rows: Iterable[TableRow], options: Options, report: Report) -> Iter
     Raises Unreadable: there is no row, no column of text, or not the wanted column.
     """
     rows = iter(rows)
-    sample = [(number, flat(row)) for number, row in islice(rows, SAMPLE)]
-    column = _column([row for _, row in sample], options.text)
+    sample = list(islice(rows, SAMPLE))
+    column = _column([flat(row) for _, row in sample], options.text)
     without = seen = 0
-    for number, row in chain(sample, ((number, flat(row)) for number, row in rows)):
+    for number, row in chain(sample, rows):
         seen += 1
-        text = str(row.pop(column, "")).strip()
+        values = flat(row)
+        text = str(values.pop(column, "")).strip()
+        text = said(row.get(column)) or text  # flat values contain a list of texts as JSON
+        metadata: Metadata = {"row": number, **values}
         without += not text
-        metadata: Metadata = {"row": number, **row}
         if len(text) <= MOST:
             yield from [Passage(text, metadata=metadata)] if text else []
         else:
@@ -73,6 +79,13 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> Metadata:
         elif isinstance(value, list):
             found[name] = json.dumps(value, ensure_ascii=False, default=str)
     return found
+
+
+def said(value: Any) -> str:
+    """A value as text: the text itself, or the lines of a list of texts; empty for any other value."""
+    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        return "\n".join(value).strip()
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _column(sample: list[Metadata], wanted: str | None) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from foretell.search.passage import Passage
 
 from .block import Options, Report, TextBlock, Unreadable
 from .split import passages as split
 
-SAMPLE = 1 << 20  # bytes that decide the encoding
+SAMPLE = 1 << 20  # bytes that tell text from other files
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -42,7 +44,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|(?<=[^\n]{120})\n")
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
     """The passages of a text file. Raises Unreadable where the file is not text."""
-    yield from split(blocks(read(path)))
+    yield from split(blocks(read(path, report)))
 
 
 def blocks(text: str) -> Iterator[TextBlock]:
@@ -50,28 +52,59 @@ def blocks(text: str) -> Iterator[TextBlock]:
     yield from map(TextBlock, _PARAGRAPH.split(text))
 
 
-def read(path: Path) -> str:
-    """The content of a text file; every line ends in a line feed. Raises Unreadable where the file is not text."""
-    return path.read_text(encoding(path), errors="replace")
+def read(path: Path, report: Report) -> str:
+    """The content of a text file; every line ends in a line feed. Letters that cannot be read are reported.
+
+    Raises Unreadable where the file is not text.
+    """
+    with opened(path, report) as lines:
+        return "".join(lines)
+
+
+@contextmanager
+def opened(path: Path, report: Report, newline: str | None = None) -> Iterator[Iterator[str]]:
+    """The lines of a text file. Those with letters that cannot be read are reported, when all have been taken.
+
+    newline: as for `open`; None makes every line end in a line feed. Raises Unreadable where the file is not text.
+    """
+    lost: list[int] = []
+
+    def watched(file: TextIO) -> Iterator[str]:
+        for number, line in enumerate(file, 1):
+            if "\ufffd" in line:
+                lost.append(number)
+            yield line
+
+    with path.open(encoding=encoding(path), errors="replace", newline=newline) as file:
+        yield watched(file)
+    if lost:
+        report(f"{len(lost):,} lines have letters that cannot be read (\ufffd); the first is line {lost[0]:,}")
 
 
 def encoding(path: Path) -> str:
     """The encoding of a text file: by its byte order mark, or UTF-8 where it fits, or the likeliest.
 
-    Raises Unreadable where the file is not text.
+    All lines beyond ASCII decide together. Raises Unreadable where the file is not text.
     """
     with path.open("rb") as file:
-        sample = file.read(SAMPLE)
-    for mark, name in _MARKS:
-        if sample.startswith(mark):
-            return name
-    if b"\0" in sample:
-        raise Unreadable("not text: it holds zero bytes")
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)  # the sample may end inside a letter
-        return "utf-8"
-    except UnicodeDecodeError:
-        return _likeliest(sample[: SAMPLE // 16])
+        start = file.read(SAMPLE)
+        for mark, name in _MARKS:
+            if start.startswith(mark):
+                return name
+        if b"\0" in start:
+            raise Unreadable("not text: it holds zero bytes")
+        file.seek(0)
+        fit, others, size = 0, [], 0
+        for line in file:
+            if line.isascii():
+                continue
+            try:
+                line.decode()
+                fit += 1
+            except UnicodeDecodeError:
+                others.append(line[:SAMPLE] if size < SAMPLE // 16 else b"")
+                size += len(others[-1])
+    return "utf-8" if fit >= len(others) else _likeliest(b"".join(others)[: SAMPLE // 16])
 
 
 def _likeliest(sample: bytes) -> str:

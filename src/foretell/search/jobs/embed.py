@@ -1,7 +1,7 @@
 """Embed passages or images by the billion: a Ray Data job over Parquet or Lance embeds and writes in parallel.
 
 A row's key is a hash of its content. So a job that is repeated after an interruption, or that runs beside another,
-embeds and writes only what is missing. Rows that cannot be used are reported, and do not stop the job.
+embeds only the missing rows. Rows that cannot be used are reported, and do not stop the job.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def embed(
         data: a Parquet file, a folder of them, or a Lance data set (`*.lance`); any address that Ray Data reads.
         column: the column to embed: texts, or the bytes of images; by default one of the usual names. The other columns
             become metadata. Long texts are split as in `foretell.search.ingest`.
-        workers: how many actors embed; None for one for each processor core.
+        workers: the number of actors that embed; None for one for each processor core.
         address: of a Ray cluster; None for `RAY_ADDRESS`, or else this machine.
         progress: show a bar.
 
@@ -83,7 +83,7 @@ def embed(
     with knowledge:
         kind = knowledge.model.kind  # this loads the model, before anything is started
         if kind == "video":
-            raise ForetellError("this knowledge is of videos: add their files with `foretell knowledge add`")
+            raise ForetellError("this knowledge contains videos: add their files with `foretell knowledge add`")
         here = "://" not in str(store)
         where = str(Path(store).resolve()) if here else str(store)
         contract_id = knowledge.collection.contract_id
@@ -144,7 +144,7 @@ class Embedder:
         }
 
     def _parts(self, row: Mapping[str, Any]) -> Iterator[tuple[str, Draft, Any]]:
-        """The entries of a row: for each its key, the draft without its vector, and what the model sees of it."""
+        """The entries of a row: for each its key, the draft without its vector, and the model's input."""
         value, rest = row[self._column], {name: value for name, value in row.items() if name != self._column}
         metadata: dict[str, Value] = flat(rest)
         if self._model.kind == "text":
@@ -214,7 +214,7 @@ def _read(data: str) -> Any:
 
 
 def _column_of(usual: Sequence[str], names: Sequence[str], asked: str | None) -> str:
-    """The column to embed: the one asked for, or one of a usual name."""
+    """The column to embed: the requested one, or one with a common name."""
     chosen = asked or next((name for each in usual for name in names if name.lower() == each), None)
     if chosen is None or chosen not in names:
         said = f"no column {asked!r}" if asked else f"no column of a usual name ({', '.join(usual)})"

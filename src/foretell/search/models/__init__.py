@@ -1,4 +1,4 @@
-"""Models: how texts, photographs and videos become vectors, and how passages are ranked.
+"""Models that turn texts, photographs and videos into vectors, and models that rank passages.
 
 Read on in this order: onnx (run a graph), text, cross_encoder, colbert, media (needs torch), load.
 """

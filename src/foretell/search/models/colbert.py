@@ -40,7 +40,7 @@ SHORTEST = 4  # tokens: first, marker, a word, last
 
 @dataclass(frozen=True)
 class LateSpec:
-    """How to use a ColBERT. These are its authors' choices; wrong values fail silently."""
+    """The settings of a ColBERT. These are its authors' choices; wrong values fail silently."""
 
     repository: str = ""
     graph: str = ""
@@ -80,8 +80,8 @@ class LateInteraction:
             use it.
 
     Raises:
-        ForetellError: there is no such model, one of its files is missing or damaged, its graph does not project, or it
-            prefers a passage that does not answer.
+        ForetellError: there is no such model, a file is missing or damaged, its graph does not project, or it prefers a
+            wrong passage.
     """
 
     def __init__(self, name: str) -> None:
@@ -99,7 +99,7 @@ class LateInteraction:
         cross_encoder.check(self.score, name)
 
     def score(self, query: str, passages: Sequence[str]) -> Float32[np.ndarray, " n"]:
-        """How well each passage answers: MaxSim / Q, the mean over the query's tokens, −1 to 1; above 0 in practice."""
+        """The score of each passage: MaxSim / Q, the mean over the query's tokens, −1 to 1; above 0 in practice."""
         q = self.query(query)
         return np.array([(q @ self._passage(passage).T).max(1).mean() for passage in passages], np.float32)
 
@@ -144,7 +144,7 @@ class LateInteraction:
 
 
 def spec_of(name: str) -> LateSpec | None:
-    """How to use a ColBERT: by the files of its folder, or else by its name. None where it is no ColBERT.
+    """The settings of a ColBERT: from the files of its folder, or else by its name. None where it is no ColBERT.
 
     Raises:
         ForetellError: a file of its folder cannot be read.
@@ -153,7 +153,7 @@ def spec_of(name: str) -> LateSpec | None:
 
 
 def known(name: str) -> LateSpec | None:
-    """How to use the ColBERT with this name; None for an unknown name."""
+    """The settings of the ColBERT with this name; None for an unknown name."""
     return named(SPECS, name)
 
 
@@ -202,7 +202,7 @@ class _PyLate(BaseModel):
 
 
 def described(folder: Path) -> LateSpec | None:
-    """How to use the ColBERT in a folder, by ColBERT's file or PyLate's. None where the folder has neither.
+    """The settings of the ColBERT in a folder, from ColBERT's file or PyLate's. None where the folder has neither.
 
     Raises:
         ForetellError: the file cannot be read.

@@ -22,7 +22,7 @@ DEFAULT = "ms-marco-MiniLM-L-12-v2"
 
 
 class RerankSpec(NamedTuple):
-    """Where a reranker's files are, and how many tokens it reads."""
+    """The place of a reranker's files, and the number of tokens that it reads."""
 
     repository: str
     tokens: int
@@ -70,7 +70,7 @@ class Reranker:
         check(self.score, name)
 
     def score(self, query: str, passages: Sequence[str]) -> Float32[np.ndarray, " n"]:
-        """How well each passage answers: 0 (not at all) to 1."""
+        """The score of each passage: 0 (no answer) to 1."""
         texts_of([query], "query")
         logits = np.array([float(np.ravel(self._run(query, passage))[-1]) for passage in passages], np.float32)
         return 1 / (1 + np.exp(-logits))

@@ -65,7 +65,7 @@ def load(name: str) -> ImageModel:
     """A world model as an encoder of photographs or videos.
 
     Args:
-        name: what `foretell.load` takes.
+        name: a name that `foretell.load` takes.
 
     Raises:
         ForetellError: there is no such model, or it encodes no patches.
@@ -98,7 +98,7 @@ class ImageModel:
     words = False
     """Whether it can be asked with words."""
     damaged = video.DAMAGED
-    """What is reported of a video that gives fewer clips than it should."""
+    """The report of a video that gives fewer clips than it should."""
 
     def __init__(self, name: str, model: Method) -> None:
         self.name = name
@@ -116,7 +116,7 @@ class ImageModel:
 
     @property
     def cut(self) -> Clips:
-        """How a video is cut into entries."""
+        """The cutting of a video into entries."""
         return Clips(self.size, frames=1, fps=1.0)
 
     @property
@@ -130,8 +130,8 @@ class ImageModel:
         """The entries of a file.
 
         Returns:
-            Passages; an iterator that gives each one's place in them and its pixels while the file is read; and a
-            sentence about the file's damage, or None.
+            The passages; an iterator over each one's place in them and its pixels; and a sentence about the file's
+            damage, or None. The iterator reads the file.
 
         Raises:
             ForetellError: the file gives no entry; the message is the reason.
@@ -171,7 +171,7 @@ class ImageModel:
 
         Args:
             image: a photograph (a file or its bytes), or a video's file.
-            imagine: how it should be changed, as for `foretell.imagine.imagine`; None for as it is.
+            imagine: the change, as for `foretell.imagine.imagine`; None for no change.
 
         Raises:
             ForetellError: it is no photograph and no video, or the model knows no such change.

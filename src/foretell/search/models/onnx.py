@@ -65,7 +65,7 @@ class Runtime:
         onnxruntime = needed("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))  # 0: as many as there are cores
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))  # 0: one for each core
         try:
             self.tokenizer = needed("tokenizers").Tokenizer.from_file(str(tokenizer))
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
@@ -124,8 +124,8 @@ def locate(name: str, repository: str, shipped: Shipped | None = None, graphs: S
         pass
     if constants.HF_HUB_OFFLINE:  # as in the service: a request must not start a download
         raise ForetellError(
-            f"{name} is not on this machine, and nothing is downloaded for this: its operator can load it once by the "
-            "command line, as with foretell knowledge search; until then vectors can be searched"
+            f"{name} is not on this machine, and a request downloads nothing: its operator can load it "
+            "by a command such as foretell knowledge search; until then vectors can be searched"
         )
     try:
         return Path(snapshot_download(repository, **wanted))

@@ -37,7 +37,7 @@ STEP = 16  # texts that are embedded between two steps of a bar
 
 @dataclass(frozen=True)
 class TextSpec:
-    """How to use a text model. These are its authors' choices; wrong values fail silently."""
+    """The settings of a text model. These are its authors' choices; wrong values fail silently."""
 
     repository: str
     pooling: Literal["cls", "mean"]
@@ -78,8 +78,8 @@ class TextModel:
             model exported to ONNX.
 
     Raises:
-        ForetellError: there is no such model, one of its files is missing or damaged, or it is untrained: paraphrases
-            are no nearer to each other than sentences that share words.
+        ForetellError: there is no such model, a file is missing or damaged, or it is untrained: paraphrases are no
+            nearer than sentences that share words.
     """
 
     kind: Literal["text"] = "text"
@@ -128,7 +128,7 @@ def embed(model: TextModel, texts: Sequence[str], *, progress: bool = False) -> 
 
 
 def known(name: str) -> TextSpec | None:
-    """How to use the model with this name; None for an unknown name."""
+    """The settings of the model with this name; None for an unknown name."""
     return named(SPECS, name)
 
 
@@ -150,7 +150,7 @@ def check(embed: Callable[[Sequence[str]], np.ndarray], name: str) -> None:
 
 
 def _spec(folder: Path, spec: TextSpec | None) -> TextSpec:
-    """How to use the model in a folder: by the files of sentence-transformers, or else by its name."""
+    """The settings of the model in a folder: from the files of sentence-transformers, or else by its name."""
     try:
         pooling = json.loads((folder / "1_Pooling" / "config.json").read_text())
         tokens = json.loads((folder / "sentence_bert_config.json").read_text()).get("max_seq_length")

@@ -54,7 +54,7 @@ def find(store: Backend, secret: str) -> Key | None:
 
 
 def _hash(secret: str) -> str:
-    # a key is 256 random bits, which nobody can guess: a slow hash would add no safety
+    # a key is 256 random bits and cannot be guessed: a slow hash would add no safety
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 

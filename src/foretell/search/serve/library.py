@@ -15,7 +15,7 @@ from foretell.search.models.text import DEFAULT
 from foretell.search.storage.protocol import About, Backend, Key
 
 OPEN = 256
-"""How many knowledges keep their indexes in memory."""
+"""The number of knowledges that keep their indexes in memory."""
 FOREIGN = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.-]*)?")
 """A model that is not known here: its name, with or without an owner. A path does not fit."""
 

@@ -1,4 +1,4 @@
-"""What every store checks before it writes or searches."""
+"""Checks of every store before it writes or searches."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def check_model(fingerprint: str | None, stored: str | None) -> None:
     """Check that new vectors come from the model that made the stored ones.
 
     Args:
-        fingerprint: of the model that made the new vectors; None for vectors of unknown origin.
-        stored: of the model that made the stored vectors; None where there is none yet.
+        fingerprint: that of the model of the new vectors; None for vectors of unknown origin.
+        stored: that of the model of the stored vectors; None if there is none yet.
 
     Raises:
         ForetellError: they come from another model.

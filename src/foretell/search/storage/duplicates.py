@@ -19,11 +19,11 @@ def plan(files: Sequence[Addition], before: Mapping[str, str]) -> tuple[list[Add
 
     Args:
         files: the files to write.
-        before: place -> hash of what is stored now. It covers the places of `files`, and every other place whose
-            content one of these files has, or had.
+        before: place -> hash of the content that is stored now. It covers the places of `files`, and every other place
+            whose content one of these files has, or had.
 
     Returns:
-        The files that differ from what is stored. And former holder -> heir: for each place whose content changes, but
+        The files that differ from the stored ones. And former holder -> heir: for each place whose content changes, but
         whose old content another place still has, that other place.
 
     Raises:

@@ -16,7 +16,7 @@ Filter: TypeAlias = Mapping[str, Any]
 
 LONGEST = 200  # characters of a text that can be filtered by
 MOST, MANY = 100, 10_000
-"""How many conditions a filter has at most, and how many values all of them together."""
+"""The largest number of conditions of a filter, and of their values together."""
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _MANY = (list, tuple, set, frozenset)
 
@@ -99,12 +99,12 @@ def parse(texts: Sequence[str]) -> dict[str, dict[str, Any] | list[Value]]:
         else:
             found.setdefault(key, {})[operator] = _meant(value)[0]
     for key in equal.keys() & found.keys():
-        raise ForetellError(f"filter: {key} is asked for with = and with another comparison; leave one out")
+        raise ForetellError(f"filter: {key} is compared with = and with another comparison; leave one out")
     return {**found, **equal}
 
 
 def _meant(text: str) -> list[Value]:
-    """A text as the number or truth that it may be, and as it is."""
+    """A text as the number or truth that it may be, and as a text."""
     if text.lower() in ("true", "false"):
         return [text.lower() == "true", text]
     for kind in (int, float):

@@ -1,4 +1,4 @@
-"""How graphs of nearest neighbours are built and searched, in every store.
+"""The settings of graphs of nearest neighbours, in every store.
 
 Malkov & Yashunin 2016, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
 World graphs", arXiv:1603.09320. M and ef are the paper's names.
@@ -11,9 +11,9 @@ M = 16
 EF_CONSTRUCTION = 128
 """Neighbours that are considered when an entry is added to a graph."""
 LEVELS = range(5)
-"""How hard a search can look."""
+"""The levels of effort of a search."""
 
 
 def ef(level: int) -> int:
-    """How many neighbours a search of a graph keeps in sight: 20 + 30·level, for a level of 0 to 4."""
+    """The number of candidates that a search of a graph keeps: 20 + 30·level, for a level of 0 to 4."""
     return 20 + 30 * level

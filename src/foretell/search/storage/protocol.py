@@ -2,7 +2,7 @@
 
 There are two kinds of store: a folder of this machine (`foretell.search.storage.sqlite`), and a Milvus server
 (`foretell.search.storage.milvus`). A store contains everything about its knowledges: descriptions, entries with their
-vectors, the files of the entries, and API keys. A program that can reach the store needs nothing else. Models, files
+vectors, the files of the entries, and API keys. A program that can reach the store needs no other file. Models, files
 and rights are the business of the modules above.
 
 n entries · D width
@@ -84,7 +84,7 @@ class Record(NamedTuple):
     public: bool
     model: str
     fingerprint: str | None
-    """Of the model that made the stored vectors; None while there is none."""
+    """That of the model of the stored vectors; None while there is none."""
 
 
 SCOPES = ("read", "write", "admin")
@@ -93,7 +93,7 @@ SCOPES = ("read", "write", "admin")
 
 @dataclass(frozen=True)
 class Key:
-    """What a store knows about an API key. It does not contain the key itself."""
+    """A store's record of an API key. It does not contain the key itself."""
 
     name: str
     owner: str
@@ -108,7 +108,7 @@ class Key:
 
 
 class Former(NamedTuple):
-    """What is stored of a file that will be added."""
+    """The stored state of a file that will be added."""
 
     hash: str | None
     """The hash of its stored content; None where the file is new."""
@@ -214,7 +214,7 @@ class Collection(Protocol):
         ...
 
     def file(self, place: str, hash: str) -> Former:
-        """What is stored of the file at a place whose content now has this hash."""
+        """The stored state of the file at a place, whose content now has this hash."""
         ...
 
     def files(self) -> Mapping[str, AddedFile]:

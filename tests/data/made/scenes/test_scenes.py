@@ -1,4 +1,4 @@
-"""What is promised of scenes: the same for the same seed, pairs equal up to the violation, quads in balance."""
+"""The promises of scenes: the same for the same seed, pairs equal up to the violation, balanced quads."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The same knowledges on a real Milvus server, and what becomes of them when the network tears."""
+"""The same knowledges on a real Milvus server, also when the network breaks."""
 
 import contextlib
 import json
@@ -267,7 +267,7 @@ def test_a_service_on_a_server(backend):
 
 
 class Wire:
-    """A network that can be torn: what comes here is passed on until then."""
+    """A network that can be cut: until then all bytes are passed on."""
 
     def __init__(self, port):
         self._listening = socket.create_server(("127.0.0.1", 0))

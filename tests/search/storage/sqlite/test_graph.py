@@ -1,4 +1,4 @@
-"""Whatever was written, changed, deleted or torn: the nearest are found."""
+"""The nearest entries are found after every write, change, deletion and damage."""
 
 import logging
 import threading

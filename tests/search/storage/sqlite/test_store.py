@@ -1,4 +1,4 @@
-"""What is committed stays, what is refused leaves no trace, and nobody waits who need not."""
+"""Committed writes stay, refused writes leave no trace, and no caller waits without need."""
 
 import os
 import signal

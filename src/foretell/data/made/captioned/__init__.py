@@ -9,7 +9,8 @@
     texts = captions(drawn, chance_of(0, 3))     # 32 true captions
     truth("a red dog left of a cat", drawn)      # True, False, or None: it cannot be said
 
-Read on in this order: scene (the factors), draw, render, words, say (captions and foils), truth, source.
+Read on in this order: factors (what a scene is), draw, render, words, say (captions and foils), check (the truth of a
+caption), source.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import numpy as np
 from foretell.data.sprites import Sprites, load
 
 from . import render
+from .check import truth
 from .draw import SPLITS, VERSION, Drawer, chance_of
+from .factors import COLOURS, GROUND_COLOURS, STYLES, Ground, Placed, Scene
 from .say import captions, swapped_colours, swapped_places
-from .scene import COLOURS, GROUND_COLOURS, STYLES, Ground, Placed, Scene
-from .truth import truth
 from .words import TEMPLATES
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from foretell.data.sprites import Sprites
 
-from .scene import COLOURS, GROUND_COLOURS, PHOTOGRAPHS, Ground, Placed, Scene
+from .factors import COLOURS, GROUND_COLOURS, PHOTOGRAPHS, Ground, Placed, Scene
 
 VERSION = 1  # raise it when the same seed gives other scenes
 SPLITS = ("train", "test", "pictures", "words", "combinations", "things", "single")
@@ -49,10 +49,12 @@ class Drawer:
     Args:
         sprites: what they are drawn from.
         split: one of `SPLITS`.
+        dyed: chance that a thing is dyed; in `combinations` all are, and in `single` none is.
     """
 
-    def __init__(self, sprites: Sprites, split: str) -> None:
+    def __init__(self, sprites: Sprites, split: str, dyed: float = DYED) -> None:
         self.sprites, self.split = sprites, split
+        self.dyed = {"combinations": 1.0, "single": 0.0}.get(split, dyed)
         unknown = np.array([new_thing(number) for number in range(len(sprites.things))])
         wanted = sprites.held_out if split == "pictures" else ~sprites.held_out
         wanted = wanted & (unknown[sprites.thing] == (split == "things"))
@@ -82,8 +84,7 @@ class Drawer:
         held_out = self.split == "combinations"
         allowed = [colour for colour in COLOURS if new_colour(number, colour) == held_out]
         seen = [colour for colour in allowed if colour not in ground.colours]  # best not in the colour of the ground
-        dyed = held_out or (self.split != "single" and chance.random() < DYED)
-        colour = pick(chance, seen or allowed) if dyed else None
+        colour = pick(chance, seen or allowed) if chance.random() < self.dyed else None
         thing, picture = self.sprites.things[number], pick(chance, self.pictures[number])
         return Placed(thing, picture, colour, *place, size, chance.random() < 0.5)
 

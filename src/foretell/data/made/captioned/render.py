@@ -14,7 +14,7 @@ from PIL import Image
 from foretell.data.photographs import FOLDER, PHOTOGRAPHS
 from foretell.data.sprites import Sprites
 
-from .scene import COLOURS, GROUND_COLOURS, Ground, Placed, Scene
+from .factors import COLOURS, GROUND_COLOURS, Ground, Placed, Scene
 
 CROPS = {
     "leaves": ("raccoon", (20, 250, 190, 384)),
@@ -64,9 +64,9 @@ def _placed(thing: Placed, size: int, sprites: Sprites) -> tuple[np.ndarray, sli
 def _dyes(colour: str) -> np.ndarray:
     """What lightness becomes in a dye, from its shade by the colour itself to its tint: uint8 [256, 3]."""
     middle = np.array(COLOURS[colour], np.float32)
-    ends = np.stack([0.3 * middle, middle, 0.45 * middle + 0.55 * 255])
+    ends = np.stack([0.3 * middle, middle, 0.7 * middle + 0.3 * 255])
     light = np.arange(256)
-    return np.stack([np.interp(light, (0, 140, 255), ends[:, c]) for c in range(3)], 1).astype(np.uint8)
+    return np.stack([np.interp(light, (0, 160, 255), ends[:, c]) for c in range(3)], 1).astype(np.uint8)
 
 
 @lru_cache(4096)

@@ -1,6 +1,6 @@
 """Captions of scenes: any of hundreds of true ones, each naming only a part.
 
-They are made from the recorded factors, with limits of their own that keep away from what is doubtful. `truth` reads
+They are made from the recorded factors, with limits of their own that keep away from what is doubtful. `check` reads
 them without knowing how they came about; tests hold the two together.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from itertools import accumulate, combinations, islice, permutations
 from random import Random
 
+from .check import truth
 from .draw import pick
-from .scene import Ground, Placed, Scene
-from .truth import truth
+from .factors import Ground, Placed, Scene
 from .words import (
     ANYTHING,
     NUMBERS,

@@ -5,10 +5,11 @@ matched pairs of possible and impossible clips. Made, not recorded: nothing to d
     test = pairs("permanence", 100, seed=1, hidden=True)
     test.possible.take([0]), test.impossible.take([0]), test.violation[0], test.direction[0]
 
-Clip i is a function of (seed, i) alone, and pair i too: any subset, in any order, by any process of the same machine
-and versions is the same, bit for bit.
+Clip i is a function of (seed, i) alone, and so is pair i. Any subset, in any order, is the same bit for bit in every
+process of the same machine and versions.
 
-Read on in this order: world (what a scene is), violations (the pairs), kinds (all else), stage, physics, render.
+Read on in this order: world (the parts of a scene), violations (the pairs), kinds (other scenes), stage, physics,
+    render.
 """
 
 from __future__ import annotations
@@ -56,14 +57,14 @@ TRIES = 100  # quads drawn until one can be told apart; of eight frames, some fi
 def scene(seed: int, index: int, frames: int = 16, variety: Variety | None = None) -> Scene:
     """The scene of a clip: every factor that it was made of.
 
-    Half of the scenes have no plot (see `KINDS`); the other half are possible scenes drawn as those of pairs are, so
-    that a model has seen their like before it is tested on them.
+    Half of the scenes have no plot (see `KINDS`). The other half are possible scenes, drawn like those of pairs, so
+    that a model knows such scenes before it is tested on them.
 
     Args:
         seed: of the data set.
         index: of the clip.
-        frames: of the clip; they only round the timing of scenes drawn as for pairs.
-        variety: how much scenes differ.
+        frames: those of the clip. They only round the timing of scenes drawn as for pairs.
+        variety: the differences between scenes.
     """
     stage = Stage(np.random.default_rng([VERSION, _CLIPS, seed, index]), variety or Variety())
     if stage.maybe(0.5):
@@ -100,16 +101,16 @@ def clips(
 class Pairs:
     """Possible and impossible clips, `n` of each: those of a pair are equal, frame for frame, before the violation.
 
-    Two pairs make a quad: numbers 2j and 2j + 1 are made of the same two pasts and the same two futures, in the two
-    ways that they can be joined. So possible 2j also has the future of impossible 2j + 1, and a measure that only
-    knows pasts, or only futures, is right in half of the pairs.
+    Two pairs make a quad. Pairs 2j and 2j + 1 have the same two pasts and the same two futures, joined in the two
+    possible ways. So possible 2j also has the future of impossible 2j + 1. A measure that only knows pasts, or only
+    futures, is right in half of the pairs.
     """
 
     property: str
     hidden: bool
     """Whether a screen hides what changes while it changes."""
     crossed: bool
-    """Whether what is balanced is cause and course, not past and future. See `foretell.data.made.scenes.violations`."""
+    """Whether cause and course are balanced, not past and future. See `foretell.data.made.scenes.violations`."""
     possible: Videos = field(repr=False)
     impossible: Videos = field(repr=False)
     violation: Tensor = field(repr=False)
@@ -117,7 +118,7 @@ class Pairs:
     revealed: Tensor = field(repr=False)
     """int64 [n], the first frame that looks different: the violation itself, or later where it is hidden."""
     direction: tuple[str, ...] = field(repr=False)
-    """What happens, one of two for each property (shapes: for each two shapes)."""
+    """The event, one of two for each property (shapes: for each two shapes)."""
     scenes: tuple[Scene, ...] = field(repr=False)
     """Those of the possible clips; of impossible 2j the past is that of scene 2j, and the future of scene 2j + 1."""
 
@@ -158,8 +159,8 @@ def pairs(
         seed: draws them.
         hidden: behind a screen, or in view.
         size: side of the picture in pixels, 16 or more.
-        frames: of a clip, 8 or more; they share two seconds.
-        variety: how much scenes differ in what does not move.
+        frames: those of a clip, 8 or more, over two seconds.
+        variety: the differences between scenes in their fixed parts.
         start: number of the first; even.
 
     Raises:

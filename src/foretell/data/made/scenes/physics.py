@@ -1,4 +1,4 @@
-"""Where every body is at every frame. pymunk's 2-D rigid bodies, in sub-steps of fixed length.
+"""The place of every body at every frame, by pymunk's 2-D rigid bodies in sub-steps of fixed length.
 
 T frames · n bodies
 """
@@ -71,7 +71,7 @@ def made(each: Body) -> tuple[pymunk.Body, pymunk.Shape]:
 
 @cache
 def _moment(shape: str) -> float:
-    """Of inertia, for unit mass and size."""
+    """Moments of inertia, for unit mass and size."""
     needed("pymunk", "making scenes")
     import pymunk
 

@@ -16,7 +16,7 @@ def render(scene: Scene, path: np.ndarray, size: int) -> np.ndarray:
     """Draw a scene.
 
     Args:
-        scene: what to draw, and from where.
+        scene: the scene, with its camera.
         path: [T, n, 3] centres and angles of its bodies, as from `simulate`.
         size: side of the picture, in pixels.
 
@@ -64,7 +64,7 @@ def render(scene: Scene, path: np.ndarray, size: int) -> np.ndarray:
 
 
 def _glided(block: Block, time: float) -> float:
-    """How far from its place a gliding block is at a time."""
+    """The distance of a gliding block from its place at a time."""
     start, end, height = block.glide
     return height * (1 - min(max((time - start) / max(end - start, 1e-9), 0), 1))
 
@@ -126,7 +126,7 @@ def _distance(corners: tuple[Vector, ...], x: np.ndarray, y: np.ndarray) -> np.n
 
 
 def _share(distance: np.ndarray, pixel: float) -> np.ndarray:
-    """Of a pixel, how much lies inside."""
+    """The share of a pixel that is inside."""
     return np.clip(np.float32(0.5) - distance / np.float32(pixel), 0, 1)
 
 

@@ -16,7 +16,7 @@ from foretell.progress import watched
 
 from . import PROPERTIES, Variety, clips, pairs, scene
 
-SCALE = 4  # a pixel becomes so many: players blur small pictures
+SCALE = 4  # each pixel is enlarged, because players blur small pictures
 GAP = 2
 
 

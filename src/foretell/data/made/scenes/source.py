@@ -18,7 +18,7 @@ from .world import Scene
 
 
 def find(spec: str, cut: Clips, seed: int) -> Splits:
-    """Train and test clips, drawn by `seed`. Raises ForetellError for what is no number, or another frame rate."""
+    """Train and test clips, drawn by `seed`. Raises ForetellError if it is not a number, or for another frame rate."""
     train = asked(spec, "clips")
     own = cut.frames / Scene.seconds
     if cut.fps not in (None, own) or cut.stride != 1:

@@ -1,4 +1,4 @@
-"""What all scenes draw from chance: colours, bodies, floor, light, camera."""
+"""The random parts of all scenes: colours, bodies, floor, light, camera."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .world import SHAPES, Block, Body, Camera, Colour, Light, Scene, Texture, V
 
 T = TypeVar("T")
 TEXTURES: tuple[Texture, ...] = ("plain", "stripes", "checks", "half")
-OUTSIDE = 2.0  # how far floors and shelves go on beyond the picture
+OUTSIDE = 2.0  # the length of floors and shelves beyond the picture
 BACKGROUND: Colour = (0.80, 0.81, 0.83)
 GROUND: Colour = (0.55, 0.53, 0.50)
 
 
 @dataclass(frozen=True)
 class Variety:
-    """How much scenes differ in what does not move.
+    """The differences between scenes in their fixed parts.
 
-    Whatever is constant through a clip but differs between clips is the easiest thing to learn, and can be all that
-    is learned; so backgrounds are all alike unless you ask for more.
+    A property that is constant within a clip but differs between clips is the easiest to learn, and may be the only one
+    learned. So all backgrounds are the same by default.
     """
 
     background: Literal["constant", "colours", "textures"] = "constant"
-    """Walls and floors: all alike, of many pale colours, or patterned too."""
+    """Walls and floors: all the same, in many pale colours, or also with patterns."""
     textures: bool = False
     """Bodies, blocks and screens with stripes, checks or two halves."""
     lights: bool = True
@@ -37,7 +37,7 @@ class Variety:
 
 
 class Stage:
-    """A source of chance and what is drawn from it; every scene has its own."""
+    """A random generator and the parts drawn from it; every scene has its own."""
 
     def __init__(self, chance: np.random.Generator, variety: Variety) -> None:
         self.chance, self.variety = chance, variety
@@ -69,7 +69,7 @@ class Stage:
         return self.choice(TEXTURES) if self.variety.textures else "plain"
 
     def body(self, position: Vector, velocity: Vector = (0.0, 0.0), size: float | None = None, **more: Any) -> Body:
-        """A body of any shape, colour and texture, but for what is said in `more`."""
+        """A body of any shape, colour and texture, except for the properties in `more`."""
         drawn = Body(
             shape=self.choice(tuple(SHAPES)),
             size=size or self.between(0.08, 0.11),

@@ -4,12 +4,12 @@ A quad is two possible stories, p and q, that can be told apart before the viola
 
     possible p, q        impossible p until frame f and then q, q until f and then p
 
-so every past and every future is in one possible and in one impossible clip, pixel for pixel, and nothing but the joint
-can tell. Where the cause stays in view (a shelf that ends or goes on), a swap would change it too; those quads
-are crossed: two causes and two courses of motion, each cause with its own course is possible, with the other's not.
-Every cause and every course is in one possible and in one impossible clip.
+so every past and every future is in one possible and in one impossible clip, pixel for pixel. Only the joint differs.
+If the cause stays in view (a shelf that ends or continues), a swap would change it too. Those quads are crossed: they
+have two causes and two courses of motion. A cause with its own course is possible; with the other's it is not. Every
+cause and every course is in one possible and in one impossible clip.
 
-A hidden quad is joined while a screen hides all that differs: frame f is the same in p and q.
+A hidden quad is joined while a screen hides all differences: frame f is the same in p and q.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Quad:
     frame: int
     """The first frame after the joint."""
     directions: tuple[str, str]
-    """What p's past with q's future looks like, and q's with p's."""
+    """The names of p's past with q's future, and of q's past with p's."""
     crossed: bool = False
 
 
@@ -55,7 +55,7 @@ Build: TypeAlias = Callable[[Stage, Clock, bool], Quad]
 
 
 def _before(position: Vector, velocity: Vector, time: float, gravity: float = 0.0) -> tuple[Vector, Vector]:
-    """Where to start, and how fast, to be at a position with a velocity at a time."""
+    """The start and its velocity that lead to a position and velocity at a time."""
     (x, y), (vx, vy) = position, velocity
     return (x - vx * time, y - vy * time - gravity * time**2 / 2), (vx, vy + gravity * time)
 
@@ -246,7 +246,7 @@ def solidity(stage: Stage, clock: Clock, hidden: bool) -> Quad:
 
 
 def support(stage: Stage, clock: Clock, hidden: bool) -> Quad:
-    """In view: a body slides on a shelf that ends, or on one that goes on. Hidden: it drops behind a screen that
+    """In view: a body slides on a shelf that ends, or on one that continues. Hidden: it drops behind a screen that
     has risen before a table, or before none.
     """
     if hidden:
@@ -287,7 +287,7 @@ def _table(stage: Stage, clock: Clock) -> Quad:
 
 
 def collision(stage: Stage, clock: Clock, hidden: bool) -> Quad:
-    """A body that is hit by another of its mass and takes over its motion, or one that nobody hits."""
+    """A body that another of its mass hits, so that it takes over its motion, or a body that is not hit."""
     frame = clock.middle(stage)
     time = (frame + 0.5 if hidden else frame - 0.5) * clock.dt
     look = stage.choice(["circle", "square", "bar"])

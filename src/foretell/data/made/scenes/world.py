@@ -1,4 +1,4 @@
-"""What a scene is made of: plain numbers, so that a scene is its own record and goes to JSON as it is.
+"""The parts of a scene: plain numbers, so that a scene is its own record and can be written as JSON.
 
 The world is a square seen from the side: x to the right, y upwards, 0 to 1 over the picture of an untouched camera.
 Lengths are shares of the picture's side, times are seconds, angles radians (counter-clockwise), colours red, green,
@@ -37,7 +37,7 @@ class Body:
 
     shape: str
     size: float
-    """Of the circle with the same area, its radius."""
+    """Radius of the circle with the same area."""
     colour: Colour
     position: Vector
     velocity: Vector = (0.0, 0.0)
@@ -49,7 +49,7 @@ class Body:
     """Elasticity, 0 to 1; that of a contact is the product of both sides'."""
     texture: Texture = "plain"
     turns: bool = True
-    """False: keeps its angle whatever it touches."""
+    """False: it keeps its angle at every contact."""
 
     @property
     def below(self) -> float:
@@ -92,7 +92,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the picture is taken from."""
+    """The place and size of the picture."""
 
     centre: Vector = (0.5, 0.5)
     zoom: float = 1.0
@@ -101,7 +101,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Light:
-    """How bodies are shaded: brighter towards `angle`, by `strength`."""
+    """The shading of bodies: brighter towards `angle`, by `strength`."""
 
     angle: float = pi * 0.65
     strength: float = 0.25

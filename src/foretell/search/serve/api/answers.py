@@ -36,7 +36,7 @@ class EntryOut(BaseModel):
 
 
 class Entries(BaseModel):
-    """Entries by id. `next` is the id to go on from, null at the end."""
+    """Entries by id. `next` is the id of the next page, null at the end."""
 
     entries: list[EntryOut]
     next: int | None

@@ -29,7 +29,7 @@ FILE_BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-"""How OpenAPI describes a body that is a file."""
+"""OpenAPI's description of a body that is a file."""
 
 router = api_router()
 

@@ -1,4 +1,4 @@
-"""What the routers under /api/v1 have in common."""
+"""The common parts of the routers under /api/v1."""
 
 from __future__ import annotations
 

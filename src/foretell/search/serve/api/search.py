@@ -22,7 +22,7 @@ from foretell.search.serve.api.router import api_router
 from foretell.search.serve.call import Call
 
 QUICK = 100
-"""So many results, and no more, are read so fast that no thread is needed."""
+"""Up to this number, results are read so fast that no thread is needed."""
 
 router = api_router()
 

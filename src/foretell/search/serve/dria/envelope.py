@@ -25,7 +25,7 @@ ANSWERS: dict[str, Any] = {
     "response_model": Envelope,
     "responses": {"default": {"model": Envelope, "description": "Refused"}},
 }
-"""How OpenAPI describes the answers of a route."""
+"""OpenAPI's description of the answers of a route."""
 
 
 def dria_router() -> APIRouter:

@@ -44,7 +44,7 @@ class Client:
         host, port, database, login = _parsed(url)
         self.where = f"milvus://{host}:{port}/{database}"
         pymilvus = needed("pymilvus", "a store in Milvus")
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs what it also raises
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it also logs the errors that it raises
         self._failures = (pymilvus.MilvusException, needed("grpc", "a store in Milvus").RpcError)
         self._data_type = pymilvus.DataType
         self._written: defaultdict[str, int] = defaultdict(lambda: 1)

@@ -1,7 +1,7 @@
 """A knowledge on a Milvus server: its entries are the rows of its own Milvus collection, with an HNSW graph.
 
 An entry's id is a hash of its key, so that all processes give it the same id. It has 53 bits, which fit the numbers of
-every client. Where two keys have the same hash, the second one is hashed again with a counter.
+every client. If two keys have the same hash, the second one is hashed again with a counter.
 
 n entries · D width
 """
@@ -247,14 +247,14 @@ class MilvusCollection:
         hits = [_hit(row["id"], row["entity"], min(max(float(row["distance"]), -1.0), 1.0)) for row in found]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
-    # --- the server builds its graph by itself
+    # --- the graph, which the server builds
 
     def build(self, *, progress: bool = False) -> bool:
-        """Does nothing: the server builds its graph by itself."""
+        """Do nothing: the server builds its graph."""
         return False
 
     def build_behind(self) -> None:
-        """Does nothing: the server builds its graph by itself."""
+        """Do nothing: the server builds its graph."""
 
     def close(self) -> None:
         """Does nothing: there is no work in the background."""

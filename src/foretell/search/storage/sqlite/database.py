@@ -1,7 +1,7 @@
 """The SQLite file of a store in a folder: everything about its knowledges.
 
-Entries, vectors, full text, filters and API keys are written in one transaction, and what was committed survives
-kill -9 and a power cut (write-ahead log, synchronous=FULL). Everything else in the folder can be built again. One
+Entries, vectors, full text, filters and API keys are written in one transaction. A committed transaction survives kill
+-9 and a power cut (write-ahead log, synchronous=FULL). Everything else in the folder can be built again. One
 transaction writes at a time, over all processes; other writers wait for it. Readers never wait.
 """
 
@@ -20,7 +20,7 @@ from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.search.storage.protocol import Busy
 
-VERSION = 2  # of the layout: raise it when the tables change
+VERSION = 2  # version of the layout: raise it when the tables change
 FILE = "knowledge.db"
 MAPPED = 2**31 - 2**16  # bytes of the file in memory, SQLite's most; the rest is read as usual
 APPLICATION = 0x464F5245  # "FORE": marks the file of a store
@@ -151,7 +151,7 @@ class Database:
             return self._watcher.execute("PRAGMA data_version").fetchone()[0]
 
     def backup(self, folder: str | Path) -> Path:
-        """Copy the present store into another folder, which is then a store. Writers may go on meanwhile.
+        """Copy the present store into another folder, which is then a store. Writers continue meanwhile.
 
         Raises:
             ForetellError: the folder contains a store already, or cannot be written to.
@@ -252,7 +252,7 @@ class Database:
             if code == sqlite3.SQLITE_BUSY:
                 raise self._busy() from None
             reasons = {
-                sqlite3.SQLITE_FULL: "the disk is full; nothing of this was written, and what was there is kept",
+                sqlite3.SQLITE_FULL: "the disk is full; nothing new was written, and the old entries are kept",
                 sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a backup or an export",
                 sqlite3.SQLITE_NOTADB: "the file is not a store of foretell, or is damaged at its beginning",
                 sqlite3.SQLITE_READONLY: "the file cannot be written to; look at its permissions",

@@ -40,7 +40,7 @@ class Exact:
     """Vectors in memory, one byte for each number; a search scans all of them.
 
     With c a vector near their mean and r = x − c, q·x = q·c + c·r + (q − c)·r. The first term is the same for all, the
-    second is exact, and only the third is rounded. So vectors that differ little are told apart, too.
+    second is exact, and only the third is rounded. So this also separates vectors that differ little.
 
     Rounding to steps of u adds noise of variance u²/12 to every number. So the third term has an error of standard
     deviation √((u_q |r|)² + (u_r |q − c|)²) / √12, and the difference of two √2 times that.

@@ -2,9 +2,9 @@
 
 A graph (HNSW, see `foretell.search.storage.hnsw`) is a file that never changes. It contains the entries of one run of
 changes. When there are enough new entries, a successor of the last graph is built beside it and replaces it. A large
-graph is left alone, and a new one begins. So an entry costs the same however many there are, and no graph grows so
-large that a search misses much of it. Entries that are in no graph yet lie in memory as int8 and are scanned. Below
-some 25,000 vectors this is faster than a graph, it is exact, and an insert costs nothing. Graphs and scan only propose
+graph is left alone, and a new one begins. So the cost of an entry does not depend on their number, and no graph grows
+so large that a search misses much. Entries that are in no graph yet lie in memory as int8 and are scanned. Below some
+25,000 vectors this is faster than a graph, it is exact, and an insert costs nothing. Graphs and scan only propose
 entries. The caller ranks the proposals by their true vectors. So an entry that was deleted or changed is never found.
 
 D width · k proposals
@@ -43,7 +43,7 @@ EXACT = 25_000
 LARGE = 250_000
 """A graph with this many entries is left alone."""
 SUBSET = 20_000
-"""Where a filter leaves at most this many entries of the graphs, they are compared one by one."""
+"""If a filter leaves at most this many entries of the graphs, they are compared one by one."""
 CHUNK = 1000  # rows read, and vectors added, at a time
 WORN = 0.25  # when this share of a graph's entries was deleted or changed, it is built again
 
@@ -67,7 +67,7 @@ class Run(NamedTuple):
     since: int
     until: int
     count: int
-    """How many entries were last written in it."""
+    """The number of entries that were last written in it."""
     graph: GraphFile | None
     """The graph of the whole run, or of its beginning."""
 
@@ -198,14 +198,14 @@ class Index:
             Whether there is a new graph. There is none where another process builds one, or the work was stopped.
 
         Raises:
-            ForetellError: the disk is full or not writable. Searches go on as before.
+            ForetellError: the disk is full or not writable. Searches continue meanwhile.
         """
         lock = filelock.FileLock(self._folder / f"{self._number}.lock")
         stop, built = stop or threading.Event(), False
         try:
             self._folder.mkdir(exist_ok=True)
             with lock.acquire(timeout=0):
-                for stale in self._folder.glob(f"{self._number}-*.part"):  # of a process that was killed
+                for stale in self._folder.glob(f"{self._number}-*.part"):  # left by a process that was killed
                     stale.unlink(missing_ok=True)
                 while (run := self._next()) and self._build(run, advance, stop):
                     built = True
@@ -214,8 +214,8 @@ class Index:
             return False
         except OSError as error:
             raise ForetellError(
-                f"{self._folder}: the index could not be written ({error.strerror or error}); "
-                "entries are safe, and searches go on without it, more slowly"
+                f"{self._folder}: the index could not be written ({error.strerror or error}); entries "
+                "are safe, and searches work without it, more slowly"
             ) from error
 
     def _next(self) -> Run | None:
@@ -299,7 +299,7 @@ class Index:
         return [GraphFile(*row) for row in rows]
 
     def _count(self, c: sqlite3.Connection, since: int, until: int = 2**63 - 1, most: int = 2**63 - 1) -> int:
-        """How many entries were last written after `since`, up to `until`; counting ends at `most`."""
+        """The number of entries last written after `since`, up to `until`; counting ends at `most`."""
         written = f"SELECT 1 FROM entry_{self._number} WHERE seq > ? AND seq <= ? LIMIT ?"
         return c.execute(f"SELECT count(*) FROM ({written})", (since, until, most)).fetchone()[0]
 

@@ -20,7 +20,7 @@ from foretell.search.storage.sqlite.records import EntryRow
 
 FUSED = 50
 """Reciprocal rank fusion reads at least this many entries of each ranking."""
-K = 60  # of reciprocal rank fusion; Cormack, Clarke & Büttcher 2009, SIGIR
+K = 60  # the constant of reciprocal rank fusion; Cormack, Clarke & Büttcher 2009, SIGIR
 
 
 def search(
@@ -40,8 +40,8 @@ def search(
         index: of the collection, refreshed with this connection.
         number: of the collection.
         vector: the query [D].
-        top: how many entries are wanted.
-        level: how hard to look, 0 to 4.
+        top: number of entries to find.
+        level: effort of the search, 0 to 4.
         filter: conditions on metadata.
         words: also rank entries by these words (BM25), and fuse both rankings.
 

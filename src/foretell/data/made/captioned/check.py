@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from foretell.data.sprites import Thing
 
-from .scene import GROUND_COLOURS, Ground, Placed, Scene
+from .factors import GROUND_COLOURS, Ground, Placed, Scene
 from .words import (
     ANYTHING,
     NUMBERS,
@@ -44,8 +44,10 @@ class Phrase(NamedTuple):
     size: str | None
     colour: str | None
     noun: str
+    dyed: str
+    """Colour and noun as they were said: of a "red fox" the colour is part of the name."""
     whole: str
-    """Size, colour and noun as they were said: of a "red fox" it is part of the name."""
+    """Size, colour and noun as they were said."""
     place: str | None = None
 
 
@@ -63,6 +65,31 @@ def truth(caption: str, scene: Scene) -> bool | None:
     """Whether a caption is true of a scene. None: it cannot be said, or the caption cannot be read."""
     said = read(caption)
     return None if said is None else {NO: False, PERHAPS: None, YES: True}[_truth(said, scene)]
+
+
+def named(expression: str, scene: Scene) -> tuple[int, ...] | None:
+    """Which things an expression names: "the red dog", "the dog left of the cat", "both cats", "all red things".
+
+    Returns:
+        Their places in `scene.things`; () where there is none. None where it cannot be said of a thing, where the
+        expression cannot be read, and where "the" or "both" stands before another number of things.
+    """
+    parts = re.match(rf"^(the|both|all) (.*?)(?: ({_RELATION}) the (.*))?$", expression.strip().lower())
+    phrase = parts and _phrase(f"{'one' if parts[1] == 'the' else 'two'} {parts[2]}")  # one thing, or several
+    if not parts or phrase is None:
+        return None
+    levels = matching(phrase, scene)
+    if parts[3]:
+        other = _phrase(f"one {parts[4]}")
+        marks = [] if other is None else matching(other, scene)
+        if marks.count(YES) != 1 or PERHAPS in marks:
+            return None
+        mark = scene.things[marks.index(YES)]
+        how = (NO if each is mark else relates(each, mark, _RELATION_OF[parts[3]]) for each in scene.things)
+        levels = list(map(min, levels, how))
+    found = tuple(i for i, level in enumerate(levels) if level == YES)
+    several = {"the": (0, 1), "both": (2,), "all": range(len(levels) + 1)}[parts[1]]
+    return found if PERHAPS not in levels and len(found) in several else None
 
 
 def matching(phrase: Phrase, scene: Scene) -> list[int]:
@@ -119,7 +146,11 @@ def _described(thing: Placed, phrase: Phrase) -> int:
     size = YES if phrase.size is None else _sized(thing.size, phrase.size)
     colour = YES if phrase.colour is None else _coloured(thing, phrase.colour)
     several = phrase.count not in (None, 1)
-    return max(_named(thing, phrase.whole, several), min(_named(thing, phrase.noun, several), size, colour))
+    return max(
+        _named(thing, phrase.whole, several),
+        min(size, _named(thing, phrase.dyed, several)),
+        min(size, colour, _named(thing, phrase.noun, several)),
+    )
 
 
 def _named(thing: Placed, noun: str, several: bool) -> int:
@@ -178,13 +209,19 @@ def read(caption: str) -> Said | None:
 
 def _phrase(text: str) -> Phrase | None:
     """Article or number, size, colour, noun, place: each but the noun and what stands before all may be missing."""
-    found = re.match(rf"^(an?|{'|'.join(NUMBERS[1:])}) ((?:({_SIZE}) )?(?:({_COLOUR}) )?(.+?))(?: ({_PLACE}))?$", text)
+    much, place = rf"(an?|{_any(NUMBERS[1:])})", rf"(?: ({_PLACE}))?"
+    found = re.match(rf"^{much} ((?:({_SIZE}) )?((?:({_COLOUR}) )?(.+?))){place}$", text)
     if not found:
         return None
-    much, whole, size, colour, noun, place = found.groups()
-    count = NUMBERS.index(much) if much in NUMBERS else None
+    count, whole, size, dyed, colour, noun, where = found.groups()
     return Phrase(
-        count, size and _SIZE_OF[size], colour and _COLOUR_OF[colour], noun, whole, place and _PLACE_OF[place]
+        NUMBERS.index(count) if count in NUMBERS else None,
+        size and _SIZE_OF[size],
+        colour and _COLOUR_OF[colour],
+        noun,
+        dyed,
+        whole,
+        where and _PLACE_OF[where],
     )
 
 
