@@ -42,7 +42,7 @@ def main() -> None:
         torch.testing.assert_close(mean, whole, rtol=1e-6, atol=1e-6)
         for p, q in zip(model.parameters(), alone.parameters(), strict=True):
             if p.grad is not None:
-                torch.testing.assert_close(world.mean(p.grad), q.grad, rtol=1e-5, atol=1e-6)
+                torch.testing.assert_close(world.mean(p.grad), q.grad, rtol=1e-4, atol=1e-5)
     assert dist.get_world_size() == 2
     leave()
 
