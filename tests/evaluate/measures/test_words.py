@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 from torch.nn import functional as F
 
+from foretell import hub
+from foretell.cli import main
 from foretell.data.columns import several_texts
 from foretell.data.dataset import Captioned
 from foretell.evaluate import evaluate, table
@@ -188,3 +191,19 @@ def test_scenes_that_are_made_say_which_found_images_are_true(tmp_path):
     found = Retrieval(each=2).run(subject(llip(), few)).numbers["text_to_image"]["true@1"]
     assert 0 <= found["chance"] <= 1
     assert found["low"] <= found["value"] <= found["high"]
+
+
+def test_the_command_measures_pictures_without_captions_and_says_so(tmp_path, capsys):
+    folder, out = hub.save(llip(), tmp_path / "words"), tmp_path / "report.json"
+    for name in ("red", "blue"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(5):
+            Image.new("RGB", (16, 16), name).point(lambda v, i=i: min(v + i, 255)).save(
+                tmp_path / "pictures" / name / f"{i}.png"
+            )
+    data = ["--data", str(tmp_path / "pictures"), "--no-controls", "--out", str(out)]
+    main(["evaluate", str(folder), *data])
+    assert "measured without captions" in capsys.readouterr().err
+    report = json.loads(out.read_text())
+    assert report["zero_shot"]["classes"] == 2
+    assert report["retrieval"] is None
