@@ -15,7 +15,7 @@ A protocol lists by name the abilities of a class: methods, properties and plain
     never trained, or its encoder is a ResNet. `able` and `require` ask both.
 
 B batch · C channels · N patches · K context patches · M blocks · L patches a block · D width · T tubelets
-A action parameters · S states · H steps ahead
+A action parameters · S states · H steps ahead · n texts · G width of what is kept of a text · E of embeddings
 """
 
 from __future__ import annotations
@@ -52,12 +52,33 @@ class EncodesPatches(Protocol):
 
 @runtime_checkable
 class EncodesText(Protocol):
-    """Encodes texts into the space that its `features` of images lie in."""
+    """Compares images with texts. A text may choose among several outputs of an image what it is compared with."""
 
     config: Any
 
-    def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n D"]:
-        """One vector for each text."""
+    @property
+    def scale(self) -> float:
+        """What cosines are multiplied by before a softmax makes shares of them."""
+        ...
+
+    def outputs(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K D"]:
+        """What is kept of images in [0, 1]."""
+        ...
+
+    def caption_vectors(self, texts: Sequence[str]) -> Float[Tensor, "n G"]:
+        """What is kept of texts."""
+        ...
+
+    def similarity(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B n"]:
+        """How well each text fits each image, of what was kept of both: a cosine, −1 to 1."""
+        ...
+
+    def mixed(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B _ E"]:
+        """The unit vector of each image for each text; [B, 1, E] where texts have no say."""
+        ...
+
+    def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:
+        """A unit vector a text, in the space of the images' `features`: their product comes near `similarity`."""
         ...
 
 
@@ -162,11 +183,11 @@ class Classifies(Protocol):
         ...
 
 
-IMAGES, VIDEOS = "iwm-mini", "vjepa-deep"
+IMAGES, VIDEOS, WORDS = "iwm-mini", "vjepa-deep", "llip-mini"
 """The shipped models that a refusal names."""
 NEEDED: dict[type, tuple[str, str]] = {
     EncodesPatches: ("encodes patches", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
-    EncodesText: ("encodes texts", "no shipped model does, and no method that ships learns it"),
+    EncodesText: ("knows words", f"use a Llip, such as the shipped {WORDS}"),
     Predicts: ("predicts patch latents", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     Imagines: ("can be told of a change to a picture", f"use an IWM, such as the shipped {IMAGES}"),
     Foresees: ("predicts the rest of a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),

@@ -15,6 +15,8 @@ EXTRAS = {
     "data": ("pyarrow",),
     "demo": ("jinja2",),
     "tensorboard": ("tensorboard",),
+    "words": ("tokenizers",),
+    "towers": ("transformers",),
     "search": (
         "charset_normalizer",
         "fastapi",

@@ -18,6 +18,7 @@ from foretell.nn.resnet import ResNetConfig
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 
 PROBES = ("linear", "mlp", "attentive", "knn")
+WORDS = ("retrieval", "zero_shot", "composition", "spectrum")
 FAST = {"measures": chosen(MRR(images=4, bank=8, queries=2)), "progress": False}
 
 
@@ -44,7 +45,9 @@ def text(found: dict) -> str:
 
 
 def test_everything_is_there_and_plain(full):
-    assert set(full) == {*PROBES, "rankme", "lidar", "sparsity", "mrr", "data", "model", "verdict", "left_out"}
+    known = {*PROBES, "rankme", "lidar", "sparsity", "mrr", *WORDS}
+    assert set(full) == known | {"data", "model", "verdict", "left_out"}
+    assert set(full["left_out"]) == set(WORDS)  # a world model of images knows no words
     assert json.loads(json.dumps(full, allow_nan=False)) == full
     for probe in PROBES:
         row = full[probe]
@@ -123,7 +126,7 @@ class Norm(Measure):
 
 def test_a_further_measure_is_a_class_and_an_entry(train, test_set, world_model):
     measures = chosen(Norm())
-    assert [measure.name for measure in measures][-2:] == ["mrr", "norm"]
+    assert [measure.name for measure in measures][-2:] == ["spectrum", "norm"]
     found = evaluate(world_model(), train, test_set, measures=[measures[4], measures[-1]], progress=False)
     assert list(found)[:2] == ["rankme", "norm"]
     assert {"untrained", "pixels"} < found["norm"].keys()  # it has scores of images
@@ -139,7 +142,7 @@ def test_what_does_not_apply_is_said_with_its_reason(train, test_set):
     found = evaluate(resnet, train, test_set, measures=chosen()[2:], progress=False)
     assert found["attentive"] is None
     assert found["mrr"] is None
-    assert found["left_out"].keys() == {"attentive", "mrr"}
+    assert found["left_out"].keys() == {"attentive", "mrr", *WORDS}
     assert "ResNet, which has no patches" in found["left_out"]["attentive"]
     assert "change to a picture" in found["left_out"]["mrr"]
     assert "knn" not in found["left_out"]

@@ -5,19 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from foretell.data import Episodes, Images, Videos
+from foretell.data import Captioned, Episodes, Images, Videos
+from foretell.data.columns import several_texts
 from foretell.masking import TubeMasks
 from foretell.methods import METHODS
 from foretell.methods.ijepa import IJEPAConfig
 from foretell.methods.iwm import IWMConfig
+from foretell.methods.llip import LlipConfig
 from foretell.methods.pixels import PixelsConfig, VideoPixelsConfig
 from foretell.methods.vicreg import VICRegConfig
 from foretell.methods.vjepa import VJEPAConfig
 from foretell.methods.vjepa_ac import VJEPAACConfig
 from foretell.nn.causal import CausalConfig
+from foretell.nn.mixture import MixtureConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.stochastic import PositionNoise
+from foretell.nn.text import TextConfig
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.train.loop import TrainConfig, Trainer
 from foretell.train.world import enter, leave
@@ -31,6 +35,9 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3, 16, 16), dtype=np.u
 PHOTOGRAPHS, CLIPS = Images(PIXELS[:, 0], None, (), (), ""), Videos(PIXELS, None, (), (), "")
 STEPS = np.random.default_rng(1).random((8, 7, 2), dtype=np.float32)
 TOLD = {"states": STEPS[..., :1], "actions": STEPS[..., 1:], "state_names": ("x",), "action_names": ("dx",)}
+CAPTIONS = several_texts([[f"picture {i}", f"number {i}"] for i in range(8)])
+CAPTIONED = Captioned(PIXELS[:, 0], None, (), (), "", captions=CAPTIONS)
+WORDS = TextConfig(12, 1, 3, vocabulary=300, length=16), MixtureConfig(out=12, heads=3)
 EPISODES = Episodes(PIXELS, None, (), (), "", **TOLD)
 RUNS = [
     (IJEPAConfig(IMAGE, NOISY), PHOTOGRAPHS),
@@ -39,6 +46,7 @@ RUNS = [
     (VICRegConfig(IMAGE, ProjectorConfig(width=16, out=8)), PHOTOGRAPHS),
     (VJEPAConfig(VIDEO, PREDICTOR, MASKS), CLIPS),
     (VideoPixelsConfig(VIDEO, PREDICTOR, MASKS), CLIPS),
+    (LlipConfig(ViTConfig(16, 4, 12, 1, 3, registers=2), *WORDS, positives="true"), CAPTIONED),
     (VJEPAACConfig(IMAGE, CausalConfig(12, 1, 3), actions=1, states=1, frames=8), EPISODES),
 ]
 

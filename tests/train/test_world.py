@@ -43,7 +43,7 @@ def two(script, *args):
 
 def test_every_kind_of_method_can_be_watched_while_it_is_split(tmp_path):
     two("sharded.py", tmp_path)
-    for run in ("IJEPA", "IWM", "Pixels", "VICReg", "VJEPA", "VideoPixels", "VJEPAAC"):
+    for run in ("IJEPA", "IWM", "Pixels", "VICReg", "VJEPA", "VideoPixels", "Llip", "VJEPAAC"):
         assert "spread" in read(tmp_path / run / "metrics.jsonl")[-1]["monitor"]
 
 

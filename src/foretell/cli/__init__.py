@@ -27,6 +27,7 @@ COMMANDS = (
     "claims",
     "finetune",
     "imagine",
+    "label",
     "uncertainty",
     "surprise",
     "scenes",

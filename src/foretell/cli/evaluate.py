@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from foretell.cli.flags import ANY_DATA, MODEL, at_least, output, parse
+
+if TYPE_CHECKING:
+    from foretell.data import Pictures
+    from foretell.data.reads import Reads
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,6 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import evaluate, hub
-    from foretell.data import train_test
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
@@ -44,7 +47,7 @@ def evaluate(args: list[str]) -> None:
     output("--out", flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    learn, test = train_test(flags.data, model.config.reads, seed=flags.seed)
+    learn, test = _read(flags.data, model.config.reads, flags.seed)
     report = evaluate.evaluate(
         model,
         learn,
@@ -63,3 +66,24 @@ def evaluate(args: list[str]) -> None:
         from rich.console import Console
 
         Console().print(evaluate.table(report))
+
+
+def _read(data: str, reads: Reads[Any], seed: int) -> tuple[Pictures, Pictures]:
+    """What to learn from and what to test on. A model of words is also measured on pictures without captions."""
+    import warnings
+
+    from foretell.data import Captions, Photographs, train_test
+    from foretell.errors import ForetellError, ForetellWarning
+
+    sides: Any = train_test
+    try:
+        return sides(data, reads, seed=seed)
+    except ForetellError as reason:
+        if not isinstance(reads, Captions):
+            raise
+        try:
+            found = sides(data, Photographs(reads.size), seed=seed)
+        except ForetellError:
+            raise reason from None
+        warnings.warn(f"measured without captions: {reason}", ForetellWarning, stacklevel=2)
+        return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -165,7 +166,10 @@ class Search(InStore):
 
     query: Annotated[
         Positional[str],
-        arg(help="a text; in a knowledge of photographs or videos, the path of one", metavar="QUERY"),
+        arg(
+            help="a text; of photographs or videos, the path of one, or words where the model knows them",
+            metavar="QUERY",
+        ),
     ]
     top: Annotated[int, arg(help="how many results")] = 10
     level: Annotated[int, arg(help="effort of the search, 0 to 4; it matters in large knowledges")] = 2
@@ -187,8 +191,9 @@ class Search(InStore):
 
         changes = _changes(self.imagine)
         with Knowledge.open(self.store, self.name) as opened:
+            media = opened.model.kind != "text"
             hits = opened.search(
-                self.query,
+                Path(self.query) if media and os.path.isfile(self.query) else self.query,
                 self.top,
                 level=self.level,
                 filter=filters.parse(self.filter) if self.filter else None,
@@ -197,7 +202,8 @@ class Search(InStore):
                 imagine=changes,
             )
         if self.json:
-            print(json.dumps({"results": [asdict(hit) for hit in hits]}, indent=2, ensure_ascii=False))
+            told = [asdict(hit) | ({"file": hit.metadata.get("source")} if media else {}) for hit in hits]
+            print(json.dumps({"results": told}, indent=2, ensure_ascii=False))
         else:
             for hit in hits:
                 _print_hit(hit)

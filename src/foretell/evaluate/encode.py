@@ -92,7 +92,7 @@ def encode(
     with evaluating(model, device) as device:
         for chunk in watched(torch.arange(n).split(batch), progress):
             x = to_float(images.take(chunk).to(device))
-            z = _finite(network(x).float())
+            z = finite(network(x).float())
             mean = pool(z)
             if chunk[0] == 0:
                 # most methods' features are this mean: the first images tell whether to compute them apart
@@ -100,7 +100,7 @@ def encode(
                 pooled = whole.shape == mean.shape and torch.allclose(whole, mean, rtol=1e-2, atol=1e-2)
                 features = torch.empty(n, whole.shape[1])
                 latents = torch.empty(len(index), *z.shape[1:], dtype=torch.float16)
-            features[chunk] = (mean if pooled else _finite(model.features(x).float())).cpu()
+            features[chunk] = (mean if pooled else finite(model.features(x).float())).cpu()
             first, last = torch.searchsorted(index, torch.tensor([chunk[0], chunk[-1] + 1])).tolist()
             latents[first:last] = z[(index[first:last] - chunk[0]).to(z.device)].half().cpu()
     return Encoded(features, latents, index)
@@ -127,7 +127,7 @@ def features(
     with evaluating(model, device) as device:
         for chunk in watched(torch.arange(len(images)).split(batch), progress):
             z = model.features(to_float(images.take(chunk).to(device))).float()
-            made.append(_finite(z).cpu())
+            made.append(finite(z).cpu())
     return torch.cat(made)
 
 
@@ -136,7 +136,8 @@ def latents(model: Method, images: Pictures, *, batch: int = 128, device: Device
     return encode(model, images, batch=batch, device=device).latents
 
 
-def _finite(z: Tensor) -> Tensor:
+def finite(z: Tensor) -> Tensor:
+    """z, where all of it is finite. Raises ForetellError otherwise: a training diverged."""
     if z.isfinite().all():
         return z
     raise ForetellError(

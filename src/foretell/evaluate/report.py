@@ -61,6 +61,8 @@ def evaluate(
         - `rankme`, `lidar`: {`value`, `of`}, and the most it can be: the width, unless there are fewer images.
         - `sparsity`: {`zeros`, `half`, `dead`} of the features of `test`, see `sparsity`.
         - `mrr`: see `mrr`.
+        - `retrieval`, `zero_shot`, `composition`, `spectrum`: of models that know words, see their files in
+            `foretell.evaluate.measures`.
         - `left_out`: why a measure does not apply, by its name.
         - `verdict`: {`learned`, `text`}: whether there is more in the features than in those of the untrained network;
             None without controls or without labels.

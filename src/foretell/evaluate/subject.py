@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from foretell.augment import to_float
+from foretell.capabilities import EncodesText, require
 from foretell.data import Pictures
 from foretell.errors import ForetellError
-from foretell.evaluate.encode import Encoded, encode, features
+from foretell.evaluate.encode import Encoded, encode, evaluating, features, finite
 from foretell.method import Method
+from foretell.progress import watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,18 @@ class Subject:
     def ask(self) -> Encoded:
         """The network's outputs for the test images."""
         return self._encoded(self.test, "Encoding the test images")
+
+    @cached_property
+    def outputs(self) -> Float[Tensor, "m K D"]:
+        """What a model that knows words keeps of the test images, on the CPU."""
+        model = require(self.model, EncodesText, "measuring with words")
+        chunks = torch.arange(len(self.test)).split(128)
+        with evaluating(self.model, self.device) as device:
+
+            def encoded(some: Tensor) -> Tensor:
+                return finite(model.outputs(to_float(self.test.take(some).to(device))).float()).cpu()
+
+            return torch.cat([encoded(some) for some in watched(chunks, self.bar("Encoding the test images"))])
 
     def forgotten(self) -> Subject:
         """The same subject without its computed results."""

@@ -150,7 +150,8 @@ def _download(repository: str) -> Path:
     try:
         said = ["config.json", "preprocessor_config.json", "video_preprocessor_config.json", "README.md"]
         weights = ["model*.safetensors", "model.safetensors.index.json"]
-        return Path(snapshot_download(repository, allow_patterns=said + weights))
+        words = ["tokenizer*.json", "special_tokens_map.json", "vocab.json", "merges.txt", "spiece.model"]
+        return Path(snapshot_download(repository, allow_patterns=said + weights + words))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ForetellError(f"the Hugging Face hub gave no model {repository!r} ({reason})") from None

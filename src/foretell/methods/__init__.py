@@ -12,6 +12,7 @@ from foretell.method import Method
 from foretell.methods.byol import BYOL, BYOLConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
+from foretell.methods.llip import Llip, LlipConfig
 from foretell.methods.pixels import Pixels, PixelsConfig, VideoPixels, VideoPixelsConfig
 from foretell.methods.simclr import SimCLR, SimCLRConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
@@ -45,6 +46,8 @@ __all__ = [
     "BYOLConfig",
     "IJEPAConfig",
     "IWMConfig",
+    "Llip",
+    "LlipConfig",
     "Pixels",
     "PixelsConfig",
     "SimCLR",

@@ -15,9 +15,11 @@ def attend(
     q: Float[Tensor, "B h Q d"],
     k: Float[Tensor, "B h N d"],
     v: Float[Tensor, "B h N d"],
-    mask: Bool[Tensor, "Q N"] | None = None,
+    mask: Bool[Tensor, "*some N"] | None = None,
 ) -> Float[Tensor, "B h Q d"]:
     """softmax(QKᵀ/√d)V; with a mask each token that asks sees only those where it is true.
+
+    A mask is [Q, N], or differs from sample to sample: [B, 1, 1 or Q, N].
 
     In bfloat16 on a CPU the fused kernel's backward pass is several times slower than three plain products,
     so there it is written out. Everywhere else the fused kernel is as fast or faster.
@@ -51,11 +53,25 @@ class Attention(nn.Module):
         x: Float[Tensor, "B N D"],
         n: int | None = None,
         rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
-        mask: Bool[Tensor, "Q N"] | None = None,
+        mask: Bool[Tensor, "*some N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; `mask` as of
         `attend`.
         """
+        q, k, v = self._parts(x, n, rotation)
+        return self.proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
+
+    def shares(
+        self, x: Float[Tensor, "B N D"], n: int, rotation: Complex[Tensor, "R _ 1 N P"] | None = None
+    ) -> Float[Tensor, "B h n N"]:
+        """How much of its attention each of the first n tokens gives to every token."""
+        q, k, _ = self._parts(x, n, rotation)
+        return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
+
+    def _parts(
+        self, x: Float[Tensor, "B N D"], n: int | None, rotation: Complex[Tensor, "R _ 1 N P"] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of the first n tokens, keys and values of all: [B, h, n or N, d]."""
         if n is None:
             q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         else:
@@ -66,4 +82,4 @@ class Attention(nn.Module):
             k, v = F.linear(x, weight[D:], tell).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if rotation is not None:
             q, k = turn(q, rotation[..., :n, :]), turn(k, rotation)
-        return self.proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
+        return q, k, v

@@ -1,14 +1,14 @@
 """The vision transformer (Dosovitskiy et al. 2021) as the JEPA family uses it: no class token, no dropout,
 positions that fit any grid, and patches dropped before they are embedded.
 
-B batch · C channels · N patches · K kept patches · P pixels a patch · D width
+B batch · C channels · N patches · K kept patches · P pixels a patch · D width · R registers
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int, Shaped
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from foretell.errors import DEPTH, FINITE, POSITIVE, SIDE, SIZE, ForetellError, Range, within
 from foretell.nn.attention import Attention
 from foretell.nn.positions import PositionKind, Positions
+from foretell.nn.stem import Stem
 from foretell.views import take
 
 
@@ -63,9 +64,16 @@ class ViTConfig:
     init_std: float | None = 0.02
     """Standard deviation of the weights at first: the papers'. None for 1/√(fan-in), with which networks narrower than
     theirs learn sooner (docs/log.md)."""
+    registers: int = 0
+    """R: learned tokens that attend with the patches and lie nowhere (arXiv:2309.16588). Llip mixes what becomes of
+    them."""
+    stem: Literal["linear", "convolution"] = "linear"
+    """How pixels become tokens. Convolutions (`foretell.nn.stem`) learn sooner, and see beyond the edge of a patch: a
+    method that hides patches cannot use them."""
 
     def __post_init__(self) -> None:
         within(self, "encoder", image_size=SIDE, patch_size=SIDE, mean=FINITE, std=POSITIVE, last_width=SIZE)
+        within(self, "encoder", registers=Range(0, 10_000, whole=True))
         transformer(self, "encoder")
         if self.image_size % self.patch_size:
             raise ForetellError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
@@ -98,6 +106,10 @@ class VideoViTConfig(ViTConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         within(self, "encoder", frames=SIDE, tubelet=SIDE)
+        if self.stem != "linear":
+            raise ForetellError(
+                f"encoder stem is {self.stem!r}, expected 'linear': a stem of convolutions takes images"
+            )
         if self.frames % self.tubelet:
             raise ForetellError(f"frames {self.frames} is not a multiple of tubelet {self.tubelet}")
 
@@ -145,10 +157,10 @@ class Block(nn.Module):
         x: Float[Tensor, "B N D"],
         n: int | None = None,
         rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
-        mask: Bool[Tensor, "Q N"] | None = None,
+        mask: Bool[Tensor, "*some N"] | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` holds the places of tokens if positions are rotary. With a mask,
-        token i attends only to the tokens j where mask[i, j].
+        token i attends only to the tokens j where mask[i, j] (see `foretell.nn.attention.attend`).
         """
         x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask)
         return x + self.mlp(self.norm2(x))
@@ -200,14 +212,21 @@ class ViT(nn.Module):
         self.register_buffer("mean", torch.tensor(config.mean).view(channels), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(channels), persistent=False)
         c = config
-        self.patch_embed = nn.Linear(3 * prod(self.patch), c.width)
+        self.patch_embed = (
+            nn.Linear(3 * prod(self.patch), c.width) if c.stem == "linear" else Stem(c.patch_size, c.width)
+        )
         self.positions = Positions(c.positions, c.width, c.grid, c.heads)
         outs = [None] * (c.depth - 1) + [c.last_width]
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
         initialise(self, self.blocks, c.init_std)
-        # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
-        nn.init.xavier_uniform_(self.patch_embed.weight)
+        if isinstance(self.patch_embed, nn.Linear):
+            # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
+            nn.init.xavier_uniform_(self.patch_embed.weight)
+        if c.registers:
+            self.registers = nn.Parameter(torch.empty(c.registers, c.width))
+            # as large as what blocks add, or all registers would become the same
+            nn.init.normal_(self.registers, std=1.0 if c.init_std is None else c.init_std)
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
         """Patches along each axis of x. Raises ForetellError where patches do not fill it, or an axis is missing."""
@@ -232,15 +251,70 @@ class ViT(nn.Module):
         Raises:
             ForetellError: x has bytes, or a shape that cannot be cut into patches.
         """
+        return self.norm(self._blocks(*self._tokens(x, index))[:, self.config.registers :])
+
+    def encode_registers(self, x: Float[Tensor, "B 3 ..."]) -> Float[Tensor, "B R D"]:
+        """What becomes of the registers, in the place of the patches; `x` is as of `forward`.
+
+        The last block computes only them, and no patch.
+
+        Raises:
+            ForetellError: there are no registers, or as `forward`.
+        """
+        if not self.config.registers:
+            raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
+        return self.norm(self._blocks(*self._tokens(x, None), self.config.registers))
+
+    def register_attention(self, x: Float[Tensor, "B 3 ..."]) -> Float[Tensor, "B R N"]:
+        """Which patches each register attends to in the last block: the mean over heads, as shares among the patches.
+
+        Raises:
+            ForetellError: as `encode_registers`.
+        """
+        if not self.config.registers:
+            raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
+        (h, rotation), R, last = self._tokens(x, None), self.config.registers, self.blocks[-1]
+        assert isinstance(last, Block)
+        for block in self.blocks[:-1]:
+            h = block(h, rotation=rotation)
+        shares = last.attn.shares(last.norm1(h), R, rotation).mean(1)[..., R:]
+        return shares / shares.sum(-1, keepdim=True)
+
+    def _tokens(
+        self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None
+    ) -> tuple[Float[Tensor, "B _ D"], Complex[Tensor, "_ _ 1 _ P"] | None]:
+        """Registers and embedded patches, and how they are turned where positions are rotary."""
         grid = self.grid(x)
         position, rotation = self.positions(grid, x.device), self.positions.rotation(grid, x.device, index)
-        patches = patchify(standardised(x, self.mean, self.std), self.patch)
-        if index is not None:  # embedding and encoding cost what is kept, not what there is
-            patches, position = take(patches, index), position[index]
-        h = self.patch_embed(patches) + position
-        for block in self.blocks:
+        x = standardised(x, self.mean, self.std)
+        if isinstance(self.patch_embed, Stem):
+            if index is not None:
+                raise ForetellError(
+                    "encoder stem 'convolution' sees beyond the edge of a patch, so no patch can be hidden from it: a "
+                    "method that hides patches needs 'linear'"
+                )
+            h = self.patch_embed(x) + position
+        else:
+            patches = patchify(x, self.patch)
+            if index is not None:  # embedding and encoding cost what is kept, not what there is
+                patches, position = take(patches, index), position[index]
+            h = self.patch_embed(patches) + position
+        if self.config.registers:  # in front, so that a block can leave out what comes after them
+            h = torch.cat([self.registers.expand(len(h), -1, -1).to(h.dtype), h], 1)
+            if rotation is not None:  # they lie nowhere: turned by nothing
+                still = torch.zeros_like(rotation[..., :1, :])
+                still[0] = 1.0
+                still = still.expand(*rotation.shape[:-2], self.config.registers, -1)
+                rotation = torch.cat([still, rotation], -2)
+        return h, rotation
+
+    def _blocks(
+        self, h: Float[Tensor, "B N D"], rotation: Complex[Tensor, "_ _ 1 N P"] | None, n: int | None = None
+    ) -> Float[Tensor, "B _ _"]:
+        """All blocks; the last gives the first n tokens alone."""
+        for block in self.blocks[:-1]:
             h = block(h, rotation=rotation)
-        return self.norm(h)
+        return self.blocks[-1](h, n, rotation)
 
 
 def pool(latents: Float[Tensor, "B N D"]) -> Float[Tensor, "B D"]:

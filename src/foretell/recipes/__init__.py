@@ -6,15 +6,15 @@
 from collections.abc import Callable
 from inspect import isfunction
 
-from foretell.recipes import cpu, paper
+from foretell.recipes import cpu, paper, words
 from foretell.recipes.recipe import Recipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     name.replace("_", "-"): recipe
-    for module in (cpu, paper)
+    for module in (cpu, words, paper)
     for name, recipe in vars(module).items()
     if isfunction(recipe) and recipe.__module__ == module.__name__ and not name.startswith("_")
 }
-"""name -> recipe: every public function of the two files. Small ones for a CPU first, then the papers' own sizes."""
+"""name -> recipe: every public function of the files. Small ones for a CPU first, then the papers' own sizes."""
 
 __all__ = ["RECIPES", "Recipe"]

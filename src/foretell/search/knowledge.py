@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,13 +20,14 @@ from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.models.load import load_model
 from foretell.search.models.onnx import texts_of
 from foretell.search.models.text import DEFAULT, TextModel, embed
-from foretell.search.query import by_file, by_text, by_vector, check_model, check_top
+from foretell.search.query import by_file, by_text, by_vector, by_words, check_model, check_top
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.protocol import About, AddedFile, Backend, Collection
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
+    from foretell.search.models.words import WordModel
 
 
 class Knowledge:
@@ -336,7 +337,8 @@ class Knowledge:
 
         Args:
             query: a text. In a knowledge of photographs or videos: the path of a photograph, the bytes of its file, or
-                the path of a video. The middle of a video that is longer than a clip is the query.
+                the path of a video. The middle of a video that is longer than a clip is the query. Where the model
+                knows words, a `str` is a text, and a `Path` is a file.
             top: how many results, at most 10,000.
             level: how hard to look, 0 to 4: a larger one is slower and misses less. It matters above some 25,000
                 entries; below, all entries are compared.
@@ -358,6 +360,10 @@ class Knowledge:
         if embedder.kind != "text":
             if hybrid or rerank:
                 raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
+            if embedder.words and isinstance(query, str):
+                if imagine:
+                    raise ForetellError("imagine changes a photograph, and this query is a text: give one of them")
+                return by_words(self.collection, cast("WordModel", embedder), query, top, level, filter)
             return by_file(self.collection, embedder, query, top, level, filter, imagine)
         if imagine:
             raise ForetellError(f"this knowledge contains texts ({embedder.name}), and only a world model imagines")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,10 @@ from foretell.search.storage.protocol import Collection, Record
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
     from foretell.search.models.text import TextModel
+    from foretell.search.models.words import WordModel
 
+SHORTLIST = 128
+"""A text in a knowledge of photographs is held against at least this many results once more, each mixed for it."""
 READ = 20
 """The smallest number of results that a reranker reads. Each costs as much as ten searches."""
 MOST = 10_000
@@ -69,9 +73,32 @@ def by_file(
     """The entries nearest to a photograph or a video. Arguments and errors as of `Knowledge.search`."""
     if not isinstance(query, bytes) and not os.path.isfile(query):  # Path.is_file raises for long names
         asked = f"{query!s:.200}"
-        raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none")
+        from foretell.capabilities import WORDS  # brings torch, as such a model does
+
+        known = "" if model.words else f"; {model.name} knows no words, and the shipped {WORDS} does"
+        raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none{known}")
     vector = model.query(query if isinstance(query, bytes) else Path(query), imagine)
     return by_vector(collection, vector, top, level, filter)
+
+
+def by_words(
+    collection: Collection, model: WordModel, query: str, top: int, level: int, filter: Filter | None
+) -> Sequence[Hit]:
+    """The photographs that fit a text best. Arguments and errors as of `Knowledge.search`.
+
+    Scores are `vector`, the cosine of a text and a photograph where the text has no say, and `mixed`, where it has.
+    """
+    if not query.strip():
+        raise ForetellError("the query is empty, expected words")
+    hits = collection.search(model.ask(query), max(top, SHORTLIST), level, filter, None)
+    if not hits:
+        return []
+    vectors = {entry.id: entry.vector for entry in collection.fetch([hit.id for hit in hits])}
+    hits = [hit for hit in hits if hit.id in vectors]  # another process may have deleted some
+    mixed = model.mixed(query, [vectors[hit.id] for hit in hits]).tolist()
+    ranked = sorted(zip(mixed, hits, strict=True), key=lambda pair: -pair[0])[:top]
+    first = sqrt(2)
+    return [replace(hit, score=m, scores={"vector": hit.score * first, "mixed": m}) for m, hit in ranked]
 
 
 def check_top(top: int, level: int) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from foretell.errors import ForetellError, ForetellWarning
 from foretell.hub.files import brief, naming
-from foretell.hub.official import facebook, facebook_video, huggingface, huggingface_video, timm
+from foretell.hub.official import facebook, facebook_video, huggingface, huggingface_video, timm, towers
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import read
-from foretell.jepa import JEPA
+from foretell.method import Method
 
 FAMILIES: tuple[Family, ...] = (
     facebook_video.FAMILY,
@@ -25,8 +25,8 @@ FAMILIES: tuple[Family, ...] = (
 """Asked in this order."""
 
 
-def load(path: Path) -> JEPA:
-    """Load official weights from a file or a folder.
+def load(path: Path) -> Method:
+    """Load official weights from a file or a folder. Those of CLIP and SigLIP are computed by transformers.
 
     Warns:
         ForetellWarning: the weights hold an encoder only, so the predictor is untrained.
@@ -34,6 +34,8 @@ def load(path: Path) -> JEPA:
     Raises:
         ForetellError: no family recognises them, or some of the family's tensors are missing.
     """
+    if path.is_dir() and towers.recognised(path):
+        return towers.load(path)
     found = read(path)
     for family in FAMILIES:
         if family.recognise(found):

@@ -147,6 +147,9 @@ def save(
         chosen = getattr(model, "context_encoder", chosen)  # a joint-embedding method has one encoder
     if chosen.positions.rotary:
         raise ForetellError(f"positions are {chosen.config.positions}, and transformers' I-JEPA adds a table of them")
+    if chosen.config.registers or chosen.config.stem != "linear":
+        found = f"{chosen.config.registers} registers" if chosen.config.registers else "a stem of convolutions"
+        raise ForetellError(f"the encoder has {found}, and transformers' I-JEPA has no place for that")
     tensors = {_theirs(name): t for name, t in apart(tensors_of(chosen)).items()}
     c, folder = chosen.config, Path(folder)
     files = {"config.json": _config_json(c), "preprocessor_config.json": _preprocessor_json(c)}

@@ -5,6 +5,7 @@ A process loads each model once.
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -44,12 +45,12 @@ _loading = threading.Lock()  # two first queries must not load a model twice
 @lru_cache(maxsize=4)
 def _load_model(name: str) -> text.TextModel | ImageModel:
     folder = Path(name).expanduser()
-    if text.known(name) or (folder / "tokenizer.json").is_file():
+    if text.known(name) or ((folder / "tokenizer.json").is_file() and not _towers(folder)):
         return text.TextModel(name)
-    from foretell.search.models import media  # brings torch, which takes seconds and texts do not need
+    from foretell.search.models import media, words  # bring torch, which takes seconds and texts do not need
 
     if folder.exists() or name in media.names():
-        return media.load(name)
+        return words.load(name)
     raise ForetellError(
         f"there is no model {name!r}: expected {', '.join(text.SPECS)}, {', '.join(media.names())}, "
         "or the folder of a text model or a world model"
@@ -64,6 +65,15 @@ def _load_reranker(name: str) -> cross_encoder.Reranker | colbert.LateInteractio
         return cross_encoder.Reranker(name)
     known = ", ".join((*cross_encoder.SPECS, *colbert.SPECS))
     raise ForetellError(f"there is no reranker {name!r}: expected a folder, or one of {known}")
+
+
+def _towers(folder: Path) -> bool:
+    """Whether a folder with a tokenizer is a CLIP or a SigLIP, which is of pictures, too."""
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and said.get("model_type") in ("clip", "siglip", "siglip2")
 
 
 def is_shipped(model: str) -> bool:

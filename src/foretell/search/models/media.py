@@ -70,10 +70,19 @@ def load(name: str) -> ImageModel:
     Raises:
         ForetellError: there is no such model, or it encodes no patches.
     """
-    model = hub.load(name)
+    return of(name, hub.load(name))
+
+
+def of(name: str, model: Method) -> ImageModel:
+    """A world model, loaded by a name, as `load` gives it."""
+    known = absolute(name)
     encoder = require(model, EncodesPatches, "search by photographs and videos").patch_encoder
-    known = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
     return VideoModel(known, model) if len(encoder.patch) == 3 else ImageModel(known, model)
+
+
+def absolute(name: str) -> str:
+    """The name to keep of a model: a folder's whole path, any other name as it is."""
+    return name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
 
 
 class ImageModel:
@@ -86,6 +95,8 @@ class ImageModel:
     """Endings of the files that it reads as photographs."""
     films = video.ENDINGS - folder.ENDINGS
     """Endings of the files that it reads as videos."""
+    words = False
+    """Whether it can be asked with words."""
     damaged = video.DAMAGED
     """The report of a video that gives fewer clips than it should."""
 
@@ -95,10 +106,13 @@ class ImageModel:
         digest = hashlib.sha256()
         for key, tensor in sorted(model.state_dict().items()):
             digest.update(key.encode())
-            digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().data)
+            digest.update(tensor.detach().reshape(-1).view(torch.uint8).numpy().data)
         self.fingerprint = digest.hexdigest()
         self.size = model.config.encoder.image_size
-        self.dimension = require(model, EncodesPatches, "search by photographs and videos").patch_encoder.width
+        self.dimension = self._width()
+
+    def _width(self) -> int:
+        return require(self._model, EncodesPatches, "search by photographs and videos").patch_encoder.width
 
     @property
     def cut(self) -> Clips:

@@ -64,17 +64,16 @@ async def query(request: Request, name: KnowledgeName, body: VectorSearch) -> Js
 
 @contextmanager
 def _query(knowledge: Knowledge, body: Search) -> Iterator[str | bytes | Path]:
-    """The query of a search. Only a knowledge of texts takes a text: others would read it as a path of this machine."""
+    """The query of a search. Only a model that knows words takes a text: others would read it as a path."""
     given = [each for each in (body.query, body.image, body.video) if each is not None]
     if len(given) != 1:
         raise Refused(
             400, "expected one of query (a text), image (a photograph in base64) and video (a video in base64)"
         )
     if body.query is not None:
-        if knowledge.model.kind != "text":
-            raise Refused(
-                400, f"this knowledge contains {knowledge.model.of}: it is asked with image or video, in base64"
-            )
+        model = knowledge.model
+        if model.kind != "text" and not model.words:
+            raise Refused(400, f"this knowledge contains {model.of}: it is asked with image or video, in base64")
         yield body.query
     elif body.image is not None:
         yield _decoded("image", body.image)
