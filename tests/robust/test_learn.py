@@ -16,7 +16,7 @@ def table(n=2000, seed=0, conflict=0.1, noise=1.5):
 
 
 def rows(y, group):
-    return Rows(torch.tensor(y), torch.tensor(group) % 2, torch.tensor(group), torch.arange(len(y)))
+    return Rows(torch.tensor(y), torch.tensor(group) % 2, torch.tensor(group))
 
 
 def test_group_dro_follows_its_two_equations():

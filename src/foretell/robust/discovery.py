@@ -99,29 +99,12 @@ def discovery(
 ) -> Found:
     """Discover environments; arguments are as of `foretell.robust.xrm.discover`."""
     validation = held_out(rows.y, seed)
-    learn = ~validation
-    found = discover(
-        rows.x[learn],
-        rows.y[learn],
-        rows.x[validation],
-        rows.y[validation],
-        draws=draws,
-        seeds=seeds,
-        seed=seed,
-        config=config,
-        progress=progress,
-    )
-    by_seed = torch.zeros(seeds, len(rows.y), dtype=torch.int64)
-    by_seed[:, learn] = torch.stack([run.environment for run in found.runs])
-    by_seed[:, validation] = torch.stack([run.validation for run in found.runs])
-    share = by_seed.float().mean(0)
-    environment = (share >= 0.5).long()
-    return Found(environment, torch.maximum(share, 1 - share), validation, _report(rows, environment, by_seed, found))
+    found = discover(rows.x, rows.y, validation, draws=draws, seeds=seeds, seed=seed, config=config, progress=progress)
+    return Found(found.environment, found.confidence, validation, _report(rows, found))
 
 
-def _report(
-    rows: Labelled, environment: Int[Tensor, " N"], by_seed: Int[Tensor, "S N"], found: Discovery
-) -> dict[str, Any]:
+def _report(rows: Labelled, found: Discovery) -> dict[str, Any]:
+    environment = found.environment
     sizes = {
         name: [int(((rows.y == c) & (environment == e)).sum()) for e in (0, 1)] for c, name in enumerate(rows.classes)
     }
@@ -130,7 +113,7 @@ def _report(
         "tried": [run.flip_rate for run in found.tried],
         "settings": vars(found.settings),
         "environments": sizes,
-        "stability": stability(by_seed),
+        "stability": stability(torch.stack([run.environment for run in found.runs])),
     }
     if rows.group is not None:
         report["purity"] = purity(rows.y, environment, rows.group)

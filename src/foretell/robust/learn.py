@@ -264,7 +264,7 @@ def _step(
     E: int,
     step: int,
 ) -> None:
-    rows = Rows(train.y[index], train.environment[index], train.group(E)[index], index)
+    rows = Rows(train.y[index], train.environment[index], train.group(E)[index])
     loss = algorithm.loss(network(train.x[index].float()), rows, step)
     if not loss.isfinite():
         raise ForetellError(f"the training diverged at step {step}: its loss is {loss.item()}; learn at a lower rate")
