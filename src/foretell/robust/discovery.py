@@ -22,7 +22,6 @@ from foretell.data import Columns, Pictures, Records
 from foretell.errors import ForetellError
 from foretell.evaluate import features
 from foretell.evaluate.intervals import Z
-from foretell.extras import needed
 from foretell.method import Method
 from foretell.robust.twins import Settings, TwinConfig
 from foretell.robust.xrm import Discovery, discover
@@ -155,30 +154,3 @@ def table(found: Found, rows: Labelled) -> dict[str, np.ndarray]:
         "confidence": found.confidence.numpy(),
         "part": np.where(found.validation.numpy(), "validation", "train"),
     }
-
-
-def environments(groups: str, rows: Labelled, seed: int = 0) -> tuple[Int[Tensor, " N"], Tensor]:
-    """The environment of every row, and which rows are for validation (bool [N]).
-
-    Args:
-        groups: an environments.parquet of `foretell discover`; or `label`, for which there is one environment.
-        rows: that it was made of.
-        seed: holds rows back, where no file says which.
-
-    Raises:
-        ForetellError: the file cannot be read, or has another number of rows.
-    """
-    if groups == "label":
-        return torch.zeros_like(rows.y), held_out(rows.y, seed)
-    parquet = needed("pyarrow.parquet", "reading environments")
-    try:
-        columns = parquet.read_table(groups, columns=["environment", "part"]).to_pydict()
-    except Exception as error:  # pyarrow raises whatever its parsing stumbles over
-        raise ForetellError(f"{groups}: cannot be read as the environments of `foretell discover` ({error})") from None
-    if len(columns["environment"]) != len(rows.y):
-        raise ForetellError(
-            f"{groups}: has {len(columns['environment'])} rows and the data has {len(rows.y)}; expected the "
-            "environments of this very data"
-        )
-    part = torch.tensor([name == "validation" for name in columns["part"]])
-    return torch.tensor(columns["environment"]), part
