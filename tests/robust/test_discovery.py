@@ -10,7 +10,7 @@ from foretell.cli import main
 from foretell.data import Vectors, load
 from foretell.data.made import colormnist
 from foretell.errors import ForetellError
-from foretell.robust.discovery import Labelled, discovery, environments, held_out, labelled, purity, stability, table
+from foretell.robust.discovery import Labelled, discovery, held_out, labelled, purity, stability
 from foretell.robust.twins import Settings, TwinConfig
 
 
@@ -49,21 +49,6 @@ def test_stability_and_purity_by_hand():
     assert purity(y, e, group) == {"value": 1.0, "without": 0.75}
 
 
-def test_environments_come_back_from_their_file(rows, found, tmp_path):
-    import pyarrow as pa
-
-    pq.write_table(pa.table(table(found, rows)), tmp_path / "environments.parquet")
-    environment, validation = environments(str(tmp_path / "environments.parquet"), rows)
-    assert torch.equal(environment, found.environment)
-    assert torch.equal(validation, found.validation)
-    few = Labelled(rows.x[:10], rows.y[:10], rows.classes)
-    with pytest.raises(ForetellError, match="has 1500 rows and the data has 10"):
-        environments(str(tmp_path / "environments.parquet"), few)
-    with pytest.raises(ForetellError, match="cannot be read as the environments"):
-        environments(str(tmp_path / "none.parquet"), rows)
-    assert environments("label", rows)[0].sum() == 0
-
-
 def test_colours_go_with_labels_and_against_them_in_the_test_set():
     pixels = np.full((4000, 28, 28), 255, np.uint8)
     digit = np.arange(4000) % 10
@@ -94,9 +79,6 @@ def test_commands_discover_and_train(tmp_path, capsys):
     made = pq.read_table(tmp_path / "found" / "environments.parquet").to_pydict()
     assert set(made) == {"row", "label", "environment", "confidence", "part"}
     assert len(made["row"]) == 800
-    with pytest.raises(SystemExit):  # no test split is named
-        main(["robust", data, "--groups", "label", "--out", str(tmp_path / "r")])
-    assert "names no test split" in capsys.readouterr().err
 
 
 def test_pictures_need_a_model(tmp_path):

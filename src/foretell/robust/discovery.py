@@ -23,7 +23,6 @@ from foretell.data.images.grouped import GroupedImages
 from foretell.errors import ForetellError
 from foretell.evaluate import features
 from foretell.evaluate.intervals import Z
-from foretell.extras import needed
 from foretell.method import Method
 from foretell.robust.twins import Settings, TwinConfig
 from foretell.robust.xrm import Discovery, discover
@@ -104,29 +103,12 @@ def discovery(
 ) -> Found:
     """Discover environments; arguments are as of `foretell.robust.xrm.discover`."""
     validation = held_out(rows.y, seed)
-    learn = ~validation
-    found = discover(
-        rows.x[learn],
-        rows.y[learn],
-        rows.x[validation],
-        rows.y[validation],
-        draws=draws,
-        seeds=seeds,
-        seed=seed,
-        config=config,
-        progress=progress,
-    )
-    by_seed = torch.zeros(seeds, len(rows.y), dtype=torch.int64)
-    by_seed[:, learn] = torch.stack([run.environment for run in found.runs])
-    by_seed[:, validation] = torch.stack([run.validation for run in found.runs])
-    share = by_seed.float().mean(0)
-    environment = (share >= 0.5).long()
-    return Found(environment, torch.maximum(share, 1 - share), validation, _report(rows, environment, by_seed, found))
+    found = discover(rows.x, rows.y, validation, draws=draws, seeds=seeds, seed=seed, config=config, progress=progress)
+    return Found(found.environment, found.confidence, validation, _report(rows, found))
 
 
-def _report(
-    rows: Labelled, environment: Int[Tensor, " N"], by_seed: Int[Tensor, "S N"], found: Discovery
-) -> dict[str, Any]:
+def _report(rows: Labelled, found: Discovery) -> dict[str, Any]:
+    environment = found.environment
     sizes = {
         name: [int(((rows.y == c) & (environment == e)).sum()) for e in (0, 1)] for c, name in enumerate(rows.classes)
     }
@@ -135,7 +117,7 @@ def _report(
         "tried": [run.flip_rate for run in found.tried],
         "settings": vars(found.settings),
         "environments": sizes,
-        "stability": stability(by_seed),
+        "stability": stability(torch.stack([run.environment for run in found.runs])),
     }
     if rows.group is not None:
         report["purity"] = purity(rows.y, environment, rows.group)
@@ -177,30 +159,3 @@ def table(found: Found, rows: Labelled) -> dict[str, np.ndarray]:
         "confidence": found.confidence.numpy(),
         "part": np.where(found.validation.numpy(), "validation", "train"),
     }
-
-
-def environments(groups: str, rows: Labelled, seed: int = 0) -> tuple[Int[Tensor, " N"], Tensor]:
-    """The environment of every row, and which rows are for validation (bool [N]).
-
-    Args:
-        groups: an environments.parquet of `foretell discover`; or `label`, for which there is one environment.
-        rows: that it was made of.
-        seed: holds rows back, where no file says which.
-
-    Raises:
-        ForetellError: the file cannot be read, or has another number of rows.
-    """
-    if groups == "label":
-        return torch.zeros_like(rows.y), held_out(rows.y, seed)
-    parquet = needed("pyarrow.parquet", "reading environments")
-    try:
-        columns = parquet.read_table(groups, columns=["environment", "part"]).to_pydict()
-    except Exception as error:  # pyarrow raises whatever its parsing stumbles over
-        raise ForetellError(f"{groups}: cannot be read as the environments of `foretell discover` ({error})") from None
-    if len(columns["environment"]) != len(rows.y):
-        raise ForetellError(
-            f"{groups}: has {len(columns['environment'])} rows and the data has {len(rows.y)}; expected the "
-            "environments of this very data"
-        )
-    part = torch.tensor([name == "validation" for name in columns["part"]])
-    return torch.tensor(columns["environment"]), part

@@ -14,7 +14,7 @@ Differs from the paper:
 - The last layer of the `mlp` begins at zero as the text says; the released code overwrites it.
 - Several seeds are joined by vote into one environment a row (`Discovery`); the paper keeps each seed's own.
 
-R runs · N rows · B rows of a batch · D width of a row · n classes
+R runs · N rows, some of them for validation · B rows of a batch · D width of a row · n classes
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.progress import watched
-from foretell.robust.twins import Settings, TwinConfig, Twins, optimizer_of
+from foretell.robust.twins import Optimizer, Settings, TwinConfig, Twins
 from foretell.train.loop import batch_index, generator
 
 PART = 8192
@@ -44,21 +44,15 @@ class Run:
     settings: Settings
     seed: int
     flip_rate: float
-    """Share of the training rows whose label differs from the original after the last step; 0 where the twins
+    """Share of the rows learned from whose label differs from the original after the last step; 0 where the twins
     are degenerate: a class of the training or validation rows is all in one environment."""
     wrong: Bool[Tensor, "N 2"] = field(repr=False)
-    """Which twin errs on a training row, by the original label."""
-    wrong_validation: Bool[Tensor, "V 2"] = field(repr=False)
+    """Which twin errs on a row, by the original label."""
 
     @property
     def environment(self) -> Int[Tensor, " N"]:
-        """0 or 1 for each training row: 1 where either twin errs."""
+        """0 or 1 for each row: 1 where either twin errs, whether it learned from the row or not."""
         return self.wrong.any(1).long()
-
-    @property
-    def validation(self) -> Int[Tensor, " V"]:
-        """The same of validation rows: no held-out rule here."""
-        return self.wrong_validation.any(1).long()
 
 
 def drawn(count: int, seed: int = 0) -> list[Settings]:
@@ -77,57 +71,56 @@ def drawn(count: int, seed: int = 0) -> list[Settings]:
 def train(
     x: Float[Tensor, "N D"],
     y: Int[Tensor, " _"],
-    x_validation: Float[Tensor, "V D"],
-    y_validation: Int[Tensor, " V"],
     settings: Sequence[Settings],
     seeds: Sequence[int],
     config: TwinConfig | None = None,
     *,
+    validation: Bool[Tensor, " _"] | None = None,
     progress: str | None = None,
 ) -> list[Run]:
     """Train twins for each of several settings at once.
 
     Args:
-        x: rows to learn from.
+        x: all rows; a memory map stays on disk, and batches are read from it.
         y: their labels, 0 to n − 1.
-        x_validation: rows that are given an environment and not learned from; may be empty.
-        y_validation: their labels.
         settings: of each run.
         seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
         config: the network and the number of steps.
+        validation: rows that are given an environment and not learned from; None for none.
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
-        ForetellError: rows that are not finite, fewer than two classes, or a class with fewer than two rows.
+        ForetellError: rows that are not finite, fewer than two classes, or a class with fewer than two rows to learn
+            from.
     """
-    config, classes = config or TwinConfig(), _classes(x, y)
-    N, R = len(x), len(settings)
+    validation = torch.zeros(len(x), dtype=torch.bool) if validation is None else validation
+    config, classes = config or TwinConfig(), _classes(x, y, validation)
+    learned = (~validation).nonzero().squeeze(1)
+    N, R = len(learned), len(settings)
     chance = [generator(seed, 0, 0, torch.device("cpu")) for seed in seeds]
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
-    drifting = y.repeat(R, 1)
+    drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
     twins = Twins(R, x.shape[1], classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
-    optimizer = optimizer_of(twins, list(settings), config)
+    optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
         used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
-        logits = twins(x[index].float())
+        logits = twins(x[learned[index]].float())
         first = learns_a[:, index].unsqueeze(-1)
         held_in = torch.where(first, logits[:, 0], logits[:, 1])
         held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
-        labels = drifting[:, index]
-        optimizer.zero_grad()
+        labels = drifting[:, index].long()
         balanced(held_in, labels, used).sum().backward()
         optimizer.step()
         draw = torch.stack([torch.rand(len(index), generator=g) for g in chance])
-        drifting[:, index] = torch.where(used & (draw < flip_chance(held_out)), held_out.argmax(-1), labels)
-    wrong, wrong_validation = _mistakes(twins, x, y), _mistakes(twins, x_validation, y_validation)
-    flipped = (drifting != y).float().mean(1).tolist()
-    runs = []
-    for r, (one, seed) in enumerate(zip(settings, seeds, strict=True)):
-        told = all(_both(w[r].any(1), of) for w, of in ((wrong, y), (wrong_validation, y_validation)))
-        runs.append(Run(one, seed, flipped[r] if told else 0.0, wrong[r], wrong_validation[r]))
-    return runs
+        flips = used & (draw < flip_chance(held_out))
+        drifting[:, index] = torch.where(flips, held_out.argmax(-1), labels).to(drifting.dtype)
+    flipped = (drifting != y[learned]).float().mean(1).tolist()
+    return [
+        Run(one, seed, share if _both(wrong.any(1), y, validation) else 0.0, wrong)
+        for one, seed, share, wrong in zip(settings, seeds, flipped, _mistakes(twins, x, y), strict=True)
+    ]
 
 
 def balanced(
@@ -152,18 +145,19 @@ def _mistakes(twins: Twins, x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> Bo
         (twins(some.float()).argmax(-1) != of).transpose(1, 2)
         for some, of in zip(x.split(PART), y.split(PART), strict=True)
     ]
-    return torch.cat(parts, 1) if parts else torch.empty(len(twins.runs), 0, 2, dtype=torch.bool)
+    return torch.cat(parts, 1)
 
 
-def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"]) -> bool:
-    """Whether each class has rows in both environments."""
-    return all(environment[y == c].unique().numel() == 2 for c in y.unique())
+def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Bool[Tensor, " N"]) -> bool:
+    """Whether each class has rows in both environments, among those learned from and among those for validation."""
+    cells = 2 * y + environment
+    return all(cells[part].unique().numel() == 2 * y[part].unique().numel() for part in (~validation, validation))
 
 
-def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"]) -> int:
-    if len(x) != len(y):
+def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
+    if not len(x) == len(y) == len(validation):
         raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
-    counts = torch.bincount(y) if len(y) else y
+    counts = torch.bincount(y[~validation], minlength=int(y.max()) + 1) if len(y) else y
     if len(counts) < 2:
         raise ForetellError(f"found {len(counts)} classes among the labels; expected two or more to tell apart")
     if few := [c for c, count in enumerate(counts.tolist()) if count < 2]:
@@ -189,20 +183,19 @@ class Discovery:
         return float(np.mean([run.flip_rate for run in self.runs]))
 
     @property
-    def environment(self) -> Int[Tensor, " N"]:
-        """0 or 1 for each training row: what most seeds say."""
-        return _vote([run.environment for run in self.runs])
+    def agreement(self) -> Float[Tensor, " N"]:
+        """Share of the seeds that put a row into environment 1."""
+        return torch.stack([run.environment for run in self.runs]).float().mean(0)
 
     @property
-    def validation(self) -> Int[Tensor, " V"]:
-        """The same of validation rows."""
-        return _vote([run.validation for run in self.runs])
+    def environment(self) -> Int[Tensor, " N"]:
+        """0 or 1 for each row: what most seeds say."""
+        return (self.agreement >= 0.5).long()
 
     @property
     def confidence(self) -> Float[Tensor, " N"]:
         """Share of the seeds that agree with `environment`, 0.5 to 1."""
-        ones = torch.stack([run.environment for run in self.runs]).float().mean(0)
-        return torch.maximum(ones, 1 - ones)
+        return torch.maximum(self.agreement, 1 - self.agreement)
 
     @property
     def votes(self) -> Float[Tensor, " N"]:
@@ -210,15 +203,10 @@ class Discovery:
         return torch.stack([run.wrong for run in self.runs]).float().mean((0, 2))
 
 
-def _vote(environments: list[Tensor]) -> Int[Tensor, " N"]:
-    return (torch.stack(environments).float().mean(0) >= 0.5).long()
-
-
 def discover(
     x: Float[Tensor, "N D"],
-    y: Int[Tensor, " N"],
-    x_validation: Float[Tensor, "V D"],
-    y_validation: Int[Tensor, " V"],
+    y: Int[Tensor, " _"],
+    validation: Bool[Tensor, " _"] | None = None,
     *,
     draws: int | Sequence[Settings] = 10,
     seeds: int = 10,
@@ -229,10 +217,9 @@ def discover(
     """Choose settings by flip rate, which asks for no annotation, and train that choice with several seeds (§4).
 
     Args:
-        x: rows to learn from.
+        x: all rows.
         y: their labels, 0 to n − 1.
-        x_validation: rows that are given an environment and not learned from.
-        y_validation: their labels.
+        validation: rows that are given an environment and not learned from; None for none.
         draws: how many settings to draw, or the settings themselves.
         seeds: how many runs of the chosen one.
         seed: the first of them; it also draws the settings.
@@ -243,12 +230,10 @@ def discover(
         ForetellError: as `train`.
     """
     given = drawn(draws, seed) if isinstance(draws, int) else list(draws)
-    tables = (x, y, x_validation, y_validation)
 
-    def bar(text: str) -> str | None:
-        return text if progress else None
+    def runs(settings: list[Settings], of: list[int], what: str) -> list[Run]:
+        return train(x, y, settings, of, config, validation=validation, progress=what if progress else None)
 
-    tried = train(*tables, given, [seed] * len(given), config, progress=bar("Trying settings"))
+    tried = runs(given, [seed] * len(given), "Trying settings")
     best = max(tried, key=lambda run: run.flip_rate).settings
-    again = [seed + k for k in range(seeds)]
-    return Discovery(best, tried, train(*tables, [best] * seeds, again, config, progress=bar("Repeating the choice")))
+    return Discovery(best, tried, runs([best] * seeds, [seed + k for k in range(seeds)], "Repeating the choice"))
