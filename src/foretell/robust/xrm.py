@@ -24,17 +24,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.progress import watched
+from foretell.robust.convolution import SIDE, ConvolutionalTwins
 from foretell.robust.twins import Optimizer, Settings, TwinConfig, Twins
 from foretell.train.loop import batch_index, generator
 
-PART = 8192
-"""Rows that are asked about at a time, after training."""
+PART, PICTURES = 8192, 256
+"""Vectors and pictures that are asked about at a time, after training."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def drawn(count: int, seed: int = 0) -> list[Settings]:
 
 
 def train(
-    x: Float[Tensor, "N D"],
+    x: Shaped[Tensor, "N ..."],
     y: Int[Tensor, " _"],
     settings: Sequence[Settings],
     seeds: Sequence[int],
@@ -81,7 +82,8 @@ def train(
     """Train twins for each of several settings at once.
 
     Args:
-        x: all rows; a memory map stays on disk, and batches are read from it.
+        x: all rows: vectors [N, D], or pictures [N, 3, S, S] as bytes or in [0, 1]. A memory map stays on disk, and
+            batches are read from it.
         y: their labels, 0 to n − 1.
         settings: of each run.
         seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
@@ -101,12 +103,12 @@ def train(
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
     drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
-    twins = Twins(R, x.shape[1], classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
+    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
     optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
         used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
-        logits = twins(x[learned[index]].float())
+        logits = twins(_numbers(x[learned[index]]))
         first = learns_a[:, index].unsqueeze(-1)
         held_in = torch.where(first, logits[:, 0], logits[:, 1])
         held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
@@ -139,11 +141,29 @@ def flip_chance(logits: Float[Tensor, "*some n"]) -> Float[Tensor, "*some"]:
     return ((logits.softmax(-1).amax(-1) - 1 / n) * n / (n - 1)).clamp(0, 1)
 
 
+def _twins(
+    x: Tensor, runs: int, classes: int, config: TwinConfig, chance: torch.Generator
+) -> Twins | ConvolutionalTwins:
+    """Networks for vectors or for pictures."""
+    pictures = x.ndim == 4 and x.shape[1] == 3 and min(x.shape[2:]) >= SIDE
+    if pictures != (config.network == "conv") or not pictures and x.ndim != 2:
+        expected = f"pictures [N, 3, S, S], S at least {SIDE}" if config.network == "conv" else "vectors [N, D]"
+        raise ForetellError(f"network {config.network} takes {expected}; found {list(x.shape)}")
+    return ConvolutionalTwins(runs, classes, chance) if pictures else Twins(runs, x.shape[1], classes, config, chance)
+
+
+def _numbers(x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
+    """Rows as networks take them: bytes become numbers in [0, 1]."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x.float()
+
+
 @torch.no_grad()
-def _mistakes(twins: Twins, x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> Bool[Tensor, "R N 2"]:
+def _mistakes(twins: Twins | ConvolutionalTwins, x: Shaped[Tensor, "N ..."], y: Int[Tensor, " N"]) -> Tensor:
+    """Which networks err on which row: bool [R, N, 2]."""
+    size = PART if x.ndim == 2 else PICTURES
     parts = [
-        (twins(some.float()).argmax(-1) != of).transpose(1, 2)
-        for some, of in zip(x.split(PART), y.split(PART), strict=True)
+        (twins(_numbers(some)).argmax(-1) != of).transpose(1, 2)
+        for some, of in zip(x.split(size), y.split(size), strict=True)
     ]
     return torch.cat(parts, 1)
 
@@ -154,7 +174,7 @@ def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Boo
     return all(cells[part].unique().numel() == 2 * y[part].unique().numel() for part in (~validation, validation))
 
 
-def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
+def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
     if not len(x) == len(y) == len(validation):
         raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
     counts = torch.bincount(y[~validation], minlength=int(y.max()) + 1) if len(y) else y
@@ -162,7 +182,7 @@ def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"], validation: Bool[Ten
         raise ForetellError(f"found {len(counts)} classes among the labels; expected two or more to tell apart")
     if few := [c for c, count in enumerate(counts.tolist()) if count < 2]:
         raise ForetellError(f"class {few[0]} has fewer than two rows; each twin needs rows of each class: leave it out")
-    if not all(part.isfinite().all() for part in x.split(PART)):
+    if not all(part.isfinite().all() for part in x.split(PART) if x.dtype != torch.uint8):
         raise ForetellError("a row has a number that is NaN or infinite; expected finite features")
     return len(counts)
 
@@ -204,7 +224,7 @@ class Discovery:
 
 
 def discover(
-    x: Float[Tensor, "N D"],
+    x: Shaped[Tensor, "N ..."],
     y: Int[Tensor, " _"],
     validation: Bool[Tensor, " _"] | None = None,
     *,
