@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.progress import watched
-from foretell.robust.twins import Optimizer, Settings, TwinConfig, Twins
+from foretell.robust.twins import Kind, Optimizer, Settings, TwinConfig, Twins
 from foretell.train.loop import batch_index, generator
 
 PART = 8192
@@ -55,13 +55,16 @@ class Run:
         return self.wrong.any(1).long()
 
 
-def drawn(count: int, seed: int = 0) -> list[Settings]:
-    """Hyper-parameters as the paper draws them for images: rate 10^U(−5, −3), batch 2^U(5, 7), decay 10^U(−6, −3)."""
+def drawn(count: int, seed: int = 0, network: Kind = "linear") -> list[Settings]:
+    """Hyper-parameters as the paper draws them: rate 10^U(−5, −3), decay 10^U(−6, −3); batch 2^U(5, 7) for frozen
+    features (`linear`), and 2^U(3, 6) for ColorMNIST (`mlp`).
+    """
     chance = np.random.default_rng([seed, 1])
+    batch = (3, 6) if network == "mlp" else (5, 7)
     return [
         Settings(
             lr=float(10 ** chance.uniform(-5, -3)),
-            batch=int(2 ** chance.uniform(5, 7)),
+            batch=int(2 ** chance.uniform(*batch)),
             weight_decay=float(10 ** chance.uniform(-6, -3)),
         )
         for _ in range(count)
@@ -229,7 +232,8 @@ def discover(
     Raises:
         ForetellError: as `train`.
     """
-    given = drawn(draws, seed) if isinstance(draws, int) else list(draws)
+    config = config or TwinConfig()
+    given = drawn(draws, seed, config.network) if isinstance(draws, int) else list(draws)
 
     def runs(settings: list[Settings], of: list[int], what: str) -> list[Run]:
         return train(x, y, settings, of, config, validation=validation, progress=what if progress else None)
