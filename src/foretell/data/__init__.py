@@ -21,7 +21,7 @@ from .batch import Batch, Ragged
 from .columns import ColumnType
 from .dataset import Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
 from .load import Specs, load, places, train_test
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
+from .reads import Clips, EpisodeClips, GroupedPhotographs, Photographs, Reads, Vectors
 
 __all__ = [
     "Batch",
@@ -31,6 +31,7 @@ __all__ = [
     "Dataset",
     "EpisodeClips",
     "Episodes",
+    "GroupedPhotographs",
     "Images",
     "Photographs",
     "Pictures",

@@ -14,7 +14,7 @@ from foretell.errors import ForetellError
 
 from . import cache, folder, photographs
 from .dataset import Columns, Episodes, Images, Records, Videos, joined
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
+from .reads import Clips, EpisodeClips, GroupedPhotographs, Photographs, Reads, Vectors
 from .source import Splits, file_at, files_below
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
@@ -89,7 +89,8 @@ def load(
         - `Photographs` (a whole number means photographs of that size): a folder of images (class folders, and `train/`
           with `test/` or `val/` above them, are recognised; a few pictures beside the class folders are left out, see
           `foretell.data.folder`), a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data
-          set of torchvision that is on disk, or `photographs` for crops of bundled ones.
+          set of torchvision that is on disk, `photographs` for crops of bundled ones, or `backgrounds` for animals
+          before grounds (see `foretell.data.made.backgrounds`).
         - `Clips`: a folder of videos (class folders and splits as for images), a list of them (.csv, .tsv or .txt, a
           path and perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many),
           or `pusher` for the clips of its episodes. What is made here is as long as a clip. Among several places it
@@ -223,6 +224,10 @@ def _form(reads: Reads) -> cache.Form[Any]:
         from . import table
 
         return table.vectors()
+    if isinstance(reads, GroupedPhotographs):
+        from .images import grouped
+
+        return grouped.grouped(reads.size)
     from .images import decode
 
     return decode.images(reads.size)
@@ -236,12 +241,16 @@ def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
         return _find_videos(spec, reads, seed)
     if isinstance(reads, Vectors):
         return _find_vectors(spec, seed)
-    return _find_images(spec, seed)
+    return _find_images(spec, reads, seed)
 
 
-def _find_images(spec: str | Path, seed: int) -> Splits:
+def _find_images(spec: str | Path, reads: Photographs, seed: int) -> Splits:
     from .images import parquet, torchvision_sets
 
+    if _is_made(spec, "backgrounds"):
+        from .made import backgrounds
+
+        return backgrounds.find(str(spec), seed, groups=isinstance(reads, GroupedPhotographs))
     if spec == "photographs":
         return photographs.find(seed)
     if str(spec).startswith("torchvision:"):

@@ -1,6 +1,7 @@
 """What a method reads. Its configuration says so by `reads`, and `foretell.data.load` reads it.
 
 load("path/to/photos", Photographs(64))
+load("path/to/waterbirds", GroupedPhotographs(64))
 load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/features.npz", Vectors())
@@ -24,6 +25,18 @@ class Photographs:
 
     def __post_init__(self) -> None:
         within(self, size=WHOLE)
+
+
+@dataclass(frozen=True)
+class GroupedPhotographs(Photographs):
+    """Photographs with their groups and facts about their files (see `foretell.data.images.grouped`).
+
+    label: the column of a table that has the class; None for one of the usual names.
+    group: the column that has the group; None for one of the usual names, where there is one.
+    """
+
+    label: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)

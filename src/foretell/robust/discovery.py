@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from foretell.data import Columns, Pictures, Records
+from foretell.data.images.grouped import GroupedImages
 from foretell.errors import ForetellError
 from foretell.evaluate import features
 from foretell.evaluate.intervals import Z
@@ -38,6 +39,9 @@ class Labelled:
     y: Int[Tensor, " N"] = field(repr=False)
     classes: tuple[str, ...]
     group: Int[Tensor, " N"] | None = field(default=None, repr=False)
+    """Number of the known group; −1 where a row has none."""
+    groups: tuple[str, ...] = ()
+    """Their names."""
 
 
 def labelled(data: Columns, model: Method | None = None, *, progress: str | None = None) -> Labelled:
@@ -56,12 +60,13 @@ def labelled(data: Columns, model: Method | None = None, *, progress: str | None
     if isinstance(data, Records):
         batch = data.batch(range(len(data)))
         group = batch["groups"] if "groups" in data.columns else None
-        return Labelled(batch["features"].float(), data.labels, data.classes, group)
+        return Labelled(batch["features"].float(), data.labels, data.classes, group, data.names.get("groups", ()))
     if model is None:
         raise ForetellError("pictures need a model that makes features of them: name one by --features")
     if not isinstance(data, Pictures):
         raise ForetellError(f"found a {type(data).__name__}; expected pictures, or vectors with labels")
-    return Labelled(features(model, data, progress=progress), data.labels, data.classes)
+    group, names = (data.groups, data.group_names) if isinstance(data, GroupedImages) else (None, ())
+    return Labelled(features(model, data, progress=progress), data.labels, data.classes, group, names)
 
 
 @dataclass(frozen=True)
