@@ -1,7 +1,7 @@
 """Photographs with what else is known of each: its group, its file, and properties of the file.
 
     data = load("path/to/waterbirds", GroupedPhotographs(64))
-    data.groups, data.group_names      # int64 [N], −1 where unknown; ("land", "water")
+    data.batch([0, 1])["groups"], data.names["groups"]      # int64 [B], −1 where unknown; ("land", "water")
     data.facts([0, 1]).cameras         # what took the pictures, where their files say so
 
 N samples · R stored rows
@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from foretell.data.batch import Ragged
 from foretell.data.cache import Form, Stored
-from foretell.data.columns import Column, texts
+from foretell.data.columns import Chain, Column, tensor, texts
 from foretell.data.dataset import Images, Index, Skipped, positions
 from foretell.data.items import Case, Decoded, Item, Unusable, in_threads, label_column
 
@@ -54,21 +52,21 @@ class Facts(NamedTuple):
 class GroupedImages(Images):
     """Decoded photographs with groups and facts about their files; other fields are as of `Images`.
 
-    columns: `group` int64 [R], `measures` int64 [R, 3] (width, height, bytes), `file`, `format` and `camera` as texts.
-    group_names: names of the groups; () where no group is known.
+    groups: int64 [R], `UNKNOWN` where a picture has none; None where no group is known.
+    names: what the numbers of groups are called: `names["groups"][group]`.
+    measures: int64 [R, 3]: width, height and bytes.
+    told: `file`, `format` and `camera` as texts.
     """
 
-    group_column: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
+    groups: np.ndarray | Chain | None = field(default=None, repr=False)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     measures: np.ndarray = field(default_factory=lambda: np.empty((0, 3), np.int64), repr=False)
     told: dict[str, Column] = field(default_factory=dict, repr=False)
-    group_names: tuple[str, ...] = ()
 
     @property
-    def groups(self) -> Tensor | None:
-        """int64 [N], `UNKNOWN` where a picture has none; None where no group is known."""
-        if not self.group_names:
-            return None
-        return torch.from_numpy(self.group_column.take(self.at(np.arange(len(self)))))
+    def stored(self) -> dict[str, Column]:
+        """The pixels, and the groups where they are known."""
+        return {"pixels": self.pixels} if self.groups is None else {"pixels": self.pixels, "groups": self.groups}
 
     def facts(self, index: Index | None = None) -> Facts:
         """What is known of the files at `index`; None for all."""
@@ -79,8 +77,6 @@ class GroupedImages(Images):
 
 
 def _strings(column: Column, places: np.ndarray) -> list[str]:
-    from foretell.data.columns import tensor
-
     found = tensor(column.take(places))
     return found.texts() if isinstance(found, Ragged) else []
 
@@ -97,17 +93,16 @@ def grouped(size: int) -> Form[GroupedImages]:
 
 
 def _kind(stored: Stored) -> GroupedImages:
-    group, measures = (np.asarray(stored.array(name)[:]) for name in ("group", "measures"))
     return GroupedImages(
         stored.array("pixels"),
         stored.labels,
         stored.classes,
         stored.skipped,
         stored.fingerprint,
-        group_column=group,
-        measures=measures,
+        groups=stored.array("groups") if stored.names.get("groups") else None,
+        names=stored.names,
+        measures=np.asarray(stored.array("measures")[:]),
         told={name: stored.columns[name] for name in ("file", "format", "camera")},
-        group_names=stored.names.get("groups", ()),
     )
 
 
@@ -136,7 +131,7 @@ def _decode_chunk(items: list[Item], size: int) -> Decoded:
     columns: dict[str, Column] = {
         "pixels": pixels[: len(cases)],
         "labels": label_column(case.label for case in cases),
-        "group": np.array([UNKNOWN if case.group is None else case.group for case in cases], np.int64),
+        "groups": np.array([UNKNOWN if case.group is None else case.group for case in cases], np.int64),
         "measures": np.array([fact[:3] for fact in facts], np.int64),
         "file": texts(names),
         "format": texts([fact[3] for fact in facts]),
