@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from foretell.errors import ForetellError
 from foretell.progress import watched
 from foretell.robust.convolution import SIDE, ConvolutionalTwins
-from foretell.robust.twins import Optimizer, Settings, TwinConfig, Twins
+from foretell.robust.twins import Optimizer, Settings, TwinConfig, TwinKind, Twins
 from foretell.train.loop import batch_index, generator
 
 PART, PICTURES = 8192, 256
@@ -56,13 +56,17 @@ class Run:
         return self.wrong.any(1).long()
 
 
-def drawn(count: int, seed: int = 0) -> list[Settings]:
-    """Hyper-parameters as the paper draws them for images: rate 10^U(−5, −3), batch 2^U(5, 7), decay 10^U(−6, −3)."""
+def drawn(count: int, seed: int = 0, network: TwinKind = "linear") -> list[Settings]:
+    """Hyper-parameters as the paper draws them: rate 10^U(−5, −3), decay 10^U(−6, −3); batch 2^U(5, 7) for frozen
+    features (`linear`), and 2^U(3, 6) for ColorMNIST (`mlp`). Rates of `conv`, which the paper lacks: 10^U(−3.5, −2.5).
+    """
     chance = np.random.default_rng([seed, 1])
+    batch = (3, 6) if network == "mlp" else (5, 7)
+    rate = (-3.5, -2.5) if network == "conv" else (-5, -3)
     return [
         Settings(
-            lr=float(10 ** chance.uniform(-5, -3)),
-            batch=int(2 ** chance.uniform(5, 7)),
+            lr=float(10 ** chance.uniform(*rate)),
+            batch=int(2 ** chance.uniform(*batch)),
             weight_decay=float(10 ** chance.uniform(-6, -3)),
         )
         for _ in range(count)
@@ -146,7 +150,7 @@ def _twins(
 ) -> Twins | ConvolutionalTwins:
     """Networks for vectors or for pictures."""
     pictures = x.ndim == 4 and x.shape[1] == 3 and min(x.shape[2:]) >= SIDE
-    if pictures != (config.network == "conv") or not pictures and x.ndim != 2:
+    if pictures != (config.network == "conv") or x.ndim != (4 if pictures else 2):
         expected = f"pictures [N, 3, S, S], S at least {SIDE}" if config.network == "conv" else "vectors [N, D]"
         raise ForetellError(f"network {config.network} takes {expected}; found {list(x.shape)}")
     return ConvolutionalTwins(runs, classes, chance) if pictures else Twins(runs, x.shape[1], classes, config, chance)
@@ -249,7 +253,8 @@ def discover(
     Raises:
         ForetellError: as `train`.
     """
-    given = drawn(draws, seed) if isinstance(draws, int) else list(draws)
+    config = config or TwinConfig()
+    given = drawn(draws, seed, config.network) if isinstance(draws, int) else list(draws)
 
     def runs(settings: list[Settings], of: list[int], what: str) -> list[Run]:
         return train(x, y, settings, of, config, validation=validation, progress=what if progress else None)
