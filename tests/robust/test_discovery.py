@@ -10,7 +10,7 @@ from foretell.cli import main
 from foretell.data import Vectors, load
 from foretell.data.made import colormnist
 from foretell.errors import ForetellError
-from foretell.robust.discovery import Labelled, discovery, environments, held_out, labelled, purity, stability, table
+from foretell.robust.discovery import Labelled, discovery, elected, held_out, labelled, purity, stability
 from foretell.robust.twins import Settings, TwinConfig
 
 
@@ -42,30 +42,41 @@ def test_every_fifth_row_of_a_class_is_held_out(rows):
     assert torch.equal(held, held_out(rows.y))
 
 
-def test_stability_and_purity_by_hand():
+def test_stability_by_hand():
     assert stability(torch.tensor([[0, 1, 1, 0]])) is None
-    assert stability(torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]))["value"] == 0.75
-    y, e, group = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 1, 0]), torch.tensor([0, 0, 1, 1])
-    assert purity(y, e, group) == {"value": 1.0, "without": 0.75}
+    two = stability(torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]))
+    assert two["value"] == 0.75
+    assert two["chance"] == pytest.approx(0.5 * 0.75 + 0.5 * 0.25)
+    three = stability(torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 2, 0]]))
+    assert three["value"] == pytest.approx(0.75)
+    assert (three["low"], three["high"]) == pytest.approx((0.75, 0.75))  # whichever seed is left out
+    same = stability(torch.ones(4, 10, dtype=torch.uint8))
+    assert same == {"value": 1.0, "low": 1.0, "high": 1.0, "chance": 1.0}
 
 
-def test_environments_come_back_from_their_file(rows, found, tmp_path):
-    import pyarrow as pa
+def test_purity_by_hand():
+    y, e, group = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([0, 0, 1, 0, 0]), torch.tensor([0, 0, 1, 1, -1])
+    found = purity(y, e, group)  # the last row's group is unknown
+    assert (found["value"], found["without"]) == (1.0, 0.75)
+    assert found["low"] < found["value"] == found["high"]
 
-    pq.write_table(pa.table(table(found, rows)), tmp_path / "environments.parquet")
-    environment, validation = environments(str(tmp_path / "environments.parquet"), rows)
-    assert torch.equal(environment, found.environment)
-    assert torch.equal(validation, found.validation)
-    few = Labelled(rows.x[:10], rows.y[:10], rows.classes)
-    with pytest.raises(ForetellError, match="has 1500 rows and the data has 10"):
-        environments(str(tmp_path / "environments.parquet"), few)
-    with pytest.raises(ForetellError, match="cannot be read as the environments"):
-        environments(str(tmp_path / "none.parquet"), rows)
-    assert environments("label", rows)[0].sum() == 0
+
+def test_most_seeds_decide_and_the_higher_of_two_that_are_even():
+    environment, confidence = elected(torch.tensor([[0, 1, 2, 0], [0, 1, 2, 1], [0, 0, 1, 2], [0, 0, 2, 2]]), 3)
+    assert environment.tolist() == [0, 1, 2, 2]
+    assert confidence.tolist() == [1.0, 0.5, 0.75, 0.5]
+
+
+def test_three_environments_tell_apart_which_twins_err(rows):
+    found = discovery(
+        rows, draws=[Settings(0.05, 128, 0.0)], seeds=1, config=TwinConfig(steps=200), environments=3, progress=False
+    )
+    assert torch.equal(found.environment, found.votes.sum(1).long())
+    assert all(len(sizes) == 3 for sizes in found.report["environments"].values())
 
 
 def test_colours_go_with_labels_and_against_them_in_the_test_set():
-    pixels = np.full((4000, 28, 28), 255, np.uint8)
+    pixels = np.full((4000, 14, 14), 255, np.uint8)
     digit = np.arange(4000) % 10
     even, odd, test = colormnist.VARIANTS["colormnist"]
     made = colormnist.coloured(pixels, digit, (even, odd), seed=0)
@@ -90,13 +101,10 @@ def test_commands_discover_and_train(tmp_path, capsys):
         ["discover", data, "--out", str(tmp_path / "found"), "--draws", "2", "--seeds", "2", "--steps", "200", "--json"]
     )
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"flip_rate", "tried", "settings", "environments", "stability", "purity"}
+    assert set(report) == {"flip_rate", "tried", "settings", "environments", "stability", "purity", "skipped"}
     made = pq.read_table(tmp_path / "found" / "environments.parquet").to_pydict()
-    assert set(made) == {"row", "label", "environment", "confidence", "part"}
+    assert set(made) == {"row", "label", "environment", "confidence", "twin_a", "twin_b", "part"}
     assert len(made["row"]) == 800
-    with pytest.raises(SystemExit):  # no test split is named
-        main(["robust", data, "--groups", "label", "--out", str(tmp_path / "r")])
-    assert "names no test split" in capsys.readouterr().err
 
 
 def test_pictures_need_a_model(tmp_path):

@@ -5,7 +5,9 @@ from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.robust.algorithms import ERM, JTT, RWG, SUBG, GroupDRO, Rows, generalised, harder, inferred, penalty
-from foretell.robust.learn import RobustConfig, Table, accuracies, choose, learn
+from foretell.robust.config import RobustConfig
+from foretell.robust.learn import choose, learn
+from foretell.robust.table import Table, accuracies
 
 FAST = RobustConfig(steps=400, every=50, lr=0.05, batch=128, weight_decay=0.0, eta=0.1, penalty=1.0)
 
@@ -16,7 +18,7 @@ def table(n=2000, seed=0, conflict=0.1, noise=1.5):
 
 
 def rows(y, group):
-    return Rows(torch.tensor(y), torch.tensor(group) % 2, torch.tensor(group), torch.arange(len(y)))
+    return Rows(torch.tensor(y), torch.tensor(group) % 2, torch.tensor(group))
 
 
 def test_group_dro_follows_its_two_equations():

@@ -1,3 +1,4 @@
+import functools
 import math
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
 from foretell.robust import xrm
-from foretell.robust.twins import Settings, TwinConfig, Twins
+from foretell.robust.twins import Optimizer, Settings, TwinConfig, Twins
 
 FAST = TwinConfig(steps=300)
 RATE = Settings(lr=0.05, batch=128, weight_decay=0.0)
@@ -52,7 +53,7 @@ def test_classes_weigh_alike_whatever_their_rows():
 
 def test_nothing_flips_while_both_twins_are_silent():
     x, y, _ = shortcut(200)
-    run = xrm.train(torch.zeros_like(x), y, x[:50], y[:50], [RATE], [0], TwinConfig(steps=1))[0]
+    run = xrm.train(torch.zeros_like(x), y, [RATE], [0], TwinConfig(steps=1))[0]
     # one step in which the held-out twin's last layer is zero: confidence ½, chance of a flip 0
     twins = Twins(1, 2, 2, FAST, torch.Generator().manual_seed(0))
     assert (xrm.flip_chance(twins(x)) == 0).all()
@@ -61,20 +62,26 @@ def test_nothing_flips_while_both_twins_are_silent():
 
 def test_an_environment_is_where_either_twin_errs():
     wrong = torch.tensor([[False, False], [True, False], [False, True], [True, True]])
-    run = xrm.Run(RATE, 0, 0.1, wrong, wrong[:2])
-    assert run.environment.tolist() == [0, 1, 1, 1]
-    assert run.validation.tolist() == [0, 1]
+    assert xrm.Run(RATE, 0, 0.1, wrong).environment.tolist() == [0, 1, 1, 1]
+
+
+def test_seeds_vote():
+    wrong = [torch.tensor(rows) for rows in ([[True, False], [False, False]], [[False, False]] * 2, [[True, True]] * 2)]
+    found = xrm.Discovery(RATE, [], [xrm.Run(RATE, seed, 0.1, each) for seed, each in enumerate(wrong)])
+    assert found.environment.tolist() == [1, 0]
+    assert found.confidence.tolist() == pytest.approx([2 / 3, 2 / 3])
+    assert found.votes.tolist() == pytest.approx([3 / 6, 2 / 6])
 
 
 @pytest.mark.parametrize("network", ["linear", "mlp"])
 def test_the_shortcut_is_found(network):
-    x, y, against = shortcut()
-    x_v, y_v, against_v = shortcut(500, seed=1)
+    x, y, against = shortcut(2500)
+    held = torch.arange(2500) % 5 == 0
     config = TwinConfig(network, width=16, steps=300)
-    found = xrm.discover(x, y, x_v, y_v, draws=[RATE], seeds=3, config=config, progress=False)
+    found = xrm.discover(x, y, held, draws=[RATE], seeds=3, config=config, progress=False)
     assert found.flip_rate > 0.02
-    assert (found.environment.bool() == against).float().mean() > 0.95
-    assert (found.validation.bool() == against_v).float().mean() > 0.95
+    for part in (held, ~held):
+        assert (found.environment.bool() == against)[part].float().mean() > 0.95
     assert found.confidence.min() >= 0.5
     assert found.votes[found.environment == 0].max() < 0.5
 
@@ -83,9 +90,9 @@ def test_runs_side_by_side_are_the_runs_alone():
     x, y, _ = shortcut(400)
     settings = [RATE, Settings(lr=0.01, batch=128), Settings(lr=0.2, batch=128)]
     config = TwinConfig(steps=40)
-    together = xrm.train(x, y, x[:90], y[:90], settings, [3, 3, 3], config)
+    together = xrm.train(x, y, settings, [3, 3, 3], config)
     for one, run in zip(settings, together, strict=True):
-        alone = xrm.train(x, y, x[:90], y[:90], [one], [3], config)[0]
+        alone = xrm.train(x, y, [one], [3], config)[0]
         assert alone.flip_rate == pytest.approx(run.flip_rate, abs=0.01)  # sums in another order
         assert (alone.wrong == run.wrong).float().mean() > 0.99
 
@@ -93,9 +100,42 @@ def test_runs_side_by_side_are_the_runs_alone():
 def test_degenerate_twins_have_no_flip_rate():
     x, y, _ = shortcut(400, conflict=0.0)
     easy = x * torch.tensor([0.0, 10.0])  # every row is told by the shortcut: nothing is ever wrong
-    run = xrm.train(easy, y, easy[:90], y[:90], [RATE], [0], FAST)[0]
+    run = xrm.train(easy, y, [RATE], [0], FAST)[0]
     assert run.environment.sum() == 0
     assert run.flip_rate == 0
+
+
+def test_rows_for_validation_teach_nothing():
+    x, y, _ = shortcut(400)
+    held = torch.arange(400) % 4 == 0
+    other = torch.where(held.unsqueeze(1), -x, x)  # other validation rows: the same twins, so the same mistakes
+    runs = [xrm.train(rows, y, [RATE], [0], TwinConfig(steps=30), validation=held)[0] for rows in (x, other)]
+    assert torch.equal(runs[0].wrong[~held], runs[1].wrong[~held])
+    assert not torch.equal(runs[0].wrong[held], runs[1].wrong[held])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_each_run_learns_as_by_an_optimiser_of_its_own(optimizer):
+    settings = [Settings(lr=0.1, weight_decay=0.01), Settings(lr=0.01, weight_decay=0.0)]
+    config = TwinConfig("mlp", width=4, optimizer=optimizer)
+    twins = Twins(2, 3, 2, config, torch.Generator().manual_seed(0))
+    ours = Optimizer(twins, settings, config)
+    copies = [[p.detach()[2 * r : 2 * r + 2].clone().requires_grad_() for p in twins.parameters] for r in range(2)]
+    kind = {"sgd": functools.partial(torch.optim.SGD, momentum=0.9), "adam": torch.optim.Adam}[optimizer]
+    theirs = [kind(c, lr=s.lr, weight_decay=s.weight_decay) for c, s in zip(copies, settings, strict=True)]
+    g = torch.Generator().manual_seed(1)
+    for _ in range(4):
+        gradients = [torch.randn(p.shape, generator=g) for p in twins.parameters]
+        for p, gradient in zip(twins.parameters, gradients, strict=True):
+            p.grad = gradient.clone()
+        ours.step()
+        for r, (copy, one) in enumerate(zip(copies, theirs, strict=True)):
+            for p, gradient in zip(copy, gradients, strict=True):
+                p.grad = gradient[2 * r : 2 * r + 2].clone()
+            one.step()
+    for r, copy in enumerate(copies):
+        for p, q in zip(twins.parameters, copy, strict=True):
+            assert torch.allclose(p[2 * r : 2 * r + 2], q, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -111,4 +151,4 @@ def test_bad_tables_are_refused(change, said):
     x, y, _ = shortcut(50)
     x, y = change(x, y)
     with pytest.raises(ForetellError, match=said):
-        xrm.train(x, y, x[:10], y[:10], [RATE], [0], FAST)
+        xrm.train(x, y, [RATE], [0], FAST)

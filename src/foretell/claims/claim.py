@@ -5,15 +5,24 @@ S seeds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import sqrt
+from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
+from foretell import hub
 from foretell.data import Pictures
+from foretell.data.reads import Reads
 from foretell.evaluate.statistics import student_t
+from foretell.hub.files import dump
 from foretell.recipes import Recipe
+from foretell.train.loop import TrainConfig
+from foretell.train.run import run as train
 
 Verdict = Literal["holds", "fails", "undecided"]
 Values = dict[str, float]
@@ -35,13 +44,89 @@ class Data(Generic[P]):
     """Another labelled data set, for claims of transfer and of several tasks."""
 
 
+@runtime_checkable
+class Side(Protocol):
+    """One side of a comparison: anything that gives measures for a seed."""
+
+    @property
+    def reads(self) -> Reads[Any]:
+        """What data it wants, as `foretell.data.load` takes it."""
+        ...
+
+    def names(self, data: Any, seed: int) -> tuple[str, str]:
+        """Names of files: for what it makes, which sides with the same name share, and for what it measures."""
+        ...
+
+    def values(self, data: Any, seed: int, folder: Path) -> Values:
+        """Its measures; what it makes goes into the folder, and is taken from there if it is there already."""
+        ...
+
+
 @dataclass(frozen=True)
 class Arm:
-    """One side of a comparison: a training, and what is measured of the model it leaves."""
+    """A training, and what is measured of the model it leaves."""
 
     recipe: Recipe
     measure: Callable[[Any, Any, int], Values]
     """From a trained model (of a kind that the recipe makes), its `Data` and the seed."""
+
+    @property
+    def reads(self) -> Reads[Any]:
+        """What the model reads."""
+        return self.recipe.model.reads
+
+    def names(self, data: Data[Any], seed: int) -> tuple[str, str]:
+        """The training's name comes from everything that defines it; the measurement's, also from the other data."""
+        model = self.recipe.model
+        made_of = {
+            "model": dump(model),
+            "train": asdict(self._train(seed)),
+            "data": data.train.fingerprint,
+        }
+        key = f"{type(model).__name__}-{digest(made_of)}"
+        beside = f"-{data.other.train.fingerprint[:12]}" if data.other else ""
+        return key, f"{name_of(self.measure)}-{key}{beside}"
+
+    def values(self, data: Data[Any], seed: int, folder: Path) -> Values:
+        """Train, if no model is there, and measure."""
+        if not (folder / "model.safetensors").is_file():
+            train(self.recipe.model, self._train(seed), "claim", folder, resume=True, images=data.train)
+            for checkpoint in (folder / "checkpoints").iterdir():  # with the optimiser's state; the model stays
+                checkpoint.unlink()
+        return self.measure(hub.load(folder), data, seed)
+
+    def _train(self, seed: int) -> TrainConfig:
+        return replace(self.recipe.train, seed=seed)
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """Something that needs no model of a recipe: all that it does is in its measure."""
+
+    reads: Reads[Any]
+    measure: Callable[[Any, int], Values]
+    """From `Data` and the seed."""
+
+    def names(self, data: Data[Any], seed: int) -> tuple[str, str]:
+        """By the measure, the data and the seed: nothing is shared."""
+        name = f"{name_of(self.measure)}-{digest([data.train.fingerprint, data.test.fingerprint, seed])}"
+        return name, name
+
+    def values(self, data: Data[Any], seed: int, folder: Path) -> Values:
+        """Measure."""
+        return self.measure(data, seed)
+
+
+def digest(value: Any) -> str:
+    """Twelve letters that stand for JSON types."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def name_of(measure: Callable[..., Values]) -> str:
+    """What tells a measure from others: a function's name, and what was fixed of its arguments."""
+    if isinstance(measure, partial):
+        return "-".join([measure.func.__name__, *(f"{key}={value}" for key, value in measure.keywords.items())])
+    return measure.__name__
 
 
 @dataclass(frozen=True)
@@ -78,7 +163,7 @@ class Claim:
     """The paper's own numbers."""
     scale: str
     """Ours: model, images, steps."""
-    arms: dict[str, Arm]
+    arms: Mapping[str, Side]
     expects: tuple[Expect, ...]
     """All must hold for the claim to hold."""
     remark: str = ""

@@ -1,40 +1,35 @@
 """Run claims: train and measure each missing arm, and write down the results.
 
-The folder of a training is named by everything that defines the training. The file of a measurement is named by the
-measure, the training and the other data used. So claims that share an arm share its runs, and an interrupted run
-continues where it stopped. A running training is locked. Meanwhile, other processes with the same folder take the other
-trainings.
+An arm names its training and its measurement by everything that defines them (see `claim.Side`). So claims that share
+an arm share its runs, and an interrupted run continues where it stopped. A running training is locked. Meanwhile, other
+processes with the same folder take the other trainings.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from foretell import __version__, hub
-from foretell.claims.claim import Arm, Claim, Data, Results, Values
+from foretell import __version__
+from foretell.claims.claim import Claim, Data, Results, Side, Values
 from foretell.claims.figure import figure
+from foretell.data.reads import Reads
 from foretell.errors import ForetellError
 from foretell.extras import needed
-from foretell.hub.files import dump, read_json, write_atomically, write_json
+from foretell.hub.files import read_json, write_atomically, write_json
 from foretell.progress import say
-from foretell.train.run import run as train
 
 RECORDS = Path(__file__).parent / "records"
 """The results, one file for each claim. They ship with the package."""
 
 
-Find = Callable[[Any, str | None], Data[Any]]
-"""From the configuration of a method what its models learn from: as the claim says, or, for None, the reader's data."""
+Find = Callable[[Reads[Any], str | None], Data[Any]]
+"""From what an arm reads the data that it works on: as the claim says, or, for None, the reader's data."""
 
 
 def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool = False) -> Results:
@@ -75,7 +70,7 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
         arm, others = claim.arms[name], passed > len(left)  # other processes train all that is left
         say(f"{claim.name}: {name}, seed {seed}")
         try:
-            values = _result(arm, seed, find(arm.recipe.model, claim.data), out, wait=others)
+            values = _result(arm, seed, find(arm.reads, claim.data), out, wait=others)
         except filelock.Timeout:
             say("another process trains this one; the others come first")
             left.append((seed, name))
@@ -88,42 +83,22 @@ def run(claim: Claim, find: Find, out: Path, seeds: Sequence[int], *, add: bool 
     return results
 
 
-def _result(arm: Arm, seed: int, data: Data[Any], out: Path, wait: bool) -> Values:
+def _result(arm: Side, seed: int, data: Data[Any], out: Path, wait: bool) -> Values:
     """The measures of one arm and seed, from disk where they are there.
 
     Raises:
         filelock.Timeout: another process runs that training, and there is no need to wait for it.
     """
-    recipe = replace(arm.recipe, train=replace(arm.recipe.train, seed=seed))
-    kind = type(recipe.model)
-    made_of = {
-        "model": dump(recipe.model),
-        "train": asdict(recipe.train),
-        "data": data.train.fingerprint,
-    }
-    key = f"{kind.__name__}-{hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]}"
-    beside = f"-{data.other.train.fingerprint[:12]}" if data.other else ""
-    folder, kept = out / "trainings" / key, out / "measured" / f"{_name(arm.measure)}-{key}{beside}.json"
-    lock = out / "locks" / f"{key}.lock"
+    made, measured = arm.names(data, seed)
+    kept, lock = out / "measured" / f"{measured}.json", out / "locks" / f"{made}.lock"
     for parent in (lock.parent, kept.parent):
         parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(lock, timeout=-1 if wait else 0):
         if kept.is_file():
             return read_json(kept)
-        if not (folder / "model.safetensors").is_file():
-            train(recipe.model, recipe.train, "claim", folder, resume=True, images=data.train)
-            for checkpoint in (folder / "checkpoints").iterdir():  # with the optimiser's state; the model stays
-                checkpoint.unlink()
-        values = arm.measure(hub.load(folder), data, seed)
+        values = arm.values(data, seed, out / "trainings" / made)
         write_json(kept, values)
         return values
-
-
-def _name(measure: Callable[..., Values]) -> str:
-    """What tells a measure from others: a function's name, and what was fixed of its arguments."""
-    if isinstance(measure, partial):
-        return "-".join([measure.func.__name__, *(f"{key}={value}" for key, value in measure.keywords.items())])
-    return measure.__name__
 
 
 def record(claim: Claim, results: Results, data: dict[str, str]) -> dict[str, Any]:
@@ -154,5 +129,5 @@ def _known(claim: Claim, find: Find) -> Results:
 
 def _fingerprints(claim: Claim, find: Find) -> dict[str, str]:
     """Of what the claim's first arm learns from, as `--data` and `--other` name it."""
-    data = find(next(iter(claim.arms.values())).recipe.model, claim.data)
+    data = find(next(iter(claim.arms.values())).reads, claim.data)
     return {"data": data.train.fingerprint} | ({"other": data.other.train.fingerprint} if data.other else {})

@@ -63,9 +63,9 @@ def claims(args: list[str]) -> None:
         raise Usage(f"{asking[0]} needs labelled images: name them by --data")
 
     @lru_cache
-    def data(model: Any, spec: str | None) -> Data[Any]:
-        others = train_test(flags.other, model.reads) if flags.other and not spec else None
-        train, test = train_test(spec or flags.data or "", model.reads)
+    def data(reads: Any, spec: str | None) -> Data[Any]:
+        others = train_test(flags.other, reads) if flags.other and not spec else None
+        train, test = train_test(spec or flags.data or "", reads)
         return Data(train, test, Data(*others) if others else None)
 
     for claim in chosen:

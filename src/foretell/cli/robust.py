@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from foretell.cli.discover import TABLE
 from foretell.cli.flags import DATA, MODEL, Usage, at_least, empty, parse
-from foretell.robust.learn import RobustConfig
+from foretell.finetune.classifier import Mode
+from foretell.robust.config import RobustConfig
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,25 @@ class Robust:
     """Train a classifier by a group-robust algorithm, and measure every group of the test set."""
 
     data: Annotated[Positional[str], arg(help=f"{TABLE}; or, with --features: {DATA}", metavar="DATA")]
-    groups: Annotated[str, arg(help="environments.parquet of `foretell discover`; `label`: a class is a group")]
-    out: Annotated[Path, arg(help="folder for report.json")]
+    groups: Annotated[
+        str,
+        arg(
+            help="environments.parquet of `foretell discover`; or a column of the data, such as `group`; or `label`: "
+            "a class is a group"
+        ),
+    ]
+    out: Annotated[Path, arg(help="folder for report.json and the classifier")]
+    test: Annotated[str | None, arg(help="data to test on. None: the test split of DATA")] = None
+    by: Annotated[
+        str | None,
+        arg(
+            help="column of the test set whose groups are measured. None: that of --groups, else `group`, else `label`"
+        ),
+    ] = None
     features: Annotated[str | None, arg(help=f"makes vectors of pictures: {MODEL}")] = None
+    mode: Annotated[
+        Mode | None, arg(help="finetune these parts of --features on the pictures. None: its vectors stay as they are")
+    ] = None
     draws: Annotated[
         int, arg(help="settings to draw; the best by the worst validation group is taken. 0: the flags'")
     ] = 10
@@ -30,39 +47,58 @@ class Robust:
 
     def __post_init__(self) -> None:
         at_least(self, draws=0)
+        if self.mode and not self.features:
+            raise Usage("--mode finetunes a model: name one by --features")
 
 
 def robust(args: list[str]) -> None:
     """Train a group-robust classifier: foretell robust DATA --groups environments.parquet --out DIR."""
+    from foretell import finetune as tuning
     from foretell import hub
-    from foretell.data import Vectors, load
+    from foretell.data import Images, Vectors, load
     from foretell.hub.files import write_json
-    from foretell.robust import discovery, learn
+    from foretell.robust import files
+    from foretell.robust.config import drawn
+    from foretell.robust.discovery import labelled
+    from foretell.robust.groups import column, groups, labels, measured
+    from foretell.robust.learn import choose
+    from foretell.robust.networks import Finetuned
+    from foretell.robust.table import Table, accuracies
 
     flags = parse(Robust, args, "robust")
     empty(flags.out)
+    config, mode = flags.robust, flags.mode
     model = hub.load(flags.features) if flags.features else None
+    if model and mode:
+        tuning.parts(model, mode)  # refuses before the data is read, which can take minutes
     reads = model.config.reads if model else Vectors()
-    rows, asked = (
-        discovery.labelled(load(flags.data, reads, split=split, seed=flags.robust.seed), model, progress="Encoding")
-        for split in ("train", "test")
+    data = load(flags.data, reads, seed=config.seed)
+    test = load(flags.test or flags.data, reads, split=None if flags.test else "test", seed=config.seed)
+    y, y_test = labels(data, flags.data), labels(test, flags.test or f"the test split of {flags.data}", data.classes)
+    known, validation = groups(flags.groups, data, y, data.classes, config.seed)
+    asked = column(test, flags.by or measured(flags.groups, test))
+    x, x_test = (
+        each if mode and isinstance(each, Images) else labelled(each, model, progress="Encoding the pictures").x
+        for each in (data, test)
     )
-    if asked.classes != rows.classes:
-        raise Usage(f"the test set has the classes {', '.join(asked.classes)}, expected {', '.join(rows.classes)}")
-    environment, validation = discovery.environments(flags.groups, rows, flags.robust.seed)
-    train, held = (learn.Table(rows.x[some], rows.y[some], environment[some]) for some in (~validation, validation))
-    settings = learn.drawn(flags.draws, flags.robust, flags.robust.seed) if flags.draws else [flags.robust]
-    best = learn.choose(train, held, settings)
-    known = asked.group if asked.group is not None else 0 * asked.y
-    report = learn.accuracies(best.network, learn.Table(asked.x, asked.y, known)) | {"settings": vars(best.config)}
-    flags.out.mkdir(parents=True, exist_ok=True)
+    table = Table(x, y, known.of)
+    networks = Finetuned(model, data.classes, tuning.FinetuneConfig(mode)) if model and mode else None
+    settings = drawn(flags.draws, config, config.seed) if flags.draws else [config]
+    best = choose(table.some(~validation), table.some(validation), settings, networks, progress="Training")
+    found = accuracies(best.network, Table(x_test, y_test, asked.of), data.classes, asked.names)
+    watched = {"worst_group": best.worst, "average": best.average, "step": best.step}
+    report: dict[str, Any] = {**found, "validation": watched, "settings": vars(best.config)}
+    files.save(best, data.classes, flags.out)
     write_json(flags.out / "report.json", report)
     if flags.json:
         print(json.dumps(report, indent=2))
         return
-    for name, found in (
-        ("worst group", report["worst_group"]),
-        ("average", report["average"]),
-        *report["groups"].items(),
-    ):
-        print(f"{name}: {found['value']:.1%} ({found['low']:.1%} to {found['high']:.1%}) of {found['rows']:,} rows")
+    for name, each in report["groups"].items():
+        print(line(name, each))
+    print(line(f"worst group ({report['worst_group']['name']})", report["worst_group"]))
+    print(line("average", report["average"]))
+
+
+def line(name: str, found: dict[str, Any]) -> str:
+    """An accuracy for people."""
+    return f"{name}: {found['value']:.1%} ({found['low']:.1%} to {found['high']:.1%}) of {found['rows']:,} rows"

@@ -24,7 +24,7 @@ from .batch import Batch, Ragged
 from .columns import ColumnType
 from .dataset import Captioned, Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
 from .load import Specs, load, places, train_test
-from .reads import Captions, Clips, EpisodeClips, Photographs, Reads, Vectors
+from .reads import Captions, Clips, EpisodeClips, GroupedPhotographs, Photographs, Reads, Vectors
 
 __all__ = [
     "Batch",
@@ -36,6 +36,7 @@ __all__ = [
     "Dataset",
     "EpisodeClips",
     "Episodes",
+    "GroupedPhotographs",
     "Images",
     "Photographs",
     "Pictures",

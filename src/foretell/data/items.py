@@ -33,6 +33,13 @@ class Item(NamedTuple):
     """The raw data and, of images and videos, the number of its class, or None."""
 
 
+class Case(NamedTuple):
+    """What is known of a picture in a set with groups: numbers of its class and of its group, None where unknown."""
+
+    label: int | None
+    group: int | None = None
+
+
 class Decoded(NamedTuple):
     """Consecutive samples: n rows of each column ({} if none could be used), and the skipped items among them."""
 

@@ -74,8 +74,10 @@ def load(
         - `Photographs` (a whole number means photographs of that size): a folder of images (class folders, and `train/`
           with `test/` or `val/` above them, are recognised; a few pictures beside the class folders are left out, see
           `foretell.data.folder`), a Hugging Face parquet file or a folder of them, `torchvision:NAME:ROOT` for a data
-          set of torchvision that is on disk, `photographs` for crops of bundled ones, or `captions:N` for scenes that
-          are made here (see `foretell.data.made.captioned`).
+          set of torchvision that is on disk, `photographs` for crops of bundled ones, `captions:N` for scenes that are
+          made here (see `foretell.data.made.captioned`), or `backgrounds:N` for animals before grounds (see
+          `foretell.data.made.backgrounds`).
+        - `GroupedPhotographs`: these with groups, and the layouts of `foretell.data.images.layouts`.
         - `Captions`: images with captions from files (see `foretell.data.captions`), or `captions:N`.
         - `Clips`: a folder of videos (class folders and splits as for images), a list of them (.csv, .tsv or .txt, a
           path and perhaps a label a line), one video file, `scenes` for clips made here (`scenes:20000` for so many),

@@ -4,6 +4,7 @@ load("path/to/photos", Photographs(64))
 load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/photos-with-captions", Captions(64))
+load("path/to/waterbirds", GroupedPhotographs(64))
 load("path/to/features.npz", Vectors())
 """
 
@@ -74,6 +75,10 @@ class Photographs(Reads[Images]):
             from .made.captioned import source
 
             return source.find(str(spec), self, seed)
+        if is_made(spec, "backgrounds"):
+            from .made import backgrounds
+
+            return backgrounds.find(str(spec), seed, groups=False)
         if spec == "photographs":
             return photographs.find(seed)
         if str(spec).startswith("torchvision:"):
@@ -89,7 +94,7 @@ class Photographs(Reads[Images]):
         found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
         raise ForetellError(
             f"{str(spec)!r}: {found}, expected a folder of images, a parquet file or a folder of them, "
-            "torchvision:NAME:ROOT, photographs for the bundled ones, or captions for scenes that are made here"
+            "torchvision:NAME:ROOT, photographs for the bundled ones, or captions or backgrounds, which are made here"
         )
 
     def form(self) -> Form[Any]:
@@ -97,6 +102,35 @@ class Photographs(Reads[Images]):
         from .images import decode
 
         return decode.images(self.size)
+
+
+@dataclass(frozen=True)
+class GroupedPhotographs(Photographs):
+    """Photographs with their groups and facts about their files (see `foretell.data.images.grouped`).
+
+    label: the column of a table that has the class; None for one of the usual names.
+    group: the column that has the group; None for one of the usual names, where there is one.
+    """
+
+    label: str | None = None
+    group: str | None = None
+
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of photographs, of a published layout, or of animals before grounds that are made here."""
+        from .images import layouts
+        from .made import backgrounds
+
+        if is_made(spec, "backgrounds"):
+            return backgrounds.find(str(spec), seed, groups=True)
+        root = located(spec)
+        found = layouts.find(root, self.label, self.group) if str(spec) and root.exists() else None
+        return super().find(spec, seed) if found is None else found
+
+    def form(self) -> Form[Any]:
+        """Squares of pixels, and columns of groups and facts."""
+        from .images import grouped
+
+        return grouped.grouped(self.size)
 
 
 @dataclass(frozen=True)
@@ -222,7 +256,14 @@ class EpisodeClips(Clips):
 
 @dataclass(frozen=True)
 class Vectors(Reads[Records]):
-    """Feature vectors with labels and groups, from a table (see `foretell.data.table`)."""
+    """Feature vectors with labels and groups, from a table (see `foretell.data.table`).
+
+    label: the column that has the class; None for one of the usual names.
+    group: the column that has the group; None for one of the usual names, where there is one.
+    """
+
+    label: str | None = None
+    group: str | None = None
 
     def find(self, spec: str | Path, seed: int) -> Splits:
         """The splits of a table, or of coloured digits that are made here."""
@@ -231,7 +272,7 @@ class Vectors(Reads[Records]):
 
         if is_made(spec, *colormnist.VARIANTS):
             return colormnist.find(str(spec), seed)
-        return table.find(located(spec))
+        return table.find(located(spec), self.label, self.group)
 
     def form(self) -> Form[Records]:
         """Columns as they are."""

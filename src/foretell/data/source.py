@@ -93,12 +93,13 @@ def named_splits(names: Iterable[str | None]) -> dict[str, str]:
 
 
 def splits_by_name(
-    root: Path, files: list[File], kind: str, read: Callable[[list[Path]], Callable[[], Contents]]
+    root: Path, files: list[File], kind: str, read: Callable[[list[Path]], Callable[[], Contents]], *asked: str | None
 ) -> Splits:
     """The splits of `files` below `root`, by the names of the files or of their folders.
 
     kind: part of the identity.
     read: given the files of a split, what opens it.
+    asked: what else tells one reading of these files from another; part of the identity.
     """
     names = [_split_of_file(file) for file in files]
     named = named_splits(names)
@@ -109,7 +110,7 @@ def splits_by_name(
     return {
         split: Source(
             name=root.name if split == "all" else f"{root.name} ({named[split]})",
-            identity=identity(kind, root, split, files),
+            identity=identity(kind, root, split, files, *asked),
             read=read([root / file.path for file in part]),
         )
         for split, part in (parts or {"all": files}).items()

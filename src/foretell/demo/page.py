@@ -10,9 +10,9 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
+from foretell import page
 from foretell.demo.curves import Chart
 from foretell.demo.pictures import Drawings
-from foretell.extras import needed
 
 LOWEST = 0.01
 """Left end of the logarithmic MRR scale: chance is 0.024."""
@@ -27,19 +27,8 @@ def render(found: dict[str, Any], pictures: Drawings, curves: dict[str, Chart], 
         curves: from `curves.trace`.
         out: the demo's folder, as its reader would type it.
     """
-    needed("jinja2", "the demo's report")
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page.environment(Path(__file__).parent, "the demo's report")
     filters: dict[str, Callable[..., object]] = {
-        "measured": "{:.3f}".format,
-        "count": "{:,}".format,
         "million": _million,
         "short": _short,
         "duration": _duration,

@@ -5,8 +5,6 @@ N patches · D width · S pixels a side · K versions of a picture
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +18,7 @@ from foretell.data import Batch, Images
 from foretell.imagine import Imagined, imagine, sweep
 from foretell.imagine.ask import actions_of, imagine_all
 from foretell.jepa import JEPA
+from foretell.page import uri
 from foretell.views import Views, take
 
 PHOTOGRAPH = "raccoon"
@@ -237,7 +236,7 @@ def _masked(picture: Float[Tensor, "3 S S"], visible: Tensor, patch: int) -> Flo
 def png(picture: Float[Tensor, "3 H W"]) -> str:
     """A picture in [0, 1] as a data URI."""
     values = (picture.cpu() * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    return _uri(Image.fromarray(values))
+    return uri(Image.fromarray(values))
 
 
 def numbers(latent: Float[Tensor, "N D"]) -> str:
@@ -256,10 +255,4 @@ def mosaic(versions: Float[Tensor, "K 3 S S"], cell: int = 16) -> str:
         values = (version * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
         small = Image.fromarray(values).resize((cell, cell), Image.Resampling.BOX)
         canvas.paste(small, (i % COLUMNS * cell, i // COLUMNS * cell))
-    return _uri(canvas)
-
-
-def _uri(image: Image.Image) -> str:
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return uri(canvas)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
@@ -10,21 +12,22 @@ Z = 1.959964
 """The normal distribution's 97.5 % point."""
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of n independent trials (Wilson 1927).
+def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The 95 % interval (or another level's) of a share of n independent trials (Wilson 1927).
 
     Unlike the normal approximation it stays within [0, 1], and is correct near the ends.
 
     Args:
         correct: the number of successes, 0 to n.
         n: at least 1.
+        level: how often the interval contains the truth.
 
     Returns:
         Its low and high end, within [0, 1]; the share itself lies between them.
     """
-    share = correct / n
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
+    share, z = correct / n, Z if level == 0.95 else NormalDist().inv_cdf(0.5 + level / 2)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
     # where all or none succeeded the end is the share, but for rounding
     return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
 

@@ -34,8 +34,6 @@ class Rows:
     y: Int[Tensor, " B"]
     environment: Int[Tensor, " B"]
     group: Int[Tensor, " B"]
-    index: Int[Tensor, " B"]
-    """Places in the training set."""
 
 
 class Algorithm(ABC):

@@ -1,68 +1,31 @@
 """Discover environments in a data set, and say in numbers how far they can be trusted.
 
-    found = discovery(table, features="iwm-mini")
+    found = discovery(labelled(load("features.npz", Vectors())))
     found.report["flip_rate"], found.environment
 
-N rows
+N rows · S seeds · E environments
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
-from foretell.data import Columns, Pictures, Records
-from foretell.errors import ForetellError
-from foretell.evaluate import features
-from foretell.evaluate.intervals import Z
-from foretell.extras import needed
-from foretell.method import Method
+from foretell.evaluate.intervals import Z, wilson
+from foretell.robust.rows import Labelled, check, held_out, labelled
 from foretell.robust.twins import Settings, TwinConfig
 from foretell.robust.xrm import Discovery, discover
 
-EVERY = 5
-"""Every so many rows of a class are for validation."""
+__all__ = ["Found", "Labelled", "discovery", "held_out", "labelled", "purity", "stability", "table"]
 
-
-@dataclass(frozen=True)
-class Labelled:
-    """Rows with labels, and with groups where they are known."""
-
-    x: Float[Tensor, "N D"] = field(repr=False)
-    y: Int[Tensor, " N"] = field(repr=False)
-    classes: tuple[str, ...]
-    group: Int[Tensor, " N"] | None = field(default=None, repr=False)
-
-
-def labelled(data: Columns, model: Method | None = None, *, progress: str | None = None) -> Labelled:
-    """A data set as rows of features.
-
-    Args:
-        data: vectors with labels (`foretell.data.Vectors`), or labelled pictures with a model.
-        model: makes features of pictures.
-        progress: what to call the work on a progress bar; None for no bar.
-
-    Raises:
-        ForetellError: there are no labels, or pictures come without a model.
-    """
-    if data.labels is None:
-        raise ForetellError("this data has no labels of two classes or more; expected a class for every row")
-    if isinstance(data, Records):
-        batch = data.batch(range(len(data)))
-        group = batch["groups"] if "groups" in data.columns else None
-        return Labelled(batch["features"].float(), data.labels, data.classes, group)
-    if model is None:
-        raise ForetellError("pictures need a model that makes features of them: name one by --features")
-    if not isinstance(data, Pictures):
-        raise ForetellError(f"found a {type(data).__name__}; expected pictures, or vectors with labels")
-    return Labelled(features(model, data, progress=progress), data.labels, data.classes)
+PART = 1 << 20
+"""Rows that are counted at a time."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +33,15 @@ class Found:
     """The environments of a data set."""
 
     environment: Int[Tensor, " N"] = field(repr=False)
-    """0 or 1 for every row, of training and of validation."""
+    """0 to E − 1 for every row, of training and of validation: what most seeds say."""
     confidence: Float[Tensor, " N"] = field(repr=False)
-    """Share of the seeds that agree, 0.5 to 1."""
-    validation: Tensor = field(repr=False)
-    """bool [N]: which rows the twins did not learn from."""
+    """Share of the seeds that say so."""
+    votes: Float[Tensor, "N 2"] = field(repr=False)
+    """Share of the seeds whose twin A, and whose twin B, errs on the row."""
+    validation: Bool[Tensor, " N"] = field(repr=False)
+    """Which rows the twins did not learn from."""
     report: dict[str, Any]
     """Plain numbers: `flip_rate`, `environments` {class: [rows of 0, rows of 1]}, `stability`, `purity`, `settings`."""
-
-
-def held_out(y: Int[Tensor, " N"], seed: int = 0) -> Tensor:
-    """bool [N]: every fifth row of each class, in an order that `seed` draws."""
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
-    order = order[y[order].argsort(stable=True)]
-    mask = torch.zeros(len(y), dtype=torch.bool)
-    mask[order[EVERY // 2 :: EVERY]] = True
-    return mask
 
 
 def discovery(
@@ -95,107 +51,135 @@ def discovery(
     seeds: int = 10,
     seed: int = 0,
     config: TwinConfig | None = None,
+    environments: int = 2,
     progress: bool = True,
 ) -> Found:
-    """Discover environments; arguments are as of `foretell.robust.xrm.discover`."""
+    """Discover environments; other arguments are as of `foretell.robust.xrm.discover`.
+
+    Args:
+        environments: 2, as in the paper: both twins are right, or one errs. 3 is our own: both are right, one errs, or
+            both err.
+
+    Raises:
+        ForetellError: as `check` and `xrm.discover`.
+    """
+    check(rows)
     validation = held_out(rows.y, seed)
-    learn = ~validation
-    found = discover(
-        rows.x[learn],
-        rows.y[learn],
-        rows.x[validation],
-        rows.y[validation],
-        draws=draws,
-        seeds=seeds,
-        seed=seed,
-        config=config,
-        progress=progress,
-    )
-    by_seed = torch.zeros(seeds, len(rows.y), dtype=torch.int64)
-    by_seed[:, learn] = torch.stack([run.environment for run in found.runs])
-    by_seed[:, validation] = torch.stack([run.validation for run in found.runs])
-    share = by_seed.float().mean(0)
-    environment = (share >= 0.5).long()
-    return Found(environment, torch.maximum(share, 1 - share), validation, _report(rows, environment, by_seed, found))
+    found = discover(rows.x, rows.y, validation, draws=draws, seeds=seeds, seed=seed, config=config, progress=progress)
+    by_seed = assigned(found, environments)
+    votes = torch.zeros(len(rows.y), 2)
+    for run in found.runs:
+        votes += run.wrong
+    votes /= seeds
+    environment, confidence = elected(by_seed, environments)
+    report = _report(rows, environment, by_seed, found, environments)
+    return Found(environment, confidence, votes, validation, report)
+
+
+def assigned(found: Discovery, environments: int = 2) -> Integer[Tensor, "S N"]:
+    """The environment that each seed gives each row: how many twins err, at most E − 1. A byte each."""
+    return torch.stack([run.wrong.sum(1).clamp(max=environments - 1).byte() for run in found.runs])
+
+
+def elected(by_seed: Integer[Tensor, "S N"], environments: int = 2) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"]]:
+    """What most seeds say, the higher one of two that are even; and the share of the seeds that say so."""
+    counts = torch.zeros(environments, by_seed.shape[1], dtype=torch.int16)
+    for seed in by_seed:  # one at a time: rows may be many
+        for e in range(environments):
+            counts[e] += seed == e
+    highest = environments - 1 - counts.flip(0).argmax(0)  # argmax takes the first of equals
+    return highest, counts.amax(0) / len(by_seed)
 
 
 def _report(
-    rows: Labelled, environment: Int[Tensor, " N"], by_seed: Int[Tensor, "S N"], found: Discovery
+    rows: Labelled, environment: Int[Tensor, " N"], by_seed: Integer[Tensor, "S N"], found: Discovery, environments: int
 ) -> dict[str, Any]:
-    sizes = {
-        name: [int(((rows.y == c) & (environment == e)).sum()) for e in (0, 1)] for c, name in enumerate(rows.classes)
-    }
+    counts = torch.bincount(rows.y * environments + environment, minlength=len(rows.classes) * environments)
     report: dict[str, Any] = {
         "flip_rate": found.flip_rate,
         "tried": [run.flip_rate for run in found.tried],
         "settings": vars(found.settings),
-        "environments": sizes,
+        "environments": dict(zip(rows.classes, counts.view(-1, environments).tolist(), strict=True)),
         "stability": stability(by_seed),
+        "skipped": len(rows.skipped),
     }
-    if rows.group is not None:
+    if rows.group is not None and (rows.group >= 0).any():
         report["purity"] = purity(rows.y, environment, rows.group)
     return report
 
 
-def stability(by_seed: Int[Tensor, "S N"]) -> dict[str, float] | None:
-    """How often two seeds put a row into the same environment: the mean over pairs of seeds, and its 95 % interval over
-    rows (the normal distribution's); None for one seed.
+def stability(by_seed: Integer[Tensor, "S N"]) -> dict[str, float] | None:
+    """How often two seeds put a row into the same environment.
+
+    Returns:
+        `value`: the mean over pairs of seeds. `low`, `high`: its 95 % interval, by leaving out one seed at a time (the
+        jackknife); of two seeds by their rows (Wilson). `chance`: how often two seeds would agree that give as many
+        rows to each environment, and know nothing else. None for one seed.
     """
-    pairs = list(combinations(range(len(by_seed)), 2))
-    if not pairs:
+    S, N = by_seed.shape
+    if S < 2:
         return None
-    agree = torch.stack([(by_seed[a] == by_seed[b]).float() for a, b in pairs]).mean(0)
-    mean, half = float(agree.mean()), Z * float(agree.std()) / len(agree) ** 0.5
-    return {"value": mean, "low": max(mean - half, 0.0), "high": min(mean + half, 1.0)}
+    highest = int(by_seed.max())
+    same, shares = torch.zeros(S, S, dtype=torch.float64), []
+    for e in range(highest + 1):
+        here = torch.zeros(S, dtype=torch.float64)
+        for part in by_seed.split(PART, 1):
+            is_e = (part == e).float()
+            same += (is_e @ is_e.T).double()
+            here += is_e.sum(1).double()
+        shares.append(here / N)
+    agree = same / N
+    pairs = ~torch.eye(S, dtype=torch.bool)
+    value = float(agree[pairs].mean())
+    expected = sum(torch.outer(share, share) for share in shares)
+    low, high = wilson(round(value * N), N) if S == 2 else _jackknife(agree, value)
+    return {"value": value, "low": low, "high": high, "chance": float(torch.as_tensor(expected)[pairs].mean())}
+
+
+def _jackknife(agree: Float[Tensor, "S S"], value: float) -> tuple[float, float]:
+    """The interval of a mean over pairs of seeds, from the means without each of the seeds."""
+    S = len(agree)
+    total = agree.sum() - agree.trace()
+    without = (total - 2 * (agree.sum(1) - agree.diagonal())) / ((S - 1) * (S - 2))
+    half = Z * float(((S - 1) / S * (without - without.mean()).square().sum()).sqrt())
+    return max(value - half, 0.0), min(value + half, 1.0)
 
 
 def purity(y: Int[Tensor, " N"], environment: Int[Tensor, " N"], group: Int[Tensor, " N"]) -> dict[str, Any]:
-    """How well environments separate the known groups.
+    """How well environments separate the known groups; rows whose group is unknown (−1) do not count.
 
     Returns:
-        `value`: share of the rows whose group is the commonest of their class and environment. `without`: the same
-        without environments, which is what a split that knows nothing scores.
+        `value`: share of the rows whose group is the commonest of their class and environment, with its 95 % interval
+        `low` to `high`. `without`: the same without environments, which is what a split that knows nothing scores.
     """
+    known = group >= 0
+    y, environment, group = y[known], environment[known], group[known]
 
-    def commonest(cells: Int[Tensor, " N"]) -> float:
-        return sum(int(torch.bincount(group[cells == cell]).max()) for cell in cells.unique()) / len(y)
-
-    return {"value": commonest(2 * y + environment), "without": commonest(y)}
-
-
-def table(found: Found, rows: Labelled) -> dict[str, np.ndarray]:
-    """What environments.parquet holds, column by column."""
-    return {
-        "row": np.arange(len(rows.y)),
-        "label": np.array(rows.classes)[rows.y.numpy()],
-        "environment": found.environment.numpy(),
-        "confidence": found.confidence.numpy(),
-        "part": np.where(found.validation.numpy(), "validation", "train"),
-    }
-
-
-def environments(groups: str, rows: Labelled, seed: int = 0) -> tuple[Int[Tensor, " N"], Tensor]:
-    """The environment of every row, and which rows are for validation (bool [N]).
-
-    Args:
-        groups: an environments.parquet of `foretell discover`; or `label`, for which there is one environment.
-        rows: that it was made of.
-        seed: holds rows back, where no file says which.
-
-    Raises:
-        ForetellError: the file cannot be read, or has another number of rows.
-    """
-    if groups == "label":
-        return torch.zeros_like(rows.y), held_out(rows.y, seed)
-    parquet = needed("pyarrow.parquet", "reading environments")
-    try:
-        columns = parquet.read_table(groups, columns=["environment", "part"]).to_pydict()
-    except Exception as error:  # pyarrow raises whatever its parsing stumbles over
-        raise ForetellError(f"{groups}: cannot be read as the environments of `foretell discover` ({error})") from None
-    if len(columns["environment"]) != len(rows.y):
-        raise ForetellError(
-            f"{groups}: has {len(columns['environment'])} rows and the data has {len(rows.y)}; expected the "
-            "environments of this very data"
+    def commonest(cells: Int[Tensor, " _"]) -> int:
+        pairs, counts = torch.stack([cells, group]).unique(dim=1, return_counts=True)
+        return int(
+            torch.zeros(int(cells.max()) + 1, dtype=counts.dtype).scatter_reduce(0, pairs[0], counts, "amax").sum()
         )
-    part = torch.tensor([name == "validation" for name in columns["part"]])
-    return torch.tensor(columns["environment"]), part
+
+    n = len(y)
+    right = commonest(y * (int(environment.max()) + 1) + environment)
+    low, high = wilson(right, n)
+    return {"value": right / n, "low": low, "high": high, "without": commonest(y) / n}
+
+
+def table(found: Found, rows: Labelled) -> dict[str, np.ndarray | list[str]]:
+    """What environments.parquet holds, column by column."""
+    files = rows.files
+    columns: dict[str, np.ndarray | list[str]] = {"row": np.arange(len(rows.y))}
+    return (
+        columns
+        | ({} if files is None else {"file": files})
+        | {
+            "label": np.array(rows.classes)[rows.y.numpy()],
+            "environment": found.environment.numpy(),
+            "confidence": found.confidence.numpy(),
+            "twin_a": found.votes[:, 0].numpy(),
+            "twin_b": found.votes[:, 1].numpy(),
+            "part": np.where(found.validation.numpy(), "validation", "train"),
+        }
+    )

@@ -5,17 +5,20 @@ R runs · M = 2R networks · N rows · B rows of a batch · D width of a row · 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SIZE, within
+from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, within
+from foretell.robust.convolution import ConvolutionalTwins
 
 Kind = Literal["linear", "mlp"]
+TwinKind = Literal["linear", "mlp", "conv"]
 
 
 @dataclass(frozen=True)
@@ -34,24 +37,25 @@ class Settings:
 class TwinConfig:
     """What every twin is made of and how long it learns."""
 
-    network: Kind = "linear"
-    """`linear` for frozen features, as the paper's images; `mlp` for pixels, as its ColorMNIST."""
+    network: TwinKind = "linear"
+    """`linear` for frozen features, as the paper's images; `mlp` for rows of pixels, as its ColorMNIST; `conv` for
+    pictures [3, S, S], end to end."""
     width: int = 390
     """Hidden width of the two hidden layers of `mlp`."""
+    bias: bool = True
+    """Whether layers have one."""
     steps: int = 1000
     """Optimiser steps: a fixed number, without early stopping."""
     optimizer: Literal["sgd", "adam"] = "sgd"
-    """`sgd` has momentum 0.9."""
+    momentum: float = 0.9
+    """Of `sgd`."""
 
     def __post_init__(self) -> None:
-        within(self, width=SIZE, steps=COUNT)
+        within(self, width=SIZE, steps=COUNT, momentum=SHARE)
 
 
 class Twins:
-    """R pairs of networks: a call asks all of them about the same rows.
-
-    Each run keeps its own parameters, so that an ordinary optimiser gives each its own rate. A call joins them:
-    one product for all networks, however many runs there are.
+    """R pairs of networks: a call asks all of them about the same rows, in one product of matrices.
 
     Args:
         runs: R.
@@ -63,40 +67,59 @@ class Twins:
 
     def __init__(self, runs: int, inputs: int, classes: int, config: TwinConfig, generator: torch.Generator) -> None:
         hidden = [config.width] * 2 if config.network == "mlp" else []
-        sizes = [inputs, *hidden, classes]
-        self.runs = [
-            [
-                parameter
-                for a, b in pairwise(sizes)
-                for parameter in (_weights(a, b, generator), nn.Parameter(torch.zeros(2, 1, b)))
-            ]
-            for _ in range(runs)
-        ]
+        sizes = list(pairwise([inputs, *hidden, classes]))
+        M = 2 * runs
+        self.weights = [_xavier(M, a, b, generator).requires_grad_() for a, b in sizes]
+        self.biases = [torch.zeros(M, 1, b, requires_grad=config.bias) for _, b in sizes]
         with torch.no_grad():
-            for run in self.runs:
-                run[-2].zero_()
+            self.weights[-1].zero_()
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All that learns; the first axis numbers networks: A of the first run, B of the first run, A of the second."""
+        return [p for p in (*self.weights, *self.biases) if p.requires_grad]
 
     def __call__(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "R 2 B n"]:
         """The logits of every network."""
-        layers = [torch.cat(same) for same in zip(*self.runs, strict=True)]  # [M, in, out]
-        z = torch.einsum("bd,mdh->mbh", x, layers[0]) + layers[1]
-        for weight, bias in zip(layers[2::2], layers[3::2], strict=True):
+        z = torch.einsum("bd,mdh->mbh", x, self.weights[0]) + self.biases[0]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             z = torch.baddbmm(bias, z.relu(), weight)
         return z.unflatten(0, (-1, 2))
 
 
-def _weights(inputs: int, outputs: int, generator: torch.Generator) -> nn.Parameter:
-    """Two matrices by Xavier's rule, one for each twin."""
+def _xavier(networks: int, inputs: int, outputs: int, generator: torch.Generator) -> Float[Tensor, "M in out"]:
+    """Weights by Xavier's rule."""
     bound = (6 / (inputs + outputs)) ** 0.5
-    return nn.Parameter((torch.rand(2, inputs, outputs, generator=generator) * 2 - 1) * bound)
+    return (torch.rand(networks, inputs, outputs, generator=generator) * 2 - 1) * bound
 
 
-def optimizer_of(twins: Twins, settings: list[Settings], config: TwinConfig) -> torch.optim.Optimizer:
-    """One optimiser for all runs, with each run's own rate and decay."""
-    groups = [
-        {"params": run, "lr": one.lr, "weight_decay": one.weight_decay}
-        for run, one in zip(twins.runs, settings, strict=True)
-    ]
-    if config.optimizer == "adam":
-        return torch.optim.Adam(groups, foreach=True)
-    return torch.optim.SGD(groups, lr=1e-3, momentum=0.9, foreach=True)
+class Optimizer:
+    """SGD with momentum, or Adam, with a rate and a decay of each run's own: torch's would step run by run.
+
+    Args:
+        twins: what learns.
+        settings: of each run.
+        config: which rule.
+    """
+
+    def __init__(self, twins: Twins | ConvolutionalTwins, settings: Sequence[Settings], config: TwinConfig) -> None:
+        self.parameters, self.config, self.steps = twins.parameters, config, 0
+        lr, decay = torch.tensor([(one.lr, one.weight_decay) for one in settings]).T
+        self.lr, self.decay = (each.repeat_interleave(2).view(-1, 1, 1) for each in (lr, decay))
+        self.first, self.second = ([torch.zeros_like(p) for p in self.parameters] for _ in range(2))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move by the gradients, and forget them."""
+        self.steps += 1
+        for p, first, second in zip(self.parameters, self.first, self.second, strict=True):
+            assert p.grad is not None  # every network has a part in every loss
+            gradient = p.grad.addcmul_(p, self.decay)
+            if self.config.optimizer == "sgd":
+                p.addcmul_(first.mul_(self.config.momentum).add_(gradient), self.lr, value=-1)
+            else:  # Kingma and Ba 2015, with torch's defaults
+                first.lerp_(gradient, 0.1)
+                second.lerp_(gradient.square(), 0.001)
+                root = (second / (1 - 0.999**self.steps)).sqrt_().add_(1e-8)
+                p.addcmul_(first / root, self.lr / (1 - 0.9**self.steps), value=-1)
+            p.grad = None

@@ -14,7 +14,7 @@ Differs from the paper:
 - The last layer of the `mlp` begins at zero as the text says; the released code overwrites it.
 - Several seeds are joined by vote into one environment a row (`Discovery`); the paper keeps each seed's own.
 
-R runs · N rows · B rows of a batch · D width of a row · n classes
+R runs · N rows, some of them for validation · B rows of a batch · D width of a row · n classes
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.progress import watched
-from foretell.robust.twins import Settings, TwinConfig, Twins, optimizer_of
+from foretell.robust.convolution import SIDE, ConvolutionalTwins
+from foretell.robust.twins import Optimizer, Settings, TwinConfig, TwinKind, Twins
 from foretell.train.loop import batch_index, generator
 
-PART = 8192
-"""Rows that are asked about at a time, after training."""
+PART, PICTURES = 8192, 256
+"""Vectors and pictures that are asked about at a time, after training."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +45,28 @@ class Run:
     settings: Settings
     seed: int
     flip_rate: float
-    """Share of the training rows whose label differs from the original after the last step; 0 where the twins
+    """Share of the rows learned from whose label differs from the original after the last step; 0 where the twins
     are degenerate: a class of the training or validation rows is all in one environment."""
     wrong: Bool[Tensor, "N 2"] = field(repr=False)
-    """Which twin errs on a training row, by the original label."""
-    wrong_validation: Bool[Tensor, "V 2"] = field(repr=False)
+    """Which twin errs on a row, by the original label."""
 
     @property
     def environment(self) -> Int[Tensor, " N"]:
-        """0 or 1 for each training row: 1 where either twin errs."""
+        """0 or 1 for each row: 1 where either twin errs, whether it learned from the row or not."""
         return self.wrong.any(1).long()
 
-    @property
-    def validation(self) -> Int[Tensor, " V"]:
-        """The same of validation rows: no held-out rule here."""
-        return self.wrong_validation.any(1).long()
 
-
-def drawn(count: int, seed: int = 0) -> list[Settings]:
-    """Hyper-parameters as the paper draws them for images: rate 10^U(−5, −3), batch 2^U(5, 7), decay 10^U(−6, −3)."""
+def drawn(count: int, seed: int = 0, network: TwinKind = "linear") -> list[Settings]:
+    """Hyper-parameters as the paper draws them: rate 10^U(−5, −3), decay 10^U(−6, −3); batch 2^U(5, 7) for frozen
+    features (`linear`), and 2^U(3, 6) for ColorMNIST (`mlp`). Rates of `conv`, which the paper lacks: 10^U(−3.5, −2.5).
+    """
     chance = np.random.default_rng([seed, 1])
+    batch = (3, 6) if network == "mlp" else (5, 7)
+    rate = (-3.5, -2.5) if network == "conv" else (-5, -3)
     return [
         Settings(
-            lr=float(10 ** chance.uniform(-5, -3)),
-            batch=int(2 ** chance.uniform(5, 7)),
+            lr=float(10 ** chance.uniform(*rate)),
+            batch=int(2 ** chance.uniform(*batch)),
             weight_decay=float(10 ** chance.uniform(-6, -3)),
         )
         for _ in range(count)
@@ -75,59 +74,59 @@ def drawn(count: int, seed: int = 0) -> list[Settings]:
 
 
 def train(
-    x: Float[Tensor, "N D"],
+    x: Shaped[Tensor, "N ..."],
     y: Int[Tensor, " _"],
-    x_validation: Float[Tensor, "V D"],
-    y_validation: Int[Tensor, " V"],
     settings: Sequence[Settings],
     seeds: Sequence[int],
     config: TwinConfig | None = None,
     *,
+    validation: Bool[Tensor, " _"] | None = None,
     progress: str | None = None,
 ) -> list[Run]:
     """Train twins for each of several settings at once.
 
     Args:
-        x: rows to learn from.
+        x: all rows: vectors [N, D], or pictures [N, 3, S, S] as bytes or in [0, 1]. A memory map stays on disk, and
+            batches are read from it.
         y: their labels, 0 to n − 1.
-        x_validation: rows that are given an environment and not learned from; may be empty.
-        y_validation: their labels.
         settings: of each run.
         seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
         config: the network and the number of steps.
+        validation: rows that are given an environment and not learned from; None for none.
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
-        ForetellError: rows that are not finite, fewer than two classes, or a class with fewer than two rows.
+        ForetellError: rows that are not finite, fewer than two classes, or a class with fewer than two rows to learn
+            from.
     """
-    config, classes = config or TwinConfig(), _classes(x, y)
-    N, R = len(x), len(settings)
+    validation = torch.zeros(len(x), dtype=torch.bool) if validation is None else validation
+    config, classes = config or TwinConfig(), _classes(x, y, validation)
+    learned = (~validation).nonzero().squeeze(1)
+    N, R = len(learned), len(settings)
     chance = [generator(seed, 0, 0, torch.device("cpu")) for seed in seeds]
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
-    drifting = y.repeat(R, 1)
+    drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
-    twins = Twins(R, x.shape[1], classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
-    optimizer = optimizer_of(twins, list(settings), config)
+    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
+    optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
         used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
-        logits = twins(x[index].float())
+        logits = twins(_numbers(x[learned[index]]))
         first = learns_a[:, index].unsqueeze(-1)
         held_in = torch.where(first, logits[:, 0], logits[:, 1])
         held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
-        labels = drifting[:, index]
-        optimizer.zero_grad()
+        labels = drifting[:, index].long()
         balanced(held_in, labels, used).sum().backward()
         optimizer.step()
         draw = torch.stack([torch.rand(len(index), generator=g) for g in chance])
-        drifting[:, index] = torch.where(used & (draw < flip_chance(held_out)), held_out.argmax(-1), labels)
-    wrong, wrong_validation = _mistakes(twins, x, y), _mistakes(twins, x_validation, y_validation)
-    flipped = (drifting != y).float().mean(1).tolist()
-    runs = []
-    for r, (one, seed) in enumerate(zip(settings, seeds, strict=True)):
-        told = all(_both(w[r].any(1), of) for w, of in ((wrong, y), (wrong_validation, y_validation)))
-        runs.append(Run(one, seed, flipped[r] if told else 0.0, wrong[r], wrong_validation[r]))
-    return runs
+        flips = used & (draw < flip_chance(held_out))
+        drifting[:, index] = torch.where(flips, held_out.argmax(-1), labels).to(drifting.dtype)
+    flipped = ((drifting != y[learned].to(drifting.dtype)).sum(1) / N).tolist()
+    return [
+        Run(one, seed, share if _both(wrong.any(1), y, validation) else 0.0, wrong)
+        for one, seed, share, wrong in zip(settings, seeds, flipped, _mistakes(twins, x, y), strict=True)
+    ]
 
 
 def balanced(
@@ -146,29 +145,48 @@ def flip_chance(logits: Float[Tensor, "*some n"]) -> Float[Tensor, "*some"]:
     return ((logits.softmax(-1).amax(-1) - 1 / n) * n / (n - 1)).clamp(0, 1)
 
 
+def _twins(
+    x: Tensor, runs: int, classes: int, config: TwinConfig, chance: torch.Generator
+) -> Twins | ConvolutionalTwins:
+    """Networks for vectors or for pictures."""
+    pictures = x.ndim == 4 and x.shape[1] == 3 and min(x.shape[2:]) >= SIDE
+    if pictures != (config.network == "conv") or x.ndim != (4 if pictures else 2):
+        expected = f"pictures [N, 3, S, S], S at least {SIDE}" if config.network == "conv" else "vectors [N, D]"
+        raise ForetellError(f"network {config.network} takes {expected}; found {list(x.shape)}")
+    return ConvolutionalTwins(runs, classes, chance) if pictures else Twins(runs, x.shape[1], classes, config, chance)
+
+
+def _numbers(x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
+    """Rows as networks take them: bytes become numbers in [0, 1]."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x.float()
+
+
 @torch.no_grad()
-def _mistakes(twins: Twins, x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> Bool[Tensor, "R N 2"]:
+def _mistakes(twins: Twins | ConvolutionalTwins, x: Shaped[Tensor, "N ..."], y: Int[Tensor, " N"]) -> Tensor:
+    """Which networks err on which row: bool [R, N, 2]."""
+    size = PART if x.ndim == 2 else PICTURES
     parts = [
-        (twins(some.float()).argmax(-1) != of).transpose(1, 2)
-        for some, of in zip(x.split(PART), y.split(PART), strict=True)
+        (twins(_numbers(some)).argmax(-1) != of).transpose(1, 2)
+        for some, of in zip(x.split(size), y.split(size), strict=True)
     ]
-    return torch.cat(parts, 1) if parts else torch.empty(len(twins.runs), 0, 2, dtype=torch.bool)
+    return torch.cat(parts, 1)
 
 
-def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"]) -> bool:
-    """Whether each class has rows in both environments."""
-    return all(environment[y == c].unique().numel() == 2 for c in y.unique())
+def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Bool[Tensor, " N"]) -> bool:
+    """Whether each class has rows in both environments, among those learned from and among those for validation."""
+    cells = 2 * y + environment
+    return all(cells[part].unique().numel() == 2 * y[part].unique().numel() for part in (~validation, validation))
 
 
-def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"]) -> int:
-    if len(x) != len(y):
+def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
+    if not len(x) == len(y) == len(validation):
         raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
-    counts = torch.bincount(y) if len(y) else y
+    counts = torch.bincount(y[~validation], minlength=int(y.max()) + 1) if len(y) else y
     if len(counts) < 2:
         raise ForetellError(f"found {len(counts)} classes among the labels; expected two or more to tell apart")
     if few := [c for c, count in enumerate(counts.tolist()) if count < 2]:
         raise ForetellError(f"class {few[0]} has fewer than two rows; each twin needs rows of each class: leave it out")
-    if not all(part.isfinite().all() for part in x.split(PART)):
+    if not all(part.isfinite().all() for part in x.split(PART) if x.dtype != torch.uint8):
         raise ForetellError("a row has a number that is NaN or infinite; expected finite features")
     return len(counts)
 
@@ -189,20 +207,19 @@ class Discovery:
         return float(np.mean([run.flip_rate for run in self.runs]))
 
     @property
-    def environment(self) -> Int[Tensor, " N"]:
-        """0 or 1 for each training row: what most seeds say."""
-        return _vote([run.environment for run in self.runs])
+    def agreement(self) -> Float[Tensor, " N"]:
+        """Share of the seeds that put a row into environment 1."""
+        return torch.stack([run.environment for run in self.runs]).float().mean(0)
 
     @property
-    def validation(self) -> Int[Tensor, " V"]:
-        """The same of validation rows."""
-        return _vote([run.validation for run in self.runs])
+    def environment(self) -> Int[Tensor, " N"]:
+        """0 or 1 for each row: what most seeds say."""
+        return (self.agreement >= 0.5).long()
 
     @property
     def confidence(self) -> Float[Tensor, " N"]:
         """Share of the seeds that agree with `environment`, 0.5 to 1."""
-        ones = torch.stack([run.environment for run in self.runs]).float().mean(0)
-        return torch.maximum(ones, 1 - ones)
+        return torch.maximum(self.agreement, 1 - self.agreement)
 
     @property
     def votes(self) -> Float[Tensor, " N"]:
@@ -210,15 +227,10 @@ class Discovery:
         return torch.stack([run.wrong for run in self.runs]).float().mean((0, 2))
 
 
-def _vote(environments: list[Tensor]) -> Int[Tensor, " N"]:
-    return (torch.stack(environments).float().mean(0) >= 0.5).long()
-
-
 def discover(
-    x: Float[Tensor, "N D"],
-    y: Int[Tensor, " N"],
-    x_validation: Float[Tensor, "V D"],
-    y_validation: Int[Tensor, " V"],
+    x: Shaped[Tensor, "N ..."],
+    y: Int[Tensor, " _"],
+    validation: Bool[Tensor, " _"] | None = None,
     *,
     draws: int | Sequence[Settings] = 10,
     seeds: int = 10,
@@ -229,10 +241,9 @@ def discover(
     """Choose settings by flip rate, which asks for no annotation, and train that choice with several seeds (§4).
 
     Args:
-        x: rows to learn from.
+        x: all rows.
         y: their labels, 0 to n − 1.
-        x_validation: rows that are given an environment and not learned from.
-        y_validation: their labels.
+        validation: rows that are given an environment and not learned from; None for none.
         draws: how many settings to draw, or the settings themselves.
         seeds: how many runs of the chosen one.
         seed: the first of them; it also draws the settings.
@@ -242,13 +253,12 @@ def discover(
     Raises:
         ForetellError: as `train`.
     """
-    given = drawn(draws, seed) if isinstance(draws, int) else list(draws)
-    tables = (x, y, x_validation, y_validation)
+    config = config or TwinConfig()
+    given = drawn(draws, seed, config.network) if isinstance(draws, int) else list(draws)
 
-    def bar(text: str) -> str | None:
-        return text if progress else None
+    def runs(settings: list[Settings], of: list[int], what: str) -> list[Run]:
+        return train(x, y, settings, of, config, validation=validation, progress=what if progress else None)
 
-    tried = train(*tables, given, [seed] * len(given), config, progress=bar("Trying settings"))
+    tried = runs(given, [seed] * len(given), "Trying settings")
     best = max(tried, key=lambda run: run.flip_rate).settings
-    again = [seed + k for k in range(seeds)]
-    return Discovery(best, tried, train(*tables, [best] * seeds, again, config, progress=bar("Repeating the choice")))
+    return Discovery(best, tried, runs([best] * seeds, [seed + k for k in range(seeds)], "Repeating the choice"))

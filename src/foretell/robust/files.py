@@ -1,0 +1,49 @@
+"""Group-robust classifiers as folders: config.json and model.safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from foretell.errors import ForetellError
+from foretell.finetune.files import save_classifier
+from foretell.hub.files import built, dump, parse, read_json, read_weights, write_json, write_weights
+from foretell.robust.config import RobustConfig
+from foretell.robust.learn import Outcome
+from foretell.robust.networks import Layers, Pictured
+
+
+def save(outcome: Outcome, classes: tuple[str, ...], folder: Path) -> None:
+    """Save a classifier: `load` gives layers back, `foretell.finetune.load_classifier` a finetuned model.
+
+    Raises:
+        ForetellError: the disk is full or not writable.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    network = outcome.network
+    if isinstance(network, Pictured):
+        save_classifier(network.classifier, folder)
+        return
+    inputs = next(network.parameters()).shape[1]
+    write_weights(folder / "model.safetensors", network.state_dict(), {"format": "foretell"})
+    write_json(folder / "config.json", {"robust": dump(outcome.config), "inputs": inputs, "classes": classes})
+
+
+def load(folder: str | Path) -> tuple[nn.Sequential, tuple[str, ...]]:
+    """Load layers on vectors: the network, which gives logits of [B, D], and the names of its classes.
+
+    Raises:
+        ForetellError: the folder holds no such classifier, or a file of it is missing or foreign.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    known = read_json(path)
+    if not {"robust", "inputs", "classes"} <= known.keys():
+        raise ForetellError(f"{folder} holds no classifier of vectors, expected a folder that `foretell robust` wrote")
+    config = parse(RobustConfig, known["robust"], path, "robust")
+    classes = parse(tuple[str, ...], known["classes"], path, "classes")
+    layers = Layers(parse(int, known["inputs"], path, "inputs"), len(classes), config)
+    weights = folder / "model.safetensors"
+    network = built(lambda: layers.make(config.seed), read_weights(weights), weights)
+    return network.eval(), classes
