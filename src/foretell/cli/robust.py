@@ -55,14 +55,14 @@ def robust(args: list[str]) -> None:
     """Train a group-robust classifier: foretell robust DATA --groups environments.parquet --out DIR."""
     from foretell import finetune as tuning
     from foretell import hub
-    from foretell.data import Images, Vectors, load
+    from foretell.data import GroupedPhotographs, Images, Vectors, load
     from foretell.hub.files import write_json
     from foretell.robust import files
     from foretell.robust.config import drawn
-    from foretell.robust.discovery import labelled
     from foretell.robust.groups import column, groups, labels, measured
     from foretell.robust.learn import choose
     from foretell.robust.networks import Finetuned
+    from foretell.robust.rows import labelled
     from foretell.robust.table import Table, accuracies
 
     flags = parse(Robust, args, "robust")
@@ -71,7 +71,7 @@ def robust(args: list[str]) -> None:
     model = hub.load(flags.features) if flags.features else None
     if model and mode:
         tuning.parts(model, mode)  # refuses before the data is read, which can take minutes
-    reads = model.config.reads if model else Vectors()
+    reads = GroupedPhotographs(model.config.reads.size) if model else Vectors()
     data = load(flags.data, reads, seed=config.seed)
     test = load(flags.test or flags.data, reads, split=None if flags.test else "test", seed=config.seed)
     y, y_test = labels(data, flags.data), labels(test, flags.test or f"the test split of {flags.data}", data.classes)

@@ -84,6 +84,12 @@ class Twins:
         return z.unflatten(0, (-1, 2))
 
 
+def vectors(x: Tensor) -> Float[Tensor, "B D"]:
+    """Rows as networks take them: side by side, pixels (uint8) in [0, 1]."""
+    flat = x.flatten(1).float()
+    return flat / 255 if x.dtype == torch.uint8 else flat
+
+
 def _xavier(networks: int, inputs: int, outputs: int, generator: torch.Generator) -> Float[Tensor, "M in out"]:
     """Weights by Xavier's rule."""
     bound = (6 / (inputs + outputs)) ** 0.5

@@ -12,7 +12,8 @@ Differs from the paper:
 - All runs see the same rows in the same order, so that they share one product of matrices. A run with a smaller batch
   takes the first rows of it.
 - The last layer of the `mlp` begins at zero as the text says; the released code overwrites it.
-- Several seeds are joined by vote into one environment a row (`Discovery`); the paper keeps each seed's own.
+- Several seeds are joined by vote into one environment a row (`foretell.robust.discovery`); the paper keeps each
+  seed's own.
 
 R runs · N rows, some of them for validation · B rows of a batch · D width of a row · n classes
 """
@@ -24,13 +25,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.progress import watched
-from foretell.robust.twins import Kind, Optimizer, Settings, TwinConfig, Twins
+from foretell.robust.twins import Kind, Optimizer, Settings, TwinConfig, Twins, vectors
 from foretell.train.loop import batch_index, generator
 
 PART = 8192
@@ -72,7 +73,7 @@ def drawn(count: int, seed: int = 0, network: Kind = "linear") -> list[Settings]
 
 
 def train(
-    x: Float[Tensor, "N D"],
+    x: Shaped[Tensor, "N ..."],
     y: Int[Tensor, " _"],
     settings: Sequence[Settings],
     seeds: Sequence[int],
@@ -84,7 +85,7 @@ def train(
     """Train twins for each of several settings at once.
 
     Args:
-        x: all rows; a memory map stays on disk, and batches are read from it.
+        x: all rows, [N, D] or uint8 pixels [N, ...]; a memory map stays on disk, and batches are read from it.
         y: their labels, 0 to n − 1.
         settings: of each run.
         seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
@@ -104,12 +105,12 @@ def train(
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
     drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
-    twins = Twins(R, x.shape[1], classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
+    twins = Twins(R, x[0].numel(), classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
     optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
         used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
-        logits = twins(x[learned[index]].float())
+        logits = twins(vectors(x[learned[index]]))
         first = learns_a[:, index].unsqueeze(-1)
         held_in = torch.where(first, logits[:, 0], logits[:, 1])
         held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
@@ -143,9 +144,9 @@ def flip_chance(logits: Float[Tensor, "*some n"]) -> Float[Tensor, "*some"]:
 
 
 @torch.no_grad()
-def _mistakes(twins: Twins, x: Float[Tensor, "N D"], y: Int[Tensor, " N"]) -> Bool[Tensor, "R N 2"]:
+def _mistakes(twins: Twins, x: Shaped[Tensor, "N ..."], y: Int[Tensor, " N"]) -> Bool[Tensor, "R N 2"]:
     parts = [
-        (twins(some.float()).argmax(-1) != of).transpose(1, 2)
+        (twins(vectors(some)).argmax(-1) != of).transpose(1, 2)
         for some, of in zip(x.split(PART), y.split(PART), strict=True)
     ]
     return torch.cat(parts, 1)
@@ -157,7 +158,7 @@ def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Boo
     return all(cells[part].unique().numel() == 2 * y[part].unique().numel() for part in (~validation, validation))
 
 
-def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
+def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
     if not len(x) == len(y) == len(validation):
         raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
     counts = torch.bincount(y[~validation], minlength=int(y.max()) + 1) if len(y) else y
@@ -172,7 +173,7 @@ def _classes(x: Float[Tensor, "N D"], y: Int[Tensor, " _"], validation: Bool[Ten
 
 @dataclass(frozen=True)
 class Discovery:
-    """The environments of a table, and how far they can be trusted."""
+    """What several seeds found with the best settings; `foretell.robust.discovery` has them vote."""
 
     settings: Settings
     """The settings with the largest flip rate among those tried."""
@@ -185,29 +186,9 @@ class Discovery:
         """The mean over seeds; 0 where nothing was found."""
         return float(np.mean([run.flip_rate for run in self.runs]))
 
-    @property
-    def agreement(self) -> Float[Tensor, " N"]:
-        """Share of the seeds that put a row into environment 1."""
-        return torch.stack([run.environment for run in self.runs]).float().mean(0)
-
-    @property
-    def environment(self) -> Int[Tensor, " N"]:
-        """0 or 1 for each row: what most seeds say."""
-        return (self.agreement >= 0.5).long()
-
-    @property
-    def confidence(self) -> Float[Tensor, " N"]:
-        """Share of the seeds that agree with `environment`, 0.5 to 1."""
-        return torch.maximum(self.agreement, 1 - self.agreement)
-
-    @property
-    def votes(self) -> Float[Tensor, " N"]:
-        """Share of all twins that err on the row."""
-        return torch.stack([run.wrong for run in self.runs]).float().mean((0, 2))
-
 
 def discover(
-    x: Float[Tensor, "N D"],
+    x: Shaped[Tensor, "N ..."],
     y: Int[Tensor, " _"],
     validation: Bool[Tensor, " _"] | None = None,
     *,
