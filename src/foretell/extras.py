@@ -14,6 +14,7 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "data": ("pyarrow",),
     "demo": ("jinja2",),
+    "digits": ("sklearn",),
     "tensorboard": ("tensorboard",),
     "search": (
         "charset_normalizer",

@@ -76,7 +76,7 @@ def test_three_environments_tell_apart_which_twins_err(rows):
 
 
 def test_colours_go_with_labels_and_against_them_in_the_test_set():
-    pixels = np.full((4000, 28, 28), 255, np.uint8)
+    pixels = np.full((4000, 14, 14), 255, np.uint8)
     digit = np.arange(4000) % 10
     even, odd, test = colormnist.VARIANTS["colormnist"]
     made = colormnist.coloured(pixels, digit, (even, odd), seed=0)

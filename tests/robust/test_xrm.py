@@ -77,16 +77,6 @@ def test_the_shortcut_is_found(network):
             assert (run.environment.bool() == against)[part].float().mean() > 0.95
 
 
-def test_pixels_are_vectors_too():
-    x, y, _ = shortcut(300)
-    pixels = (x * 20 + 128).clamp(0, 255).byte()
-    square, flat = (
-        xrm.train(rows, y, [RATE], [0], TwinConfig(steps=20))[0]
-        for rows in (pixels.view(300, 1, 1, 2), pixels.float() / 255)
-    )
-    assert torch.equal(square.wrong, flat.wrong)
-
-
 def test_runs_side_by_side_are_the_runs_alone():
     x, y, _ = shortcut(400)
     settings = [RATE, Settings(lr=0.01, batch=128), Settings(lr=0.2, batch=128)]

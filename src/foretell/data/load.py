@@ -240,7 +240,7 @@ def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
     if isinstance(reads, Clips):
         return _find_videos(spec, reads, seed)
     if isinstance(reads, Vectors):
-        return _find_vectors(spec, seed)
+        return _find_vectors(spec, reads, seed)
     return _find_images(spec, reads, seed)
 
 
@@ -256,6 +256,11 @@ def _find_images(spec: str | Path, reads: Photographs, seed: int) -> Splits:
     if str(spec).startswith("torchvision:"):
         return torchvision_sets.find(str(spec))
     root = Path(os.path.realpath(os.path.expanduser(spec)))
+    if isinstance(reads, GroupedPhotographs) and str(spec) and root.exists():
+        from .images import layouts
+
+        if (found := layouts.find(root, reads.label, reads.group)) is not None:
+            return found
     if str(spec) and os.path.isdir(root):
         files = files_below(root)
         tables = [file for file in files if file.path.lower().endswith(".parquet")]
@@ -263,17 +268,17 @@ def _find_images(spec: str | Path, reads: Photographs, seed: int) -> Splits:
         return parquet.find(root, tables) if tables else folder.find(root, files)
     if root.suffix.lower() == ".parquet" and os.path.isfile(root):
         return parquet.find(root, [file_at(root)])
-    found = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
-    raise ForetellError(f"{str(spec)!r}: {found}; {_EXPECTED}.")
+    said = "neither a folder nor a parquet file" if str(spec) and os.path.exists(root) else "not found"
+    raise ForetellError(f"{str(spec)!r}: {said}; {_EXPECTED}.")
 
 
-def _find_vectors(spec: str | Path, seed: int) -> Splits:
+def _find_vectors(spec: str | Path, reads: Vectors, seed: int) -> Splits:
     from . import table
     from .made import colormnist
 
     if _is_made(spec, *colormnist.VARIANTS):
         return colormnist.find(str(spec), seed)
-    return table.find(Path(os.path.realpath(os.path.expanduser(spec))))
+    return table.find(Path(os.path.realpath(os.path.expanduser(spec))), reads.label, reads.group)
 
 
 def _find_videos(spec: str | Path, reads: Clips, seed: int) -> Splits:

@@ -80,7 +80,14 @@ class EpisodeClips(Clips):
 
 @dataclass(frozen=True)
 class Vectors:
-    """Feature vectors with labels and groups, from a table (see `foretell.data.table`)."""
+    """Feature vectors with labels and groups, from a table (see `foretell.data.table`).
+
+    label: the column that has the class; None for one of the usual names.
+    group: the column that has the group; None for one of the usual names, where there is one.
+    """
+
+    label: str | None = None
+    group: str | None = None
 
 
 Reads: TypeAlias = Photographs | Clips | Vectors

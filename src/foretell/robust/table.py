@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from foretell.augment import to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import wilson
-from foretell.robust.twins import vectors
 
 VECTORS, PICTURES = 8192, 256
 """Rows that are asked about at a time."""
@@ -27,8 +26,7 @@ VECTORS, PICTURES = 8192, 256
 class Table:
     """Rows with labels and environments."""
 
-    x: Shaped[Tensor, "N ..."] | Images = field(repr=False)
-    """Vectors [N, D], or uint8 pixels that are taken as vectors; or pictures, which networks of pictures take."""
+    x: Float[Tensor, "N D"] | Images = field(repr=False)
     y: Int[Tensor, " _"] = field(repr=False)
     """The label of each row, 0 to n − 1."""
     environment: Int[Tensor, " _"] = field(repr=False)
@@ -52,7 +50,7 @@ class Table:
 
     def take(self, index: Int[Tensor, " B"]) -> Tensor:
         """What a network sees of some rows: vectors [B, D], or pictures [B, 3, H, W] in [0, 1]."""
-        return vectors(self.x[index]) if isinstance(self.x, Tensor) else to_float(self.x.take(index))
+        return self.x[index].float() if isinstance(self.x, Tensor) else to_float(self.x.take(index))
 
     def parts(self) -> Iterator[Tensor]:
         """What a network sees of all rows, some at a time."""

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, within
+from foretell.robust.convolution import ConvolutionalTwins
 
 Kind = Literal["linear", "mlp"]
 
@@ -35,8 +36,9 @@ class Settings:
 class TwinConfig:
     """What every twin is made of and how long it learns."""
 
-    network: Kind = "linear"
-    """`linear` for frozen features, as the paper's images; `mlp` for pixels, as its ColorMNIST."""
+    network: Kind | Literal["conv"] = "linear"
+    """`linear` for frozen features, as the paper's images; `mlp` for rows of pixels, as its ColorMNIST; `conv` for
+    pictures [3, S, S], end to end."""
     width: int = 390
     """Hidden width of the two hidden layers of `mlp`."""
     bias: bool = True
@@ -84,12 +86,6 @@ class Twins:
         return z.unflatten(0, (-1, 2))
 
 
-def vectors(x: Tensor) -> Float[Tensor, "B D"]:
-    """Rows as networks take them: side by side, pixels (uint8) in [0, 1]."""
-    flat = x.flatten(1).float()
-    return flat / 255 if x.dtype == torch.uint8 else flat
-
-
 def _xavier(networks: int, inputs: int, outputs: int, generator: torch.Generator) -> Float[Tensor, "M in out"]:
     """Weights by Xavier's rule."""
     bound = (6 / (inputs + outputs)) ** 0.5
@@ -105,7 +101,7 @@ class Optimizer:
         config: which rule.
     """
 
-    def __init__(self, twins: Twins, settings: Sequence[Settings], config: TwinConfig) -> None:
+    def __init__(self, twins: Twins | ConvolutionalTwins, settings: Sequence[Settings], config: TwinConfig) -> None:
         self.parameters, self.config, self.steps = twins.parameters, config, 0
         lr, decay = torch.tensor([(one.lr, one.weight_decay) for one in settings]).T
         self.lr, self.decay = (each.repeat_interleave(2).view(-1, 1, 1) for each in (lr, decay))

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -31,11 +32,12 @@ from torch.nn import functional as F
 
 from foretell.errors import ForetellError
 from foretell.progress import watched
-from foretell.robust.twins import Kind, Optimizer, Settings, TwinConfig, Twins, vectors
+from foretell.robust.convolution import SIDE, ConvolutionalTwins
+from foretell.robust.twins import Kind, Optimizer, Settings, TwinConfig, Twins
 from foretell.train.loop import batch_index, generator
 
-PART = 8192
-"""Rows that are asked about at a time, after training."""
+PART, PICTURES = 8192, 256
+"""Vectors and pictures that are asked about at a time, after training."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class Run:
         return self.wrong.any(1).long()
 
 
-def drawn(count: int, seed: int = 0, network: Kind = "linear") -> list[Settings]:
+def drawn(count: int, seed: int = 0, network: Kind | Literal["conv"] = "linear") -> list[Settings]:
     """Hyper-parameters as the paper draws them: rate 10^U(−5, −3), decay 10^U(−6, −3); batch 2^U(5, 7) for frozen
-    features (`linear`), and 2^U(3, 6) for ColorMNIST (`mlp`).
+    features and pictures, and 2^U(3, 6) for ColorMNIST (`mlp`).
     """
     chance = np.random.default_rng([seed, 1])
     batch = (3, 6) if network == "mlp" else (5, 7)
@@ -85,7 +87,8 @@ def train(
     """Train twins for each of several settings at once.
 
     Args:
-        x: all rows, [N, D] or uint8 pixels [N, ...]; a memory map stays on disk, and batches are read from it.
+        x: all rows: vectors [N, D], or pictures [N, 3, S, S] as bytes or in [0, 1]. A memory map stays on disk, and
+            batches are read from it.
         y: their labels, 0 to n − 1.
         settings: of each run.
         seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
@@ -105,12 +108,12 @@ def train(
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
     drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
-    twins = Twins(R, x[0].numel(), classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
+    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
     optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
         used = torch.arange(len(index)) < batches.unsqueeze(1)  # [R, B]
-        logits = twins(vectors(x[learned[index]]))
+        logits = twins(_numbers(x[learned[index]]))
         first = learns_a[:, index].unsqueeze(-1)
         held_in = torch.where(first, logits[:, 0], logits[:, 1])
         held_out = torch.where(first, logits[:, 1], logits[:, 0]).detach()
@@ -143,11 +146,29 @@ def flip_chance(logits: Float[Tensor, "*some n"]) -> Float[Tensor, "*some"]:
     return ((logits.softmax(-1).amax(-1) - 1 / n) * n / (n - 1)).clamp(0, 1)
 
 
+def _twins(
+    x: Tensor, runs: int, classes: int, config: TwinConfig, chance: torch.Generator
+) -> Twins | ConvolutionalTwins:
+    """Networks for vectors or for pictures."""
+    pictures = x.ndim == 4 and x.shape[1] == 3 and min(x.shape[2:]) >= SIDE
+    if pictures != (config.network == "conv") or (not pictures and x.ndim != 2):
+        expected = f"pictures [N, 3, S, S], S at least {SIDE}" if config.network == "conv" else "vectors [N, D]"
+        raise ForetellError(f"network {config.network} takes {expected}; found {list(x.shape)}")
+    return ConvolutionalTwins(runs, classes, chance) if pictures else Twins(runs, x.shape[1], classes, config, chance)
+
+
+def _numbers(x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
+    """Rows as networks take them: bytes become numbers in [0, 1]."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x.float()
+
+
 @torch.no_grad()
-def _mistakes(twins: Twins, x: Shaped[Tensor, "N ..."], y: Int[Tensor, " N"]) -> Bool[Tensor, "R N 2"]:
+def _mistakes(twins: Twins | ConvolutionalTwins, x: Shaped[Tensor, "N ..."], y: Int[Tensor, " N"]) -> Tensor:
+    """Which networks err on which row: bool [R, N, 2]."""
+    size = PART if x.ndim == 2 else PICTURES
     parts = [
-        (twins(vectors(some)).argmax(-1) != of).transpose(1, 2)
-        for some, of in zip(x.split(PART), y.split(PART), strict=True)
+        (twins(_numbers(some)).argmax(-1) != of).transpose(1, 2)
+        for some, of in zip(x.split(size), y.split(size), strict=True)
     ]
     return torch.cat(parts, 1)
 
@@ -166,7 +187,7 @@ def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[
         raise ForetellError(f"found {len(counts)} classes among the labels; expected two or more to tell apart")
     if few := [c for c, count in enumerate(counts.tolist()) if count < 2]:
         raise ForetellError(f"class {few[0]} has fewer than two rows; each twin needs rows of each class: leave it out")
-    if not all(part.isfinite().all() for part in x.split(PART)):
+    if not all(part.isfinite().all() for part in x.split(PART) if x.dtype != torch.uint8):
         raise ForetellError("a row has a number that is NaN or infinite; expected finite features")
     return len(counts)
 

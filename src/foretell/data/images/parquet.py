@@ -1,13 +1,14 @@
 """Parquet files with an image column: the layout of data sets on the Hugging Face Hub."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from foretell.data.items import Item, Unusable
+from foretell.data.headings import GROUPS, heading
+from foretell.data.items import Case, Item, Unusable
 from foretell.data.source import Contents, File, Source, Splits, identity, named_splits, split_of
 from foretell.errors import ForetellError
 from foretell.extras import needed
@@ -23,10 +24,19 @@ LABELS = ("label", "labels", "fine_label", "class", "class_id", "target", "categ
 ROWS = 64  # read at once: of full photographs some tens of megabytes
 
 
-def find(root: Path, files: list[File]) -> Splits:
+def find(
+    root: Path, files: list[File], label: str | None = None, group: str | None = None, groups: bool = False
+) -> Splits:
     """The splits of parquet `files` below `root`, by the names of the files or of their folders.
 
     A `root` that is a file itself has none.
+
+    Args:
+        root: a folder, or the one file.
+        files: below it.
+        label: the column of labels; None for one that looks like it.
+        group: the column of groups; None for one of the usual names.
+        groups: items tell a `Case`; without it `group` has no use.
     """
     names = [_split(file) for file in files]
     named = named_splits(names)
@@ -34,12 +44,16 @@ def find(root: Path, files: list[File]) -> Splits:
         split: [file for file, found in zip(files, names, strict=True) if found == name]
         for split, name in named.items()
     }
+
+    def paths(some: list[File]) -> list[Path]:
+        return [root / file.path for file in some]
+
     return {
         split: Source(
             name=root.name if split == "all" else f"{root.name} ({named[split]})",
             # The classes come from the files of all splits, so that a label means the same in each.
-            identity=identity("parquet", root, split, files),
-            read=partial(_read, [root / file.path for file in part], [root / file.path for file in files]),
+            identity=identity("parquet", root, split, files, *([label, group] if groups else [])),
+            read=partial(_read, paths(part), paths(files), label, group, groups),
         )
         for split, part in (parts or {"all": files}).items()
     }
@@ -50,9 +64,25 @@ def _split(file: File) -> str | None:
     return next((name for part in (path.stem, *path.parts[-2::-1]) if (name := split_of(part))), None)
 
 
-def _read(files: list[Path], all_files: list[Path]) -> Contents:
+def has_pictures(path: Path) -> bool:
+    """Whether a parquet file has a column of pictures."""
+    try:
+        return bool(_columns(path).image)
+    except NoPictures:
+        return False
+
+
+class NoPictures(ForetellError):
+    """A parquet file without a column of pictures."""
+
+
+def _read(files: list[Path], all_files: list[Path], label: str | None, group: str | None, grouped: bool) -> Contents:
     columns = _columns(files[0])
+    if label:
+        columns = columns._replace(label=heading(files[0], columns.all, label, (), "label"), classes=())
     labels, classes = _labels(files, all_files, columns)
+    group = heading(files[0], columns.all, group, GROUPS, "group") if grouped else None
+    groups, names = _labels(files, all_files, columns._replace(label=group, classes=()), partly=True)
     count = 0
     for path in files:
         with _opened(path) as file:
@@ -62,17 +92,23 @@ def _read(files: list[Path], all_files: list[Path]) -> Contents:
                     f"{path}: has no column {columns.image!r}, which holds the images of {files[0].name}; "
                     "expected files of one layout: name the folder of one configuration, or a single file."
                 )
-    return Contents(count, classes, _items(files, columns.image, labels))
+    known = [
+        Case(y, None if a == -1 else a) if grouped else y
+        for y, a in zip(labels or [None] * count, groups or [None] * count, strict=True)
+    ]
+    return Contents(count, classes, _items(files, columns.image, labels, known), {"groups": names} if names else {})
 
 
-def _items(files: list[Path], column: str, labels: list[int] | None) -> Iterator[Item]:
-    def reader(value: Any, label: int | None) -> Callable[[], tuple[bytes, int | None]]:
-        def read() -> tuple[bytes, int | None]:
+def _items(
+    files: list[Path], column: str, labels: list[int] | None, known: Sequence[int | Case | None]
+) -> Iterator[Item]:
+    def reader(value: Any, label: int | None, told: int | Case | None) -> Callable[[], tuple[bytes, Any]]:
+        def read() -> tuple[bytes, Any]:
             if label == -1:
                 raise Unusable("its label is missing")
             if not (data := value.get("bytes") if isinstance(value, dict) else value):
                 raise Unusable("the row holds no image bytes")
-            return data, label
+            return data, told
 
         return read
 
@@ -82,7 +118,9 @@ def _items(files: list[Path], column: str, labels: list[int] | None) -> Iterator
             row = 0
             for batch in file.iter_batches(ROWS, columns=[column], use_threads=False):
                 for value in batch.column(0).to_pylist():
-                    yield Item(f"{path.name} row {row}", reader(value, labels[number] if labels else None))
+                    yield Item(
+                        f"{path.name} row {row}", reader(value, labels[number] if labels else None, known[number])
+                    )
                     row, number = row + 1, number + 1
 
 
@@ -92,6 +130,7 @@ class _Columns(NamedTuple):
     image: str
     label: str | None
     classes: tuple[str, ...]
+    all: tuple[str, ...]
 
 
 def _columns(path: Path) -> _Columns:
@@ -106,7 +145,7 @@ def _columns(path: Path) -> _Columns:
         image = next(iter(found), None) or next((n for n in _ranked(plain, IMAGES) if _decodes(file, n)), None)
         if image is None:
             held = ", ".join(f"{field.name}: {field.type}" for field in schema)
-            raise ForetellError(
+            raise NoPictures(
                 f"{path}: no image column; found {held or 'no column'}; expected a column of "
                 "struct<bytes, path> or of the bytes of encoded images, as the Hugging Face Hub stores them."
             )
@@ -119,11 +158,16 @@ def _columns(path: Path) -> _Columns:
         if label is None and len(whole) == 1 and not _numbers_rows(file, whole[0]):
             label = whole[0]
         classes = features[label].get("names") or () if label in said else ()
-        return _Columns(image, label, tuple(map(str, classes)))
+        return _Columns(image, label, tuple(map(str, classes)), tuple(schema.names))
 
 
-def _labels(files: list[Path], all_files: list[Path], columns: _Columns) -> tuple[list[int] | None, tuple[str, ...]]:
-    """A label for every row of `files`, -1 where it is missing, and the classes; None, () without labels."""
+def _labels(
+    files: list[Path], all_files: list[Path], columns: _Columns, partly: bool = False
+) -> tuple[list[int] | None, tuple[str, ...]]:
+    """A label for every row of `files`, -1 where it is missing, and the classes; None, () without labels.
+
+    Where most are missing there are none, unless `partly`.
+    """
     name = columns.label
     if name is None:
         return None, ()
@@ -134,7 +178,9 @@ def _labels(files: list[Path], all_files: list[Path], columns: _Columns) -> tupl
         known = sorted({value for column in values.values() for value in column if value not in (None, -1, "")})
     number = {value: index for index, value in enumerate(known)}
     labels = [number.get(value, -1) for path in files for value in values[path]]
-    if 2 * labels.count(-1) >= len(labels):  # the hidden labels of a test split, or mostly unlabelled data
+    if not partly and 2 * labels.count(-1) >= len(
+        labels
+    ):  # the hidden labels of a test split, or mostly unlabelled data
         return None, ()
     return labels, columns.classes or tuple(str(value) for value in known)
 
