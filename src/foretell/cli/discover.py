@@ -5,25 +5,45 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from foretell.cli.flags import DATA, MODEL, at_least, empty, parse
 
-TABLE = "table of vectors with labels (.npz, .parquet, .csv), `colormnist:PATH` and its variants"
+if TYPE_CHECKING:
+    from foretell.robust.rows import Labelled
+
+TABLE = "table of vectors with labels (.npz, .npy, .parquet, .csv), `colormnist:PATH` and its variants"
+GROUPED = (
+    "`backgrounds:N`; a table (.csv, .parquet) of paths or of texts; a folder of Waterbirds, CelebA, MetaShift or "
+    "ImageNet-9"
+)
 
 
 @dataclass(frozen=True)
 class Discover:
     """Find the rows that a classifier fails on because they lack a shortcut (XRM); nobody has to annotate them."""
 
-    data: Annotated[Positional[str], arg(help=f"{TABLE}; or, with --features: {DATA}", metavar="DATA")]
+    data: Annotated[Positional[str], arg(help=f"{TABLE}; {GROUPED}; {DATA}", metavar="DATA")]
     out: Annotated[Path, arg(help="folder for environments.parquet, report.json and report.html")]
-    features: Annotated[str | None, arg(help=f"makes vectors of pictures: {MODEL}")] = None
-    network: Annotated[Literal["linear", "mlp"], arg(help="of the twins: linear for features, mlp for pixels")] = (
-        "linear"
-    )
+    features: Annotated[
+        str | None,
+        arg(
+            help=f"makes vectors of pictures: efficientnet-lite0, or {MODEL}; of texts: bge-small-en-v1.5 or another "
+            "text model. None: pictures are learned from their pixels"
+        ),
+    ] = None
+    label: Annotated[str | None, arg(help="column of the class. None: one of the usual names")] = None
+    group: Annotated[
+        str | None, arg(help="column of groups that are known, to compare with. None: one of the usual names, if any")
+    ] = None
+    environments: Annotated[Literal[2, 3], arg(help="3, which is not the paper's: both twins right, one, none")] = 2
+    network: Annotated[
+        Literal["linear", "mlp", "conv"] | None,
+        arg(help="of the twins. None: linear for features, mlp for colormnist, conv for pixels"),
+    ] = None
+    size: Annotated[int, arg(help="pixels a side of pictures that are learned from their pixels")] = 32
     steps: Annotated[int, arg(help="optimiser steps of the twins")] = 1000
     draws: Annotated[int, arg(help="settings to draw; the one with most flips is taken")] = 10
     seeds: Annotated[int, arg(help="runs with the settings that were taken")] = 10
@@ -31,13 +51,12 @@ class Discover:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least(self, steps=1, draws=1, seeds=1)
+        at_least(self, steps=1, draws=1, seeds=1, size=8)
 
 
 def discover(args: list[str]) -> None:
     """Find hidden environments in labelled data: foretell discover DATA --out DIR [--features MODEL]."""
-    from foretell import hub
-    from foretell.data import GroupedPhotographs, Vectors, load
+    from foretell.data.kinds import holds
     from foretell.extras import needed
     from foretell.hub.files import write_atomically, write_json
     from foretell.robust import discovery
@@ -49,11 +68,19 @@ def discover(args: list[str]) -> None:
         needed(module, "foretell discover")
     pyarrow, parquet = needed("pyarrow"), needed("pyarrow.parquet")
     empty(flags.out)
-    model = hub.load(flags.features) if flags.features else None
-    reads = GroupedPhotographs(model.config.reads.size) if model else Vectors()
-    rows = discovery.labelled(load(flags.data, reads, seed=flags.seed), model, progress="Encoding the pictures")
-    config = TwinConfig(flags.network, steps=flags.steps, optimizer="adam" if flags.network == "mlp" else "sgd")
-    found = discovery.discovery(rows, draws=flags.draws, seeds=flags.seeds, seed=flags.seed, config=config)
+    kind = holds(flags.data)
+    rows = _rows(flags, kind)
+    pixels = kind == "pictures" and not flags.features
+    network = flags.network or ("conv" if pixels else "mlp" if "mnist" in flags.data.partition(":")[0] else "linear")
+    config = TwinConfig(network, steps=flags.steps, optimizer="sgd" if network == "linear" else "adam")
+    found = discovery.discovery(
+        rows,
+        draws=flags.draws,
+        seeds=flags.seeds,
+        seed=flags.seed,
+        config=config,
+        environments=flags.environments,
+    )
     flags.out.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pyarrow.table(discovery.table(found, rows)), flags.out / "environments.parquet")
     write_json(flags.out / "report.json", found.report)
@@ -62,9 +89,35 @@ def discover(args: list[str]) -> None:
     print(json.dumps(found.report, indent=2) if flags.json else summary(found.report, flags.out))
 
 
+def _rows(flags: Discover, kind: str) -> Labelled:
+    """What is learned from."""
+    from foretell.data import GroupedPhotographs, Vectors, load
+    from foretell.robust.rows import labelled
+
+    if kind == "texts":
+        from foretell.cli.sentences import labelled_texts
+
+        return labelled_texts(Path(flags.data).expanduser(), flags.features, flags.label, flags.group)
+    if kind == "vectors":
+        return labelled(load(flags.data, Vectors(flags.label, flags.group), seed=flags.seed), _model(flags.features))
+    model = _model(flags.features)
+    reads = GroupedPhotographs(model.config.reads.size if model else flags.size, flags.label, flags.group)
+    return labelled(load(flags.data, reads, seed=flags.seed), model, progress="Encoding the pictures")
+
+
+def _model(name: str | None) -> Any:
+    """A model that makes features, by its name."""
+    from foretell import hub
+    from foretell.robust import encoders
+
+    return None if name is None else encoders.load(name) if name in encoders.NAMES else hub.load(name)
+
+
 def summary(report: dict[str, Any], out: Path) -> str:
     """The report in lines."""
     lines = []
+    if report["skipped"]:
+        lines.append(f"{report['skipped']:,} rows could not be used and are left out; {out / 'report.html'} says why")
     if not report["flip_rate"]:
         lines.append("No shortcut was found: in some class the twins err on all rows or on none.")
     for name, sizes in report["environments"].items():

@@ -1,6 +1,6 @@
 """Small convolutional networks trained side by side from pixels: `Twins` for pictures.
 
-Four 3 × 3 convolutions at stride 2 after the first, ReLU, the mean over places, and a linear layer. All networks are
+Three 3 × 3 convolutions at stride 2, ReLU, the mean over places, and a linear layer. All networks are
 groups of one convolution. There is no normalisation over the batch: twins must not learn from each other's rows.
 
 R runs · M = 2R networks · B rows of a batch · S side of a picture in pixels · C channels · n classes
@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-CHANNELS = (3, 16, 24, 32, 48)
+CHANNELS = (3, 16, 24, 32)
 SIDE = 8
-"""The least side that four convolutions leave something of."""
+"""The least side that these convolutions leave something of."""
 
 
 class ConvolutionalTwins:
@@ -50,7 +50,7 @@ class ConvolutionalTwins:
         z = x * 4 - 2  # around 0, with a deviation near 1
         for layer, (weight, bias) in enumerate(hidden):
             kernel = weight.transpose(1, 2).reshape(M * weight.shape[2], -1, 3, 3)
-            stride, groups = 1 + (layer > 0), M if layer else 1  # the first sees the same pixels for all networks
-            z = F.conv2d(z, kernel, bias.flatten(), stride, 1, groups=groups).relu()
+            groups = M if layer else 1  # the first layers of all networks see the same pixels
+            z = F.conv2d(z, kernel, bias.flatten(), 2, 1, groups=groups).relu()
         pooled = z.mean((2, 3)).unflatten(1, (M, -1)).transpose(0, 1)  # [M, B, C]
         return torch.baddbmm(last[1], pooled, last[0]).unflatten(0, (-1, 2))

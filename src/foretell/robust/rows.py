@@ -13,15 +13,20 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from foretell.augment import to_float
 from foretell.data import Columns, Images, Pictures, Records, Skipped
 from foretell.data.columns import Column
 from foretell.data.images.grouped import GroupedImages
 from foretell.errors import ForetellError
 from foretell.evaluate import features
 from foretell.method import Method
+from foretell.progress import watched
+from foretell.robust.encoders import Encoder
 
 EVERY = 5
 """Every so many rows of a class are for validation."""
+ENCODED = 64
+"""Pictures that a named encoder sees at a time."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Labelled:
         return self.pictures.facts().files if isinstance(self.pictures, GroupedImages) else None
 
 
-def labelled(data: Columns, model: Method | None = None, *, progress: str | None = None) -> Labelled:
+def labelled(data: Columns, model: Method | Encoder | None = None, *, progress: str | None = None) -> Labelled:
     """A data set as rows: vectors as they are, pictures as a model's features, or as pixels without one.
 
     Args:
@@ -72,9 +77,17 @@ def labelled(data: Columns, model: Method | None = None, *, progress: str | None
         raise ForetellError(f"found a {type(data).__name__}; expected pictures, or vectors with labels")
     if model is None and not isinstance(data, Images):
         raise ForetellError("clips need a model that makes features of them: name one by --features")
-    x = _whole(data.stored["pixels"], data) if model is None else features(model, data, progress=progress)
+    x = _whole(data.stored["pixels"], data) if model is None else _features(model, data, progress)
     pictures = data if isinstance(data, Images) else None
     return Labelled(x, data.labels, data.classes, group, names, pictures, data.skipped)
+
+
+def _features(model: Method | Encoder, data: Pictures, progress: str | None) -> Tensor:
+    if isinstance(model, Method):
+        return features(model, data, progress=progress)
+    with torch.no_grad():
+        parts = watched(torch.arange(len(data)).split(ENCODED), progress)
+        return torch.cat([model.features(to_float(data.take(part))) for part in parts])
 
 
 def _unlabelled(data: Columns) -> str:

@@ -18,6 +18,7 @@ from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, within
 from foretell.robust.convolution import ConvolutionalTwins
 
 Kind = Literal["linear", "mlp"]
+TwinKind = Literal["linear", "mlp", "conv"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Settings:
 class TwinConfig:
     """What every twin is made of and how long it learns."""
 
-    network: Kind | Literal["conv"] = "linear"
+    network: TwinKind = "linear"
     """`linear` for frozen features, as the paper's images; `mlp` for rows of pixels, as its ColorMNIST; `conv` for
     pictures [3, S, S], end to end."""
     width: int = 390

@@ -12,8 +12,7 @@ Differs from the paper:
 - All runs see the same rows in the same order, so that they share one product of matrices. A run with a smaller batch
   takes the first rows of it.
 - The last layer of the `mlp` begins at zero as the text says; the released code overwrites it.
-- Several seeds are joined by vote into one environment a row (`foretell.robust.discovery`); the paper keeps each
-  seed's own.
+- Several seeds are joined by vote into one environment a row (`Discovery`); the paper keeps each seed's own.
 
 R runs · N rows, some of them for validation · B rows of a batch · D width of a row · n classes
 """
@@ -22,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -33,7 +31,7 @@ from torch.nn import functional as F
 from foretell.errors import ForetellError
 from foretell.progress import watched
 from foretell.robust.convolution import SIDE, ConvolutionalTwins
-from foretell.robust.twins import Kind, Optimizer, Settings, TwinConfig, Twins
+from foretell.robust.twins import Optimizer, Settings, TwinConfig, TwinKind, Twins
 from foretell.train.loop import batch_index, generator
 
 PART, PICTURES = 8192, 256
@@ -58,15 +56,16 @@ class Run:
         return self.wrong.any(1).long()
 
 
-def drawn(count: int, seed: int = 0, network: Kind | Literal["conv"] = "linear") -> list[Settings]:
+def drawn(count: int, seed: int = 0, network: TwinKind = "linear") -> list[Settings]:
     """Hyper-parameters as the paper draws them: rate 10^U(−5, −3), decay 10^U(−6, −3); batch 2^U(5, 7) for frozen
-    features and pictures, and 2^U(3, 6) for ColorMNIST (`mlp`).
+    features (`linear`), and 2^U(3, 6) for ColorMNIST (`mlp`). Rates of `conv`, which the paper lacks: 10^U(−3.5, −2.5).
     """
     chance = np.random.default_rng([seed, 1])
     batch = (3, 6) if network == "mlp" else (5, 7)
+    rate = (-3.5, -2.5) if network == "conv" else (-5, -3)
     return [
         Settings(
-            lr=float(10 ** chance.uniform(-5, -3)),
+            lr=float(10 ** chance.uniform(*rate)),
             batch=int(2 ** chance.uniform(*batch)),
             weight_decay=float(10 ** chance.uniform(-6, -3)),
         )
@@ -151,7 +150,7 @@ def _twins(
 ) -> Twins | ConvolutionalTwins:
     """Networks for vectors or for pictures."""
     pictures = x.ndim == 4 and x.shape[1] == 3 and min(x.shape[2:]) >= SIDE
-    if pictures != (config.network == "conv") or (not pictures and x.ndim != 2):
+    if pictures != (config.network == "conv") or x.ndim != (4 if pictures else 2):
         expected = f"pictures [N, 3, S, S], S at least {SIDE}" if config.network == "conv" else "vectors [N, D]"
         raise ForetellError(f"network {config.network} takes {expected}; found {list(x.shape)}")
     return ConvolutionalTwins(runs, classes, chance) if pictures else Twins(runs, x.shape[1], classes, config, chance)
@@ -194,7 +193,7 @@ def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[
 
 @dataclass(frozen=True)
 class Discovery:
-    """What several seeds found with the best settings; `foretell.robust.discovery` has them vote."""
+    """The environments of a table, and how far they can be trusted."""
 
     settings: Settings
     """The settings with the largest flip rate among those tried."""
@@ -206,6 +205,26 @@ class Discovery:
     def flip_rate(self) -> float:
         """The mean over seeds; 0 where nothing was found."""
         return float(np.mean([run.flip_rate for run in self.runs]))
+
+    @property
+    def agreement(self) -> Float[Tensor, " N"]:
+        """Share of the seeds that put a row into environment 1."""
+        return torch.stack([run.environment for run in self.runs]).float().mean(0)
+
+    @property
+    def environment(self) -> Int[Tensor, " N"]:
+        """0 or 1 for each row: what most seeds say."""
+        return (self.agreement >= 0.5).long()
+
+    @property
+    def confidence(self) -> Float[Tensor, " N"]:
+        """Share of the seeds that agree with `environment`, 0.5 to 1."""
+        return torch.maximum(self.agreement, 1 - self.agreement)
+
+    @property
+    def votes(self) -> Float[Tensor, " N"]:
+        """Share of all twins that err on the row."""
+        return torch.stack([run.wrong for run in self.runs]).float().mean((0, 2))
 
 
 def discover(
