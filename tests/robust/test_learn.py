@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from tests.robust.test_xrm import shortcut
@@ -12,7 +14,7 @@ from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
 from foretell.robust import files
 from foretell.robust.algorithms import ERM, JTT, RWG, SUBG, GroupDRO, Rows, generalised, harder, inferred, penalty
-from foretell.robust.config import RobustConfig
+from foretell.robust.config import ALGORITHMS, RobustConfig, known
 from foretell.robust.learn import Best, choose, halves, learn
 from foretell.robust.networks import Finetuned
 from foretell.robust.table import Table, accuracies
@@ -128,14 +130,14 @@ def pictures():
 def test_a_world_model_is_finetuned_by_any_algorithm(pictures, algorithm, tmp_path):
     with seeded(0):
         model = IJEPA(IJEPAConfig(ViTConfig(16, 4, 16, 1, 2), PredictorConfig(8, 1, 2)))
-    networks = Finetuned(model, ("dark", "bright"), FinetuneConfig("predictor"))
-    config = RobustConfig(algorithm, steps=60, every=20, lr=0.01, batch=32, optimizer="adam", weight_decay=0.0)
+    networks = Finetuned(model, ("dark", "bright"), FinetuneConfig("encoder"))
+    before = deepcopy(model.state_dict())
+    config = RobustConfig(algorithm, steps=60, every=20, lr=0.003, batch=32, optimizer="adam", weight_decay=0.0)
     held = torch.arange(160) % 4 == 0
     outcome = learn(pictures.some(~held), pictures.some(held), config, networks)
     assert outcome.worst > 0.8
-    encoder = outcome.network.classifier.encoder.state_dict()
-    for name, weight in model.patch_encoder.state_dict().items():  # frozen in this mode
-        assert torch.equal(encoder[name], weight)
+    for name, weight in model.state_dict().items():  # a copy learns
+        assert torch.equal(before[name], weight)
     files.save(outcome, ("dark", "bright"), tmp_path)
     again = load_classifier(tmp_path)
     x = pictures.take(torch.arange(8))
@@ -149,6 +151,9 @@ def test_half_of_each_group_teaches():
 
 def test_of_equal_looks_the_last_is_kept():
     network = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]))  # by the cause
+        network.bias.zero_()
     best = Best(network, table(200), 2)
     for step in range(3):
         best.look(step)
@@ -163,7 +168,7 @@ def test_of_equal_looks_the_last_is_kept():
 
 def test_unknown_names_are_refused():
     with pytest.raises(ForetellError, match="algorithm is 'grupdro', which is not known; did you mean groupdro"):
-        RobustConfig("grupdro")
+        known("algorithm", "grupdro", ALGORITHMS)
 
 
 def test_a_class_without_validation_rows_is_refused():
