@@ -14,17 +14,19 @@
 
 Read on in this order: reads (what can be asked for), batch, dataset, columns, load; then source and items, and a kind
 of source (folder, images.parquet, images.torchvision_sets, photographs, images.arrays, video.lists, video.episodes,
-table, made.scenes, made.pusher); then images.decode and video.decode, and cache.
+table, made.scenes, made.pusher, procedures and annotations); then images.decode and video.decode, and cache.
 """
 
 from .batch import Batch, Ragged
 from .columns import ColumnType
 from .dataset import Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
 from .load import Specs, load, places, train_test
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
+from .procedures import Procedures
+from .reads import ClipEncoder, Clips, EpisodeClips, Photographs, Reads, StepLatents, Vectors
 
 __all__ = [
     "Batch",
+    "ClipEncoder",
     "Clips",
     "ColumnType",
     "Columns",
@@ -34,11 +36,13 @@ __all__ = [
     "Images",
     "Photographs",
     "Pictures",
+    "Procedures",
     "Ragged",
     "Reads",
     "Records",
     "Skipped",
     "Specs",
+    "StepLatents",
     "Vectors",
     "Videos",
     "load",

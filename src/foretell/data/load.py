@@ -14,7 +14,8 @@ from foretell.errors import ForetellError
 
 from . import cache, folder, photographs
 from .dataset import Columns, Episodes, Images, Records, Videos, joined
-from .reads import Clips, EpisodeClips, Photographs, Reads, Vectors
+from .procedures import Procedures
+from .reads import Clips, EpisodeClips, Photographs, Reads, StepLatents, Vectors
 from .source import Splits, file_at, files_below
 
 Specs: TypeAlias = str | Path | Sequence[str | Path]
@@ -66,6 +67,16 @@ def load(
 @overload
 def load(
     spec: Specs,
+    reads: StepLatents,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+) -> Procedures: ...
+@overload
+def load(
+    spec: Specs,
     reads: Vectors,
     *,
     split: str | None = None,
@@ -99,6 +110,7 @@ def load(
           columns.
         - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`. `colormnist:PATH` and its variants are
           made from MNIST, see `foretell.data.made.colormnist`.
+        - `StepLatents`: annotated procedures, such as `coin:FILE`; see `foretell.data.annotations`.
     reads: what to read: the `reads` of a method's configuration.
     split: None or "train": the train split where the data names its splits, else everything; "test": the test
         split, or the validation split where there is no other.
@@ -138,6 +150,10 @@ def train_test(
 ) -> tuple[Videos, Videos]: ...
 @overload
 def train_test(
+    spec: str | Path, reads: StepLatents, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+) -> tuple[Procedures, Procedures]: ...
+@overload
+def train_test(
     spec: str | Path, reads: Vectors, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Records, Records]: ...
 def train_test(
@@ -174,7 +190,7 @@ def places(spec: Specs) -> Sequence[str | Path]:
 
 
 def _reads(reads: int | Reads) -> Reads:
-    return reads if isinstance(reads, Photographs | Clips | Vectors) else Photographs(reads)
+    return reads if isinstance(reads, Photographs | Clips | Vectors | StepLatents) else Photographs(reads)
 
 
 def _paced(spec: str | Path, reads: Reads, several: bool) -> Reads:
@@ -219,6 +235,10 @@ def _form(reads: Reads) -> cache.Form[Any]:
         from .video import decode as video
 
         return video.videos(reads)
+    if isinstance(reads, StepLatents):
+        from . import procedures
+
+        return procedures.form(reads)
     if isinstance(reads, Vectors):
         from . import table
 
@@ -236,6 +256,10 @@ def _find(spec: str | Path, reads: Reads, seed: int) -> Splits:
         return _find_videos(spec, reads, seed)
     if isinstance(reads, Vectors):
         return _find_vectors(spec, seed)
+    if isinstance(reads, StepLatents):
+        from . import annotations
+
+        return annotations.find(spec, reads, seed)
     return _find_images(spec, seed)
 
 

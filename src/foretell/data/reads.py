@@ -4,12 +4,16 @@ load("path/to/photos", Photographs(64))
 load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/features.npz", Vectors())
+load("coin:COIN.json.gz", StepLatents())
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from torch import Tensor
 
 from foretell.errors import Range, within
 
@@ -70,5 +74,31 @@ class Vectors:
     """Feature vectors with labels and groups, from a table (see `foretell.data.table`)."""
 
 
-Reads: TypeAlias = Photographs | Clips | Vectors
+@dataclass(frozen=True)
+class ClipEncoder:
+    """Makes latents of clips."""
+
+    encode: Callable[[Tensor], Tensor]
+    """uint8 [n, 3, T, H, W] -> [n, P, D]."""
+    key: str
+    """Tells encoders apart: it changes with the weights."""
+    size: int
+    """H = W, in pixels."""
+    frames: int
+    """T."""
+    fps: float | None = None
+    """Frames a second of the clips; None spreads T frames over the step, whatever its length."""
+
+
+@dataclass(frozen=True)
+class StepLatents:
+    """What a method that forecasts steps reads: procedures as latents of clips.
+
+    encoder: makes the latents where the data has clips; None for data that has latents.
+    """
+
+    encoder: ClipEncoder | None = None
+
+
+Reads: TypeAlias = Photographs | Clips | Vectors | StepLatents
 """What `foretell.data.load` can be asked for."""

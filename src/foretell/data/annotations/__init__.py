@@ -1,0 +1,46 @@
+"""Annotated procedures: which step is done when, in the layouts that data sets publish them in.
+
+| place | what lies there |
+|---|---|
+| `coin:FILE` | COIN's `COIN.json`, perhaps gzipped |
+| `crosstask:FOLDER` | CrossTask's release: `tasks_primary.txt`, `annotations/TASK_VIDEO.csv`, `videos_val.csv` |
+| `niv:FOLDER` | lists of windows, `train*.json` and `test*.json`, as codes for procedure planning have them |
+| `ego4d:FOLDER` | Ego4D's long-term anticipation: `fho_lta_train.json` and `fho_lta_val.json` |
+
+Options follow a `#`, as in `coin:COIN.json.gz#features=features,fps=10`.
+
+- With `features=DIR` each step has the precomputed features of its part of the video, see `.features`.
+- Without it latents are simulated, see `.simulate`: the sequences of steps are real, and the latents are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from foretell.data.reads import StepLatents
+from foretell.data.source import Splits
+from foretell.errors import ForetellError
+
+from . import coin, crosstask, ego4d, niv
+from .annotated import Layout, sources
+
+Find = Callable[[str | Path, StepLatents, int], Splits]
+
+LAYOUTS: Mapping[str, Layout] = {
+    layout.name: layout for layout in (coin.LAYOUT, crosstask.LAYOUT, niv.LAYOUT, ego4d.LAYOUT)
+}
+"""Name -> how annotations of that name are read."""
+
+
+def find(spec: str | Path, reads: StepLatents, seed: int) -> Splits:
+    """The splits of annotated procedures at a place.
+
+    Raises:
+        ForetellError: nothing is there, it cannot be read, or an option is not known.
+    """
+    name, colon, place = str(spec).partition(":")
+    if colon and name in LAYOUTS and not isinstance(spec, Path):
+        return sources(LAYOUTS[name], place, reads, seed)
+    expected = ", ".join(f"{layout.name}:{layout.place}" for layout in LAYOUTS.values())
+    raise ForetellError(f"{str(spec)!r}: not annotated procedures; expected {expected}.")
