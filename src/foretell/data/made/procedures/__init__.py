@@ -24,11 +24,13 @@ from . import tasks
 from .actions import VERBS, Play
 from .bench import bench
 from .sprites import render
-from .tasks import NOUNS, STEPS, TASKS
+from .tasks import STEPS, TASKS
 
-__all__ = ["NOUNS", "STEPS", "TASKS", "VERBS", "Procedure", "film", "procedure"]
+__all__ = ["STEPS", "TASKS", "Procedure", "film", "find", "procedure"]
 
 VERSION = 1  # raise it when the same seed gives other pixels
+SECONDS = 2.0
+"""A step lasts, from its first frame to the end of its last."""
 
 
 @dataclass(frozen=True)

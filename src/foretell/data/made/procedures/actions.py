@@ -11,7 +11,7 @@ from math import pi
 
 import numpy as np
 
-from .bench import BACK, FRONT, INSIDE, LIQUIDS, LOOKS, STATION, TOOL, Bench
+from .bench import FRONT, INSIDE, LIQUIDS, LOOKS, TOOL, Bench
 from .sprites import Number, Sprite, Thing
 
 OUTSIDE = 1.35  # beyond the picture's edge

@@ -1,7 +1,7 @@
 """Flat things on a picture, and how a step's frames are drawn of them.
 
-A number of a sprite is a float, or an array [T] while a step moves it. Places are as in `foretell.data.made.scenes`: x to
-the right, y upwards, 0 to 1 over the picture of an untouched camera.
+A number of a sprite is a float, or an array [T] while a step moves it. Places are as in `foretell.data.made.scenes`: x
+to the right, y upwards, 0 to 1 over the picture of an untouched camera.
 
 T frames · W side of the picture in pixels
 """

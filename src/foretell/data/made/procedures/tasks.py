@@ -5,8 +5,8 @@ steps are optional, some are repeated, and of some only one is done.
 
     b = branching, 0 to 1: each decision is left to chance with probability b, and else it is the usual one
 
-At 0 a task has one order of steps, and no two tasks begin alike: the steps so far tell the next one. At 1 every decision
-is drawn: the order of open steps, what is optional, how often, and which of several.
+At 0 a task has one order of steps, and no two tasks begin alike: the steps so far tell the next one. At 1 every
+decision is drawn: the order of open steps, what is optional, how often, and which of several.
 """
 
 from __future__ import annotations
