@@ -67,15 +67,16 @@ PART = 256
 """Samples of a part, where a source has parts."""
 
 
-def in_parts(name: str, count: int, part: Callable[[int, int], Source], size: int = PART) -> Source:
+def in_parts(name: str, count: int, part: Callable[[int, int], Source], size: int | None = None) -> Source:
     """A source whose samples take long to make: it is made and kept part by part.
 
     Args:
         name: what messages call it.
         count: of its samples, 1 or more.
         part: makes the source of some: from which number on, and how many.
-        size: samples of a part.
+        size: samples of a part; `PART` if None.
     """
+    size = size or PART
     parts = tuple(part(first, min(size, count - first)) for first in range(0, count, size))
     return (
         parts[0]

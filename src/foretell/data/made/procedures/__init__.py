@@ -26,7 +26,7 @@ from .bench import bench
 from .sprites import render
 from .tasks import STEPS, TASKS
 
-__all__ = ["STEPS", "TASKS", "Procedure", "film", "find", "procedure"]
+__all__ = ["STEPS", "TASKS", "Procedure", "film", "procedure"]
 
 VERSION = 1  # raise it when the same seed gives other pixels
 SECONDS = 2.0

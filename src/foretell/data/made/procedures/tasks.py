@@ -31,9 +31,9 @@ class Node:
     """`VERB NOUN`."""
     after: tuple[str, ...] = ()
     """Steps that must be done before, each as often as it is done at all; those that are left out do not count."""
-    optional: bool = False
+    least: int = 1
     most: int = 1
-    """It is done up to so many times; once, as a rule."""
+    """How often it is done; 0 at least: it is optional."""
     usual: int = 1
     """How often it is done, as a rule."""
     one_of: str = ""
@@ -63,7 +63,7 @@ TASKS = (
         (
             _do("pour water"),
             _do("put egg", most=3, usual=2),
-            _do("cover pot", "pour water", "put egg", optional=True),
+            _do("cover pot", "pour water", "put egg", least=0),
             _do("heat pot", "pour water", "cover pot"),
             _do("uncover pot", "heat pot", only_with="cover pot"),
             _do("take egg", "heat pot", "put egg", "uncover pot"),
@@ -76,10 +76,10 @@ TASKS = (
             _do("cut carrot"),
             _do("put carrot", "cut carrot"),
             _do("pour water"),
-            _do("put tomato", optional=True),
+            _do("put tomato", least=0),
             _do("heat pot", "pour water"),
             _do("stir pot", "heat pot", "put carrot", "put tomato", most=2),
-            _do("put leaf", "stir pot", optional=True),
+            _do("put leaf", "stir pot", least=0),
         ),
     ),
     Task(
@@ -89,7 +89,7 @@ TASKS = (
             _do("pour oil"),
             _do("put tomato", "pour oil", most=3, usual=2),
             _do("stir pot", "put tomato", most=2),
-            _do("cover pot", "stir pot", optional=True),
+            _do("cover pot", "stir pot", least=0),
             _do("heat pot", "stir pot", "cover pot"),
         ),
     ),
@@ -100,7 +100,7 @@ TASKS = (
             _do("heat pan"),
             _do("pour oil"),
             _do("put egg", "heat pan", "pour oil"),
-            _do("flip egg", "put egg", optional=True),
+            _do("flip egg", "put egg", least=0),
             _do("take egg", "put egg", "flip egg"),
         ),
     ),
@@ -109,7 +109,7 @@ TASKS = (
         "pan",
         (
             _do("put meat"),
-            _do("pour oil", optional=True),
+            _do("pour oil", least=0),
             _do("heat pan"),
             _do("flip meat", "put meat", "heat pan", most=3),
             _do("take meat", "flip meat", "pour oil"),
@@ -122,7 +122,7 @@ TASKS = (
             _do("pour milk"),
             _do("put egg", most=2),
             _do("put flour"),
-            _do("pour oil", optional=True),
+            _do("pour oil", least=0),
             _do("stir bowl", "pour milk", "put egg", "put flour", "pour oil", most=3, usual=2),
         ),
     ),
@@ -134,7 +134,7 @@ TASKS = (
             _do("put leaf", "wash leaf"),
             _do("cut tomato"),
             _do("put tomato", "cut tomato"),
-            _do("put cheese", optional=True),
+            _do("put cheese", least=0),
             _do("pour oil", "put leaf", "put tomato", one_of="dressing"),
             _do("pour sauce", "put leaf", "put tomato", one_of="dressing"),
             _do("shake bowl", "pour oil", "pour sauce", "put cheese", one_of="mixing"),
@@ -149,8 +149,8 @@ TASKS = (
             _do("stack cheese", "stack bread"),
             _do("stack meat", "stack bread", one_of="filling"),
             _do("stack tomato", "stack bread", one_of="filling"),
-            _do("stack leaf", "stack bread", optional=True),
-            _do("pour sauce", "stack cheese", "stack meat", "stack tomato", "stack leaf", optional=True),
+            _do("stack leaf", "stack bread", least=0),
+            _do("pour sauce", "stack cheese", "stack meat", "stack tomato", "stack leaf", least=0),
             _do("cover plate", "stack cheese", "stack meat", "stack tomato", "stack leaf", "pour sauce"),
         ),
     ),
@@ -161,7 +161,7 @@ TASKS = (
             _do("put cheese", one_of="first"),
             _do("put leaf", one_of="first"),
             _do("pour milk"),
-            _do("pour sauce", optional=True),
+            _do("pour sauce", least=0),
             _do("cover cup", "put cheese", "put leaf", "pour milk", "pour sauce"),
             _do("shake cup", "cover cup", most=3, usual=2),
             _do("uncover cup", "shake cup"),
@@ -175,7 +175,7 @@ TASKS = (
             _do("pour water"),
             _do("put leaf", "pour water", most=2),
             _do("stir cup", "heat cup", "put leaf", most=2),
-            _do("pour milk", "put leaf", optional=True),
+            _do("pour milk", "put leaf", least=0),
             _do("take leaf", "stir cup", "pour milk"),
         ),
     ),
@@ -188,7 +188,7 @@ TASKS = (
             _do("pour sauce", "roll dough"),
             _do("stack tomato", "pour sauce"),
             _do("stack cheese", "pour sauce", most=2),
-            _do("stack leaf", "pour sauce", optional=True),
+            _do("stack leaf", "pour sauce", least=0),
             _do("heat board", "stack tomato", "stack cheese", "stack leaf"),
         ),
     ),
@@ -201,15 +201,15 @@ TASKS = (
             _do("put meat", "cut meat"),
             _do("pour oil", "put meat", one_of="coat"),
             _do("pour milk", "put meat", one_of="coat"),
-            _do("flip meat", "pour oil", "pour milk", optional=True, most=2),
+            _do("flip meat", "pour oil", "pour milk", least=0, most=2),
         ),
     ),
     Task(
         "raise tower",
         "bench",
         (
-            _do("stack brick", most=4, usual=3),
-            _do("stack plank", "stack brick", optional=True),
+            _do("stack brick", least=2, most=4, usual=3),
+            _do("stack plank", "stack brick", least=0),
             _do("hammer nail", "stack plank", most=2, only_with="stack plank"),
             _do("paint brick", "stack brick", "hammer nail", most=2),
         ),
@@ -220,7 +220,7 @@ TASKS = (
         (
             _do("put box"),
             _do("join wheel", "put box", usual=2, most=2),
-            _do("join plank", "put box", optional=True),
+            _do("join plank", "put box", least=0),
             _do("paint box", "put box", most=2),
             _do("turn wheel", "join wheel"),
         ),
@@ -235,7 +235,7 @@ TASKS = (
             _do("put wheel", "put box", one_of="load", most=2),
             _do("cover box", "put brick", "put wheel"),
             _do("hammer nail", "cover box", most=3, usual=2),
-            _do("paint box", "hammer nail", optional=True),
+            _do("paint box", "hammer nail", least=0),
         ),
     ),
     Task(
@@ -246,7 +246,7 @@ TASKS = (
             _do("stack plank", "cut plank"),
             _do("join brick", "stack plank", most=2, usual=2),
             _do("hammer nail", "join brick", most=2),
-            _do("wash plank", "join brick", optional=True),
+            _do("wash plank", "join brick", least=0),
             _do("paint plank", "hammer nail", "wash plank"),
         ),
     ),
@@ -315,7 +315,7 @@ def _counts(task: Task, chance: np.random.Generator, branching: float) -> dict[s
             continue
         times = node.usual
         if chance.random() < branching:
-            times = int(chance.integers(0 if node.optional else 1, node.most + 1))
+            times = int(chance.integers(node.least, node.most + 1))
         if times:
             counts[node.step] = times
     return counts
