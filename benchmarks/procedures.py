@@ -56,7 +56,7 @@ def main(procedures: int = 480, held_out: int = 160, model: str = "vjepa-deep", 
 
     def add(name: str, right: Tensor) -> None:
         found = accuracy_of(int(right.sum()), asked)
-        rows.append([name, f"{found["value"]:.3f}", f"{found['low']:.3f} to {found['high']:.3f}"])
+        rows.append([name, f"{found['value']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}"])
         print(rows[-1], flush=True)
 
     for name, each in ((model, trained), ("the same, untrained", fresh(trained, unrelated(seed)).eval())):

@@ -7,7 +7,7 @@
 Procedure i is a function of (seed, i, branching) alone, bit for bit on the same machine and versions. What is done at a
 step stays done: its clip begins with the bench as the step before left it, and shows only what the step changes.
 
-Read on in this order: tasks (the graphs), bench (what stands there), actions (the verbs), sprites (the pixels).
+Read on in this order: tasks (the graphs), bench (what stands there), play, actions (the verbs), sprites (the pixels).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from foretell.data.made.splits import HELD_OUT as FIRST_TEST
 from foretell.errors import SHARE, Range, check_range
 
 from . import tasks
-from .actions import VERBS, Play
+from .actions import VERBS
 from .bench import bench
+from .play import Play
 from .sprites import render
 from .tasks import STEPS, TASKS
 

@@ -11,73 +11,9 @@ from math import pi
 
 import numpy as np
 
-from .bench import FRONT, INSIDE, LIQUIDS, LOOKS, TOOL, Bench
-from .sprites import Number, Sprite, Thing
-
-OUTSIDE = 1.35  # beyond the picture's edge
-
-
-class Play:
-    """One step at a bench: the clock, and what several verbs do.
-
-    Args:
-        bench: where.
-        frames: T, of the step.
-    """
-
-    def __init__(self, bench: Bench, frames: int) -> None:
-        self.bench, draw = bench, bench.stage.between
-        start, stop = draw(0.0, 0.1), draw(0.85, 1.0)
-        self.clock = np.clip((np.linspace(0, 1, frames) - start) / (stop - start), 0, 1)
-
-    def through(self, *keys: tuple[float, float]) -> np.ndarray:
-        """A number that passes through (moment, value) pairs, moments 0 to 1 and slower near each: [T]."""
-        moments, values = zip(*keys, strict=True)
-        place = np.interp(self.clock, moments, np.arange(len(keys)))
-        whole = np.floor(place)
-        rest = place - whole
-        return np.interp(whole + rest * rest * (3 - 2 * rest), np.arange(len(keys)), values)
-
-    def wave(self, start: float, stop: float, cycles: float) -> np.ndarray:
-        """A sine from one moment to another, 0 outside: [T]."""
-        share = np.clip((self.clock - start) / (stop - start), 0, 1)
-        return np.sin(2 * pi * cycles * share)
-
-    def enter(self, noun: str, x: float, y: float, start: float = 0.0, stop: float = 0.9, above: bool = False) -> Thing:
-        """A new thing comes from outside to a place: over the side in an arc, or straight from above."""
-        thing = self.bench.make(noun, x, y)
-        side = self.bench.stage.choice((-0.75, 0.75))
-        high = max(y + 0.3, 0.62)
-        if above:
-            thing.move(x, self.through((start, OUTSIDE), (stop, y)))
-        else:
-            middle = (start + stop) / 2
-            across = self.through((start, x + side), (middle, x + side / 3), (stop, x))
-            thing.move(across, self.through((start, high), (middle, high), (stop, y)))
-        return thing
-
-    def tool(self, name: str, x: Number, y: Number, layer: int = TOOL) -> Thing:
-        """A tool that is there for this step."""
-        tool = self.bench.make(name, 0.0, 0.0, layer)
-        tool.move(x, y)
-        self.bench.tools.append(tool)
-        return tool
-
-    def work(self, noun: str) -> Thing:
-        """The thing to be worked on: at the station, or ready beside it; else it comes there now."""
-        bench = self.bench
-        found = bench.prepared.get(noun) or bench.latest(noun)
-        if found is None and noun == bench.station:
-            found = bench.vessel
-        if found is None:
-            found = self.enter(noun, bench.side, bench.floor + LOOKS[noun][0][4] / 2, stop=0.3, above=True)
-            bench.prepared[noun] = found
-        return found
-
-    def place(self, thing: Thing, noun: str) -> None:
-        """A thing is now at the station."""
-        self.bench.prepared.pop(noun, None)
-        self.bench.things.append(thing)
+from .bench import FRONT, INSIDE, LIQUIDS, LOOKS, TOOL
+from .play import OUTSIDE, Play
+from .sprites import Sprite, Thing, last
 
 
 def put(play: Play, noun: str) -> None:
@@ -92,16 +28,7 @@ def put(play: Play, noun: str) -> None:
     else:
         x, y = bench.x, bench.top + height / 2
         bench.top += height
-    thing = bench.prepared.get(noun)
-    if thing is None:
-        thing = play.enter(noun, x, y)
-    else:
-        body = thing.body
-        high = max(bench.rim, y) + 0.3
-        thing.move(
-            play.through((0, float(body.x)), (0.4, float(body.x)), (0.7, x), (0.9, x)),
-            play.through((0, float(body.y)), (0.4, high), (0.7, high), (0.95, y)),
-        )
+    thing = play.bring(noun, x, y)
     if bench.holds or boxed:
         for part in thing.parts:
             part.layer = INSIDE
@@ -110,7 +37,6 @@ def put(play: Play, noun: str) -> None:
                 bench.liquid.h + play.through((0.8, 0.0), (1.0, 0.02)), bench.rim - bench.bottom
             )
             bench.liquid.y = bench.bottom + bench.liquid.h / 2
-    play.place(thing, noun)
 
 
 def stack(play: Play, noun: str) -> None:
@@ -119,17 +45,8 @@ def stack(play: Play, noun: str) -> None:
     height = LOOKS[noun][0][4]
     y = bench.top + height / 2
     x = bench.x + bench.stage.between(-0.02, 0.02)
-    thing = bench.prepared.get(noun)
-    if thing is None:
-        thing = play.enter(noun, x, y, above=True)
-    else:
-        body = thing.body
-        thing.move(
-            play.through((0.3, float(body.x)), (0.6, x)),
-            play.through((0, float(body.y)), (0.3, OUTSIDE - 0.3), (0.6, OUTSIDE - 0.3), (0.95, y)),
-        )
+    play.bring(noun, x, y, above=True)
     bench.top += height
-    play.place(thing, noun)
 
 
 def pour(play: Play, noun: str) -> None:
@@ -165,7 +82,7 @@ def pour(play: Play, noun: str) -> None:
 def cut(play: Play, noun: str) -> None:
     """A knife goes down on a thing three times, and it falls into pieces."""
     thing = play.work(noun)
-    x, y, width = _last(thing.body.x), _last(thing.body.y), _last(thing.body.w)
+    x, y, width = last(thing.body.x), last(thing.body.y), last(thing.body.w)
     parted = np.where(play.clock >= 0.6, 1.0, 0.0)
     right = Thing([replace(part) for part in thing.parts])
     for piece, way in ((thing, -1), (right, 1)):
@@ -182,7 +99,7 @@ def cut(play: Play, noun: str) -> None:
 def wash(play: Play, noun: str) -> None:
     """A sponge goes to and fro over a thing, with bubbles; it is brighter afterwards."""
     thing = play.work(noun)
-    x, y, width = _last(thing.body.x), _last(thing.body.y), _last(thing.body.w)
+    x, y, width = last(thing.body.x), last(thing.body.y), last(thing.body.w)
     sway = max(width / 2, 0.1) * play.wave(0.4, 0.85, 3)
     play.tool("sponge", x + sway, play.through((0.25, OUTSIDE), (0.4, y + 0.06), (0.85, y + 0.06), (1, OUTSIDE)))
     for number in range(3):
@@ -254,8 +171,7 @@ def cover(play: Play, noun: str) -> None:
 def uncover(play: Play, noun: str) -> None:
     """The lid goes up and away."""
     lid = play.bench.lid
-    if lid is None:
-        return
+    assert lid is not None, "only what was covered is uncovered"
     x, y = float(lid.body.x), float(lid.body.y)
     way = play.bench.stage.choice((-1.2, 1.2))
     lid.move(play.through((0.3, x), (1, x + way)), play.through((0, y), (0.4, y + 0.3), (1, y + 0.4)))
@@ -285,8 +201,7 @@ def take(play: Play, noun: str) -> None:
     """The thing that came last is lifted out and carried away."""
     bench = play.bench
     thing = bench.latest(noun)
-    if thing is None:
-        return
+    assert thing is not None, "only what was put there is taken"
     x, y = float(thing.body.x), float(thing.body.y)
     high, way = max(bench.rim, y) + 0.3, bench.stage.choice((-0.9, 0.9))
     for part in thing.parts:
@@ -337,7 +252,7 @@ def paint(play: Play, noun: str) -> None:
     """A brush goes along a thing and leaves its colour there."""
     bench = play.bench
     thing = play.work(noun)
-    x, y, w, h = (_last(value) for value in (thing.body.x, thing.body.y, thing.body.w, thing.body.h))
+    x, y, w, h = (last(value) for value in (thing.body.x, thing.body.y, thing.body.w, thing.body.h))
     colour = np.array(bench.stage.colours(1)[0], np.float32)
     share = play.through((0.25, 0.0), (0.8, 1.0))
     coat = Sprite("box", x - w / 2 + w * share / 2, y, w * share, 0.8 * h, colour, 0.0, 0.9, FRONT)
@@ -351,7 +266,7 @@ def roll(play: Play, noun: str) -> None:
     """A roller goes to and fro over a thing, which becomes wide and flat."""
     thing = play.work(noun)
     body = thing.body
-    x, y, w, h = (_last(value) for value in (body.x, body.y, body.w, body.h))
+    x, y, w, h = (last(value) for value in (body.x, body.y, body.w, body.h))
     flat = play.through((0.2, 0.0), (0.85, 1.0))
     thing.scale(1 + (min(1.6, 0.46 / w) - 1) * flat, 1 - 0.4 * flat)
     thing.move(x, y - 0.2 * h * flat)
@@ -393,7 +308,3 @@ VERBS: dict[str, Callable[[Play, str], None]] = {
     )
 }
 """What each verb does."""
-
-
-def _last(value: Number) -> float:
-    return float(value[-1]) if isinstance(value, np.ndarray) else float(value)

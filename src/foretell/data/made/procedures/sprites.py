@@ -21,6 +21,11 @@ Number: TypeAlias = float | np.ndarray
 Shape: TypeAlias = Literal["disc", "box", "triangle"]
 
 
+def last(value: Number) -> float:
+    """A number as it is in a step's last frame."""
+    return float(value[-1]) if isinstance(value, np.ndarray) else float(value)
+
+
 @dataclass(eq=False)
 class Sprite:
     """An ellipse, a rectangle or a triangle with its tip upwards."""
