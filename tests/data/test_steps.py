@@ -11,6 +11,7 @@ import pytest
 
 from foretell.data import StepLatents, load
 from foretell.data.clips import read as read_clip
+from foretell.data.clips import whole
 from foretell.data.procedures import NONE, ClipOf
 from foretell.data.reads import ClipEncoder
 from foretell.errors import ForetellError, ForetellWarning
@@ -193,8 +194,15 @@ def test_places_that_are_wrong_are_refused(folder, read, tmp_path):
 
 
 def test_a_clip_that_cannot_be_had_is_told_of(folder):
-    with pytest.raises(ForetellError, match="expected the video of this step"):
+    with pytest.raises(ForetellError, match="expected the video of a step"):
         read_clip(ClipOf(str(folder / "gone.mp4"), 0, 1), 16, 4)
     with pytest.raises(ForetellError, match=r"the video is 2\.0 s long"):
         read_clip(ClipOf(str(folder / "a.mp4"), 1, 9), 16, 4)
     assert read_clip(ClipOf(str(folder / "a.mp4"), 0, 1), 16, 4).shape == (4, 3, 16, 16)
+
+
+def test_a_file_can_be_one_clip(folder):
+    assert np.rint(whole(folder / "a.mp4", 16, 4).mean((1, 2, 3)) / GREY).tolist() == [2, 7, 12, 17]
+    (folder / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(ForetellError, match="not a video, or damaged"):
+        whole(folder / "a.mp4", 16, 4)

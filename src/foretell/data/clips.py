@@ -26,14 +26,28 @@ def read(clip: ClipOf, size: int, frames: int, fps: float | None = None) -> np.n
     """
     from .made.procedures import SECONDS, film
     from .made.procedures.source import filmed
-    from .video.steps import read_clips
 
     found = filmed(clip.file)
     if found is not None:
         return film(found, size, frames)[round(clip.start / SECONDS)]
+    return _cut(Path(clip.file), [(clip.start, clip.end)], size, frames, fps)
+
+
+def whole(path: str | Path, size: int, frames: int) -> np.ndarray:
+    """A video's file as one clip, its frames spread over it: uint8 [T, 3, size, size].
+
+    Raises:
+        ForetellError: the video is missing or damaged.
+    """
+    return _cut(Path(path), None, size, frames, None)
+
+
+def _cut(path: Path, spans: list[tuple[float, float]] | None, size: int, frames: int, fps: float | None) -> np.ndarray:
+    from .video.steps import read_clips
+
     try:
-        return read_clips(Path(clip.file), [(clip.start, clip.end)], size, frames, fps)[0]
+        return read_clips(path, spans, size, frames, fps)[0]
     except FileNotFoundError:
-        raise ForetellError(f"{clip.file}: not found; expected the video of this step") from None
+        raise ForetellError(f"{path}: not found; expected the video of a step") from None
     except (Unusable, OSError) as error:
-        raise ForetellError(f"{clip.file}: {error}") from None
+        raise ForetellError(f"{path}: {error}") from None

@@ -109,13 +109,13 @@ def find(root: Path, reads: StepLatents) -> Splits:
 
 
 def read_clips(
-    path: Path, spans: Sequence[tuple[float, float]], size: int, count: int, fps: float | None = None
+    path: Path, spans: Sequence[tuple[float, float]] | None, size: int, count: int, fps: float | None = None
 ) -> np.ndarray:
     """The clips of some parts of a video: uint8 [S, T, 3, size, size].
 
     Args:
         path: of the video.
-        spans: start and end of each part, in seconds from the first frame.
+        spans: start and end of each part, in seconds from the first frame; None for one, the whole video.
         size: side of the square in pixels.
         count: T, frames of a clip.
         fps: of these frames, which come from the middle of the part; None spreads them over the part.
@@ -128,6 +128,7 @@ def read_clips(
         if not len(stamps):
             raise Unusable("holds no frame")
         shown, end = times(stamps, unit)
+        spans = [(0.0, end)] if spans is None else spans
         for number, (start, stop) in enumerate(spans, 1):
             if stop > end + LATE:
                 raise Unusable(f"step {number} is at {start:g} to {stop:g} s, and the video is {end:.1f} s long")
