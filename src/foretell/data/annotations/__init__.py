@@ -7,6 +7,8 @@
 | `niv:FOLDER` | lists of windows, `train*.json` and `test*.json`, as codes for procedure planning have them |
 | `ego4d:FOLDER` | Ego4D's long-term anticipation: `fho_lta_train.json` and `fho_lta_val.json` |
 
+`graphs:2000` makes procedures from task graphs, see `foretell.data.made.graphs`.
+
 Options follow a `#`, as in `coin:COIN.json.gz#features=features,fps=10`.
 
 - With `features=DIR` each step has the precomputed features of its part of the video, see `.features`.
@@ -15,7 +17,7 @@ Options follow a `#`, as in `coin:COIN.json.gz#features=features,fps=10`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from foretell.data.reads import StepLatents
@@ -23,24 +25,38 @@ from foretell.data.source import Splits
 from foretell.errors import ForetellError
 
 from . import coin, crosstask, ego4d, niv
-from .annotated import Layout, sources
-
-Find = Callable[[str | Path, StepLatents, int], Splits]
+from .annotated import VERSION, Layout, options_of, sources, splits
+from .simulate import Simulated
 
 LAYOUTS: Mapping[str, Layout] = {
     layout.name: layout for layout in (coin.LAYOUT, crosstask.LAYOUT, niv.LAYOUT, ego4d.LAYOUT)
 }
 """Name -> how annotations of that name are read."""
+GRAPHS = "Sequences and latents are made from task graphs."
 
 
 def find(spec: str | Path, reads: StepLatents, seed: int) -> Splits:
-    """The splits of annotated procedures at a place.
+    """The splits of procedures at a place.
 
     Raises:
         ForetellError: nothing is there, it cannot be read, or an option is not known.
     """
-    name, colon, place = str(spec).partition(":")
-    if colon and name in LAYOUTS and not isinstance(spec, Path):
-        return sources(LAYOUTS[name], place, reads, seed)
+    name, _, place = str(spec).partition(":")
+    if not isinstance(spec, Path) and name in LAYOUTS:
+        return sources(LAYOUTS[name], place, seed)
+    if not isinstance(spec, Path) and name.partition("#")[0] == "graphs":
+        return _graphs(str(spec), seed)
     expected = ", ".join(f"{layout.name}:{layout.place}" for layout in LAYOUTS.values())
     raise ForetellError(f"{str(spec)!r}: not annotated procedures; expected {expected}.")
+
+
+def _graphs(spec: str, seed: int) -> Splits:
+    from foretell.data.made import graphs
+
+    name, _, given = spec.partition("#")
+    number = name.partition(":")[2] or "2000"
+    if not number.isdecimal():
+        raise ForetellError(f"{name}: {number!r} is not a number of procedures; expected graphs:2000.")
+    branch, options = graphs.options(options_of(name, given, ("branch",)))
+    source = Simulated.of(options, seed)
+    return splits(name, graphs.make(int(number), branch, seed), source, GRAPHS, (VERSION, number, branch, source))
