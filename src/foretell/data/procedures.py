@@ -91,6 +91,11 @@ class Procedures(Records):
         return " ".join(self.names.get("note", ()))
 
     @property
+    def encoded(self) -> bool:
+        """Whether an encoder made the latents of clips; otherwise the data came with latents."""
+        return "clips" in self.names
+
+    @property
     def lengths(self) -> np.ndarray:
         """S of each procedure, int64 [N]."""
         found = np.diff(self._lists("step").offsets)
@@ -139,7 +144,11 @@ class Names(NamedTuple):
 
 
 def contents(
-    procedures: Iterable[tuple[str, Callable[[], Procedure]]], count: int, names: Names, note: str = ""
+    procedures: Iterable[tuple[str, Callable[[], Procedure]]],
+    count: int,
+    names: Names,
+    note: str = "",
+    clips: bool = False,
 ) -> Contents:
     """An opened source of procedures, for `foretell.data.source.Source`.
 
@@ -148,10 +157,11 @@ def contents(
         count: how many there are.
         names: of all splits, so that a number means the same in each.
         note: see `Procedures.note`.
+        clips: whether steps have pixels, which an encoder makes latents of.
     """
     numbers = {kind: {name: number for number, name in enumerate(some)} for kind, some in names._asdict().items()}
     items = (Item(name, lambda read=read: (read(), numbers)) for name, read in procedures)
-    said = {"note": (note,)} if note else {}
+    said = ({"note": (note,)} if note else {}) | ({"clips": ("encoded",)} if clips else {})
     return Contents(count, names.task, items, {kind: getattr(names, kind) for kind in NAMES} | said)
 
 

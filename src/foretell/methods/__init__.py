@@ -14,6 +14,7 @@ from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
 from foretell.methods.pixels import Pixels, PixelsConfig, VideoPixels, VideoPixelsConfig
 from foretell.methods.simclr import SimCLR, SimCLRConfig
+from foretell.methods.vedit import VEDIT, VEDITConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.methods.vjepa_ac import VJEPAAC, VJEPAACConfig
@@ -40,6 +41,7 @@ __all__ = [
     "IJEPA",
     "IWM",
     "METHODS",
+    "VEDIT",
     "VJEPA",
     "VJEPAAC",
     "BYOLConfig",
@@ -49,6 +51,7 @@ __all__ = [
     "PixelsConfig",
     "SimCLR",
     "SimCLRConfig",
+    "VEDITConfig",
     "VICReg",
     "VICRegConfig",
     "VJEPAACConfig",

@@ -15,9 +15,9 @@ def attend(
     q: Float[Tensor, "B h Q d"],
     k: Float[Tensor, "B h N d"],
     v: Float[Tensor, "B h N d"],
-    mask: Bool[Tensor, "Q N"] | None = None,
+    mask: Bool[Tensor, "*some Q N"] | None = None,
 ) -> Float[Tensor, "B h Q d"]:
-    """softmax(QKᵀ/√d)V; with a mask each token that asks sees only those where it is true.
+    """softmax(QKᵀ/√d)V; with a mask each token that asks sees only those where it is true: one mask, or [B, 1, Q, N].
 
     In bfloat16 on a CPU the fused kernel's backward pass is several times slower than three plain products,
     so there it is written out. Everywhere else the fused kernel is as fast or faster.

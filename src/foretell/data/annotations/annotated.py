@@ -15,7 +15,6 @@ import numpy as np
 
 from foretell.data.items import Unusable
 from foretell.data.procedures import ClipOf, Names, Procedure, Step, contents
-from foretell.data.reads import StepLatents
 from foretell.data.source import Contents, Source, Splits, file_at, files_below, identity
 from foretell.errors import ForetellError
 
@@ -64,50 +63,69 @@ def words(label: str) -> tuple[str, str]:
     return first, rest[-1] if rest else ""
 
 
-def sources(layout: Layout, place: str, reads: StepLatents, seed: int) -> Splits:
+def sources(layout: Layout, place: str, seed: int) -> Splits:
     """The splits of annotations, with the latents that the options after `#` ask for.
 
     Raises:
         ForetellError: see `foretell.data.annotations.find`.
     """
     where, _, given = place.partition("#")
+    name = f"{layout.name}:{where}"
     root = Path(os.path.realpath(os.path.expanduser(where)))
     if not where or not root.exists():
-        raise ForetellError(f"{layout.name}:{where}: not found; expected {layout.name}:{layout.place}.")
-    options = _options(f"{layout.name}:{where}", given)
+        raise ForetellError(f"{name}: not found; expected {layout.name}:{layout.place}.")
+    options = options_of(name, given)
     source = Features.of(options) if "features" in options else Simulated.of(options, seed)
-    found = layout.read(root)
-    names = Names.of(found)
-    splits = sorted({annotated.split for annotated in found})
-    if not found or ("test" in splits and "train" not in splits):
-        raise ForetellError(f"{layout.name}:{where}: found {len(found)} annotated videos; expected some to train on.")
     files = [file_at(root)] if root.is_file() else files_below(root)
-    parts = (layout.name, VERSION, root, files, source.identity if isinstance(source, Features) else source)
+    told = source.identity if isinstance(source, Features) else source
+    note = "" if isinstance(source, Features) else SIMULATED
+    return splits(name, layout.read(root), source, note, (VERSION, root, files, told))
+
+
+def splits(
+    name: str, found: list[Annotated], source: Features | Simulated, note: str, parts: tuple[object, ...]
+) -> Splits:
+    """The splits of annotated videos.
+
+    Args:
+        name: what messages call them.
+        found: the videos.
+        source: where the latents of their steps come from.
+        note: what every table of this data says of it.
+        parts: whatever the data depends on.
+
+    Raises:
+        ForetellError: there is no video to train on.
+    """
+    named = sorted({annotated.split for annotated in found})
+    if not found or named == ["test"]:
+        raise ForetellError(f"{name}: found {len(found)} annotated videos; expected some to train on.")
+    names, layout = Names.of(found), name.partition(":")[0]
     return {
         split: Source(
-            f"{layout.name} {split}",
-            identity(*parts, split),
-            partial(_contents, [a for a in found if a.split == split], names, source),
+            f"{layout} {split}",
+            identity(layout, *parts, split),
+            partial(_contents, [a for a in found if a.split == split], names, source, note),
         )
-        for split in splits
+        for split in named
     }
 
 
-def _options(where: str, given: str) -> dict[str, str]:
+def options_of(where: str, given: str, more: tuple[str, ...] = ()) -> dict[str, str]:
+    """Options by name, as they stand after `#`; `more` are known beside those of latents. Raises ForetellError."""
     options: dict[str, str] = {}
     for part in filter(None, given.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not value:
             raise ForetellError(f"{where}: {part!r} after # is not an option; expected NAME=VALUE, as in features=DIR.")
         options[name] = value
-    known = Features.OPTIONS if "features" in options else Simulated.OPTIONS
+    known = (*(Features.OPTIONS if "features" in options else Simulated.OPTIONS), *more)
     if foreign := [name for name in options if name not in known]:
         raise ForetellError(f"{where}: {foreign[0]!r} is not an option here; there are {', '.join(known)}.")
     return options
 
 
-def _contents(found: list[Annotated], names: Names, source: Features | Simulated) -> Contents:
-    note = "" if isinstance(source, Features) else SIMULATED
+def _contents(found: list[Annotated], names: Names, source: Features | Simulated, note: str) -> Contents:
     return contents(((a.video, partial(_procedure, a, source)) for a in found), len(found), names, note)
 
 

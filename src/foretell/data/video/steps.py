@@ -251,7 +251,7 @@ def _contents(folder: Path, videos: Sequence[Annotated], names: Names, encoder: 
         )
 
     items: Iterator[tuple[str, Callable[[], Procedure]]] = ((each.video, partial(read, each)) for each in videos)
-    return contents(items, len(videos), names)
+    return contents(items, len(videos), names, clips=True)
 
 
 def _check(steps: Sequence[Row]) -> None:

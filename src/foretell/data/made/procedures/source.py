@@ -81,7 +81,7 @@ def _read(seed: int, branching: float, encoder: ClipEncoder, first: int, count: 
         return Procedure(steps, found.task)
 
     items = ((f"procedure {index}", partial(reader, index)) for index in range(first, first + count))
-    return contents(items, count, _NAMES)
+    return contents(items, count, _NAMES, clips=True)
 
 
 def filmed(file: str) -> Recipe | None:
