@@ -73,6 +73,19 @@ class Method(nn.Module, ABC):
             raise ForetellError(f"{cls.__name__} learns an encoder of its own, so --encoder has no use")
         return cls(config)
 
+    @property
+    def reads(self) -> Any:
+        """What data this very model takes, as `foretell.data.load` takes it: that of its configuration, most often."""
+        return self.config.reads
+
+    def suited(self: M, data: Dataset) -> M:
+        """The model for the classes and the widths of the data to learn from; for most methods it is as it is.
+
+        Raises:
+            ForetellError: the method cannot learn from this data.
+        """
+        return self
+
     def prepare(self, data: Dataset) -> None:
         """Take from the data to learn from what must be known before training; for most methods nothing.
 

@@ -1,14 +1,13 @@
 """The papers' findings, repeated at a small scale: `foretell claims run NAME` says whether one holds here."""
 
-from foretell.claims import expand, flexpredict, ijepa, iwm, robust, vjepa
+from foretell.claims import expand, flexpredict, ijepa, iwm, robust, vedit, vjepa
 from foretell.claims.claim import Arm, Claim, Data, Estimate, Expect, Procedure, Results, Side, estimate
 from foretell.claims.figure import figure
 from foretell.claims.page import details, overview, page
 from foretell.claims.run import RECORDS, recorded, run
 
 CLAIMS: dict[str, Claim] = {
-    claim.name: claim
-    for claim in (*iwm.CLAIMS, *ijepa.CLAIMS, *flexpredict.CLAIMS, *expand.CLAIMS, *vjepa.CLAIMS, *robust.CLAIMS)
+    claim.name: claim for group in (iwm, ijepa, flexpredict, expand, vjepa, robust, vedit) for claim in group.CLAIMS
 }
 """name -> claim."""
 

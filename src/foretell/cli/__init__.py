@@ -28,6 +28,7 @@ COMMANDS = (
     "finetune",
     "imagine",
     "label",
+    "forecast",
     "uncertainty",
     "surprise",
     "scenes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,22 +32,52 @@ class Evaluate:
     ] = True
     seed: int = 0
     device: str = "auto"
+    baselines: Annotated[
+        tuple[str, ...], arg(help="of a model of procedures: what it is held against; `bigram` always is")
+    ] = ("all",)
+    questions: Annotated[int, arg(help="of a model of procedures: questions of a kind at most")] = 2000
+    budget: Annotated[
+        int | None,
+        arg(
+            help="of a model of procedures: steps that transformers among the baselines are trained for; "
+            "by default as many as the model was"
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        at_least(self, bank=1, images=1, queries=1)
+        at_least(self, bank=1, images=1, queries=1, questions=1, budget=1)
 
 
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
-    from foretell import evaluate, hub
+    from foretell import hub
     from foretell.hub.files import write_json
+    from foretell.methods.vedit import VEDIT
     from foretell.train.world import enter
 
     flags = parse(Evaluate, args, "evaluate")
     output("--out", flags.out)
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
-    learn, test = _read(flags.data, model.config.reads, flags.seed)
+    learn, test = _read(flags.data, model.reads, flags.seed)
+    if isinstance(model, VEDIT):
+        report, shown = _procedures(flags, model, learn, test)
+    else:
+        report, shown = _pictures(flags, model, learn, test, device)
+    if flags.out:
+        write_json(flags.out, report)
+    if flags.json:
+        print(json.dumps(report, indent=2))
+    else:
+        from rich.console import Console
+
+        Console().print(shown)
+
+
+def _pictures(flags: Evaluate, model: Any, learn: Any, test: Any, device: Any) -> tuple[dict[str, Any], Any]:
+    """The report on a model of pictures or clips, and its table."""
+    from foretell import evaluate, hub
+
     report = evaluate.evaluate(
         model,
         learn,
@@ -58,14 +88,29 @@ def evaluate(args: list[str]) -> None:
         controls=flags.controls,
         trained_on=hub.trained_on(flags.model),
     )
-    if flags.out:
-        write_json(flags.out, report)
-    if flags.json:
-        print(json.dumps(report, indent=2))
-    else:
-        from rich.console import Console
+    return report, evaluate.table(report)
 
-        Console().print(evaluate.table(report))
+
+def _procedures(flags: Evaluate, model: Any, learn: Any, test: Any) -> tuple[dict[str, Any], Any]:
+    """The report on a model of procedures, and its table."""
+    from foretell import hub
+    from foretell.evaluate import procedures
+    from foretell.hub.files import parse as parse_json
+    from foretell.train.loop import TrainConfig
+
+    trained = hub.training(flags.model)
+    budget = procedures.BUDGET if trained is None else parse_json(TrainConfig, trained, flags.model, "train")
+    report = procedures.evaluate(
+        model,
+        learn,
+        test,
+        baselines=procedures.BASELINES if flags.baselines == ("all",) else flags.baselines,
+        budget=replace(budget, steps=flags.budget or budget.steps),
+        most=flags.questions,
+        seed=flags.seed,
+        trained_on=hub.trained_on(flags.model),
+    )
+    return report, procedures.table(report)
 
 
 def _read(data: str, reads: Reads[Any], seed: int) -> tuple[Pictures, Pictures]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
 from foretell.cli.flags import Usage, at_least, empty, parse
-
-if TYPE_CHECKING:
-    pass
+from foretell.errors import SHARE, check_range
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Write scenes with physics as video files and film strips, with a record of every factor."""
+    """Write scenes with physics as video files and film strips, with a record of every factor; or procedures."""
 
     out: Annotated[Path, arg(help="folder for the videos, strips and records")]
-    n: Annotated[int, arg(help="clips, or pairs (an even number)")] = 16
+    n: Annotated[int, arg(help="clips, pairs (an even number), or procedures")] = 16
     pairs: Annotated[
         str | None,
         arg(
@@ -28,6 +26,12 @@ class Scenes:
         ),
     ] = None
     hidden: Annotated[bool, arg(help="pairs whose violation happens behind a screen")] = False
+    procedures: Annotated[
+        bool, arg(help="procedures at a bench, a video each, their steps by themselves, and steps.csv with the labels")
+    ] = False
+    branching: Annotated[
+        float | None, arg(help="procedures: how often a decision is left to chance, 0 to 1; 1 without it")
+    ] = None
     size: Annotated[int, arg(help="side of the picture in pixels, 16 or more; files show each four times as large")] = (
         64
     )
@@ -40,14 +44,22 @@ class Scenes:
         at_least(self, n=1, size=16, frames=8)
         if self.hidden and not self.pairs:
             raise Usage("--hidden is of pairs, and none are asked for: add --pairs PROPERTY, or leave --hidden out")
+        if self.procedures and (self.pairs or self.textures or self.background != "constant"):
+            raise Usage("--procedures takes no --pairs, --textures or --background: leave them out")
+        if self.branching is not None and not self.procedures:
+            raise Usage("--branching is of procedures, and none are asked for: add --procedures")
+        check_range("--branching", self.branching, SHARE, Usage)
 
 
 def scenes(args: list[str]) -> None:
-    """Write scenes with physics to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--n N]."""
-    from foretell.data.made.scenes import Variety, show
-
+    """Write scenes to look at: foretell scenes --out DIR [--pairs PROPERTY] [--hidden] [--procedures] [--n N]."""
     flags = parse(Scenes, args, "scenes")
     empty(flags.out)
+    if flags.procedures:
+        _procedures(flags)
+        return
+    from foretell.data.made.scenes import Variety, show
+
     written = show.write(
         flags.out,
         flags.n,
@@ -59,3 +71,11 @@ def scenes(args: list[str]) -> None:
         variety=Variety(flags.background, flags.textures),
     )
     print(f"{len(written)} files in {flags.out}: {', '.join(path.name for path in written if path.suffix == '.png')}")
+
+
+def _procedures(flags: Scenes) -> None:
+    from foretell.data.made.procedures import show
+
+    branching = 1.0 if flags.branching is None else flags.branching
+    written = show.write(flags.out, flags.n, flags.seed, branching=branching, size=flags.size, frames=flags.frames)
+    print(f"{len(written)} files in {flags.out}: {flags.n} procedures, clips/, steps.csv, strips.png")

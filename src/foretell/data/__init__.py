@@ -17,19 +17,32 @@
 
 Read on in this order: reads (what can be asked for), batch, dataset, columns, load; then source and items, and a kind
 of source (folder, images.parquet, images.torchvision_sets, photographs, images.arrays, video.lists, video.episodes,
-table, captions, made.captioned, made.scenes, made.pusher); then images.decode and video.decode, and cache.
+table, captions, procedures and annotations, made.captioned, made.scenes, made.pusher); then images.decode and
+video.decode, and cache.
 """
 
 from .batch import Batch, Ragged
 from .columns import ColumnType
 from .dataset import Captioned, Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
 from .load import Specs, load, places, train_test
-from .reads import Captions, Clips, EpisodeClips, GroupedPhotographs, Photographs, Reads, Vectors
+from .procedures import Procedures
+from .reads import (
+    Captions,
+    ClipEncoder,
+    Clips,
+    EpisodeClips,
+    GroupedPhotographs,
+    Photographs,
+    Reads,
+    StepLatents,
+    Vectors,
+)
 
 __all__ = [
     "Batch",
     "Captioned",
     "Captions",
+    "ClipEncoder",
     "Clips",
     "ColumnType",
     "Columns",
@@ -40,11 +53,13 @@ __all__ = [
     "Images",
     "Photographs",
     "Pictures",
+    "Procedures",
     "Ragged",
     "Reads",
     "Records",
     "Skipped",
     "Specs",
+    "StepLatents",
     "Vectors",
     "Videos",
     "load",

@@ -35,7 +35,7 @@ from foretell.errors import ForetellError
 
 from .column_files import ColumnWriter, open_column, pieces
 from .columns import Chain, Column, ColumnType, Lists, type_of
-from .dataset import K, Skipped
+from .dataset import K, Skipped, joined
 from .items import MISSING, Decoded, Item
 from .source import Contents, Source
 
@@ -98,6 +98,12 @@ def labels_of(labels: np.ndarray, classes: tuple[str, ...]) -> Stored:
 
 def cached(source: Source, form: Form[K], folder: Path, progress: bool) -> K:
     """What is in `source`, from its cache in `folder`, which is made first if it is missing."""
+    if source.parts:
+        return joined([_cached(part, form, folder, progress) for part in source.parts])
+    return _cached(source, form, folder, progress)
+
+
+def _cached(source: Source, form: Form[K], folder: Path, progress: bool) -> K:
     slug = re.sub(r"\W+", "-", source.name).strip("-").lower()[:40]
     side = f"-{form.shape[-1]}" if form.shape else ""
     home, former = (

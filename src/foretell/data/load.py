@@ -88,6 +88,7 @@ def load(
           columns.
         - `Vectors`: an .npz, .parquet or .csv file, see `foretell.data.table`. `colormnist:PATH` and its variants are
           made from MNIST, see `foretell.data.made.colormnist`.
+        - `StepLatents`: annotated procedures, such as `coin:FILE`; see `foretell.data.annotations`.
     reads: what to read: the `reads` of a method's configuration.
     split: None or "train": the train split where the data names its splits, else everything; "test": the test
         split, or the validation split where there is no other.

@@ -6,21 +6,28 @@ load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/photos-with-captions", Captions(64))
 load("path/to/waterbirds", GroupedPhotographs(64))
 load("path/to/features.npz", Vectors())
+load("coin:COIN.json.gz", StepLatents())
 """
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from torch import Tensor
 
 from foretell.errors import ForetellError, Range, within
 
 from .cache import Form
 from .dataset import Captioned, Episodes, Images, K, Records, Videos
 from .source import Splits, file_at, files_below
+
+if TYPE_CHECKING:
+    from .procedures import Procedures
 
 WHOLE = Range(1, whole=True)
 MADE = ("scenes", "pusher")
@@ -279,6 +286,44 @@ class Vectors(Reads[Records]):
         from . import table
 
         return table.vectors()
+
+
+@dataclass(frozen=True)
+class ClipEncoder:
+    """Makes latents of clips."""
+
+    encode: Callable[[Tensor], Tensor]
+    """uint8 [n, 3, T, H, W] -> [n, P, D]."""
+    key: str
+    """Tells encoders apart: it changes with the weights."""
+    size: int
+    """H = W, in pixels."""
+    frames: int
+    """T."""
+    fps: float | None = None
+    """Frames a second of the clips; None spreads T frames over the step, whatever its length."""
+
+
+@dataclass(frozen=True)
+class StepLatents(Reads["Procedures"]):
+    """Procedures as latents of the clips of their steps (see `foretell.data.annotations`).
+
+    encoder: makes the latents where the data has clips; None for data that has latents.
+    """
+
+    encoder: ClipEncoder | None = None
+
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of annotated procedures."""
+        from . import annotations
+
+        return annotations.find(spec, self, seed)
+
+    def form(self) -> Form[Procedures]:
+        """Latents and names of steps, ragged."""
+        from . import procedures
+
+        return procedures.form(self)
 
 
 def is_made(spec: str | Path, *names: str) -> bool:

@@ -1,5 +1,7 @@
 """What a kind of data must tell: an identity, from a look at names and dates alone, and then its samples."""
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -43,6 +45,9 @@ class Source:
     name: str
     identity: str
     read: Callable[[], Contents]
+    parts: tuple[Source, ...] = ()
+    """Sources that make this one, one behind the other: each has a cache of its own. What was interrupted goes on with
+    the part where it stopped. Then `read` is never called."""
 
 
 Splits = dict[str, Source]  # "train" and perhaps "test" if the data names its splits, or else only "all"
@@ -54,6 +59,28 @@ class File(NamedTuple):
     path: str
     size: int
     changed: int
+
+
+PART = 256
+"""Samples of a part, where a source has parts."""
+
+
+def in_parts(name: str, count: int, part: Callable[[int, int], Source], size: int | None = None) -> Source:
+    """A source whose samples take long to make: it is made and kept part by part.
+
+    Args:
+        name: what messages call it.
+        count: of its samples, 1 or more.
+        part: makes the source of some: from which number on, and how many.
+        size: samples of a part; `PART` if None.
+    """
+    size = size or PART
+    parts = tuple(part(first, min(size, count - first)) for first in range(0, count, size))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else Source(name, identity(*(each.identity for each in parts)), parts[0].read, parts)
+    )
 
 
 def file_at(root: Path) -> File:

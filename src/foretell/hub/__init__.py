@@ -98,6 +98,12 @@ def trained_on(name: str | Path) -> str | None:
     return read_json(_folder(path) / "config.json").get("data", {}).get("fingerprint") if _own(path) else None
 
 
+def training(name: str | Path) -> dict[str, Any] | None:
+    """How a run was trained, as its config.json has it; None if a model has no such record."""
+    path = _find(name)
+    return read_json(_folder(path) / "config.json").get("train") if _own(path) else None
+
+
 def push(model: Method, repository: str, card: str | None = None, private: bool = False) -> str:
     """Upload a model to the Hugging Face hub; returns its address. Needs `hf auth login` once."""
     from tempfile import TemporaryDirectory

@@ -15,6 +15,7 @@ from foretell.methods.iwm import IWM, IWMConfig
 from foretell.methods.llip import Llip, LlipConfig
 from foretell.methods.pixels import Pixels, PixelsConfig, VideoPixels, VideoPixelsConfig
 from foretell.methods.simclr import SimCLR, SimCLRConfig
+from foretell.methods.vedit import VEDIT, VEDITConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.methods.vjepa_ac import VJEPAAC, VJEPAACConfig
@@ -41,6 +42,7 @@ __all__ = [
     "IJEPA",
     "IWM",
     "METHODS",
+    "VEDIT",
     "VJEPA",
     "VJEPAAC",
     "BYOLConfig",
@@ -52,6 +54,7 @@ __all__ = [
     "PixelsConfig",
     "SimCLR",
     "SimCLRConfig",
+    "VEDITConfig",
     "VICReg",
     "VICRegConfig",
     "VJEPAACConfig",

@@ -4,7 +4,7 @@ B batch · N patches · D width
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from foretell.nn.attention import attend
@@ -26,12 +26,14 @@ class AttentivePooler(nn.Module):
         initialise(self, nn.ModuleList())
         nn.init.trunc_normal_(self.query, std=0.02)
 
-    def forward(self, latents: Float[Tensor, "B N D"]) -> Float[Tensor, "B D"]:
-        """Latents to one vector a sample."""
+    def forward(
+        self, latents: Float[Tensor, "B N D"], there: Bool[Tensor, "B N"] | None = None
+    ) -> Float[Tensor, "B D"]:
+        """Latents to one vector a sample; `there` says which latents a sample has, None that it has all."""
         query = self.query.expand(len(latents), 1, -1)
         q = query.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(self.norm1(latents)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        x = query + attend(q, k, v).transpose(1, 2).flatten(2)
+        x = query + attend(q, k, v, None if there is None else there[:, None, None]).transpose(1, 2).flatten(2)
         x = x + self.mlp(self.norm2(x))
         return self.norm(x)[:, 0]
 

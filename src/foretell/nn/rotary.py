@@ -51,6 +51,22 @@ def rotations(
     return torch.stack([(first + second) / 2, ((first - second) / 2).conj()]).to(device, torch.complex64)
 
 
+def line_rotation(width: int, places: Float[Tensor, "B N"]) -> Complex[Tensor, "1 B 1 N P"]:
+    """By what places along one axis multiply queries and keys, where samples differ in their places.
+
+    Args:
+        width: d, even.
+        places: of each token, in steps; fractions and numbers below 0 are places, too.
+
+    Returns:
+        α for `turn`.
+    """
+    pairs = pairs_an_axis(width, (1,))
+    frequency = 10000 ** -(torch.arange(pairs, dtype=torch.float64, device=places.device) / pairs)
+    angles = places.double().unsqueeze(-1) * frequency
+    return torch.polar(torch.ones_like(angles), angles).to(torch.complex64).unsqueeze(1).unsqueeze(0)
+
+
 def pairs_an_axis(width: int, grid: tuple[int, ...]) -> int:
     """The number of pairs of a head's channels for each axis.
 

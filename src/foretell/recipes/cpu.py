@@ -10,12 +10,14 @@ from foretell.methods import (
     IWMConfig,
     PixelsConfig,
     SimCLRConfig,
+    VEDITConfig,
     VICRegConfig,
     VideoPixelsConfig,
     VJEPAACConfig,
     VJEPAConfig,
 )
 from foretell.nn.causal import CausalConfig
+from foretell.nn.dit import DiTConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -192,3 +194,15 @@ def byol() -> Recipe:
 def simclr_vit() -> Recipe:
     """SimCLR with a ViT: 64 pixels, the encoder of `iwm` and `ijepa`, to compare with them."""
     return Recipe(SimCLRConfig(encoder=SMALL, projector=ProjectorConfig(width=512, out=128)), JOINT)
+
+
+def vedit() -> Recipe:
+    """VEDIT of procedures: forecasts, plans and names steps from latents of clips.
+
+    foretell train vedit --data coin:COIN.json.gz --out runs/vedit
+
+    Clips need an encoder, by default the shipped video model; data with latents of its own does not use it.
+    """
+    denoiser = DiTConfig(width=96, depth=3, heads=4)
+    train = TrainConfig(steps=2000, batch=128, lr=2e-3, weight_decay_end=0.04, clip=1.0)
+    return Recipe(VEDITConfig(denoiser, history=6, horizon=3), train, encoder="vjepa-deep")

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretell.data import Batch, Pictures
+from foretell.data import Batch, Dataset
 from foretell.errors import COUNT, NOT_NEGATIVE, SEED, SHARE, ForetellError, within
 from foretell.extras import needed
 from foretell.hub.files import write_atomically
@@ -100,7 +100,7 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Method, images: Pictures, config: TrainConfig, out: Path, world: World, show: Show | None = None
+        self, model: Method, images: Dataset, config: TrainConfig, out: Path, world: World, show: Show | None = None
     ) -> None:
         parts = world.size * config.accumulate
         if config.batch % parts:
@@ -224,8 +224,12 @@ class Trainer:
         if self.show:
             self.show.measures(done, measures)
         # each process measures by itself, and all must come to one verdict: who ends alone leaves the others waiting
-        spread = self.world.mean(torch.tensor(measures["spread"], device=self.world.device)).item()
-        self.monitors.judge(measures | {"spread": spread})
+        shared = {
+            name: self.world.mean(torch.tensor(measures[name], device=self.world.device)).item()
+            for name in ("spread",)
+            if name in measures
+        }
+        self.monitors.judge(measures | shared)
 
 
 class Stopped(ForetellError):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from foretell.augment import to_float
-from foretell.data import Pictures
+from foretell.data import Dataset
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import evaluating
 from foretell.evaluate.measures.knn import knn
@@ -40,9 +40,9 @@ class Monitors:
         problems: photographs for the losses.
     """
 
-    def __init__(self, images: Pictures, seed: int, samples: int = 1024, problems: int = 128) -> None:
+    def __init__(self, images: Dataset, seed: int, samples: int = 1024, problems: int = 128) -> None:
         picked = evenly(len(images), samples)
-        self.pixels = images.take(picked)
+        self.pixels = images.batch(picked).pixels if "pixels" in images.columns else None
         self.labels = None if images.labels is None else images.labels[picked]
         # data is often sorted by class: take of all
         self.problems = images.batch(picked[evenly(len(picked), problems)])
@@ -71,6 +71,8 @@ class Monitors:
         with evaluating(model, device), model.chunked(part):
             views = model.views(self.problems.to(device), generator)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                if self.pixels is None:  # frozen latents cannot collapse, and have no pixels
+                    return model.measures(views)
                 for chunk in self.pixels.split(part):
                     latents = model.latents(to_float(chunk.to(device)))
                     spread.add(latents)
@@ -87,7 +89,12 @@ class Monitors:
         return measures
 
     def judge(self, measures: dict[str, float]) -> None:
-        """Raise `Collapsed` when two measurements in a row show the same latent for every image."""
+        """Raise `Collapsed` when two measurements in a row show the same latent for every image.
+
+        Without `spread`, which frozen latents have not, nothing can collapse.
+        """
+        if "spread" not in measures:
+            return
         self.alarms = self.alarms + 1 if measures["spread"] < COLLAPSED else 0
         if self.alarms >= 2:
             raise Collapsed(

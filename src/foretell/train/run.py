@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from foretell import __version__, hub, registry
-from foretell.data import Pictures, Specs, load, places
+from foretell.data import Dataset, Specs, load, places
 from foretell.errors import ForetellError
 from foretell.hub.files import dump, parse, read_json, to_config, write_json
 from foretell.methods import METHODS, begin
@@ -40,7 +40,7 @@ def run(
     *,
     encoder: str | None = None,
     resume: bool = False,
-    images: Pictures | None = None,
+    images: Dataset | None = None,
 ) -> None:
     """Train a model in a folder of its own, which `foretell.load` then takes.
 
@@ -63,7 +63,8 @@ def run(
         torch.manual_seed(config.seed)
         built = begin(model, None if encoder is None else hub.load(encoder))
         if images is None:
-            images = load(data, built.config.reads, progress=world.first)
+            images = load(data, built.reads, progress=world.first)
+        built = built.suited(images)
         source = {"spec": " ".join(map(str, places(data))), "fingerprint": images.fingerprint}
         given = {"encoder": encoder} if encoder else {}
         settings = to_config(built)
@@ -94,7 +95,7 @@ def _check(out: Path, steps: int, resume: bool) -> None:
         raise ForetellError(f"{out} is at step {at}, and --steps {steps} was asked for: give as many, or more")
 
 
-def _tell_skipped(images: Pictures, show: Show) -> None:
+def _tell_skipped(images: Dataset, show: Show) -> None:
     """Say what could not be used, and why."""
     if not images.skipped:
         return
