@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,6 +21,7 @@ NONE = -1
 KINDS = ("step", "verb", "noun")
 
 
+@runtime_checkable
 class Ragged(Protocol):
     """What this file reads of `foretell.data.Ragged`."""
 

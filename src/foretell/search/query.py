@@ -70,8 +70,12 @@ def by_file(
     if not isinstance(query, bytes) and not os.path.isfile(query):  # Path.is_file raises for long names
         asked = f"{query!s:.200}"
         raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none")
-    vector = model.query(query if isinstance(query, bytes) else Path(query), imagine)
-    return by_vector(collection, vector, top, level, filter)
+    vectors = model.queries(query if isinstance(query, bytes) else Path(query), imagine)
+    best: dict[int, Hit] = {}
+    for hit in (hit for vector in vectors for hit in by_vector(collection, vector, top, level, filter)):
+        if hit.id not in best or best[hit.id].score < hit.score:
+            best[hit.id] = hit
+    return sorted(best.values(), key=lambda hit: -hit.score)[:top]
 
 
 def check_top(top: int, level: int) -> int:
