@@ -37,9 +37,7 @@ def imagine(args: list[str]) -> None:
     if args[0] in ("-h", "--help"):
         print("usage: foretell imagine MODEL IMAGE --out grid.png [--PARAMETER VALUE ...]\n")
         print(f"MODEL is a {MODEL}.\n`foretell imagine MODEL --help` lists the changes it knows.")
-        print(
-            "Of a model of procedures it imagines what comes next: as `foretell forecast MODEL CLIP... --out picture.png`."
-        )
+        print("A model of procedures imagines what comes next, as `foretell forecast MODEL CLIP... --out P.png` does.")
         sys.exit(0)
     model = hub.load(args[0])
     if isinstance(model, Forecasts):  # what it imagines is what comes next
