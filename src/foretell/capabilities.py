@@ -7,6 +7,7 @@
 | `Predicts` | predicts latents of patches from other patches | finetuning a predictor, uncertainty, MRR |
 | `Imagines` | predicts the latents after an action on a picture | imagining, search by an imagined change |
 | `Foresees` | predicts the rest of a clip from its beginning | surprise |
+| `Forecasts` | predicts clips of the steps to come | what comes next, search by it |
 | `Rolls` | predicts step by step what actions do over time | planning |
 | `Classifies` | names classes | measures of classifiers |
 
@@ -16,6 +17,7 @@ A protocol lists by name the abilities of a class: methods, properties and plain
 
 B batch · C channels · N patches · K context patches · M blocks · L patches a block · D width · T tubelets
 A action parameters · S states · H steps ahead · n texts · G width of what is kept of a text · E of embeddings
+P latents a clip · C their width · K futures
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from foretell.errors import ForetellError
 if TYPE_CHECKING:
     from foretell.nn.predictor import Predictor
     from foretell.nn.vit import ViT
+    from foretell.problems import Clips
 
 
 @runtime_checkable
@@ -146,6 +149,28 @@ class Foresees(Predicts, Protocol):
 
 
 @runtime_checkable
+class Forecasts(Protocol):
+    """Predicts latents of the clips of a procedure that are not seen, several times over."""
+
+    config: Any
+    """Its `encoder` is of the clips, or None; it has `latents` and `channels` (P and C), and `horizon`, steps ahead."""
+
+    def encode(self, clips: UInt8[Tensor, "n 3 F H W"] | Float[Tensor, "n 3 F H W"]) -> Float[Tensor, "n P C"]:
+        """The latents of clips."""
+        ...
+
+    def scaled(self, latents: Float[Tensor, "*some C"]) -> Float[Tensor, "*some C"]:
+        """Latents, standardised channel by channel: those that are compared."""
+        ...
+
+    def sample(
+        self, seen: Clips, asked: Clips, samples: int, generator: torch.Generator, euler: int | None = None
+    ) -> Float[Tensor, "B K T P C"]:
+        """K futures of each procedure: latents of the clips asked for."""
+        ...
+
+
+@runtime_checkable
 class Rolls(Protocol):
     """Predicts the effect of a sequence of actions, step by step."""
 
@@ -191,6 +216,7 @@ NEEDED: dict[type, tuple[str, str]] = {
     Predicts: ("predicts patch latents", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     Imagines: ("can be told of a change to a picture", f"use an IWM, such as the shipped {IMAGES}"),
     Foresees: ("predicts the rest of a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),
+    Forecasts: ("forecasts the steps of a procedure", "train one with `foretell train vedit --encoder vjepa-deep`"),
     Rolls: ("foresees what actions do", "train one with `foretell train vjepa-ac`"),
     Classifies: ("names classes", f"make one with `foretell finetune {IMAGES}`"),
 }

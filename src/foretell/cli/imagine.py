@@ -30,14 +30,21 @@ def imagine(args: list[str]) -> None:
     """Ask a model for a change: foretell imagine MODEL IMAGE --out grid.png [--hue 0.1] [--blur 1.5] [...]."""
     from foretell import hub
     from foretell import imagine as imagining
+    from foretell.capabilities import Forecasts
 
     if not args:
         raise Usage("imagine needs a MODEL first, and none is given (see foretell imagine --help)")
     if args[0] in ("-h", "--help"):
         print("usage: foretell imagine MODEL IMAGE --out grid.png [--PARAMETER VALUE ...]\n")
         print(f"MODEL is a {MODEL}.\n`foretell imagine MODEL --help` lists the changes it knows.")
+        print("A model of procedures imagines what comes next, as `foretell forecast MODEL CLIP... --out P.png` does.")
         sys.exit(0)
     model = hub.load(args[0])
+    if isinstance(model, Forecasts):  # what it imagines is what comes next
+        from foretell.cli.forecast import forecast
+
+        forecast(args)
+        return
     parameters = imagining.actions_of(model).parameters
     # flags come from the table of the model's actions: this file knows no parameter
     changes = [

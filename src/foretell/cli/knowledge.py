@@ -180,7 +180,11 @@ class Search(InStore):
     reranker: Annotated[str | None, RERANKER] = None
     hybrid: Annotated[bool, arg(help="also look for the query's words (BM25), and fuse the two rankings")] = False
     imagine: Annotated[
-        tuple[str, ...], arg(help="photographs: search for the query as a world model imagines it: brightness=0.6")
+        tuple[str, ...],
+        arg(
+            help="search for the query as a world model imagines it: brightness=0.6 of photographs; of clips of steps "
+            "next=1, for clips that could follow"
+        ),
     ] = ()
     json: Annotated[bool, arg(help="print JSON instead of text")] = False
 

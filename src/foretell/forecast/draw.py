@@ -101,8 +101,8 @@ class _Page:
 
     def heading(self, text: str) -> None:
         """A line over what follows."""
-        self._texts.append((MARGIN, self._top + 0.12, text, INK, 11))
-        self._top += 0.34
+        self._texts.append((MARGIN, self._top + 0.18, text, INK, 11))
+        self._top += 0.42
 
     def line(self, text: str) -> None:
         """A small line."""

@@ -347,8 +347,8 @@ class Knowledge:
                 than the default: a cross-encoder (`foretell.search.models.cross_encoder.SPECS`) or a ColBERT
                 (`foretell.search.models.colbert.SPECS`).
             hybrid: also search for the query's words (BM25), and fuse the two rankings.
-            imagine: for photographs: search for the query as a world model imagines it changed, such as
-                `{"brightness": 0.6}`.
+            imagine: search for the query as a world model imagines it: of photographs changed, `{"brightness": 0.6}`;
+                of clips of steps what comes next, `{"next": 1}`, by several futures, of which the nearest counts.
             model: the model that embeds the query; it must be the knowledge's own.
 
         Raises:

@@ -77,8 +77,12 @@ def by_file(
 
         known = "" if model.words else f"; {model.name} knows no words, and the shipped {WORDS} does"
         raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none{known}")
-    vector = model.query(query if isinstance(query, bytes) else Path(query), imagine)
-    return by_vector(collection, vector, top, level, filter)
+    vectors = model.queries(query if isinstance(query, bytes) else Path(query), imagine)
+    best: dict[int, Hit] = {}
+    for hit in (hit for vector in vectors for hit in by_vector(collection, vector, top, level, filter)):
+        if hit.id not in best or best[hit.id].score < hit.score:
+            best[hit.id] = hit
+    return sorted(best.values(), key=lambda hit: -hit.score)[:top]
 
 
 def by_words(

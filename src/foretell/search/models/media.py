@@ -1,10 +1,12 @@
 """Photographs and videos as vectors, by a world model: as they are, or as the model imagines them.
 
+A model of procedures imagines what comes next: "clips that could follow this one".
+
 A photograph y is stored as latents(y), pooled; for a world model these are target(y). A query is the same of another
 photograph, or predict(encode(x), a) pooled: "this one, but darker", without making the darker picture. A model of
 videos stores a video as its clips, and a model of images stores it as one frame a second.
 
-n images or clips · D width · T frames of a clip
+n images or clips · D width · T frames of a clip · K futures · P latents a clip · C their width
 """
 
 from __future__ import annotations
@@ -17,20 +19,25 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from foretell import hub
 from foretell.augment import to_float
-from foretell.capabilities import EncodesPatches, Imagines, require
-from foretell.data import Clips, folder, video
+from foretell.capabilities import EncodesPatches, Forecasts, Imagines, require
+from foretell.data import Clips, clips, folder, video
 from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import Film, decode_video
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.vit import pool
+from foretell.problems import KINDS, NONE
+from foretell.problems import Clips as Seen
 from foretell.search.ingest.files import find
 from foretell.search.passage import Passage
+
+FUTURES = 16
+"""What comes next is searched for by so many sampled futures."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,13 @@ def load(name: str) -> ImageModel:
     return of(name, hub.load(name))
 
 
-def of(name: str, model: Method) -> ImageModel:
+def of(name: str, model: Any) -> ImageModel:
     """A world model, loaded by a name, as `load` gives it."""
     known = absolute(name)
+    if isinstance(model, Forecasts):
+        if model.config.encoder is None:
+            raise ForetellError(f"{name}: this model has no encoder of clips; train it on clips, with --encoder MODEL")
+        return StepModel(known, model)
     encoder = require(model, EncodesPatches, "search by photographs and videos").patch_encoder
     return VideoModel(known, model) if len(encoder.patch) == 3 else ImageModel(known, model)
 
@@ -166,8 +177,8 @@ class ImageModel:
         return np.concatenate([self._vectors(np.stack(images[i : i + self.batch])) for i in turns])
 
     @torch.no_grad()
-    def query(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, " D"]:
-        """The unit vector of a photograph or a video to search with.
+    def queries(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, "K D"]:
+        """Unit vectors of a photograph or a video to search with: one, or one for each future that is imagined.
 
         Args:
             image: a photograph (a file or its bytes), or a video's file.
@@ -178,12 +189,12 @@ class ImageModel:
         """
         pixels = self.read(image)
         if not imagine:
-            return self._vectors(np.stack([pixels]))[0]
+            return self._vectors(np.stack([pixels]))
         world = require(self._model, Imagines, "a search with an imagined change")
         actions = world.actions
         source, target = actions.split(imagine)
         x = actions.apply(to_float(torch.tensor(pixels))[None], source)
-        return _unit(pool(world.imagine(x, actions.action(source, target))))[0]
+        return _unit(pool(world.imagine(x, actions.action(source, target))))
 
     def _clips(self, path: Path, film: Film) -> Iterator[tuple[int, np.ndarray]]:
         try:
@@ -212,15 +223,11 @@ class VideoModel(ImageModel):
     stills = folder.ENDINGS - video.ENDINGS
     films = video.ENDINGS
 
-    def __init__(self, name: str, model: Any) -> None:
-        super().__init__(name, model)
-        self._pace = model.config.reads.pace
-
     @property
     def cut(self) -> Clips:
         """As in the model's training."""
-        encoder = self._model.config.encoder
-        return Clips(self.size, frames=encoder.frames, **self._pace)
+        config = self._model.config
+        return Clips(self.size, frames=config.encoder.frames, **config.reads.pace)
 
     @property
     def endings(self) -> frozenset[str]:
@@ -235,6 +242,57 @@ class VideoModel(ImageModel):
 
     def _vectors(self, pixels: UInt8[np.ndarray, "n 3 T S S"]) -> Float32[np.ndarray, "n D"]:
         return _unit(self._model.features(to_float(torch.from_numpy(pixels))))
+
+
+class StepModel(VideoModel):
+    """A model that forecasts procedures. Each file is one clip, that of a step; `next=1` imagines the step after it."""
+
+    of = "clips of steps"
+
+    def entries(
+        self, path: Path, source: str
+    ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
+        """As of `ImageModel.entries`: a file is one entry."""
+        return [Passage("", metadata={"source": source})], iter([(0, self.read(path))]), None
+
+    def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
+        """The frames that the model sees, spread over the file. A photograph is a clip in which nothing moves."""
+        if isinstance(file, Path) and file.suffix.lower() in self.films:
+            return self._shaped(clips.whole(file, self.size, self._model.config.encoder.frames))
+        return super().read(file)
+
+    @torch.no_grad()
+    def queries(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, "K D"]:
+        """As of `ImageModel.queries`: for `next`, a vector for each of `FUTURES` sampled futures."""
+        pixels = self.read(image)
+        if not imagine:
+            return self._vectors(pixels[None])
+        most = self._model.config.horizon
+        if set(imagine) != {"next"} or imagine["next"] not in range(1, most + 1):
+            asked = ", ".join(f"{name} {value:g}" for name, value in imagine.items())
+            raise ForetellError(f"{asked}: this model imagines what comes next; expected next, 1 to {most} steps ahead")
+        latents = self._world.encode(torch.from_numpy(pixels[None])).unsqueeze(0)
+        asked = latents.new_zeros(1, int(imagine["next"]), *latents.shape[2:])
+        chance = torch.Generator().manual_seed(0)
+        futures = self._world.sample(_placed(latents, 0), _placed(asked, 1), FUTURES, chance)[0, :, -1]
+        return _unit(self._world.scaled(futures).flatten(1))
+
+    @property
+    def _world(self) -> Forecasts:
+        return require(self._model, Forecasts, "search by clips of steps")
+
+    def _width(self) -> int:
+        return self._model.config.latents * self._model.config.channels
+
+    def _vectors(self, pixels: UInt8[np.ndarray, "n 3 T S S"]) -> Float32[np.ndarray, "n D"]:
+        return _unit(self._world.scaled(self._world.encode(torch.from_numpy(pixels))).flatten(1))
+
+
+def _placed(latents: Float[Tensor, "1 n P C"], first: int) -> Seen:
+    """Clips one after the other, without names, from a place on."""
+    n = latents.shape[1]
+    places, there = torch.arange(first, first + n).float()[None], torch.ones(1, n, dtype=torch.bool)
+    return Seen(latents, places, there, {kind: torch.full((1, n), NONE) for kind in KINDS})
 
 
 def _unit(pooled: Tensor) -> np.ndarray:

@@ -75,7 +75,10 @@ class Search(AnySearch):
     video: Annotated[str | None, Field(description="the file of a video, in base64")] = None
     imagine: Annotated[
         dict[str, float] | None,
-        Field(description='search for the photograph as a world model imagines it: {"brightness": 0.6}'),
+        Field(
+            description='search for the photograph as a world model imagines it: {"brightness": 0.6}; of clips of '
+            'steps, {"next": 1} for clips that could follow'
+        ),
     ] = None
     rerank: Annotated[
         bool, Field(description="let the reranker of this service read the best results and sort them")
