@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-from functools import partial
 
 import torch
 import tyro
@@ -35,15 +34,19 @@ def main(rows: int = 60_000, width: int = 512, draws: int = 10, steps: int = 100
     held = torch.arange(rows) % 5 == 0
     settings, config = xrm.drawn(draws), TwinConfig(steps=steps)
 
-    def beside() -> list[xrm.Run]:
-        return xrm.train(x, y, settings, [0] * draws, config, validation=held)
-
     before = _peak()
-    runs = beside()
+    xrm.train(x, y, settings, [0] * draws, TwinConfig(steps=1), validation=held)  # steps take no memory of their own
     memory = _peak() - before
-    one_by_one = partial(alone, x, y, held, settings, steps)
+    flips: dict[str, list[float]] = {}
+
+    def beside() -> None:
+        runs = xrm.train(x, y, settings, [0] * draws, config, validation=held)
+        flips["side by side"] = [run.flip_rate for run in runs]
+
+    def one_by_one() -> None:
+        flips["one by one"] = alone(x, y, held, settings, steps)
+
     seconds = interleaved({"side by side": beside, "one by one": one_by_one}, rounds)
-    flips = {"side by side": [run.flip_rate for run in runs], "one by one": one_by_one()}
     print(f"{rows:,} rows of {width}, {draws} draws of {steps:,} steps, medians of {rounds} rounds\n")
     table(
         ["", "s", "× side by side", "largest flip rate"],

@@ -118,11 +118,22 @@ def test_the_command_says_it_in_lines(folder, tmp_path, capsys):
     ]
 
 
+def test_a_table_may_name_its_groups_as_it_likes(tmp_path, capsys):
+    for seed, name in enumerate(("data", "test")):
+        x, y, against = shortcut(300, seed)
+        place = np.array(["farm", "sea"])[against.long()]
+        pq.write_table(pa.table({"a": x[:, 0], "b": x[:, 1], "label": y, "place": place}), tmp_path / f"{name}.parquet")
+    flags = ("--test", tmp_path / "test.parquet", "--draws", 0, "--steps", 20, "--out", tmp_path / "run", "--json")
+    run(tmp_path / "data.parquet", "--groups", "place", *flags)
+    assert set(json.loads(capsys.readouterr().out)["groups"]) == {"0/farm", "0/sea", "1/farm", "1/sea"}
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
         (("--groups", "label"), "names no test split"),
-        (("--groups", "place", "--test", "{test}"), "place: there is no such column"),
+        (("--groups", "place", "--test", "{test}"), "has no column 'place' for the group"),
+        (("--groups", "label", "--test", "{pictures}"), "holds pictures: name a model"),
         (("--groups", "label", "--test", "{test}", "--by", "place"), "place: there is no such column"),
         (("--groups", "label", "--test", "{foreign}"), "has classes that were not trained: maybe"),
         (("--groups", "label", "--test", "{plain}"), "has no labels of two classes or more"),
@@ -136,7 +147,9 @@ def test_bad_input_is_a_sentence(folder, tmp_path, capsys, flags, said):
     x, y, _ = shortcut(40)
     np.savez(tmp_path / "foreign.npz", features=x, labels=np.array(["maybe", "yes"])[y])
     np.savez(tmp_path / "plain.npz", features=x)
+    (tmp_path / "pictures").mkdir()
     places = {"test": folder / "test.npz", "foreign": tmp_path / "foreign.npz", "plain": tmp_path / "plain.npz"}
+    places["pictures"] = tmp_path / "pictures"
     with pytest.raises(SystemExit):
         run(folder / "data.npz", *(flag.format(**places) for flag in flags), "--out", tmp_path / "run")
     error = capsys.readouterr().err

@@ -1,12 +1,22 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from tests.robust.test_xrm import shortcut
 from torch.nn import functional as F
 
+from foretell.data import Images
 from foretell.errors import ForetellError
+from foretell.finetune import FinetuneConfig, load_classifier
+from foretell.method import seeded
+from foretell.methods import IJEPA, IJEPAConfig
+from foretell.nn.predictor import PredictorConfig
+from foretell.nn.vit import ViTConfig
+from foretell.robust import files
 from foretell.robust.algorithms import ERM, JTT, RWG, SUBG, GroupDRO, Rows, generalised, harder, inferred, penalty
-from foretell.robust.config import RobustConfig
-from foretell.robust.learn import choose, learn
+from foretell.robust.config import ALGORITHMS, RobustConfig, known
+from foretell.robust.learn import Best, choose, halves, learn
+from foretell.robust.networks import Finetuned
 from foretell.robust.table import Table, accuracies
 
 FAST = RobustConfig(steps=400, every=50, lr=0.05, batch=128, weight_decay=0.0, eta=0.1, penalty=1.0)
@@ -105,6 +115,60 @@ def test_settings_are_chosen_by_the_worst_validation_group():
     best = choose(train, validation, settings)
     assert best.config.algorithm == "groupdro"
     assert best.worst == max(one.worst for one in by_itself) > min(one.worst for one in by_itself)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Pictures that are bright or dark; environments say nothing."""
+    g = torch.Generator().manual_seed(0)
+    y, side = (torch.randint(0, 2, (160,), generator=g) for _ in range(2))
+    pixels = torch.randint(20, 60, (160, 3, 16, 16), generator=g) + 180 * y.view(-1, 1, 1, 1)
+    return Table(Images.of(pixels.byte(), y), y, side)
+
+
+@pytest.mark.parametrize("algorithm", ["groupdro", "dfr", "lff"])
+def test_a_world_model_is_finetuned_by_any_algorithm(pictures, algorithm, tmp_path):
+    with seeded(0):
+        model = IJEPA(IJEPAConfig(ViTConfig(16, 4, 16, 1, 2), PredictorConfig(8, 1, 2)))
+    networks = Finetuned(model, ("dark", "bright"), FinetuneConfig("encoder"))
+    before = deepcopy(model.state_dict())
+    config = RobustConfig(algorithm, steps=60, every=20, lr=0.003, batch=32, optimizer="adam", weight_decay=0.0)
+    held = torch.arange(160) % 4 == 0
+    outcome = learn(pictures.some(~held), pictures.some(held), config, networks)
+    assert outcome.worst > 0.8
+    for name, weight in model.state_dict().items():  # a copy learns
+        assert torch.equal(before[name], weight)
+    files.save(outcome, ("dark", "bright"), tmp_path)
+    again = load_classifier(tmp_path)
+    x = pictures.take(torch.arange(8))
+    assert torch.allclose(again(x), outcome.network(x), atol=1e-5)
+
+
+def test_half_of_each_group_teaches():
+    group = torch.tensor([0, 1, 0, 0, 1, 2])
+    assert halves(group).tolist() == [True, True, False, True, False, True]
+
+
+def test_of_equal_looks_the_last_is_kept():
+    network = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]))  # by the cause
+        network.bias.zero_()
+    best = Best(network, table(200), 2)
+    for step in range(3):
+        best.look(step)
+    assert best.step == 2
+    with torch.no_grad():
+        network.weight.zero_()
+        network.bias.copy_(torch.tensor([1.0, 0.0]))  # all of one class: its worst group has nothing right
+    best.look(3)
+    assert best.step == 2
+    assert not best.outcome(FAST).network.weight.eq(0).all()
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ForetellError, match="algorithm is 'grupdro', which is not known; did you mean groupdro"):
+        known("algorithm", "grupdro", ALGORITHMS)
 
 
 def test_a_class_without_validation_rows_is_refused():

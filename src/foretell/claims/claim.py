@@ -69,11 +69,13 @@ class Arm:
     recipe: Recipe
     measure: Callable[[Any, Any, int], Values]
     """From a trained model (of a kind that the recipe makes), its `Data` and the seed."""
+    asks: Reads | None = None
+    """What the measure needs to know of the data, where that is more than the model reads."""
 
     @property
     def reads(self) -> Reads:
-        """What the model reads."""
-        return self.recipe.model.reads
+        """What the model reads, or the measure."""
+        return self.asks or self.recipe.model.reads
 
     def names(self, data: Data[Any], seed: int) -> tuple[str, str]:
         """The training's name comes from everything that defines it; the measurement's, also from the other data."""

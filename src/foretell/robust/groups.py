@@ -14,9 +14,10 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from foretell.data import Columns, Records
+from foretell.data.images.grouped import GroupedImages
 from foretell.errors import ForetellError
 from foretell.extras import needed
-from foretell.robust.discovery import held_out
+from foretell.robust.rows import held_out
 
 LABEL = "label"
 """Names no column: a class is a group."""
@@ -58,8 +59,11 @@ def column(data: Columns, name: str) -> Environments:
         there = ", ".join([LABEL, *columns(data)])
         raise ForetellError(f"{name}: there is no such column of groups; expected one of {there}")
     stored = np.asarray(data.stored[key].take(data.at(np.arange(len(data))), axis=0), np.int64)
+    if (stored < 0).any():
+        lacking = int((stored < 0).sum())
+        raise ForetellError(f"{name}: {lacking:,} of {len(stored):,} rows have no group; expected one for each row")
     found, of = torch.from_numpy(stored).unique(return_inverse=True)
-    names = data.names.get(key, ()) if isinstance(data, Records) else ()
+    names = data.names.get(key, ()) if isinstance(data, Records | GroupedImages) else ()
     return Environments(of, tuple(names[e] if e < len(names) else str(e) for e in found.tolist()))
 
 

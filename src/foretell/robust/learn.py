@@ -77,7 +77,7 @@ def learn(train: Table, validation: Table, config: RobustConfig, networks: Netwo
     n = 1 + int(max(train.y.max(), validation.y.max()))
     if networks is None:
         assert isinstance(train.x, Tensor), "pictures need networks that take them"
-        networks = Layers(train.x.shape[1], n, config)
+        networks = Layers(train.x[0].numel(), n, config)
     training = Training(train, validation, config, networks, E)
     match config.algorithm:
         case "groupdro":
