@@ -108,7 +108,7 @@ def search(rounds: int) -> None:
                 kept += len({*best.tolist()} & {*exact.tolist()})
             rows.append([f"{n:,}", f"{rounds / fast:.0f}", f"{rounds / full:.1f}", f"{kept / rounds / 10:.2f}"])
     table(["pictures", "queries/s, shortlist", "queries/s, all", "of the ten best, found"], rows)
-    print("random outputs: the least that a first pass can find; a trained model's is in docs/words.md")
+    print("random outputs: the least that a first pass finds")
 
 
 def main(what: tyro.conf.Positional[Literal["step", "search"]], rounds: int = 9) -> None:

@@ -89,6 +89,7 @@ LACKING = {
     "scenes --out o --n 1": ("making scenes needs pymunk", "scenes"),
     "train iwm-mini --data table.parquet --out o --steps 1": ("reading Parquet needs pyarrow", "data"),
     "train iwm-mini --data photos --out t --steps 1 --batch 2 --tensorboard": ("--tensorboard needs", "tensorboard"),
+    "train llip-mini --data captions:8 --out w --steps 1": ("a text tower needs tokenizers", "words"),
     "surprise vjepa-deep films/a.mp4": ("reading videos needs av", "video"),
     "surprise vjepa-deep films/a.mp4 --plot o.png": ("--plot needs matplotlib", "plots"),
     "uncertainty run photos/red/0.png --out o.png": ("--out needs matplotlib", "plots"),

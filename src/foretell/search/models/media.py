@@ -86,7 +86,7 @@ def of(name: str, model: Any) -> ImageModel:
     if isinstance(model, Forecasts):
         if model.config.encoder is None:
             raise ForetellError(f"{name}: this model has no encoder of clips; train it on clips, with --encoder MODEL")
-        return StepModel(known, model)
+        return StepModel(known, cast("Any", model))
     encoder = require(model, EncodesPatches, "search by photographs and videos").patch_encoder
     return VideoModel(known, model) if len(encoder.patch) == 3 else ImageModel(known, model)
 
