@@ -104,8 +104,8 @@ def check(rows: Labelled) -> None:
     counts = torch.bincount(rows.y, minlength=len(rows.classes)).tolist()
     if len(counts) < 2:
         raise ForetellError(
-            f"found 1 class ({', '.join(rows.classes)}) among the labels; expected two or more: a shortcut is what goes "
-            "with a class and not with another"
+            f"found 1 class ({', '.join(rows.classes)}) among the labels; expected two or more: a shortcut is what "
+            "goes with a class and not with another"
         )
     if few := [(name, count) for name, count in zip(rows.classes, counts, strict=True) if count < LEAST]:
         name, count = few[0]
