@@ -1,6 +1,6 @@
 """Cut the sprites of `foretell.data.sprites` from the emoji's Parquet file: `python tools/sprites.py EMOJI.parquet`.
 
-Reads `things.csv`, which says which pictures ship; writes `sheet.webp` beside it, without loss, a row of sprites a line.
+Reads `things.csv`, which says which pictures ship; writes `sheet.webp` beside it, without loss.
 """
 
 import io

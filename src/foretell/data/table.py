@@ -119,8 +119,14 @@ def _numbered(path: Path, name: str, values: Any, count: int) -> tuple[np.ndarra
     """Labels or groups as int64 [N], with `MISSING` where there is none, and their names."""
     if len(values) != count:
         raise ForetellError(f"{path}: {len(values)} {name} for {count} vectors; expected one for each.")
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iu" and values.ndim == 1 and values.min(initial=0) >= 0:
-        return values.astype(np.int64), tuple(map(str, range(int(values.max(initial=-1)) + 1)))
+    if (
+        isinstance(values, np.ndarray)
+        and values.dtype.kind in "iu"
+        and values.ndim == 1
+        and count
+        and values.min() >= 0
+    ):
+        return values.astype(np.int64), tuple(map(str, range(int(values.max()) + 1)))
     found = [None if value is None or value != value or value == "" else value for value in np.asarray(values).tolist()]
     known = [value for value in found if value is not None]
     if all(str(value).isdecimal() for value in known):

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from foretell.evaluate.intervals import Z, wilson
-from foretell.robust.rows import Labelled, held_out, labelled
+from foretell.robust.rows import Labelled, check, held_out, labelled
 from foretell.robust.twins import Settings, TwinConfig
 from foretell.robust.xrm import Discovery, discover
 
@@ -54,18 +54,23 @@ def discovery(
     environments: int = 2,
     progress: bool = True,
 ) -> Found:
-    """Discover environments; other arguments and errors are as of `foretell.robust.xrm.discover`.
+    """Discover environments; other arguments are as of `foretell.robust.xrm.discover`.
 
     Args:
         environments: 2, as in the paper: both twins are right, or one errs. 3 is our own: both are right, one errs, or
             both err.
+
+    Raises:
+        ForetellError: as `check` and `xrm.discover`.
     """
+    check(rows)
     validation = held_out(rows.y, seed)
     found = discover(rows.x, rows.y, validation, draws=draws, seeds=seeds, seed=seed, config=config, progress=progress)
     by_seed = assigned(found, environments)
     votes = torch.zeros(len(rows.y), 2)
     for run in found.runs:
-        votes += run.wrong / seeds
+        votes += run.wrong
+    votes /= seeds
     environment, confidence = elected(by_seed, environments)
     report = _report(rows, environment, by_seed, found, environments)
     return Found(environment, confidence, votes, validation, report)
@@ -78,9 +83,12 @@ def assigned(found: Discovery, environments: int = 2) -> Integer[Tensor, "S N"]:
 
 def elected(by_seed: Integer[Tensor, "S N"], environments: int = 2) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"]]:
     """What most seeds say, the higher one of two that are even; and the share of the seeds that say so."""
-    shares = torch.stack([(by_seed == e).float().mean(0) for e in range(environments)])
-    highest = environments - 1 - shares.flip(0).argmax(0)  # argmax takes the first of equals
-    return highest, shares.amax(0)
+    counts = torch.zeros(environments, by_seed.shape[1], dtype=torch.int16)
+    for seed in by_seed:  # one at a time: rows may be many
+        for e in range(environments):
+            counts[e] += seed == e
+    highest = environments - 1 - counts.flip(0).argmax(0)  # argmax takes the first of equals
+    return highest, counts.amax(0) / len(by_seed)
 
 
 def _report(

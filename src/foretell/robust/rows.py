@@ -25,6 +25,10 @@ from foretell.robust.encoders import Encoder
 
 EVERY = 5
 """Every so many rows of a class are for validation."""
+LEAST = 3
+"""Rows that a class needs."""
+PART = 4096
+"""Rows that are compared at a time."""
 ENCODED = 64
 """Pictures that a named encoder sees at a time."""
 
@@ -70,16 +74,47 @@ def labelled(data: Columns, model: Method | Encoder | None = None, *, progress: 
     if isinstance(data, Records):
         if model is not None:
             raise ForetellError("these rows are vectors already; expected pictures, or leave --features out")
-        return Labelled(
-            _whole(data.stored["features"], data), data.labels, data.classes, group, names, skipped=data.skipped
-        )
+        x = _whole(data.stored["features"], data)
+        return Labelled(x, *_present(data.labels, data.classes), group, names, skipped=data.skipped)
     if not isinstance(data, Pictures):
         raise ForetellError(f"found a {type(data).__name__}; expected pictures, or vectors with labels")
     if model is None and not isinstance(data, Images):
         raise ForetellError("clips need a model that makes features of them: name one by --features")
     x = _whole(data.stored["pixels"], data) if model is None else _features(model, data, progress)
     pictures = data if isinstance(data, Images) else None
-    return Labelled(x, data.labels, data.classes, group, names, pictures, data.skipped)
+    return Labelled(x, *_present(data.labels, data.classes), group, names, pictures, data.skipped)
+
+
+def _present(y: Int[Tensor, " N"], classes: tuple[str, ...]) -> tuple[Tensor, tuple[str, ...]]:
+    """Labels and names of the classes that have rows."""
+    there = torch.bincount(y, minlength=len(classes)) > 0
+    if there.all():
+        return y, classes
+    return (there.cumsum(0) - 1)[y], tuple(
+        name for name, any_rows in zip(classes, there.tolist(), strict=True) if any_rows
+    )
+
+
+def check(rows: Labelled) -> None:
+    """Refuse rows in which there is nothing to discover.
+
+    Raises:
+        ForetellError: one class, a class with fewer than three rows, or rows that are all alike.
+    """
+    counts = torch.bincount(rows.y, minlength=len(rows.classes)).tolist()
+    if len(counts) < 2:
+        raise ForetellError(
+            f"found 1 class ({', '.join(rows.classes)}) among the labels; expected two or more: a shortcut is what "
+            "goes with a class and not with another"
+        )
+    if few := [(name, count) for name, count in zip(rows.classes, counts, strict=True) if count < LEAST]:
+        name, count = few[0]
+        raise ForetellError(
+            f"class {name} has {'one row' if count == 1 else f'{count} rows'}; expected {LEAST} or more: two to learn "
+            "from and one to validate. Leave the class out, or join it with another"
+        )
+    if not any(bool((part != rows.x[:1]).any()) for part in rows.x.split(PART)):
+        raise ForetellError(f"all rows are alike: {len(rows.y):,} times the same numbers; expected rows that differ")
 
 
 def _features(model: Method | Encoder, data: Pictures, progress: str | None) -> Tensor:

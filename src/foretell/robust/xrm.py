@@ -122,7 +122,7 @@ def train(
         draw = torch.stack([torch.rand(len(index), generator=g) for g in chance])
         flips = used & (draw < flip_chance(held_out))
         drifting[:, index] = torch.where(flips, held_out.argmax(-1), labels).to(drifting.dtype)
-    flipped = (drifting != y[learned]).float().mean(1).tolist()
+    flipped = ((drifting != y[learned].to(drifting.dtype)).sum(1) / N).tolist()
     return [
         Run(one, seed, share if _both(wrong.any(1), y, validation) else 0.0, wrong)
         for one, seed, share, wrong in zip(settings, seeds, flipped, _mistakes(twins, x, y), strict=True)

@@ -112,10 +112,11 @@ def find(spec: str, seed: int, groups: bool = False) -> Splits:
         ForetellError: N is no number, or no such dial, or its value is out of range.
     """
     count, dials = parsed(spec)
+    known = sprites.load().fingerprint
     return {
         split: Source(
             name=f"backgrounds ({split})",
-            identity=identity("backgrounds", VERSION, split, many, *set_to, seed, groups),
+            identity=identity("backgrounds", VERSION, known, split, many, *set_to, seed, groups),
             read=partial(_read, first, many, set_to, seed, groups),
         )
         for split, (first, many, set_to) in {"train": (0, count, dials), "test": (HELD_OUT, count // 8, EVEN)}.items()

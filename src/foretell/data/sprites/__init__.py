@@ -116,7 +116,7 @@ def _shipped() -> Sprites:
     tiles = sheet.reshape(-1, SIDE, ACROSS, SIDE, 4).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 4)[: len(pictures)]
     rows = {row["name"]: row for row, _, _ in pictures}
     things = tuple(
-        Thing(name, tuple(row["kinds"].split()), _split(row["words"]), _split(row["held_out_words"]))
+        Thing(name, _split(row["kinds"]), _split(row["words"]), _split(row["held_out_words"]))
         for name, row in rows.items()
     )
     thing = [list(rows).index(row["name"]) for row, _, _ in pictures]
@@ -128,7 +128,7 @@ def _of_folder(folder: Path) -> Sprites:
 
     if not folder.is_dir():
         raise ForetellError(
-            f"{folder}: {'not a folder' if folder.exists() else 'not found'}; expected pictures (PNG) with transparency."
+            f"{folder}: {'not a folder' if folder.exists() else 'not found'}; expected transparent pictures (PNG)."
         )
     paths = [folder / file.path for file in files_below(folder) if file.path.lower().endswith(ENDINGS)]
     if not paths:

@@ -78,6 +78,11 @@ class Effect:
         return abs(2 * self.value - 1)
 
     @property
+    def of_pixels(self) -> bool:
+        """Whether it is seen in the picture, and not in its file alone."""
+        return self.what in {measure.name for measure in MEASURES}
+
+    @property
     def clear(self) -> bool:
         """Whether the interval leaves no difference out."""
         return self.low > 0.5 or self.high < 0.5
@@ -139,7 +144,8 @@ def effects(
     shares = [(what, value, _mask(texts, value)) for what, texts in named for value in _common(texts)]
     level = 1 - 0.05 / max(len(table) + len(shares), 1)
     found = [_numeric(measure, each[first], each[second], level) for measure, each in table]
-    found += [_share(what, value, mask[first], mask[second], level) for what, value, mask in shares]
+    named_effects = [_share(what, value, mask[first], mask[second], level) for what, value, mask in shares]
+    found += [effect for effect in named_effects if effect.value > 0.5]  # what takes a place, not what leaves it
     return sorted(found, key=lambda effect: -effect.size)
 
 

@@ -20,8 +20,8 @@ from foretell.robust.discovery import Found
 from foretell.robust.report.measures import Effect, effects, measured
 from foretell.robust.rows import Labelled
 
-SHOWN, NEAR, TOLD = 18, 12, 6
-"""Pictures of an environment, pictures near the boundary, and differences that are told of."""
+SHOWN, NEAR, TOLD, FILED = 18, 12, 6, 4
+"""Pictures of an environment, pictures near the boundary, and differences that are told of: of pixels and of files."""
 CLASSES = 12
 """At most so many classes are shown with pictures: those whose environments differ most in size come last."""
 LARGE, SMALL = 0.8, 0.4
@@ -54,7 +54,7 @@ class Class:
     name: str
     sides: list[Side]
     effects: list[Effect]
-    """The clear ones, between environment 0 and the last; the largest first."""
+    """The clear ones, between environment 0 and the last: of pixels, then of files; the largest first."""
     asked: int
     """How many were looked at."""
     near: list[Picture]
@@ -144,7 +144,9 @@ def _class(c: int, found: Found, rows: Labelled, seed: int) -> Class:
     first, last = environment == 0, environment == len(sizes) - 1
     differ = effects(measured(pictures), pictures, first, last) if first.any() and last.any() else []
     clear = [effect for effect in differ if effect.clear]
-    return Class(name, sides, clear[:TOLD], len(differ), _near(of, found, rows), groups)
+    seen = [effect for effect in clear if effect.of_pixels][:TOLD]
+    filed = [effect for effect in clear if not effect.of_pixels][:FILED]
+    return Class(name, sides, seen + filed, len(differ), _near(of, found, rows), groups)
 
 
 def _near(of: Int[Tensor, " n"], found: Found, rows: Labelled) -> list[Picture]:
