@@ -106,8 +106,8 @@ class Logit(nn.Module):
 
     def __init__(self, scale: float, bias: float | None) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(scale).log())
-        self.bias = nn.Parameter(torch.tensor(bias or 0.0))
+        self.log_scale = nn.Parameter(torch.tensor([scale]).log())  # an axis of one: FSDP splits no scalar
+        self.bias = nn.Parameter(torch.tensor([bias or 0.0]))
         self.counts = bias is None
 
     def forward(self, cosine: Float[Tensor, "B n"], images: int) -> Float[Tensor, "B n"]:
@@ -153,13 +153,13 @@ class Llip(Method):
         if bare := [number for number, texts in enumerate(known) if not texts]:
             raise ForetellError(f"image {bare[0] + 1} of a batch of {len(batch)} has no caption, expected one or more")
         drawn = [texts[i] for texts, row in zip(known, self._draw(known, generator), strict=True) for i in row]
-        everyone, start = self._everyone(drawn)
+        rank, processes = (dist.get_rank(), dist.get_world_size()) if self._shared() else (0, 1)
         if c.positives == "true":
-            lists = [set(texts) for texts in known]
+            everyone, lists = self._everyone(drawn), [set(texts) for texts in known]
             positive = torch.tensor([[text in texts for text in everyone] for texts in lists])
         else:
-            owner = torch.arange(len(everyone)) // c.captions_a_step
-            positive = owner == torch.arange(start, start + len(batch)).unsqueeze(1)
+            owner = torch.arange(len(drawn) * processes) // c.captions_a_step
+            positive = owner == torch.arange(len(batch)).unsqueeze(1) + rank * len(batch)
         device = batch.pixels.device
         return Pairs(self._cropped(batch, generator), self.text.tokens(drawn).to(device), positive.to(device))
 
@@ -167,10 +167,8 @@ class Llip(Method):
         """For each image the numbers of its captions, none twice unless there are too few."""
         wanted, most = self.config.captions_a_step, max(map(len, known))
         chance = torch.rand(len(known), most, generator=generator, device=generator.device).cpu()
-        return [
-            (order := chance[row, : len(texts)].argsort().tolist(), [order[i % len(order)] for i in range(wanted)])[1]
-            for row, texts in enumerate(known)
-        ]
+        orders = [chance[row, : len(texts)].argsort().tolist() for row, texts in enumerate(known)]
+        return [[order[i % len(order)] for i in range(wanted)] for order in orders]
 
     def _cropped(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
         x = to_float(batch.pixels)
@@ -178,14 +176,13 @@ class Llip(Method):
             return x
         return random_resized_crop(x, self.config.encoder.image_size, generator, self.config.crop, flip=0.0)
 
-    def _everyone(self, drawn: list[str]) -> tuple[list[str], int]:
-        """The captions of all processes in training, and the number of this process's first image among theirs."""
+    def _everyone(self, drawn: list[str]) -> list[str]:
+        """The captions of all processes in training, in their order."""
         if not self._shared():
-            return drawn, 0
+            return drawn
         of: list[list[str]] = [[] for _ in range(dist.get_world_size())]
         dist.all_gather_object(of, drawn)
-        before = sum(map(len, of[: dist.get_rank()]))
-        return [text for texts in of for text in texts], before // self.config.captions_a_step
+        return [text for texts in of for text in texts]
 
     def _shared(self) -> bool:
         return self.training and dist.is_initialized() and dist.get_world_size() > 1

@@ -105,4 +105,5 @@ class Mixture(nn.Module):
     def similarity(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B n"]:
         """⟨ẑᵢⱼ, t̂ⱼ⟩: the cosine of each image, mixed by each caption, and that caption; −1 to 1."""
         z, t = self(h, g), self.embed_text(g)
-        return torch.einsum("bne,ne->bn", z.expand(-1, len(t), -1), t)
+        with torch.autocast(z.device.type, enabled=False):  # half precision would round what losses are made of
+            return torch.einsum("bne,ne->bn", z.expand(-1, len(t), -1), t)

@@ -13,7 +13,6 @@ from foretell import hub
 from foretell.cli import main
 from foretell.data.columns import several_texts
 from foretell.data.dataset import Captioned
-from foretell.errors import ForetellWarning
 from foretell.evaluate import evaluate, table
 from foretell.evaluate.measures.composition import Composition
 from foretell.evaluate.measures.retrieval import Retrieval, _caption_hits, _image_hits
@@ -194,7 +193,8 @@ def test_scenes_that_are_made_say_which_found_images_are_true(tmp_path):
     assert found["low"] <= found["value"] <= found["high"]
 
 
-def test_the_command_measures_pictures_without_captions_and_says_so(tmp_path):
+@pytest.mark.filterwarnings("default")  # the command prints it
+def test_the_command_measures_pictures_without_captions_and_says_so(tmp_path, capsys):
     folder, out = hub.save(llip(), tmp_path / "words"), tmp_path / "report.json"
     for name in ("red", "blue"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
@@ -203,8 +203,8 @@ def test_the_command_measures_pictures_without_captions_and_says_so(tmp_path):
                 tmp_path / "pictures" / name / f"{i}.png"
             )
     data = ["--data", str(tmp_path / "pictures"), "--no-controls", "--out", str(out)]
-    with pytest.warns(ForetellWarning, match="measured without captions: .* holds no captions"):
-        main(["evaluate", str(folder), *data])
+    main(["evaluate", str(folder), *data])
+    assert "measured without captions" in capsys.readouterr().err
     report = json.loads(out.read_text())
     assert report["zero_shot"]["classes"] == 2
     assert report["retrieval"] is None
