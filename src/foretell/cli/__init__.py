@@ -25,6 +25,7 @@ COMMANDS = (
     "claims",
     "finetune",
     "imagine",
+    "forecast",
     "uncertainty",
     "surprise",
     "scenes",

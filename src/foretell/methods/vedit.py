@@ -61,9 +61,9 @@ class VEDITConfig:
     """How it is trained: velocity error and cross-entropy, cross-entropy through the sampler, or directly."""
     euler: int = 8
     """Euler steps from noise to latents: of `sampler` in training, and of all in use."""
-    shift: float = 1.0
-    """k: above 1 more of the Euler steps are spent on noise. SD3's is 3."""
-    weight: float = 0.3
+    shift: float = 3.0
+    """k: above 1 more of training and of the Euler steps is spent on noise. SD3's is 3."""
+    weight: float = 1.0
     """Of the cross-entropies beside the velocity's error."""
     history: int = 8
     """Clips that a forecast sees at most: the last ones."""

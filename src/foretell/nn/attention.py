@@ -15,7 +15,7 @@ def attend(
     q: Float[Tensor, "B h Q d"],
     k: Float[Tensor, "B h N d"],
     v: Float[Tensor, "B h N d"],
-    mask: Bool[Tensor, "*some Q N"] | None = None,
+    mask: Bool[Tensor, "*some _ N"] | None = None,
 ) -> Float[Tensor, "B h Q d"]:
     """softmax(QKᵀ/√d)V; with a mask each token that asks sees only those where it is true: one mask, or [B, 1, Q, N].
 

@@ -60,8 +60,8 @@ def find(spec: str | Path, reads: StepLatents, seed: int) -> Splits:
         return steps.find(root, reads)
     expected = ", ".join(f"{layout.name}:{layout.place}" for layout in LAYOUTS.values())
     raise ForetellError(
-        f"{str(spec)!r}: no procedures; expected {filmed.SCHEME}, a folder of videos with a table of steps, or "
-        f"{expected}."
+        f"{str(spec)!r}: no procedures; expected {filmed.SCHEME}, a folder of videos with a table of steps, "
+        f"or {expected}."
     )
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -148,7 +148,7 @@ def _procedure(annotated: Annotated, source: Features | Simulated) -> Procedure:
     )
 
 
-def field(record: Mapping[str, object], name: str, where: str) -> object:
+def field(record: Any, name: str, where: str) -> Any:
     """A field of a JSON record. Raises ForetellError where it is missing."""
     if not isinstance(record, Mapping) or name not in record:
         raise ForetellError(f"{where}: found no field {name!r}; expected it, as the data set is published.")

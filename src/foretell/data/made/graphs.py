@@ -14,7 +14,7 @@ import numpy as np
 from foretell.data.annotations.annotated import Annotated, Segment
 from foretell.errors import SHARE, ForetellError, Range, check_range
 
-TASKS, BRANCHES, SECONDS = 6, 3, 4.0
+TASKS, BRANCHES, SECONDS = 3, 3, 4.0
 VERBS = ("wash", "cut", "heat", "mix", "fold", "press", "join", "cover")
 
 

@@ -215,7 +215,7 @@ class Nearest(StepByStep):
     def _nearest(self, seen: Clips, count: int) -> Int[Tensor, "B count"]:
         return torch.cdist(self._history(seen), self.histories).topk(count, largest=False).indices
 
-    def _history(self, seen: Clips) -> Float[Tensor, "B 2PC"]:
+    def _history(self, seen: Clips) -> Float[Tensor, "B _"]:
         return torch.cat([self.known.vectors(last(seen)), mean(self.known, seen)], 1)
 
 

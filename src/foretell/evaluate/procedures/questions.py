@@ -46,7 +46,7 @@ class Exam:
     most: int
     """Questions of a kind at most, drawn at random."""
 
-    def drawn(self, questions: Int[Tensor, "n 2"]) -> Int[Tensor, "n 2"]:
+    def drawn(self, questions: Int[Tensor, "n 2"]) -> Int[Tensor, "some 2"]:
         """At most `most` of the questions, those of like length beside each other."""
         order = torch.randperm(len(questions), generator=torch.Generator().manual_seed(self.seed))[: self.most]
         some = questions[order.sort().values]
