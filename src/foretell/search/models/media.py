@@ -24,7 +24,7 @@ from torch import Tensor
 
 from foretell import hub
 from foretell.augment import to_float
-from foretell.capabilities import EncodesPatches, Forecasts, Imagines, require
+from foretell.capabilities import EncodesPatches, Forecasts, Imagines, able, require
 from foretell.data import Clips, clips, folder, video
 from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import Film, decode_video
@@ -79,7 +79,7 @@ def load(name: str) -> ImageModel:
     """
     model = hub.load(name)
     known = name if name in hub.models() or not Path(name).exists() else str(Path(name).resolve())
-    if isinstance(model, Forecasts):
+    if able(model, Forecasts) is not None:
         if model.config.encoder is None:
             raise ForetellError(f"{name}: this model has no encoder of clips; train it on clips, with --encoder MODEL")
         return StepModel(known, model)
