@@ -65,22 +65,20 @@ PART = 256
 """Samples of a part, where a source has parts."""
 
 
-def in_parts(name: str, count: int, part: Callable[[int, int], Source], size: int | None = None) -> Source:
+def in_parts(name: str, count: int, part: Callable[[str, int, int], Source], size: int | None = None) -> Source:
     """A source whose samples take long to make: it is made and kept part by part.
 
     Args:
         name: what messages call it.
         count: of its samples, 1 or more.
-        part: makes the source of some: from which number on, and how many.
+        part: makes the source of some: its name, from which number on, and how many.
         size: samples of a part; `PART` if None.
     """
     size = size or PART
-    parts = tuple(part(first, min(size, count - first)) for first in range(0, count, size))
-    return (
-        parts[0]
-        if len(parts) == 1
-        else Source(name, identity(*(each.identity for each in parts)), parts[0].read, parts)
-    )
+    if count <= size:
+        return part(name, 0, count)
+    parts = tuple(part(f"{name} from {first}", first, min(size, count - first)) for first in range(0, count, size))
+    return Source(name, identity(*(each.identity for each in parts)), parts[0].read, parts)
 
 
 def file_at(root: Path) -> File:

@@ -113,3 +113,9 @@ def test_the_command_searches_what_follows(run, films, tmp_path, capsys):
         ["knowledge", "search", "clips", str(films[0]), "--store", store, "--imagine", "next=1", "--json", "--top", "2"]
     )
     assert len(json.loads(capsys.readouterr().out)["results"]) == 2
+
+
+def test_imagine_draws_what_comes_next(run, films, tmp_path, capsys):
+    main(["imagine", str(run), str(films[0]), "--steps", "2", "--samples", "2", "--out", str(tmp_path / "next.png")])
+    assert "step 2:" in capsys.readouterr().out
+    assert (tmp_path / "next.png").stat().st_size > 5000

@@ -95,10 +95,10 @@ def find(root: Path, reads: StepLatents) -> Splits:
     folder = table.parent
     return {
         split: in_parts(
-            f"{folder.name} ({split})",
+            folder.name if split == "all" else f"{folder.name} ({split})",
             len(videos),
-            lambda first, count, split=split, videos=videos: Source(
-                f"{folder.name} ({split}) from {first}",
+            lambda name, first, count, videos=videos: Source(
+                name,
                 identity(STEM, VERSION, names, [_state(folder, each) for each in videos[first : first + count]]),
                 partial(_contents, folder, videos[first : first + count], names, reads.encoder),
             ),

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from foretell import hub
 from foretell.augment import to_float
-from foretell.capabilities import EncodesPatches, Forecasts, Imagines, require
+from foretell.capabilities import EncodesPatches, Forecasts, Imagines, able, require
 from foretell.data import Clips, clips, folder, video
 from foretell.data.images.decode import Unusable, decode
 from foretell.data.video import Film, decode_video
@@ -83,10 +83,10 @@ def load(name: str) -> ImageModel:
 def of(name: str, model: Any) -> ImageModel:
     """A world model, loaded by a name, as `load` gives it."""
     known = absolute(name)
-    if isinstance(model, Forecasts):
+    if able(model, Forecasts) is not None:
         if model.config.encoder is None:
             raise ForetellError(f"{name}: this model has no encoder of clips; train it on clips, with --encoder MODEL")
-        return StepModel(known, cast("Any", model))
+        return StepModel(known, model)
     encoder = require(model, EncodesPatches, "search by photographs and videos").patch_encoder
     return VideoModel(known, model) if len(encoder.patch) == 3 else ImageModel(known, model)
 

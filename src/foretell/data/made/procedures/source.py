@@ -45,8 +45,8 @@ def find(spec: str | Path, reads: StepLatents, seed: int) -> Splits:
         split: in_parts(
             f"{SCHEME} ({split})",
             count,
-            lambda first, number, start=start, split=split: Source(
-                f"{SCHEME} ({split}) from {first}",
+            lambda name, first, number, start=start: Source(
+                name,
                 identity(SCHEME, VERSION, seed, branching, start + first, number),
                 partial(_read, seed, branching, encoder, start + first, number),
             ),
