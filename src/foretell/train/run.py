@@ -99,8 +99,8 @@ def _tell_skipped(images: Dataset, show: Show) -> None:
     """Say what could not be used, and why."""
     if not images.skipped:
         return
-    what, some = type(images).__name__.lower(), len(images.skipped)
-    show.say(f"{some} of {len(images) + some} {what} could not be used")
+    some = len(images.skipped)
+    show.say(f"{some} of {len(images) + some} samples could not be used")
     for name, reason in images.skipped[:SHOWN]:
         show.say(f"  {name}: {reason}")
     if some > SHOWN:
