@@ -3,23 +3,23 @@
     pip install diffusers
     python -m benchmarks.denoiser
 
-Both are timed in turns, on one thread, in seconds of this process; the medians are printed. A training step is forward and
-backward of 64 procedures with 8 clips seen and 4 asked; eight sampled futures are one forward pass of 8 procedures.
+Both are timed in turns, on one thread, in seconds of this process; the medians are printed. A training step is forward
+and backward of 64 procedures with 8 clips seen and 4 asked. Eight futures are one forward pass of 8 procedures.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from benchmarks.measure import interleaved
 from foretell.nn.dit import DiTConfig, MMDiTBlock
 
-WIDTH, HEADS, SEEN, ASKED, ROUNDS, WARM = 128, 4, 8, 4, 25, 5
+WIDTH, HEADS, SEEN, ASKED, ROUNDS = 128, 4, 8, 4, 25
 
 
 def twin(theirs: Any, width: int, heads: int) -> MMDiTBlock:
@@ -67,23 +67,19 @@ def main() -> None:
         return theirs(hidden_states=noisy, encoder_hidden_states=seen, temb=time)
 
     for name, batch, learn in (("training step", 64, True), ("8 sampled futures", 8, False)):
-        spent: dict[str, list[float]] = {"foretell": [], "diffusers": []}
-        for _ in range(ROUNDS):
-            for who, block in (("foretell", us), ("diffusers", them)):
-                spent[who].append(_seconds(block, batch, learn))
-        found = {who: f"{1e3 * statistics.median(some[WARM:]):.2f} ms" for who, some in spent.items()}
-        print(name, found)
+        contenders = {
+            who: partial(_call, block, batch, learn) for who, block in (("foretell", us), ("diffusers", them))
+        }
+        found = interleaved(contenders, ROUNDS)
+        print(name, {who: f"{1e3 * seconds:.2f} ms" for who, seconds in found.items()})
 
 
-def _seconds(block: Callable[..., Any], batch: int, learn: bool) -> float:
+def _call(block: Callable[..., Any], batch: int, learn: bool) -> None:
     shapes = ((batch, ASKED, WIDTH), (batch, SEEN, WIDTH), (batch, WIDTH))
-    noisy, seen, told = (torch.randn(*shape) for shape in shapes)
-    began = time.process_time()
     with torch.set_grad_enabled(learn):
-        first, second = block(noisy, seen, told)
+        first, second = block(*(torch.randn(*shape) for shape in shapes))
         if learn:
             (first.square().mean() + second.square().mean()).backward()
-    return time.process_time() - began
 
 
 if __name__ == "__main__":
