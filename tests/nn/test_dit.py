@@ -79,36 +79,10 @@ def test_clock_by_hand():
     torch.testing.assert_close(found[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def twin(theirs, width, heads):
-    """Our block with the weights of diffusers' block."""
-    ours = MMDiTBlock(DiTConfig(width=width, depth=2, heads=heads))
-    names = {"noisy": ("norm1", ("to_q", "to_k", "to_v"), "to_out.0", "ff", "norm_q", "norm_k")}
-    names["seen"] = (
-        "norm1_context",
-        ("add_q_proj", "add_k_proj", "add_v_proj"),
-        "to_add_out",
-        "ff_context",
-        "norm_added_q",
-        "norm_added_k",
-    )
-    weights = theirs.state_dict()
-    state = {}
-    for stream, (norm, qkv, out, ff, q_norm, k_norm) in names.items():
-        state |= {f"{stream}.q_norm.weight": weights[f"attn.{q_norm}.weight"]}
-        state |= {f"{stream}.k_norm.weight": weights[f"attn.{k_norm}.weight"]}
-        for kind in ("weight", "bias"):
-            state[f"{stream}.modulation.{kind}"] = weights[f"{norm}.linear.{kind}"]
-            state[f"{stream}.qkv.{kind}"] = torch.cat([weights[f"attn.{name}.{kind}"] for name in qkv])
-            state[f"{stream}.proj.{kind}"] = weights[f"attn.{out}.{kind}"]
-            state[f"{stream}.mlp.0.{kind}"] = weights[f"{ff}.net.0.proj.{kind}"]
-            state[f"{stream}.mlp.2.{kind}"] = weights[f"{ff}.net.2.{kind}"]
-    ours.load_state_dict(state)
-    return ours
-
-
 def test_equals_diffusers_block_on_shared_weights():
     if "diffusers" not in sys.modules:
         pytest.importorskip("diffusers", reason="compares with the SD3 block of diffusers, which is not installed")
+    from benchmarks.denoiser import twin
     from diffusers.models.attention import JointTransformerBlock
 
     width, heads = 64, 4
