@@ -175,11 +175,11 @@ def test_ego4d_has_verbs_and_nouns(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("coin:/nowhere.json", "not found; expected coin:FILE"),
-        ("nothing", "no procedures; expected"),
+        ("coin:/nowhere.json", "not found, expected coin:FILE"),
+        ("nothing", "no procedures, expected"),
         ("graphs:many", "'many' is not a number of procedures"),
         ("graphs:8#branch=2", "branch is 2, expected 0 to 1"),
-        ("graphs:8#step=0.9,task=0.3", "add up to 1.45; expected at most 1"),
+        ("graphs:8#step=0.9,task=0.3", "add up to 1.45, expected at most 1"),
         ("graphs:8#colour=1", "'colour' is not an option here"),
         ("graphs:8#step", "'step' after # is not an option"),
     ],

@@ -245,11 +245,11 @@ def test_bad_files_are_a_sentence(tmp_path, read):
     (own / "b.csv").write_text("pciture,caption\na.png,a dog\n")
     cases[own / "b.csv"] = "no column of the names of pictures; found pciture"
     (own / "c.csv").write_text("file_name,caption\na.png,a dog, asleep\n")
-    cases[own / "c.csv"] = "row 1 has 3 fields; expected 2, .* a caption with a comma needs quotes"
+    cases[own / "c.csv"] = "row 1 has 3 fields, expected 2, .* a caption with a comma needs quotes"
     (own / "d.jsonl").write_text('{"file_name": "a.png"\n')
     cases[own / "d.jsonl"] = "line 1 is no JSON"
     (own / "e.jsonl").write_text("[1]\n")
-    cases[own / "e.jsonl"] = "line 1 is list; expected a record"
+    cases[own / "e.jsonl"] = "line 1 is list, expected a record"
     (own / "f.csv").write_bytes("file_name,caption\na.png,caf\xe9\n".encode("latin-1"))
     cases[own / "f.csv"] = "is no UTF-8"
     (own / "g.json").write_text('{"images": []}')
@@ -264,9 +264,9 @@ def test_bad_files_are_a_sentence(tmp_path, read):
     cases[own / "k.tar.gz"] = "ends in .gz"
     (own / "l.csv").write_text("file_name,caption\nx.png,a dog\n")
     cases[own / "l.csv"] = "no usable captioned image among 2 .*names x.png, which is not there"
-    cases[tmp_path / "nowhere"] = "not found; expected captions:N"
+    cases[tmp_path / "nowhere"] = "not found, expected captions:N"
     pictures(tmp_path / "silent", "a.png")
-    cases[tmp_path / "silent"] = "holds no captions; expected"
+    cases[tmp_path / "silent"] = "holds no captions, expected"
     pq.write_table(pa.table({"image": [{"bytes": png(0), "path": ""}], "n": [1]}), own / "m.parquet")
     cases[own / "m.parquet"] = "no column of captions; found image, n"
     for spec, said in cases.items():

@@ -109,7 +109,7 @@ def test_a_table_of_paths(tmp_path, read):
     pq.write_table(pa.table({"path": ["0.png", "1.png"], "class": [1, 0]}), tmp_path / "list.parquet")
     assert classes(read(tmp_path / "list.parquet")) == ["1", "0"]
     (tmp_path / "short.csv").write_text("path,class\n0.png\n")
-    with pytest.raises(ForetellError, match="row 1 has 1 fields; expected 2"):
+    with pytest.raises(ForetellError, match="row 1 has 1 fields, expected 2"):
         read(tmp_path / "short.csv")
 
 
@@ -140,5 +140,5 @@ def test_vectors_with_columns_by_name_and_npy(tmp_path, read):
     assert rows.columns["features"] == ("float32", (2,))
     assert classes(rows) == ["0", "1"] * 3
     np.save(tmp_path / "flat.npy", np.arange(3))
-    with pytest.raises(ForetellError, match=r"holds int64 \[3\]; expected numbers \[N, D\]"):
+    with pytest.raises(ForetellError, match=r"holds int64 \[3\], expected numbers \[N, D\]"):
         read(tmp_path / "flat.npy", Vectors())

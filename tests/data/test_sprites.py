@@ -65,7 +65,7 @@ def test_those_of_a_folder(tmp_path):
 
 
 def test_bad_folders_are_a_sentence(tmp_path):
-    cases = {tmp_path / "nowhere": "not found; expected transparent pictures"}
+    cases = {tmp_path / "nowhere": "not found, expected transparent pictures"}
     (tmp_path / "empty").mkdir()
     cases[tmp_path / "empty"] = "no picture that may be transparent"
     outlined(tmp_path / "number" / "12.png")

@@ -142,12 +142,12 @@ def test_a_damaged_video_is_skipped(folder, read):
             [{"video": "a.mp4", "start": 0, "end": 1, "labels": "x"}],
             "no column 'label'; found video, start, end, labels, expected",
         ),
-        (a_bad(start="soon"), "row 1: start is 'soon'; expected seconds, or mm:ss, from 0 on"),
-        (a_bad(start=-1), "row 1: start is '-1'; expected seconds"),
-        (a_bad(start="nan"), "row 1: start is 'nan'; expected seconds"),
+        (a_bad(start="soon"), "row 1: start is 'soon', expected seconds, or mm:ss, from 0 on"),
+        (a_bad(start=-1), "row 1: start is '-1', expected seconds"),
+        (a_bad(start="nan"), "row 1: start is 'nan', expected seconds"),
         (a_bad(video=""), "row 1 names no video"),
-        (a_bad(task="tea"), "row 2: task is 'coffee', and 'tea' in a row before; expected one task a video"),
-        ([row | {"split": "later"} for row in ROWS], "a.mp4 has split 'later'; expected train or test"),
+        (a_bad(task="tea"), "row 2: task is 'coffee', and 'tea' in a row before, expected one task a video"),
+        ([row | {"split": "later"} for row in ROWS], "a.mp4 has split 'later', expected train or test"),
         ([row | {"split": "test"} for row in ROWS], "all videos are in split 'test'"),
         ([row | {"label": ""} for row in ROWS], "no step has a label"),
         (
@@ -167,20 +167,20 @@ def test_columns_that_say_nothing_are_told_of(folder, read):
 
 
 def test_places_that_are_wrong_are_refused(folder, read, tmp_path):
-    with pytest.raises(ForetellError, match=r"found no table of steps; expected one of steps\.csv"):
+    with pytest.raises(ForetellError, match=r"found no table of steps, expected one of steps\.csv"):
         read(folder)
     write(folder, ROWS)
     write(folder, ROWS, ".jsonl")
-    with pytest.raises(ForetellError, match=r"found steps\.csv and steps\.jsonl; expected one of"):
+    with pytest.raises(ForetellError, match=r"found steps\.csv and steps\.jsonl, expected one of"):
         read(folder)
     with pytest.raises(ForetellError, match="nothing encodes them"):
         read(folder / "steps.csv", StepLatents())
-    with pytest.raises(ForetellError, match="no procedures; expected procedures, a folder"):
+    with pytest.raises(ForetellError, match="no procedures, expected procedures, a folder"):
         read(tmp_path / "nowhere")
     with pytest.raises(ForetellError, match="not a table of steps"):
         read(folder / "a.mp4")
     (folder / "steps.csv").write_text("video,start,end,label\na.mp4,1\n")
-    with pytest.raises(ForetellError, match="row 1 has 2 fields; expected 4"):
+    with pytest.raises(ForetellError, match="row 1 has 2 fields, expected 4"):
         read(folder / "steps.csv")
     (folder / "steps.csv").write_text("")
     with pytest.raises(ForetellError, match="it has no row"):

@@ -85,7 +85,7 @@ def test_it_is_divided_like_other_data(tmp_path, read):
         ("t.csv", b"x,label\n1,a\n2\n", "row 2 has 1 fields, expected 2"),
         ("t.csv", b"name,label\nx,a\n", "column 'name' holds other things than numbers"),
         ("t.csv", b"label\na\n", "holds no column of features"),
-        ("t.txt", b"", "not a table; expected a table that ends in .npz, .npy, .parquet, .csv"),
+        ("t.txt", b"", "not a table, expected a table that ends in .npz, .npy, .parquet, .csv"),
     ],
 )
 def test_what_is_no_table_is_said(tmp_path, read, name, content, said):

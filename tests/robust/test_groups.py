@@ -74,7 +74,7 @@ def test_environments_of_other_data_are_refused(folder, data, tmp_path, change, 
 
 
 def test_what_is_no_file_and_no_column_is_refused(data, tmp_path):
-    with pytest.raises(ForetellError, match="place: there is no such column of groups; expected one of label, groups"):
+    with pytest.raises(ForetellError, match="place: there is no such column of groups, expected one of label, groups"):
         given(data, "place")
     with pytest.raises(ForetellError, match="cannot be read as the environments"):
         given(data, tmp_path / "none.parquet")

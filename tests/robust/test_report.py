@@ -225,4 +225,4 @@ def test_texts_ask_for_a_text_model(tmp_path, capsys):
 def test_what_is_not_there_is_said(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["discover", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
-    assert "not found; expected a folder of pictures" in capsys.readouterr().err
+    assert "not found, expected a folder of pictures" in capsys.readouterr().err

@@ -35,11 +35,11 @@ def labelled_texts(path: Path, model: str | None, label: str | None, group: str 
     if model is None:
         raise ForetellError(
             f"{path}: holds texts ({name}) and no pictures; name a text model by --features, such as "
-            "bge-small-en-v1.5, or make a table of vectors of them."
+            "bge-small-en-v1.5, or make a table of vectors of them"
         )
     y, a = heading(path, columns, label, LABELS, "label"), heading(path, columns, group, GROUPS, "group")
     if y is None:
-        raise ForetellError(f"{path}: no column of labels among {', '.join(columns)}; name it by --label.")
+        raise ForetellError(f"{path}: no column of labels among {', '.join(columns)}; name it by --label")
     split = heading(path, columns, None, SPLITS)
     if split is not None and any(split_of(str(row[columns.index(split)])) == "train" for row in rows):
         rows = [row for row in rows if split_of(str(row[columns.index(split)])) == "train"]
@@ -54,7 +54,7 @@ def labelled_texts(path: Path, model: str | None, label: str | None, group: str 
 
     embed = load_model(model)
     if embed.kind != "text":
-        raise ForetellError(f"--features {model}: a model of pictures; {path} holds texts: name a text model.")
+        raise ForetellError(f"--features {model}: a model of pictures; {path} holds texts: name a text model")
     texts = [str(rows[row][columns.index(name)]) for row in kept.tolist()]
     x = torch.from_numpy(np.asarray(embed.passages(texts), np.float32))
     return Labelled(x, labels[kept], classes, None if groups is None else groups[kept], names)

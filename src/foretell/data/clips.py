@@ -48,6 +48,6 @@ def _cut(path: Path, spans: list[tuple[float, float]] | None, size: int, frames:
     try:
         return read_clips(path, spans, size, frames, fps)[0]
     except FileNotFoundError:
-        raise ForetellError(f"{path}: not found; expected the video of a step") from None
+        raise ForetellError(f"{path}: not found, expected the video of a step") from None
     except (Unusable, OSError) as error:
         raise ForetellError(f"{path}: {error}") from None

@@ -29,8 +29,8 @@ def holds(spec: str) -> Holds:
         return "pictures"
     if not path.is_file():
         raise ForetellError(
-            f"{spec}: not found; expected a folder of pictures in class folders, a table (.csv, .parquet, .npz, .npy), "
-            f"photographs, backgrounds, or {', '.join(VARIANTS)}."
+            f"{spec}: not found, expected a folder of pictures in class folders, a table (.csv, .parquet, .npz, .npy), "
+            f"photographs, backgrounds, or {', '.join(VARIANTS)}"
         )
     if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
         return "vectors"

@@ -54,7 +54,7 @@ def find(path: Path, label: str | None = None, group: str | None = None) -> Spli
     """
     if not path.is_file() or path.suffix.lower() not in ENDINGS:
         found = "not found" if not path.exists() else "not a file" if not path.is_file() else "not a table"
-        raise ForetellError(f"{path}: {found}; expected a table that ends in {', '.join(ENDINGS)}.")
+        raise ForetellError(f"{path}: {found}, expected a table that ends in {', '.join(ENDINGS)}")
     beside = [file_at(each) for each in _beside(path).values()] if path.suffix.lower() == ".npy" else []
     asked = [label, group] if label or group else []
     named = identity("vectors", path, file_at(path), *beside, *asked)
@@ -79,7 +79,7 @@ def _read(path: Path, label: str | None, group: str | None) -> Contents:
     except ForetellError:
         raise
     except Exception as error:  # readers raise whatever their parsing stumbles over
-        raise ForetellError(f"{path}: cannot be read as a table ({error}); expected a whole file.") from error
+        raise ForetellError(f"{path}: cannot be read as a table ({error}), expected a whole file") from error
     of = {
         "labels": heading(path, list(table), label, LABELS, "label"),
         "groups": heading(path, list(table), group, GROUPS, "group"),
@@ -97,7 +97,7 @@ def _read(path: Path, label: str | None, group: str | None) -> Contents:
 def _features(path: Path, table: dict[str, Any]) -> np.ndarray:
     """float32 [N, D]: all columns side by side; NaN where there is no number."""
     if not table:
-        raise ForetellError(f"{path}: holds no column of features; expected numbers, beside labels and groups.")
+        raise ForetellError(f"{path}: holds no column of features, expected numbers, beside labels and groups")
     if len(table) == 1 and isinstance(whole := next(iter(table.values())), np.memmap) and whole.ndim == 2:
         return whole  # looked at piece by piece
     parts = []
@@ -118,7 +118,7 @@ def _features(path: Path, table: dict[str, Any]) -> np.ndarray:
 def _numbered(path: Path, name: str, values: Any, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels or groups as int64 [N], with `MISSING` where there is none, and their names."""
     if len(values) != count:
-        raise ForetellError(f"{path}: {len(values)} {name} for {count} vectors; expected one for each.")
+        raise ForetellError(f"{path}: {len(values)} {name} for {count} vectors, expected one for each")
     if (
         isinstance(values, np.ndarray)
         and values.dtype.kind in "iu"
@@ -172,7 +172,7 @@ def _npy(path: Path, asked: list[str]) -> dict[str, Any]:
     features = np.load(path, mmap_mode="r", allow_pickle=False)
     if features.ndim != 2 or features.dtype.kind not in "fiu":
         found = f"{features.dtype.name} {list(features.shape)}"
-        raise ForetellError(f"{path}: holds {found}; expected numbers [N, D].")
+        raise ForetellError(f"{path}: holds {found}, expected numbers [N, D]")
     known = (*LABELS, *GROUPS, *asked)
     return {"features": features} | {
         name: np.load(each, allow_pickle=False) for name, each in _beside(path).items() if name in known

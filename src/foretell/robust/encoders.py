@@ -80,9 +80,9 @@ def load(name: str) -> Encoder:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ForetellError(f"{path}: cannot be read ({error.strerror}); install its package again.") from None
+        raise ForetellError(f"{path}: cannot be read ({error.strerror}); install its package again") from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise ForetellError(f"{path}: is not the file that foretell knows (sha256 {digest[:12]}…); install it again.")
+        raise ForetellError(f"{path}: is not the file that foretell knows (sha256 {digest[:12]}…); install it again")
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(io.BytesIO(data), weights_only=True))
     return Encoder(network).eval().requires_grad_(False)

@@ -57,11 +57,11 @@ def column(data: Columns, name: str) -> Environments:
     key = GROUP if name == "group" else name
     if key not in columns(data):
         there = ", ".join([LABEL, *columns(data)])
-        raise ForetellError(f"{name}: there is no such column of groups; expected one of {there}")
+        raise ForetellError(f"{name}: there is no such column of groups, expected one of {there}")
     stored = np.asarray(data.stored[key].take(data.at(np.arange(len(data))), axis=0), np.int64)
     if (stored < 0).any():
         lacking = int((stored < 0).sum())
-        raise ForetellError(f"{name}: {lacking:,} of {len(stored):,} rows have no group; expected one for each row")
+        raise ForetellError(f"{name}: {lacking:,} of {len(stored):,} rows have no group, expected one for each row")
     found, of = torch.from_numpy(stored).unique(return_inverse=True)
     names = data.names.get(key, ()) if isinstance(data, Records | GroupedImages) else ()
     return Environments(of, tuple(names[e] if e < len(names) else str(e) for e in found.tolist()))
@@ -82,7 +82,7 @@ def labels(data: Columns, name: str, classes: tuple[str, ...] | None = None) -> 
         ForetellError: there are none, or a class is not in `classes`.
     """
     if data.labels is None:
-        raise ForetellError(f"{name} has no labels of two classes or more; expected a class for every row")
+        raise ForetellError(f"{name} has no labels of two classes or more, expected a class for every row")
     if classes is None or data.classes == classes:
         return data.labels
     if foreign := [each for each in data.classes if each not in classes]:
@@ -117,14 +117,14 @@ def groups(
         ) from None
     if len(table["row"]) != len(y):
         raise ForetellError(
-            f"{spec}: has {len(table['row'])} rows and the data has {len(y)}; expected the environments of "
+            f"{spec}: has {len(table['row'])} rows and the data has {len(y)}, expected the environments of "
             "this very data"
         )
     for row, (place, label, known) in enumerate(zip(table["row"], table["label"], y.tolist(), strict=True)):
         if place != row or str(label) != classes[known]:
             raise ForetellError(
                 f"{spec}: line {row} is row {place} of class {label}, and row {row} of the data is of class "
-                f"{classes[known]}; expected the environments of this very data, in its order"
+                f"{classes[known]}, expected the environments of this very data, in its order"
             )
     names = tuple(map(str, range(1 + max(table["environment"]))))
     part = torch.tensor([name == "validation" for name in table["part"]])

@@ -68,16 +68,16 @@ def labelled(data: Columns, model: Method | Encoder | None = None, *, progress: 
         ForetellError: there are no labels, or vectors come with a model.
     """
     if data.labels is None:
-        raise ForetellError(f"{_unlabelled(data)}; expected a class for each row, two classes or more")
+        raise ForetellError(f"{_unlabelled(data)}, expected a class for each row, two classes or more")
     names = data.names.get("groups", ()) if isinstance(data, Records | GroupedImages) else ()
     group = _whole(data.stored["groups"], data) if "groups" in data.stored else None
     if isinstance(data, Records):
         if model is not None:
-            raise ForetellError("these rows are vectors already; expected pictures, or leave --features out")
+            raise ForetellError("these rows are vectors already, expected pictures, or leave --features out")
         x = _whole(data.stored["features"], data)
         return Labelled(x, *_present(data.labels, data.classes), group, names, skipped=data.skipped)
     if not isinstance(data, Pictures):
-        raise ForetellError(f"found a {type(data).__name__}; expected pictures, or vectors with labels")
+        raise ForetellError(f"found a {type(data).__name__}, expected pictures, or vectors with labels")
     if model is None and not isinstance(data, Images):
         raise ForetellError("clips need a model that makes features of them: name one by --features")
     x = _whole(data.stored["pixels"], data) if model is None else _features(model, data, progress)
@@ -104,17 +104,17 @@ def check(rows: Labelled) -> None:
     counts = torch.bincount(rows.y, minlength=len(rows.classes)).tolist()
     if len(counts) < 2:
         raise ForetellError(
-            f"found 1 class ({', '.join(rows.classes)}) among the labels; expected two or more: a shortcut goes "
+            f"found 1 class ({', '.join(rows.classes)}) among the labels, expected two or more: a shortcut goes "
             "with a class and not with another"
         )
     if few := [(name, count) for name, count in zip(rows.classes, counts, strict=True) if count < LEAST]:
         name, count = few[0]
         raise ForetellError(
-            f"class {name} has {'one row' if count == 1 else f'{count} rows'}; expected {LEAST} or more: two to learn "
+            f"class {name} has {'one row' if count == 1 else f'{count} rows'}, expected {LEAST} or more: two to learn "
             "from and one to validate. Leave the class out, or join it with another"
         )
     if not any(bool((part != rows.x[:1]).any()) for part in rows.x.split(PART)):
-        raise ForetellError(f"all rows are alike: {len(rows.y):,} times the same numbers; expected rows that differ")
+        raise ForetellError(f"all rows are alike: {len(rows.y):,} times the same numbers, expected rows that differ")
 
 
 def _features(model: Method | Encoder, data: Pictures, progress: str | None) -> Tensor:

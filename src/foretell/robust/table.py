@@ -35,11 +35,11 @@ class Table:
     def __post_init__(self) -> None:
         if not len(self.x) == len(self.y) == len(self.environment):
             raise ForetellError(
-                f"found {len(self.x)} rows, {len(self.y)} labels and {len(self.environment)} environments; expected "
+                f"found {len(self.x)} rows, {len(self.y)} labels and {len(self.environment)} environments, expected "
                 "as many of each"
             )
         if not len(self.x):
-            raise ForetellError("found no rows; expected one or more")
+            raise ForetellError("found no rows, expected one or more")
 
     def __len__(self) -> int:
         return len(self.y)

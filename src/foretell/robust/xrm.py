@@ -180,14 +180,14 @@ def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Boo
 
 def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
     if not len(x) == len(y) == len(validation):
-        raise ForetellError(f"found {len(x)} rows and {len(y)} labels; expected a label for each row")
+        raise ForetellError(f"found {len(x)} rows and {len(y)} labels, expected a label for each row")
     counts = torch.bincount(y[~validation], minlength=int(y.max()) + 1) if len(y) else y
     if len(counts) < 2:
-        raise ForetellError(f"found {len(counts)} classes among the labels; expected two or more to tell apart")
+        raise ForetellError(f"found {len(counts)} classes among the labels, expected two or more to tell apart")
     if few := [c for c, count in enumerate(counts.tolist()) if count < 2]:
         raise ForetellError(f"class {few[0]} has fewer than two rows; each twin needs rows of each class: leave it out")
     if not all(part.isfinite().all() for part in x.split(PART) if x.dtype != torch.uint8):
-        raise ForetellError("a row has a number that is NaN or infinite; expected finite features")
+        raise ForetellError("a row has a number that is NaN or infinite, expected finite features")
     return len(counts)
 
 

@@ -52,9 +52,9 @@ def test_pictures_come_with_groups_and_files(tmp_path):
     ("spec", "said"),
     [
         ("backgrounds:many", "expected backgrounds, or backgrounds:N"),
-        ("backgrounds:8:colour=1", "there is no dial 'colour'; expected correlation or noise"),
+        ("backgrounds:8:colour=1", "there is no dial 'colour', expected correlation or noise"),
         ("backgrounds:8:correlation=2", "correlation is 2, expected 0.5 to 1"),
-        ("backgrounds:8:noise=lots", "noise is 'lots'; expected a number"),
+        ("backgrounds:8:noise=lots", "noise is 'lots', expected a number"),
     ],
 )
 def test_dials_that_cannot_be_are_refused(tmp_path, spec, said):

@@ -88,7 +88,7 @@ def test_futures_are_the_same_every_time(run, films):
 @pytest.mark.parametrize(
     ("imagine", "said"),
     [
-        ({"next": 4}, "next 4: this model imagines what comes next; expected next, 1 to 3 steps ahead"),
+        ({"next": 4}, "next 4: this model imagines what comes next, expected next, 1 to 3 steps ahead"),
         ({"next": 1.5}, "next 1.5: this model"),
         ({"brightness": 0.5}, "brightness 0.5: this model imagines what comes next"),
     ],

@@ -71,7 +71,7 @@ def _graphs(spec: str, seed: int) -> Splits:
     name, _, given = spec.partition("#")
     number = name.partition(":")[2] or "2000"
     if not number.isdecimal():
-        raise ForetellError(f"{name}: {number!r} is not a number of procedures; expected graphs:2000.")
+        raise ForetellError(f"{name}: {number!r} is not a number of procedures, expected graphs:2000")
     branch, options = graphs.options(options_of(name, given, ("branch",)))
     source = Simulated.of(options, seed)
     return splits(name, graphs.make(int(number), branch, seed), source, GRAPHS, (VERSION, number, branch, source))

@@ -73,7 +73,7 @@ def sources(layout: Layout, place: str, seed: int) -> Splits:
     name = f"{layout.name}:{where}"
     root = Path(os.path.realpath(os.path.expanduser(where)))
     if not where or not root.exists():
-        raise ForetellError(f"{name}: not found; expected {layout.name}:{layout.place}.")
+        raise ForetellError(f"{name}: not found, expected {layout.name}:{layout.place}")
     options = options_of(name, given)
     source = Features.of(options) if "features" in options else Simulated.of(options, seed)
     files = [file_at(root)] if root.is_file() else files_below(root)
@@ -99,7 +99,7 @@ def splits(
     """
     named = sorted({annotated.split for annotated in found})
     if not found or named == ["test"]:
-        raise ForetellError(f"{name}: found {len(found)} annotated videos; expected some to train on.")
+        raise ForetellError(f"{name}: found {len(found)} annotated videos, expected some to train on")
     names, layout = Names.of(found), name.partition(":")[0]
     return {
         split: Source(
@@ -117,11 +117,11 @@ def options_of(where: str, given: str, more: tuple[str, ...] = ()) -> dict[str, 
     for part in filter(None, given.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise ForetellError(f"{where}: {part!r} after # is not an option; expected NAME=VALUE, as in features=DIR.")
+            raise ForetellError(f"{where}: {part!r} after # is not an option, expected NAME=VALUE, as in features=DIR")
         options[name] = value
     known = (*(Features.OPTIONS if "features" in options else Simulated.OPTIONS), *more)
     if foreign := [name for name in options if name not in known]:
-        raise ForetellError(f"{where}: {foreign[0]!r} is not an option here; there are {', '.join(known)}.")
+        raise ForetellError(f"{where}: {foreign[0]!r} is not an option here; there are {', '.join(known)}")
     return options
 
 
@@ -151,5 +151,5 @@ def _procedure(annotated: Annotated, source: Features | Simulated) -> Procedure:
 def field(record: Any, name: str, where: str) -> Any:
     """A field of a JSON record. Raises ForetellError where it is missing."""
     if not isinstance(record, Mapping) or name not in record:
-        raise ForetellError(f"{where}: found no field {name!r}; expected it, as the data set is published.")
+        raise ForetellError(f"{where}: found no field {name!r}, expected it, as the data set is published")
     return record[name]

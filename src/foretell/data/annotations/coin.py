@@ -28,7 +28,7 @@ def read(path: Path) -> list[Annotated]:
     """All videos. Raises ForetellError where the file has another layout."""
     database = field(read_json(path), "database", str(path))
     if not isinstance(database, dict):
-        raise ForetellError(f"{path}: 'database' holds other things than videos by name.")
+        raise ForetellError(f"{path}: 'database' holds other things than videos by name")
     return _apart([_video(name, record, f"{path}: video {name!r}") for name, record in database.items()])
 
 
@@ -49,10 +49,10 @@ def _video(name: str, record: Any, where: str) -> Annotated:
     task = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(field(record, "class", where))).lower()
     subset = field(record, "subset", where)
     if subset not in SPLITS:
-        raise ForetellError(f"{where}: subset is {subset!r}; expected {' or '.join(SPLITS)}.")
+        raise ForetellError(f"{where}: subset is {subset!r}, expected {' or '.join(SPLITS)}")
     steps = field(record, "annotation", where)
     if not isinstance(steps, list):
-        raise ForetellError(f"{where}: annotation is not a list of steps.")
+        raise ForetellError(f"{where}: annotation is not a list of steps")
     ordered = sorted((_segment(step, where) for step in steps), key=lambda segment: segment.start)
     return Annotated(name, task, SPLITS[str(subset)], tuple(ordered), record.get("duration"))
 
@@ -60,7 +60,7 @@ def _video(name: str, record: Any, where: str) -> Annotated:
 def _segment(step: Any, where: str) -> Segment:
     label, segment = str(field(step, "label", where) or "").strip(), field(step, "segment", where)
     if not isinstance(segment, list) or len(segment) != 2:
-        raise ForetellError(f"{where}: segment is {segment!r}; expected [start, end] in seconds.")
+        raise ForetellError(f"{where}: segment is {segment!r}, expected [start, end] in seconds")
     return Segment(label, float(segment[0]), float(segment[1]), *words(label))
 
 
@@ -70,7 +70,7 @@ def read_json(path: Path) -> Any:
         data = path.read_bytes()
         return json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, ValueError, EOFError, zlib.error, RecursionError) as error:
-        raise ForetellError(f"{path}: cannot be read as JSON ({error}); expected the data set's own file.") from None
+        raise ForetellError(f"{path}: cannot be read as JSON ({error}), expected the data set's own file") from None
 
 
 LAYOUT = Layout("coin", "FILE", read)

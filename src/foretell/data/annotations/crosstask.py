@@ -22,7 +22,7 @@ def read(root: Path) -> list[Annotated]:
     tasks = _tasks(root / "tasks_primary.txt")
     files = sorted((root / "annotations").glob("*.csv"))
     if not files:
-        raise ForetellError(f"{root}: no annotations/TASK_VIDEO.csv; expected CrossTask's release.")
+        raise ForetellError(f"{root}: no annotations/TASK_VIDEO.csv, expected CrossTask's release")
     held_out = root / "videos_val.csv"
     testing = {(row[0], row[1]) for row in _rows(held_out, 2)} if held_out.is_file() else None
     found = []
@@ -40,12 +40,12 @@ def _tasks(path: Path) -> dict[str, tuple[str, list[str]]]:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except OSError:
-        raise ForetellError(f"{path}: not found; expected CrossTask's release.") from None
+        raise ForetellError(f"{path}: not found, expected CrossTask's release") from None
     blocks, tasks = [line for line in lines if line], {}
     for number, title, _, count, steps in zip(*(blocks[place::5] for place in range(5)), strict=False):
         named = [step.strip() for step in steps.split(",")]
         if not number.isdecimal() or count != str(len(named)):
-            raise ForetellError(f"{path}: task {number!r} has {len(named)} steps, and {count!r} are announced.")
+            raise ForetellError(f"{path}: task {number!r} has {len(named)} steps, and {count!r} are announced")
         tasks[number] = title.lower(), named
     return tasks
 
@@ -55,9 +55,9 @@ def _segments(path: Path, steps: list[str]) -> Iterator[Segment]:
         try:
             number, start, end = int(row[0]), float(row[1]), float(row[2])
         except ValueError:
-            raise ForetellError(f"{path}: {row} is not a step; expected its number, start and end.") from None
+            raise ForetellError(f"{path}: {row} is not a step, expected its number, start and end") from None
         if not 1 <= number <= len(steps):
-            raise ForetellError(f"{path}: step {number} is not one of the task's {len(steps)} steps.")
+            raise ForetellError(f"{path}: step {number} is not one of the task's {len(steps)} steps")
         label = steps[number - 1]
         yield Segment(label, start, end, *words(label))
 
@@ -66,7 +66,7 @@ def _rows(path: Path, least: int) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.reader(file) if row]
     if short := [row for row in rows if len(row) < least]:
-        raise ForetellError(f"{path}: {short[0]} has {len(short[0])} fields; expected {least} or more.")
+        raise ForetellError(f"{path}: {short[0]} has {len(short[0])} fields, expected {least} or more")
     return rows
 
 

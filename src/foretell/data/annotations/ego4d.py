@@ -29,7 +29,7 @@ def read(root: Path) -> list[Annotated]:
             continue
         clips = field(read_json(path), "clips", str(path))
         if not isinstance(clips, list):
-            raise ForetellError(f"{path}: 'clips' is not a list of actions.")
+            raise ForetellError(f"{path}: 'clips' is not a list of actions")
         actions: dict[str, list[tuple[int, Segment]]] = defaultdict(list)
         for place, record in enumerate(clips):
             video, number, segment = _action(record, f"{path}: clip {place + 1}")
@@ -50,7 +50,7 @@ def _action(record: Any, where: str) -> tuple[str, int, Segment]:
         segment = Segment(f"{verb} {noun}", float(str(start)), float(str(end)), str(verb), str(noun))
         return str(video), int(str(number)), segment
     except ValueError:
-        raise ForetellError(f"{where}: its place or its times are not numbers.") from None
+        raise ForetellError(f"{where}: its place or its times are not numbers") from None
 
 
 LAYOUT = Layout("ego4d", "FOLDER", read)

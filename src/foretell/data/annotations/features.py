@@ -58,7 +58,7 @@ class Features:
         check_range("count", numbers.get("count"), COUNT)
         files = files_below(root) if root.is_dir() else [file_at(root)] if root.is_file() else []
         if not any((each.path or root.name).lower().endswith(ENDINGS) for each in files):
-            raise ForetellError(f"features {root}: no features there; expected files that end in {', '.join(ENDINGS)}.")
+            raise ForetellError(f"features {root}: no features there, expected files that end in {', '.join(ENDINGS)}")
         return Features(root, **numbers, identity=f"{root} {numbers} {files}")
 
     def of_steps(self, video: str, spans: np.ndarray, duration: float | None = None) -> np.ndarray:
@@ -157,7 +157,7 @@ def _key(names: list[str], video: str | None) -> str:
         if name in names:
             return str(name)
     raise Unusable(
-        "there are no features of it" if video else f"its file holds {', '.join(names)}; expected 'features'"
+        "there are no features of it" if video else f"its file holds {', '.join(names)}, expected 'features'"
     )
 
 

@@ -21,12 +21,12 @@ def read(root: Path) -> list[Annotated]:
     named = read_json(root / "steps.json") if (root / "steps.json").is_file() else None
     files = [(split, path) for split in ("train", "test") for path in sorted(root.glob(f"{split}*.json"))]
     if not files:
-        raise ForetellError(f"{root}: no train*.json and test*.json; expected lists of windows with 'legal_range'.")
+        raise ForetellError(f"{root}: no train*.json and test*.json, expected lists of windows with 'legal_range'")
     found: dict[tuple[str, str], tuple[str, set[Segment]]] = {}
     for split, path in files:
         records = read_json(path)
         if not isinstance(records, list):
-            raise ForetellError(f"{path}: holds other things than a list of windows.")
+            raise ForetellError(f"{path}: holds other things than a list of windows")
         for place, outer in enumerate(records):
             where = f"{path}: record {place + 1}"
             record: Any = outer["id"] if isinstance(outer, dict) and isinstance(outer.get("id"), dict) else outer
@@ -50,7 +50,7 @@ def _segments(ranges: Any, named: Any, where: str) -> list[Segment]:
             label = str(named[step] if isinstance(named, list) and isinstance(step, int) else step)
             segments.append(Segment(label, float(start), float(end), *words(label)))
         except (TypeError, ValueError, IndexError):
-            raise ForetellError(f"{where}: legal_range holds {each!r}; expected [start, end, step].") from None
+            raise ForetellError(f"{where}: legal_range holds {each!r}, expected [start, end, step]") from None
     return segments
 
 

@@ -48,7 +48,7 @@ class Simulated:
         for name in ("width", "count"):
             check_range(name, getattr(self, name), SIZE)
         if (total := self.step + self.task + self.video) > 1 + 1e-9:
-            raise ForetellError(f"the shares step, task and video add up to {total:g}; expected at most 1")
+            raise ForetellError(f"the shares step, task and video add up to {total:g}, expected at most 1")
 
     @staticmethod
     def of(options: Mapping[str, str], seed: int) -> Simulated:

@@ -48,9 +48,7 @@ def find(root: Path, tables: list[Path]) -> Splits:
     chosen = {split: [table for table in tables if names[table] == name] for split, name in named.items()}
     if not named or any(len(found) != 1 for found in chosen.values()):
         listed = ", ".join(table.name for table in tables)
-        raise ForetellError(
-            f"{root}: found {listed}; expected one file a split, such as captions_train.json; name one."
-        )
+        raise ForetellError(f"{root}: found {listed}, expected one file a split, such as captions_train.json; name one")
     return {split: _source(root, found[0], split, named[split], _images(found[0])) for split, found in chosen.items()}
 
 
@@ -104,17 +102,17 @@ def _images(table: Path) -> list[_Image]:
     try:
         about = json.loads(table.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ForetellError(f"{table}: no whole JSON ({error}); {_EXPECTED}.") from None
+        raise ForetellError(f"{table}: no whole JSON ({error}); {_EXPECTED}") from None
     listed = about.get("images") if isinstance(about, dict) else None
     said = about.get("annotations", []) if isinstance(about, dict) else []
     if not isinstance(listed, list) or not listed or not all(isinstance(each, dict) for each in (*listed, *said)):
-        raise ForetellError(f"{table}: lists no images; {_EXPECTED}.")
+        raise ForetellError(f"{table}: lists no images; {_EXPECTED}")
     captions: dict[Any, list[Any]] = {}
     for each in said:
         if "caption" not in each:
             raise ForetellError(
                 f"{table}: an annotation has no 'caption' but {', '.join(map(str, each))}; {_EXPECTED}: "
-                "the file of captions, not of instances."
+                "the file of captions, not of instances"
             )
         captions.setdefault(each.get("image_id"), []).append(each["caption"])
     return [_image(table, each, captions) for each in listed]
@@ -123,7 +121,7 @@ def _images(table: Path) -> list[_Image]:
 def _image(table: Path, about: dict[str, Any], captions: dict[Any, list[Any]]) -> _Image:
     file = next((str(about[name]) for name in FILES if about.get(name)), None)
     if file is None:
-        raise ForetellError(f"{table}: an image has no 'file_name' but {', '.join(map(str, about))}; {_EXPECTED}.")
+        raise ForetellError(f"{table}: an image has no 'file_name' but {', '.join(map(str, about))}; {_EXPECTED}")
     if (folder := about.get("filepath")) and folder != file:  # Karpathy's: a folder
         file = f"{folder}/{about.get('filename', file)}"
     said = captions.get(about.get("id"), []) + list(about.get("sentences", []))
@@ -139,6 +137,6 @@ def _folder(table: Path, images: list[_Image]) -> Path:
         if any((folder / image.file).is_file() for image in images[:50]):
             return folder
     raise ForetellError(
-        f"{table}: names {len(images)} images, such as {images[0].file}, and none of them was found near it; expected "
-        f"them in {table.parent} or {table.parent.parent / 'images'}."
+        f"{table}: names {len(images)} images, such as {images[0].file}, and none of them was found near it, expected "
+        f"them in {table.parent} or {table.parent.parent / 'images'}"
     )

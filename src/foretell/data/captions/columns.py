@@ -54,6 +54,6 @@ def _missing(where: object, what: str, names: Sequence[str], expected: Sequence[
     if near is not None:
         hint = f"; did you mean {near!r} to be called {get_close_matches(near.lower(), expected, 1, 0.75)[0]!r}?"
     return ForetellError(
-        f"{where}: no column of {what}; found {', '.join(names) or 'none'}; expected one of "
+        f"{where}: no column of {what}; found {', '.join(names) or 'none'}, expected one of "
         f"{', '.join(expected[:6])}{hint or '.'}"
     )

@@ -47,8 +47,8 @@ def _read(root: Path, files: list[Path], every: list[Path]) -> Contents:
             count += file.metadata.num_rows
             if missing := [name for name in (layout.image, *layout.captions) if name not in file.schema_arrow.names]:
                 raise ForetellError(
-                    f"{path}: has no column {missing[0]!r}, which {files[0].name} has; expected files of one layout: "
-                    "name the folder of one configuration, or a single file."
+                    f"{path}: has no column {missing[0]!r}, which {files[0].name} has, expected files of one layout: "
+                    "name the folder of one configuration, or a single file"
                 )
     base = root if root.is_dir() else root.parent
     return Contents(count, layout.classes, _items(base, files, layout))

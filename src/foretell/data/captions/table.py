@@ -117,9 +117,9 @@ def _rows(table: Path) -> tuple[list[str], list[dict[str, Any]]]:
             return _parquet(table)
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ForetellError(f"{table}: byte {error.start} is no UTF-8; save the table as UTF-8.") from None
+        raise ForetellError(f"{table}: byte {error.start} is no UTF-8; save the table as UTF-8") from None
     except OSError as error:
-        raise ForetellError(f"{table}: cannot be read ({error.strerror}).") from error
+        raise ForetellError(f"{table}: cannot be read ({error.strerror})") from error
     return _jsonl(table, text) if kind == ".jsonl" else _csv(table, text, "\t" if kind == ".tsv" else ",")
 
 
@@ -130,8 +130,8 @@ def _csv(table: Path, text: str, delimiter: str) -> tuple[list[str], list[dict[s
     for number, row in enumerate(rows, 1):
         if len(row) != len(heading):
             raise ForetellError(
-                f"{table}: row {number} has {len(row)} fields; expected {len(heading)}, as its first line has: "
-                "a caption with a comma needs quotes."
+                f"{table}: row {number} has {len(row)} fields, expected {len(heading)}, as its first line has: "
+                "a caption with a comma needs quotes"
             )
     return heading, [dict(zip(heading, row, strict=True)) for row in rows]
 
@@ -145,9 +145,9 @@ def _jsonl(table: Path, text: str) -> tuple[list[str], list[dict[str, Any]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ForetellError(f"{table}: line {number} is no JSON ({error}); expected a record a line.") from None
+            raise ForetellError(f"{table}: line {number} is no JSON ({error}), expected a record a line") from None
         if not isinstance(row, dict):
-            raise ForetellError(f"{table}: line {number} is {type(row).__name__}; expected a record a line: {{...}}.")
+            raise ForetellError(f"{table}: line {number} is {type(row).__name__}, expected a record a line: {{...}}")
         names |= dict.fromkeys(row)
         rows.append(row)
     return list(names), rows

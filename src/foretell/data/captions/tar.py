@@ -38,7 +38,7 @@ def find(root: Path, files: list[File]) -> Splits:
 def _read(shards: list[Path]) -> Contents:
     samples = [(shard, key, parts) for shard in shards for key, parts in _samples(shard).items()]
     if not any(ending in PICTURES for _, _, parts in samples for ending in parts):
-        raise ForetellError(f"{shards[0]}: holds no picture; expected WebDataset's layout: 0001.jpg and 0001.txt.")
+        raise ForetellError(f"{shards[0]}: holds no picture, expected WebDataset's layout: 0001.jpg and 0001.txt")
     return Contents(len(samples), (), _items(samples))
 
 
@@ -57,8 +57,8 @@ def _samples(shard: Path) -> dict[str, dict[str, _Part]]:
                 )
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ForetellError(
-            f"{shard}: not a whole tar file ({error}); expected one that is not compressed; fetch it again, or unpack "
-            "it with gunzip."
+            f"{shard}: not a whole tar file ({error}), expected one that is not compressed; fetch it again, or unpack "
+            "it with gunzip"
         ) from error
     return found
 

@@ -39,8 +39,8 @@ def find(root: Path, label: str | None = None, group: str | None = None) -> Spli
         return parquet.find(root, tables_of_pictures, label, group, groups=True)
     if label or group:
         raise ForetellError(
-            f"{root}: this folder has no table, so there is no column {label or group!r}; expected metadata.csv with "
-            "file_name and other columns, or leave --label and --group out: folders are classes."
+            f"{root}: this folder has no table, so there is no column {label or group!r}, expected metadata.csv with "
+            "file_name and other columns, or leave --label and --group out: folders are classes"
         )
     if (root / "mixed_rand").is_dir():
         return _imagenet9(root, files)
@@ -80,7 +80,7 @@ def _celeba(root: Path, label: str | None, group: str | None) -> Splits:
         for name, usual, what in ((label, "Blond_Hair", "label"), (group, "Male", "group"))
     )
     if not (root / PARTITION).is_file():
-        raise ForetellError(f"{root}: found {ATTRIBUTES} and no {PARTITION}; expected both, as CelebA comes.")
+        raise ForetellError(f"{root}: found {ATTRIBUTES} and no {PARTITION}, expected both, as CelebA comes")
     said = dict(line.split()[:2] for line in (root / PARTITION).read_text().splitlines() if line.strip())
     named = [(f"not {name}", name) for name in (columns[y - 1], columns[a - 1])]
     found = [
@@ -108,7 +108,7 @@ def _imagenet9(root: Path, files: list[File]) -> Splits:
     if len({row.split for row in found}) < 2:
         raise ForetellError(
             f"{root}: found mixed_rand/, but not original/train/CLASS/ and mixed_rand/val/CLASS/ with pictures; "
-            "expected both, as ImageNet-9 comes."
+            "expected both, as ImageNet-9 comes"
         )
     return listed.splits(root, root.name, found, identity("imagenet-9"))
 

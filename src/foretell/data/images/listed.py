@@ -53,10 +53,10 @@ def read(path: Path) -> Listing:
     except ForetellError:
         raise
     except Exception as error:  # readers raise whatever their parsing stumbles over
-        raise ForetellError(f"{path}: cannot be read as a table ({error}); expected a heading and rows.") from error
+        raise ForetellError(f"{path}: cannot be read as a table ({error}), expected a heading and rows") from error
     for number, row in enumerate(rows, 1):
         if len(row) != len(heads):
-            raise ForetellError(f"{path}: row {number} has {len(row)} fields; expected {len(heads)}.")
+            raise ForetellError(f"{path}: row {number} has {len(row)} fields, expected {len(heads)}")
     return Listing([head.strip() for head in heads], list(rows))
 
 
@@ -75,8 +75,8 @@ def find(path: Path, label: str | None, group: str | None) -> Splits:
         lacking = "paths of pictures" if files is None else "labels"
         usual = FILES if files is None else LABELS
         raise ForetellError(
-            f"{path}: no column of {lacking} among {', '.join(columns)}; expected one of {', '.join(usual[:6])}"
-            f"{', or name it by --label' if files else ''}."
+            f"{path}: no column of {lacking} among {', '.join(columns)}, expected one of {', '.join(usual[:6])}"
+            f"{', or name it by --label' if files else ''}"
         )
     of = {name: columns.index(name) for name in (files, labels, groups, split) if name is not None}
     waterbirds = {files, labels, groups} == {"img_filename", "y", "place"}
@@ -119,7 +119,7 @@ def splits(root: Path, name: str, rows: Sequence[Row], known: str) -> Splits:
         ForetellError: there are no rows.
     """
     if not rows:
-        raise ForetellError(f"{root}: lists no picture; expected a row for each.")
+        raise ForetellError(f"{root}: lists no picture, expected a row for each")
     classes, groups = (_names(getattr(row, column) for row in rows) for column in ("label", "group"))
     named = named_splits({row.split for row in rows})
     parts = {split: [row for row in rows if row.split == said] for split, said in named.items()} or {"all": list(rows)}

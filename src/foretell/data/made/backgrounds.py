@@ -133,9 +133,9 @@ def parsed(spec: str) -> tuple[int, Dials]:
         try:
             dials[dial] = float(value)
         except ValueError:
-            raise ForetellError(f"{spec}: {dial} is {value!r}; expected a number.") from None
+            raise ForetellError(f"{spec}: {dial} is {value!r}, expected a number") from None
         if dial not in RANGES:
-            raise ForetellError(f"{spec}: there is no dial {dial!r}; expected {' or '.join(RANGES)}.")
+            raise ForetellError(f"{spec}: there is no dial {dial!r}, expected {' or '.join(RANGES)}")
         check_range(f"{spec}: {dial}", dials[dial], RANGES[dial])
     return asked(":".join([name, *parts]), "pictures"), Dials(**dials)
 
@@ -183,7 +183,7 @@ def _photograph(file: str) -> Image.Image:
     try:
         return Image.open(path).convert("RGB")
     except OSError as error:
-        raise ForetellError(f"{path} is missing or damaged ({error}); install foretell again.") from error
+        raise ForetellError(f"{path} is missing or damaged ({error}); install foretell again") from error
 
 
 def _read(first: int, count: int, dials: Dials, seed: int, groups: bool) -> Contents:

@@ -89,7 +89,7 @@ def _mnist(name: str, path: str) -> dict[str, tuple[str, Callable[[], Digits]]]:
 
     def digits(images: Images) -> Digits:
         if images.labels is None or not set(images.classes) <= set("0123456789"):
-            raise ForetellError(f"{name}: these pictures are not of the classes 0 to 9; expected MNIST.")
+            raise ForetellError(f"{name}: these pictures are not of the classes 0 to 9, expected MNIST")
         digit = np.array([int(each) for each in images.classes])[images.labels.numpy()]
         return Digits(images.take(range(len(images)))[:, 0, ::2, ::2].numpy(), digit)
 

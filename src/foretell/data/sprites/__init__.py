@@ -77,7 +77,7 @@ class Sprites:
         """
         names = [thing.name for thing in self.things]
         if name not in names:
-            raise ForetellError(f"no thing {name!r} among the sprites; expected one of {', '.join(names)}.")
+            raise ForetellError(f"no thing {name!r} among the sprites, expected one of {', '.join(names)}")
         wanted = self.thing == names.index(name)
         return self.pixels[wanted if held_out is None else wanted & (self.held_out == held_out)]
 
@@ -111,7 +111,7 @@ def _shipped() -> Sprites:
         pictures = list(listed())
     except OSError as error:
         raise ForetellError(
-            f"{FOLDER}: the sprites are missing or damaged ({error}); install foretell again."
+            f"{FOLDER}: the sprites are missing or damaged ({error}); install foretell again"
         ) from error
     tiles = sheet.reshape(-1, SIDE, ACROSS, SIDE, 4).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 4)[: len(pictures)]
     rows = {row["name"]: row for row, _, _ in pictures}
@@ -128,16 +128,16 @@ def _of_folder(folder: Path) -> Sprites:
 
     if not folder.is_dir():
         raise ForetellError(
-            f"{folder}: {'not a folder' if folder.exists() else 'not found'}; expected transparent pictures (PNG)."
+            f"{folder}: {'not a folder' if folder.exists() else 'not found'}, expected transparent pictures (PNG)"
         )
     paths = [folder / file.path for file in files_below(folder) if file.path.lower().endswith(ENDINGS)]
     if not paths:
-        raise ForetellError(f"{folder}: no picture that may be transparent; expected {', '.join(ENDINGS)}.")
+        raise ForetellError(f"{folder}: no picture that may be transparent, expected {', '.join(ENDINGS)}")
     words = [re.sub(r"[\W_]*\d*$", "", path.stem) for path in paths]
     words = [re.sub(r"[\W_]+", " ", word).strip().lower() for word in words]
     if "" in words:
         raise ForetellError(
-            f"{paths[words.index('')]}: its name holds no word; name it by what it shows: red-fox-2.png."
+            f"{paths[words.index('')]}: its name holds no word; name it by what it shows: red-fox-2.png"
         )
     kinds = {
         word: () if path.parent == folder else (path.parent.name.lower(),)
@@ -157,11 +157,11 @@ def _tile(path: Path) -> np.ndarray:
     try:
         image = Image.open(path).convert("RGBA")
     except Exception as error:  # Pillow's plugins raise whatever their parsing stumbles over
-        raise ForetellError(f"{path}: cannot be read as a picture ({error}); take it out of the folder.") from error
+        raise ForetellError(f"{path}: cannot be read as a picture ({error}); take it out of the folder") from error
     alpha = np.asarray(image)[..., 3]
     if not alpha.any() or alpha.min() > 127:
         found = "all of it is transparent" if not alpha.any() else "no part of it is transparent"
-        raise ForetellError(f"{path}: {found}; expected a thing with an outline, transparent around it.")
+        raise ForetellError(f"{path}: {found}, expected a thing with an outline, transparent around it")
     image = image.crop(image.getbbox(alpha_only=True))
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     tile = Image.new("RGBA", (SIDE, SIDE))

@@ -83,15 +83,15 @@ def find(root: Path, reads: StepLatents) -> Splits:
     if reads.encoder is None:
         raise ForetellError(
             f"{root}: these procedures are clips, and nothing encodes them; give the model an encoder, such as "
-            "--encoder vjepa-deep."
+            "--encoder vjepa-deep"
         )
     found = _annotated(table, _rows(table))
     names = Names.of(found)
     if not names.step:
-        raise ForetellError(f"{table}: no step has a label; expected a name in column 'label'.")
+        raise ForetellError(f"{table}: no step has a label, expected a name in column 'label'")
     parts = {split: [each for each in found if each.split == split] for split in dict.fromkeys(a.split for a in found)}
     if "test" in parts and "train" not in parts:
-        raise ForetellError(f"{table}: all videos are in split 'test'; expected some in 'train', or no column 'split'.")
+        raise ForetellError(f"{table}: all videos are in split 'test', expected some in 'train', or no column 'split'")
     folder = table.parent
     return {
         split: in_parts(
@@ -160,11 +160,11 @@ def _table(root: Path) -> Path:
         return root
     if not root.is_dir():
         found = "not a table of steps" if root.exists() else "not found"
-        raise ForetellError(f"{root}: {found}; expected a folder of videos with steps.csv, .parquet or .jsonl.")
+        raise ForetellError(f"{root}: {found}, expected a folder of videos with steps.csv, .parquet or .jsonl")
     tables = [table for ending in ENDINGS if (table := root / f"{STEM}{ending}").is_file()]
     if len(tables) != 1:
         found = " and ".join(table.name for table in tables) or "no table of steps"
-        raise ForetellError(f"{root}: found {found}; expected one of steps.csv, steps.parquet and steps.jsonl.")
+        raise ForetellError(f"{root}: found {found}, expected one of steps.csv, steps.parquet and steps.jsonl")
     return tables[0]
 
 
@@ -175,16 +175,16 @@ def _rows(table: Path) -> list[dict[str, Any]]:
     except ForetellError:
         raise
     except Exception as error:  # readers raise whatever their parsing stumbles over
-        raise ForetellError(f"{table}: cannot be read as a table ({error}); expected a whole file.") from error
+        raise ForetellError(f"{table}: cannot be read as a table ({error}), expected a whole file") from error
     if not rows:
-        raise ForetellError(f"{table}: it has no row; expected a step a row.")
+        raise ForetellError(f"{table}: it has no row, expected a step a row")
     columns = dict.fromkeys(name for row in rows for name in row)
     missing = [name for name in NEEDED if name not in columns]
     foreign = [name for name in columns if name not in NEEDED + OPTIONAL]
     if missing:
         raise ForetellError(
             f"{table}: no column {' and '.join(map(repr, missing))}; found {', '.join(columns)}, expected "
-            f"{', '.join(NEEDED)}, and perhaps {', '.join(OPTIONAL)}."
+            f"{', '.join(NEEDED)}, and perhaps {', '.join(OPTIONAL)}"
         )
     if foreign:
         said = f"{table}: columns that say nothing here are left out: {', '.join(foreign)}"
@@ -199,7 +199,7 @@ def _annotated(table: Path, rows: Sequence[Mapping[str, Any]]) -> list[Annotated
     for number, row in enumerate(rows, 1):
         where = f"{table}: row {number}"
         if not (video := _text(row, "video")):
-            raise ForetellError(f"{where} names no video; expected a file in column 'video'.")
+            raise ForetellError(f"{where} names no video, expected a file in column 'video'")
         start, end = (_seconds(row.get(name), name, where) for name in ("start", "end"))
         steps.setdefault(video, []).append(
             Row(*[_text(row, "label"), start, end, _text(row, "verb"), _text(row, "noun")])
@@ -208,7 +208,7 @@ def _annotated(table: Path, rows: Sequence[Mapping[str, Any]]) -> list[Annotated
         if (before := facts.setdefault(video, said)) != said:
             name = next(name for name in said if before[name] != said[name])
             raise ForetellError(
-                f"{where}: {name} is {said[name]!r}, and {before[name]!r} in a row before; expected one {name} a video."
+                f"{where}: {name} is {said[name]!r}, and {before[name]!r} in a row before, expected one {name} a video"
             )
     splits = _splits(table, facts)
     return [
@@ -225,7 +225,7 @@ def _splits(table: Path, facts: Mapping[str, Mapping[str, str]]) -> dict[str, st
         for video, split in said.items():
             if split not in known:
                 found = f"split {split!r}" if split else "no split"
-                raise ForetellError(f"{table}: {video} has {found}; expected train or test for every video.")
+                raise ForetellError(f"{table}: {video} has {found}, expected train or test for every video")
         return {video: known[split] for video, split in said.items()}
     tops = {video: video.replace("\\", "/").split("/")[0].lower() for video in facts}
     named = {name: split for split, name in named_splits(tops.values()).items()}
@@ -284,7 +284,7 @@ def _seconds(value: Any, name: str, where: str) -> float:
         if not 0 <= found < float("inf") or len(parts) > 3:
             raise ValueError
     except ValueError:
-        raise ForetellError(f"{where}: {name} is {value!r}; expected seconds, or mm:ss, from 0 on.") from None
+        raise ForetellError(f"{where}: {name} is {value!r}, expected seconds, or mm:ss, from 0 on") from None
     return found
 
 
@@ -298,7 +298,7 @@ def _csv(table: Path) -> list[dict[str, Any]]:
         heading, *rows = [[field.strip() for field in row] for row in csv.reader(file) if row] or [[]]
     for number, row in enumerate(rows, 1):
         if len(row) != len(heading):
-            raise ForetellError(f"{table}: row {number} has {len(row)} fields; expected {len(heading)}.")
+            raise ForetellError(f"{table}: row {number} has {len(row)} fields, expected {len(heading)}")
     return [dict(zip(heading, row, strict=True)) for row in rows]
 
 
@@ -313,5 +313,5 @@ def _jsonl(table: Path) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in table.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise ForetellError(f"{table}: row {number} is {row!r:.40}; expected an object with fields video, start, …")
+            raise ForetellError(f"{table}: row {number} is {row!r:.40}, expected an object with fields video, start, …")
     return rows

@@ -270,7 +270,7 @@ class StepModel(VideoModel):
         most = self._model.config.horizon
         if set(imagine) != {"next"} or imagine["next"] not in range(1, most + 1):
             asked = ", ".join(f"{name} {value:g}" for name, value in imagine.items())
-            raise ForetellError(f"{asked}: this model imagines what comes next; expected next, 1 to {most} steps ahead")
+            raise ForetellError(f"{asked}: this model imagines what comes next, expected next, 1 to {most} steps ahead")
         latents = self._world.encode(torch.from_numpy(pixels[None])).unsqueeze(0)
         asked = latents.new_zeros(1, int(imagine["next"]), *latents.shape[2:])
         chance = torch.Generator().manual_seed(0)

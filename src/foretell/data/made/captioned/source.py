@@ -37,12 +37,12 @@ def find(spec: str, reads: Photographs, seed: int) -> Splits:
     """
     count, tested, folder = _asked(spec)
     if reads.size < SMALLEST:
-        raise ForetellError(f"{spec}: found pictures of {reads.size} pixels a side; expected {SMALLEST} or more.")
+        raise ForetellError(f"{spec}: found pictures of {reads.size} pixels a side, expected {SMALLEST} or more")
     sprites = load(folder)
     for split in ("train", tested):
         if not Drawer(sprites, split).numbers:
             raise ForetellError(
-                f"{spec}: no picture is left for the split {split!r}: these sprites have none to hold out."
+                f"{spec}: no picture is left for the split {split!r}: these sprites have none to hold out"
             )
     with_captions = isinstance(reads, Captions)
     asked = {"train": ("train", count), "test": (tested, max(count // 8, TESTED))}
@@ -63,14 +63,12 @@ def _asked(spec: str) -> tuple[int, str, str | None]:
     if not (number.isdecimal() and int(number) >= 8):
         raise ForetellError(
             f"{spec}: expected captions, captions:N with a whole number of scenes, 8 or more, "
-            "captions:N:SPLIT or captions:N:FOLDER."
+            "captions:N:SPLIT or captions:N:FOLDER"
         )
     tested = parts.pop(0) if parts and parts[0] in SPLITS[1:] else "test"
     folder = ":".join(parts) if parts else None
     if folder is not None and "/" not in folder and (near := get_close_matches(folder, SPLITS[1:])):
-        raise ForetellError(
-            f"{spec}: no split {folder!r}; did you mean {near[0]!r}? There are {', '.join(SPLITS[1:])}."
-        )
+        raise ForetellError(f"{spec}: no split {folder!r}; did you mean {near[0]!r}? There are {', '.join(SPLITS[1:])}")
     return int(number), tested, folder
 
 

@@ -55,5 +55,5 @@ def write(out: Path, n: int, seed: int = 0, *, branching: float = 1.0, size: int
             csv.writer(file).writerows(rows)
         strips(np.stack(shown)).save(out / "strips.png")
     except OSError as error:
-        raise ForetellError(f"{out}: cannot write here ({error.strerror or error}); choose another --out.") from error
+        raise ForetellError(f"{out}: cannot write here ({error.strerror or error}); choose another --out") from error
     return [*written, out / "steps.csv", out / "strips.png"]

@@ -34,12 +34,12 @@ def find(spec: str | Path, reads: StepLatents, seed: int) -> Splits:
     if encoder is None:
         raise ForetellError(
             f"{spec}: these procedures are clips, and nothing encodes them; give the model an encoder, such as "
-            "--encoder vjepa-deep."
+            "--encoder vjepa-deep"
         )
     if encoder.size < 16 or encoder.frames < 8:
         raise ForetellError(
-            f"{spec}: found an encoder of {encoder.frames} frames at size {encoder.size}; expected 8 or more frames, "
-            "at 16 or more."
+            f"{spec}: found an encoder of {encoder.frames} frames at size {encoder.size}, expected 8 or more frames, "
+            "at 16 or more"
         )
     return {
         split: in_parts(
@@ -64,7 +64,7 @@ def _branching(spec: str, given: str) -> float:
     except ValueError:
         found = -1.0
     if not 0 <= found <= 1:
-        raise ForetellError(f"{spec}: {given!r} after # is no option here; expected branching=B, 0 to 1.")
+        raise ForetellError(f"{spec}: {given!r} after # is no option here, expected branching=B, 0 to 1")
     return found
 
 
