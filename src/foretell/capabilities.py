@@ -208,11 +208,12 @@ class Classifies(Protocol):
         ...
 
 
-IMAGES, VIDEOS, WORDS = "iwm-mini", "vjepa-deep", "llip-mini"
+IMAGES, VIDEOS = "iwm-mini", "vjepa-deep"
 """The shipped models that a refusal names."""
+WORDS = "train one with `foretell train llip-mini --data captions:20000`"
 NEEDED: dict[type, tuple[str, str]] = {
     EncodesPatches: ("encodes patches", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
-    EncodesText: ("knows words", f"use a Llip, such as the shipped {WORDS}"),
+    EncodesText: ("knows words", f"{WORDS}, or name a folder of CLIP or SigLIP"),
     Predicts: ("predicts patch latents", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     Imagines: ("can be told of a change to a picture", f"use an IWM, such as the shipped {IMAGES}"),
     Foresees: ("predicts the rest of a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),

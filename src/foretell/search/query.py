@@ -75,7 +75,7 @@ def by_file(
         asked = f"{query!s:.200}"
         from foretell.capabilities import WORDS  # brings torch, as such a model does
 
-        known = "" if model.words else f"; {model.name} knows no words, and the shipped {WORDS} does"
+        known = "" if model.words else f"; {model.name} knows no words: {WORDS}"
         raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none{known}")
     vectors = model.queries(query if isinstance(query, bytes) else Path(query), imagine)
     best: dict[int, Hit] = {}
