@@ -122,7 +122,10 @@ def test_a_table_may_name_its_groups_as_it_likes(tmp_path, capsys):
     for seed, name in enumerate(("data", "test")):
         x, y, against = shortcut(300, seed)
         place = np.array(["farm", "sea"])[against.long()]
-        pq.write_table(pa.table({"a": x[:, 0], "b": x[:, 1], "label": y, "place": place}), tmp_path / f"{name}.parquet")
+        pq.write_table(
+            pa.table({"a": x[:, 0].numpy(), "b": x[:, 1].numpy(), "label": y.numpy(), "place": place}),
+            tmp_path / f"{name}.parquet",
+        )
     flags = ("--test", tmp_path / "test.parquet", "--draws", 0, "--steps", 20, "--out", tmp_path / "run", "--json")
     run(tmp_path / "data.parquet", "--groups", "place", *flags)
     assert set(json.loads(capsys.readouterr().out)["groups"]) == {"0/farm", "0/sea", "1/farm", "1/sea"}
