@@ -125,7 +125,7 @@ def _videos(flags: Asked, model: VEDIT) -> _Told:
 
     encoder = model.reads.encoder
     if encoder is None:
-        model.encode(torch.zeros(1))  # says why not
+        model.encode(torch.zeros(1, 3, 1, 1, 1))  # says why not
     assert encoder is not None
     paths = [*flags.clips, *([flags.goal] if flags.goal else [])]
     pixels = [whole(path, encoder.size, encoder.frames) for path in paths]

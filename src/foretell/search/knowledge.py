@@ -359,7 +359,7 @@ class Knowledge:
         embedder = self._model(model)
         if embedder.kind != "text":
             if hybrid or rerank:
-                raise ForetellError(f"this knowledge is of {embedder.of}, without words to rerank or to look for")
+                raise ForetellError(f"this knowledge contains {embedder.of}, without words to rerank or to look for")
             if embedder.words and isinstance(query, str):
                 if imagine:
                     raise ForetellError("imagine changes a photograph, and this query is a text: give one of them")

@@ -76,7 +76,7 @@ def by_file(
         from foretell.capabilities import WORDS  # brings torch, as such a model does
 
         known = "" if model.words else f"; {model.name} knows no words: {WORDS}"
-        raise ForetellError(f"this knowledge is of {model.of}: it is asked with a file, and {asked} is none{known}")
+        raise ForetellError(f"this knowledge contains {model.of}: it is asked with a file, and {asked} is none{known}")
     vectors = model.queries(query if isinstance(query, bytes) else Path(query), imagine)
     best: dict[int, Hit] = {}
     for hit in (hit for vector in vectors for hit in by_vector(collection, vector, top, level, filter)):

@@ -163,7 +163,7 @@ def test_clips_are_entries_with_their_time(store, folder, clips, tmp_path):
         for use, said in (
             (lambda: films.search(folder / "zero.mp4"), "empty file"),
             (lambda: films.search(folder / "none.mp4"), "none.mp4 is none"),
-            (lambda: films.search("a cat"), "of videos: it is asked with a file, and a cat is none"),
+            (lambda: films.search("a cat"), "contains videos: it is asked with a file, and a cat is none"),
             (lambda: films.search("a cat " * 100), "it is asked with a file"),
             (lambda: films.search(asked, hybrid=True), "contains videos"),
             (lambda: films.search(asked, imagine={"brightness": 0.6}), "action"),
