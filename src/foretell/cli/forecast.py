@@ -122,11 +122,11 @@ def _videos(flags: Asked, model: VEDIT) -> _Told:
     import torch
 
     from foretell.data.clips import whole
+    from foretell.methods.vedit import NO_ENCODER
 
     encoder = model.reads.encoder
     if encoder is None:
-        model.encode(torch.zeros(1, 3, 1, 1, 1))  # says why not
-    assert encoder is not None
+        raise ForetellError(NO_ENCODER)
     paths = [*flags.clips, *([flags.goal] if flags.goal else [])]
     pixels = [whole(path, encoder.size, encoder.frames) for path in paths]
     latents = model.encode(torch.from_numpy(np.stack(pixels)).transpose(1, 2))

@@ -49,6 +49,10 @@ from foretell.registry import register
 if TYPE_CHECKING:
     from foretell.data import Batch, Dataset, StepLatents
 
+NO_ENCODER = (
+    "this VEDIT has no encoder of clips, as it was trained on data with latents of its own: forecast a procedure of "
+    "such data instead (--data), or train on clips with --encoder MODEL"
+)
 Objective = Literal["velocity", "sampler", "direct"]
 
 
@@ -331,10 +335,7 @@ class VEDIT(Method):
             ForetellError: the model has no encoder of clips, or its clips are shorter than P parts.
         """
         if self.encoder is None:
-            raise ForetellError(
-                "this VEDIT has no encoder of clips, as it was trained on data with latents of its own: forecast a "
-                "procedure of such data instead, or train on clips with --encoder MODEL"
-            )
+            raise ForetellError(NO_ENCODER)
         x = to_float(clips)
         grid, P = self.encoder.grid(x), self.config.latents
         if grid[0] % P:

@@ -37,6 +37,8 @@ from foretell.train.loop import TrainConfig
 BUDGET = TrainConfig(steps=1000, batch=128, lr=2e-3, weight_decay_end=0.04)
 """How transformers among the baselines are trained where a run does not say how the model was."""
 BASELINES = ("copy", "bigram", "nearest", "linear", "mlp", "causal", "discrete", "direct")
+PROBING = 600
+"""Steps of networks without attention: they have converged by then."""
 Made = dict[str, Callable[[], Forecaster]]
 
 
@@ -139,14 +141,15 @@ def _baselines(
     model: VEDIT, known: Known, chosen: set[str], budget: TrainConfig, progress: bool
 ) -> Iterator[tuple[str, Forecaster]]:
     """One after the other: each is made, asked and forgotten."""
+    probing = min(PROBING, budget.steps)
     with torch.enable_grad():
-        recogniser = Recogniser(known, budget.seed)
+        recogniser = Recogniser(known, budget.seed, probing)
     made: Made = {
         "copy": lambda: Copy(known, recogniser),
         "bigram": lambda: Bigram(known, recogniser),
         "nearest": lambda: Nearest(known),
-        "linear": lambda: OnMean(known, budget.seed, None, PLANS),
-        "mlp": lambda: OnMean(known, budget.seed, 256, PLANS),
+        "linear": lambda: OnMean(known, budget.seed, None, PLANS, probing),
+        "mlp": lambda: OnMean(known, budget.seed, 256, PLANS, probing),
         **{
             kind.__name__: lambda kind=kind: kind(
                 model, known, budget, f"Training {kind.__name__}" if progress else None
