@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -82,7 +83,11 @@ def discover(args: list[str]) -> None:
         environments=flags.environments,
     )
     flags.out.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pyarrow.table(discovery.table(found, rows)), flags.out / "environments.parquet")
+    parts = map(pyarrow.table, discovery.tables(found, rows))
+    first = next(parts)
+    with parquet.ParquetWriter(flags.out / "environments.parquet", first.schema) as file:
+        for part in chain([first], parts):
+            file.write_table(part)
     write_json(flags.out / "report.json", found.report)
     page = render(found, rows, data=flags.data, out=flags.out, seed=flags.seed)
     write_atomically(flags.out / "report.html", page)

@@ -8,7 +8,7 @@ N rows · S seeds · E environments
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +22,10 @@ from foretell.robust.rows import Labelled, check, held_out, labelled
 from foretell.robust.twins import Settings, TwinConfig
 from foretell.robust.xrm import Discovery, discover
 
-__all__ = ["Found", "Labelled", "discovery", "held_out", "labelled", "purity", "stability", "table"]
+__all__ = ["Found", "Labelled", "discovery", "held_out", "labelled", "purity", "stability", "tables"]
 
 PART = 1 << 20
-"""Rows that are counted at a time."""
+"""Rows that are counted, and written, at a time."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _report(
     counts = torch.bincount(rows.y * environments + environment, minlength=len(rows.classes) * environments)
     report: dict[str, Any] = {
         "flip_rate": found.flip_rate,
-        "tried": [run.flip_rate for run in found.tried],
+        "tried": found.tried,
         "settings": vars(found.settings),
         "environments": dict(zip(rows.classes, counts.view(-1, environments).tolist(), strict=True)),
         "stability": stability(by_seed),
@@ -167,19 +167,19 @@ def purity(y: Int[Tensor, " N"], environment: Int[Tensor, " N"], group: Int[Tens
     return {"value": right / n, "low": low, "high": high, "without": commonest(y) / n}
 
 
-def table(found: Found, rows: Labelled) -> dict[str, np.ndarray | list[str]]:
-    """What environments.parquet holds, column by column."""
+def tables(found: Found, rows: Labelled) -> Iterator[dict[str, np.ndarray | list[str]]]:
+    """What environments.parquet holds, column by column; some rows at a time."""
     files = rows.files
-    columns: dict[str, np.ndarray | list[str]] = {"row": np.arange(len(rows.y))}
-    return (
-        columns
-        | ({} if files is None else {"file": files})
-        | {
-            "label": np.array(rows.classes)[rows.y.numpy()],
-            "environment": found.environment.numpy(),
-            "confidence": found.confidence.numpy(),
-            "twin_a": found.votes[:, 0].numpy(),
-            "twin_b": found.votes[:, 1].numpy(),
-            "part": np.where(found.validation.numpy(), "validation", "train"),
+    for start in range(0, len(rows.y), PART):
+        part = slice(start, start + PART)
+        columns: dict[str, np.ndarray | list[str]] = {"row": np.arange(start, min(start + PART, len(rows.y)))}
+        if files is not None:
+            columns["file"] = files[part]
+        yield columns | {
+            "label": np.array(rows.classes)[rows.y[part].numpy()],
+            "environment": found.environment[part].numpy(),
+            "confidence": found.confidence[part].numpy(),
+            "twin_a": found.votes[part, 0].numpy(),
+            "twin_b": found.votes[part, 1].numpy(),
+            "part": np.where(found.validation[part].numpy(), "validation", "train"),
         }
-    )

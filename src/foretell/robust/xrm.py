@@ -164,12 +164,16 @@ def _numbers(x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
 @torch.no_grad()
 def _mistakes(twins: Twins | ConvolutionalTwins, x: Shaped[Tensor, "N ..."], y: Int[Tensor, " N"]) -> Tensor:
     """Which networks err on which row: bool [R, N, 2]."""
-    size = PART if x.ndim == 2 else PICTURES
-    parts = [
-        (twins(_numbers(some)).argmax(-1) != of).transpose(1, 2)
-        for some, of in zip(x.split(size), y.split(size), strict=True)
-    ]
-    return torch.cat(parts, 1)
+    size, start = PART if x.ndim == 2 else PICTURES, 0
+    wrong: Tensor | None = None
+    for some, of in zip(x.split(size), y.split(size), strict=True):
+        found = (twins(_numbers(some)).argmax(-1) != of).transpose(1, 2)
+        if wrong is None:
+            wrong = torch.empty(len(found), len(y), 2, dtype=torch.bool)
+        wrong[:, start : start + len(of)] = found
+        start += len(of)
+    assert wrong is not None
+    return wrong
 
 
 def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Bool[Tensor, " N"]) -> bool:
@@ -197,7 +201,8 @@ class Discovery:
 
     settings: Settings
     """The settings with the largest flip rate among those tried."""
-    tried: list[Run] = field(repr=False)
+    tried: list[float]
+    """The flip rate of each of the settings tried."""
     runs: list[Run] = field(repr=False)
     """One for each seed, with `settings`."""
 
@@ -260,5 +265,6 @@ def discover(
         return train(x, y, settings, of, config, validation=validation, progress=what if progress else None)
 
     tried = runs(given, [seed] * len(given), "Trying settings")
-    best = max(tried, key=lambda run: run.flip_rate).settings
-    return Discovery(best, tried, runs([best] * seeds, [seed + k for k in range(seeds)], "Repeating the choice"))
+    best, rates = max(tried, key=lambda run: run.flip_rate).settings, [run.flip_rate for run in tried]
+    del tried  # of many rows its mistakes take much memory
+    return Discovery(best, rates, runs([best] * seeds, [seed + k for k in range(seeds)], "Repeating the choice"))
