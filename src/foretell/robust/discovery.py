@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
+from torch.nn import functional as F
 
 from foretell.evaluate.intervals import Z, wilson
 from foretell.robust.rows import Labelled, check, held_out, labelled
@@ -155,11 +156,11 @@ def purity(y: Int[Tensor, " N"], environment: Int[Tensor, " N"], group: Int[Tens
     known = group >= 0
     y, environment, group = y[known], environment[known], group[known]
 
+    groups = int(group.max()) + 1
+
     def commonest(cells: Int[Tensor, " _"]) -> int:
-        pairs, counts = torch.stack([cells, group]).unique(dim=1, return_counts=True)
-        return int(
-            torch.zeros(int(cells.max()) + 1, dtype=counts.dtype).scatter_reduce(0, pairs[0], counts, "amax").sum()
-        )
+        counts = torch.bincount(cells * groups + group)  # no sorting: rows may be many
+        return int(F.pad(counts, (0, -len(counts) % groups)).view(-1, groups).amax(1).sum())
 
     n = len(y)
     right = commonest(y * (int(environment.max()) + 1) + environment)

@@ -178,8 +178,11 @@ def _mistakes(twins: Twins | ConvolutionalTwins, x: Shaped[Tensor, "N ..."], y: 
 
 def _both(environment: Bool[Tensor, " N"], y: Int[Tensor, " N"], validation: Bool[Tensor, " N"]) -> bool:
     """Whether each class has rows in both environments, among those learned from and among those for validation."""
-    cells = 2 * y + environment
-    return all(cells[part].unique().numel() == 2 * y[part].unique().numel() for part in (~validation, validation))
+    cells, most = 2 * y + environment, 2 * (int(y.max()) + 1)
+    return all(
+        bool(((torch.bincount(cells[part], minlength=most).view(-1, 2) > 0).sum(1) != 1).all())
+        for part in (~validation, validation)
+    )
 
 
 def _classes(x: Shaped[Tensor, "N ..."], y: Int[Tensor, " _"], validation: Bool[Tensor, " _"]) -> int:
