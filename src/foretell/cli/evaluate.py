@@ -51,8 +51,8 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import hub
+    from foretell.capabilities import Forecasts, able
     from foretell.hub.files import write_json
-    from foretell.methods.vedit import VEDIT
     from foretell.train.world import enter
 
     flags = parse(Evaluate, args, "evaluate")
@@ -60,7 +60,7 @@ def evaluate(args: list[str]) -> None:
     device = enter(flags.device).device
     model = hub.load(flags.model, device)
     learn, test = _read(flags.data, model.reads, flags.seed)
-    if isinstance(model, VEDIT):
+    if able(model, Forecasts):
         report, shown = _procedures(flags, model, learn, test)
     else:
         report, shown = _pictures(flags, model, learn, test, device)
