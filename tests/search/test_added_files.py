@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.search.conftest import TEXTS
 
 from foretell import ForetellError
 from foretell.search import Added, Knowledge

@@ -28,8 +28,8 @@ def before(tmp_path):
     return tmp_path / "store"
 
 
-def found(hits):
-    return [[hit.id, hit.key, pytest.approx(hit.score, abs=1e-5)] for hit in hits]
+def found(hits, error=1e-5):
+    return [[hit.id, hit.key, pytest.approx(hit.score, abs=error)] for hit in hits]
 
 
 def test_it_says_of_itself_what_it_said(before):
@@ -45,7 +45,9 @@ def test_it_says_of_itself_what_it_said(before):
 def test_searches_find_what_they_found(before, asked):
     search = EXPECTED["papers"]["searches"][asked]
     with Knowledge.open(before, "papers") as papers:
-        assert found(papers.search(top=3, **search["asked"])) == search["hits"]
+        # a reranker computes in 8 bits, and processors round that differently
+        error = 1e-3 if asked == "rerank" else 1e-5
+        assert found(papers.search(top=3, **search["asked"]), error) == search["hits"]
 
 
 def test_pictures_and_a_graph_are_found_by_vectors(before):
