@@ -205,7 +205,7 @@ def _nothing():
         ("models nothing", "not a shipped model"),
         ("scenes", "--out"),
         ("scenes --out o --pairs levity", "expected one of permanence"),
-        ("scenes --out o --pairs all --n 3", "n: found 3, expected an even number"),
+        ("scenes --out o --pairs all --n 3", "n is 3, expected an even number"),
         ("scenes --out o --size 8", "--size is 8, expected at least 16"),
         ("scenes --out o --hidden", "add --pairs PROPERTY"),
         ("evaluate m --data d --bank 0", "--bank is 0, expected at least 1"),

@@ -240,7 +240,7 @@ def test_bad_files_are_a_sentence(tmp_path, read):
     cases = {}
     (own / "captoins.csv").write_text("file_name,captoin\na.png,a dog\n")
     cases[own / "captoins.csv"] = (
-        "no column of captions; found file_name, captoin; .*did you mean 'captoin' to be called"
+        "no column of captions; found file_name, captoin, expected .*did you mean 'captoin' to be called"
     )
     (own / "b.csv").write_text("pciture,caption\na.png,a dog\n")
     cases[own / "b.csv"] = "no column of the names of pictures; found pciture"

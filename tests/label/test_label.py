@@ -134,7 +134,10 @@ def test_a_model_without_words_names_one_that_has_them(photograph, tmp_path, cap
     hub.save(IJEPA(IJEPAConfig(encoder, PredictorConfig(12, 1, 3))), tmp_path / "blind")
     with pytest.raises(SystemExit):
         main(["label", str(tmp_path / "blind"), str(photograph), "--labels", "a dog", "a cat"])
-    assert "labelling needs a model that knows words; IJEPA does not: use a Llip" in capsys.readouterr().err
+    assert (
+        "labelling needs a model that knows words; IJEPA does not: train one with `foretell train llip-mini"
+        in capsys.readouterr().err
+    )
 
 
 def test_there_is_nothing_to_draw():

@@ -167,13 +167,14 @@ def multitask(
 def _loss(
     classifier: MultitaskClassifier,
     trains: Sequence[Images],
-    labels: Sequence[Int[Tensor, " n"]],
+    labels: Sequence[Int[Tensor, " _"]],
     config: FinetuneConfig,
     device: torch.device,
-) -> Callable[[Int[Tensor, " B"]], Float[Tensor, ""]]:
+) -> Callable[[Tensor], Tensor]:
     """The mean cross-entropy of the tasks, as a function of places.
 
-    A place stands for one image of every task, counted round and round: equal shares at any sizes.
+    Places are int64 [B]; the result has no axis. A place stands for one image of every task, counted round and round:
+    equal shares at any sizes.
     """
     view = views(classifier.encoder, config, device)
 

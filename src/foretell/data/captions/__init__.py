@@ -37,7 +37,7 @@ def find(spec: str | Path) -> Splits:
         return _in_folder(root, files_below(root))
     if str(spec) and os.path.isfile(root):
         return _of_file(root)
-    raise ForetellError(f"{str(spec)!r}: not found; {_EXPECTED}")
+    raise ForetellError(f"{str(spec)!r}: not found, {_EXPECTED}")
 
 
 def _of_file(root: Path) -> Splits:
@@ -52,7 +52,7 @@ def _of_file(root: Path) -> Splits:
         return coco.find(root, [root])
     if kind in table.ENDINGS:
         return table.find(root, files_below(root.parent), root.parent)
-    raise ForetellError(f"{root}: ends in {kind or 'nothing'}; {_EXPECTED}")
+    raise ForetellError(f"{root}: ends in {kind or 'nothing'}, {_EXPECTED}")
 
 
 def _in_folder(root: Path, files: list[File]) -> Splits:
@@ -70,5 +70,5 @@ def _in_folder(root: Path, files: list[File]) -> Splits:
         if shards := [file for file in files if file.path.lower().endswith(ending)]:
             return kind.find(root, shards)
     if not any(file.path.lower().endswith(".txt") for file in files):
-        raise ForetellError(f"{root}: holds no captions; {_EXPECTED}")
+        raise ForetellError(f"{root}: holds no captions, {_EXPECTED}")
     return beside.find(root, files)
