@@ -63,13 +63,14 @@ def blocks(source: str, report: Report = lambda _: None) -> Iterator[TextBlock]:
         return
     for node in _hidden_by_style(tree):
         node.decompose()
-    whole = _length(tree.body)
-    main = max(tree.css("main, [role=main], article"), key=_length, default=tree.body)
-    root = main if 4 * _length(main) >= whole else tree.body
+    root, length = tree.body, (whole := _length(tree.body))
+    main = max(tree.css("main, [role=main], article"), key=_length, default=None)
+    if main is not None and 4 * (said := _length(main)) >= whole:
+        root, length = main, said
     form = max(root.css("form"), key=_length, default=None)
-    if form is not None and _length(form) > _length(root):
+    if form is not None and _length(form) > length:
         form.unwrap()
-    elif 2 * (length := _length(root)) < whole:
+    elif 2 * length < whole:
         report(f"{length / whole:.0%} of its text is in its main part, which alone was read")
     found: list[str] = []
     for node, entering in _walk(root):

@@ -41,8 +41,8 @@ def _rows(path: Path, report: Report) -> Iterator[tables.TableRow]:
         else:
             found = records(value)
             yield from enumerate(found)
-            if (used := _characters(found)) < _characters(value) / 2:
-                report(f"{used / _characters(value):.0%} of its text is in records; the rest was left out")
+            if (used := _characters(found)) < (whole := _characters(value)) / 2:
+                report(f"{used / whole:.0%} of its text is in records; the rest was left out")
             return
     yield from enumerate(record for value in _lines(path, report) for record in _whole(_record(value)))
 

@@ -6,7 +6,8 @@ Invisible text that stands alone remains: on a scanned page, it is what an OCR p
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +27,29 @@ class _Text(NamedTuple):
     white: bool
 
 
-def remove(path: Path, page: PdfPage, password: str | None) -> None:
+@dataclass(frozen=True)
+class Layers:
+    """The layers of a file. PDFium does not tell which are shown, so the file is opened once more if a page has one."""
+
+    path: Path
+    password: str | None
+
+    @cached_property
+    def off(self) -> frozenset[str]:
+        """The names of the layers that are not shown at first."""
+        import pypdf
+
+        root: Any = pypdf.PdfReader(self.path, password=self.password).trailer["/Root"]
+        layers = root.get("/OCProperties", {})
+        start = layers.get("/D", {})
+        off = list(start.get("/OFF", []))
+        if start.get("/BaseState") == "/OFF":
+            on = {id(layer.get_object()) for layer in start.get("/ON", [])}
+            off = [layer for layer in layers.get("/OCGs", []) if id(layer.get_object()) not in on]
+        return frozenset(str(layer.get_object().get("/Name", "")) for layer in off)
+
+
+def remove(page: PdfPage, layers: Layers) -> None:
     """Remove the texts of a page that are not seen. A page's text must be read afterwards."""
     from pypdfium2 import raw
 
@@ -39,7 +62,7 @@ def remove(path: Path, page: PdfPage, password: str | None) -> None:
         outside = c <= left or a >= right or d <= bottom or b >= top
         covered = not text.paints and any(_overlap(text.box, other.box) > 0.3 for other in shown)
         layer = _layer(text.drawn)
-        if outside or covered or (layer and layer in _off(path, password)):
+        if outside or covered or (layer and layer in layers.off):
             hidden.append(text.drawn)
     hidden += _unseen(page, [text for text in texts if text.white and text.drawn not in hidden])
     for drawn in hidden:
@@ -106,18 +129,3 @@ def _said(function: object, *arguments: object) -> str:
     length, buffer = ctypes.c_ulong(), ctypes.create_string_buffer(512)
     function(*arguments, ctypes.cast(buffer, ctypes.POINTER(raw.FPDF_WCHAR)), 512, length)  # type: ignore[operator]
     return buffer.raw[: length.value].decode("utf-16-le", "replace").rstrip("\0")
-
-
-@cache
-def _off(path: Path, password: str | None) -> frozenset[str]:
-    """The names of the layers that a file does not show at first. PDFium does not tell them."""
-    import pypdf
-
-    root: Any = pypdf.PdfReader(path, password=password).trailer["/Root"]
-    layers = root.get("/OCProperties", {})
-    start = layers.get("/D", {})
-    off = list(start.get("/OFF", []))
-    if start.get("/BaseState") == "/OFF":
-        on = {id(layer.get_object()) for layer in start.get("/ON", [])}
-        off = [layer for layer in layers.get("/OCGs", []) if id(layer.get_object()) not in on]
-    return frozenset(str(layer.get_object().get("/Name", "")) for layer in off)

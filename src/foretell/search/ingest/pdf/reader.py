@@ -104,10 +104,11 @@ def _opened(path: Path, password: str | None) -> PdfDocument:
 def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str, list[int]]) -> Iterator[_Page]:
     import pypdfium2
 
+    layers = hidden.Layers(path, options.password)
     for number in range(1, len(document) + 1):
         try:
             page = document[number - 1]
-            hidden.remove(path, page, options.password)
+            hidden.remove(page, layers)
             text_page = page.get_textpage()
         except pypdfium2.PdfiumError:
             empty.setdefault("damaged", []).append(number)
@@ -115,9 +116,11 @@ def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str,
         try:
             if text_page.count_chars() > MOST_CHARACTERS:
                 empty.setdefault(f"more than {MOST_CHARACTERS:,} characters", []).append(number)
-            elif letters.unreadable(text_page.get_text_range()) > MOST_UNREADABLE:
+                continue
+            text = text_page.get_text_range()
+            if letters.unreadable(text) > MOST_UNREADABLE:
                 empty.setdefault("its font does not say which letters it shows", []).append(number)
-            elif found := _page(number, text_page, tuple(fields.fields(document, page))):
+            elif found := _page(number, text_page, text, tuple(fields.fields(document, page))):
                 yield found
             elif next(iter(page.get_objects(max_depth=1)), None):
                 empty.setdefault("a picture without text (scanned?); recognise its text (OCR) first", []).append(number)
@@ -126,8 +129,8 @@ def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str,
             page.close()
 
 
-def _page(number: int, text_page: PdfTextPage, filled: tuple[str, ...]) -> _Page | None:
-    text = letters.translated(text_page.get_text_range())
+def _page(number: int, text_page: PdfTextPage, text: str, filled: tuple[str, ...]) -> _Page | None:
+    text = letters.translated(text)
     boxes = _Boxes(text_page)
     if not _is_astral(text):
         text = letters.raised(text, boxes.of)
