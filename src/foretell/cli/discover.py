@@ -97,25 +97,18 @@ def discover(args: list[str]) -> None:
 def _rows(flags: Discover, kind: str) -> Labelled:
     """What is learned from."""
     from foretell.data import GroupedPhotographs, Vectors, load
+    from foretell.robust import encoders
     from foretell.robust.rows import labelled
 
     if kind == "texts":
         from foretell.cli.sentences import labelled_texts
 
         return labelled_texts(Path(flags.data).expanduser(), flags.features, flags.label, flags.group)
+    model = None if flags.features is None else encoders.load(flags.features)
     if kind == "vectors":
-        return labelled(load(flags.data, Vectors(flags.label, flags.group), seed=flags.seed), _model(flags.features))
-    model = _model(flags.features)
+        return labelled(load(flags.data, Vectors(flags.label, flags.group), seed=flags.seed), model)
     reads = GroupedPhotographs(model.config.reads.size if model else flags.size, flags.label, flags.group)
     return labelled(load(flags.data, reads, seed=flags.seed), model, progress="Encoding the pictures")
-
-
-def _model(name: str | None) -> Any:
-    """A model that makes features, by its name."""
-    from foretell import hub
-    from foretell.robust import encoders
-
-    return None if name is None else encoders.load(name) if name in encoders.NAMES else hub.load(name)
 
 
 def summary(report: dict[str, Any], out: Path) -> str:

@@ -101,19 +101,17 @@ def robust(args: list[str]) -> None:
 
 def _model(name: str | None, mode: Mode | None) -> Any:
     """A model that makes features, or is finetuned."""
-    from foretell import finetune, hub
+    from foretell import finetune
     from foretell.robust import encoders
 
     if name is None:
         return None
-    if name not in encoders.NAMES:
-        model = hub.load(name)
-        if mode:
-            finetune.parts(model, mode)  # refuses before the data is read, which can take minutes
-        return model
-    if mode:
+    if mode and name in encoders.NAMES:
         raise Usage(f"--mode finetunes a model of ours, and {name} is not one: leave --mode out")
-    return encoders.load(name)
+    model = encoders.load(name)
+    if mode:
+        finetune.parts(model, mode)  # refuses before the data is read, which can take minutes
+    return model
 
 
 def _read(flags: Robust, place: str, split: str | None, model: Any) -> Columns:

@@ -1,7 +1,8 @@
-"""Which column of a table says what: the one that was asked for, or one with a usual name."""
+"""The heading and the rows of a table, and which column says what: one that was asked for, or one with a usual name."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +14,27 @@ GROUPS = ("groups", "group", "place", "background", "attribute", "environment", 
 FILES = ("img_filename", "filename", "file_name", "file", "path", "image_path", "img_path", "image", "img", "image_id")
 TEXTS = ("comment_text", "text", "sentence", "comment", "review")
 SPLITS = ("split", "partition", "fold", "set")
+
+
+def delimited(
+    path: Path, lines: Iterable[str], delimiter: str = ",", hint: str = ""
+) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns and the rows of a delimited table, without empty lines; nothing of an empty one.
+
+    Args:
+        path: of the table, for errors.
+        lines: of the table, with their ends.
+        delimiter: between fields.
+        hint: ends the error.
+
+    Raises:
+        ForetellError: a row has more or fewer fields than the heading.
+    """
+    names, *rows = [row for row in csv.reader(lines, delimiter=delimiter) if row] or [[]]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise ForetellError(f"{path}: row {number} has {len(row)} fields, expected {len(names)}{hint}")
+    return [name.strip() for name in names], rows
 
 
 def heading(

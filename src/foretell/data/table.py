@@ -15,7 +15,6 @@ N rows · D numbers a vector
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ from foretell.extras import needed
 
 from .cache import Form, Stored
 from .dataset import Records, Skipped
-from .headings import heading
+from .headings import delimited, heading
 from .items import MISSING, Decoded, Item
 from .source import Contents, Source, Splits, file_at, identity
 
@@ -188,11 +187,8 @@ def _parquet(path: Path, asked: list[str]) -> dict[str, Any]:
 
 def _csv(path: Path, asked: list[str]) -> dict[str, Any]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        heading, *rows = [row for row in csv.reader(file) if row] or [[]]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(heading):
-            raise ForetellError(f"{path}: row {number} has {len(row)} fields, expected {len(heading)}")
-    columns = {name.strip(): [row[place] for row in rows] for place, name in enumerate(heading)}
+        names, rows = delimited(path, file)
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     known = (*LABELS, *GROUPS, *asked)
     return {name: values if name in known else _numbers(values) for name, values in columns.items()}
 

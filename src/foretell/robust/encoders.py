@@ -10,13 +10,14 @@ import hashlib
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foretell import hub
 from foretell.data import Photographs
 from foretell.errors import ForetellError
 from foretell.extras import missing
@@ -65,13 +66,15 @@ class Encoder(nn.Module):
         return self.network.features(F.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False))
 
 
-def load(name: str) -> Encoder:
-    """A pretrained encoder, in evaluation mode.
+def load(name: str) -> Any:
+    """What makes features: a pretrained encoder by name, or any model that `foretell.load` takes. In evaluation mode.
 
     Raises:
         MissingExtra: its package is not installed.
-        ForetellError: its file is not the known one.
+        ForetellError: its file is not the known one, or there is no such model.
     """
+    if name not in SHIPPED:
+        return hub.load(name)
     module, file, digest = SHIPPED[name]
     spec = find_spec(module)  # found, not imported
     if spec is None or spec.origin is None:

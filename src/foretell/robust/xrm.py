@@ -214,26 +214,6 @@ class Discovery:
         """The mean over seeds; 0 where nothing was found."""
         return float(np.mean([run.flip_rate for run in self.runs]))
 
-    @property
-    def agreement(self) -> Float[Tensor, " N"]:
-        """Share of the seeds that put a row into environment 1."""
-        return torch.stack([run.environment for run in self.runs]).float().mean(0)
-
-    @property
-    def environment(self) -> Int[Tensor, " N"]:
-        """0 or 1 for each row: what most seeds say."""
-        return (self.agreement >= 0.5).long()
-
-    @property
-    def confidence(self) -> Float[Tensor, " N"]:
-        """Share of the seeds that agree with `environment`, 0.5 to 1."""
-        return torch.maximum(self.agreement, 1 - self.agreement)
-
-    @property
-    def votes(self) -> Float[Tensor, " N"]:
-        """Share of all twins that err on the row."""
-        return torch.stack([run.wrong for run in self.runs]).float().mean((0, 2))
-
 
 def discover(
     x: Shaped[Tensor, "N ..."],

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from foretell.data.folder import ENDINGS as PICTURES
+from foretell.data.headings import delimited
 from foretell.data.items import Item, Unusable
 from foretell.data.source import Contents, File, Source, Splits, file_at, identity, named_splits, split_of
 from foretell.errors import ForetellError
@@ -125,15 +126,9 @@ def _rows(table: Path) -> tuple[list[str], list[dict[str, Any]]]:
 
 def _csv(table: Path, text: str, delimiter: str) -> tuple[list[str], list[dict[str, Any]]]:
     csv.field_size_limit(sys.maxsize)
-    heading, *rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if row] or [[]]
-    heading = [name.strip() for name in heading]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(heading):
-            raise ForetellError(
-                f"{table}: row {number} has {len(row)} fields, expected {len(heading)}, as its first line has: "
-                "a caption with a comma needs quotes"
-            )
-    return heading, [dict(zip(heading, row, strict=True)) for row in rows]
+    hint = ", as its first line has: a caption with a comma needs quotes"
+    names, rows = delimited(table, text.splitlines(keepends=True), delimiter, hint)
+    return names, [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _jsonl(table: Path, text: str) -> tuple[list[str], list[dict[str, Any]]]:

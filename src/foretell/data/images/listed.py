@@ -10,13 +10,12 @@ validation are left out where there are rows to test on: `foretell discover` hol
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from foretell.data.headings import FILES, GROUPS, LABELS, SPLITS, heading
+from foretell.data.headings import FILES, GROUPS, LABELS, SPLITS, delimited, heading
 from foretell.data.items import Case, Item, Unusable
 from foretell.data.source import Contents, Source, Splits, file_at, identity, named_splits, split_of
 from foretell.errors import ForetellError
@@ -49,15 +48,14 @@ def read(path: Path) -> Listing:
             found = needed("pyarrow.parquet", "reading Parquet").read_table(path)
             return Listing(found.column_names, [*zip(*found.to_pydict().values(), strict=True)])
         with path.open(encoding="utf-8-sig", newline="") as file:
-            heads, *rows = [row for row in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",") if row]
+            heads, rows = delimited(path, file, "\t" if path.suffix == ".tsv" else ",")
+        if not heads:
+            raise ValueError("it is empty")
+        return Listing(heads, rows)
     except ForetellError:
         raise
     except Exception as error:  # readers raise whatever their parsing stumbles over
         raise ForetellError(f"{path}: cannot be read as a table ({error}), expected a heading and rows") from error
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(heads):
-            raise ForetellError(f"{path}: row {number} has {len(row)} fields, expected {len(heads)}")
-    return Listing([head.strip() for head in heads], list(rows))
 
 
 def find(path: Path, label: str | None, group: str | None) -> Splits:

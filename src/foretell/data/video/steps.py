@@ -17,7 +17,6 @@ S steps of a video · T frames of a clip
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import warnings
@@ -29,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from foretell.data.headings import delimited
 from foretell.data.items import Unusable
 from foretell.data.procedures import ClipOf, Names, Procedure, Step, contents
 from foretell.data.reads import ClipEncoder, StepLatents
@@ -295,11 +295,8 @@ def _state(folder: Path, each: Annotated) -> str:
 
 def _csv(table: Path) -> list[dict[str, Any]]:
     with table.open(encoding="utf-8-sig", newline="") as file:
-        heading, *rows = [[field.strip() for field in row] for row in csv.reader(file) if row] or [[]]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(heading):
-            raise ForetellError(f"{table}: row {number} has {len(row)} fields, expected {len(heading)}")
-    return [dict(zip(heading, row, strict=True)) for row in rows]
+        names, rows = delimited(table, file)
+    return [{name: field.strip() for name, field in zip(names, row, strict=True)} for row in rows]
 
 
 def _parquet(table: Path) -> list[dict[str, Any]]:
