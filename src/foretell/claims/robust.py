@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -20,8 +19,7 @@ from foretell.claims.measures import some
 from foretell.claims.scale import ENCODER, LEARNER, TRAIN, ijepa, iwm
 from foretell.data import GroupedPhotographs, Images, Photographs
 from foretell.data.images.grouped import GroupedImages
-from foretell.data.made.colormnist import VARIANTS, Noise, coloured
-from foretell.errors import ForetellError
+from foretell.data.made.colormnist import VARIANTS, Noise, coloured, digits
 from foretell.evaluate import features
 from foretell.method import Method, fresh
 from foretell.methods import SimCLRConfig
@@ -145,12 +143,9 @@ def on_colours(
 
 def _digits(images: Images, noise: tuple[Noise, Noise], seed: int) -> tuple[Table, Int[Tensor, " N"]]:
     """Coloured digits with even and odd rows as environments, and their colours."""
-    if images.labels is None or not set(images.classes) <= set("0123456789"):
-        raise ForetellError("this claim colours digits: expected MNIST, with the classes 0 to 9")
-    digit = np.array([int(name) for name in images.classes])[images.labels.numpy()]
-    made = coloured(images.take(range(len(images)))[:, 0, ::2, ::2].numpy(), digit, noise, seed)
-    x, y, colour = (torch.from_numpy(made[name]) for name in ("features", "labels", "groups"))
-    return Table(x, y, torch.arange(len(y)) % 2), colour
+    made = coloured(*digits(images, "this claim colours digits"), noise, seed)
+    x, y, half, colour = (torch.from_numpy(made[name]) for name in ("features", "labels", "half", "groups"))
+    return Table(x, y, half), colour
 
 
 def colours(**how: Any) -> Procedure:

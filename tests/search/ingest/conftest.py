@@ -1,11 +1,26 @@
-"""PDF files made for the occasion: by reportlab, and by hand where no library would make them so."""
+"""Files of any kind, read; and PDF files made by reportlab, or by hand where no library would make them so."""
 
 import io
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+from foretell.search.ingest.block import Options
+
 SIZE = (595, 842)
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read bytes or text as a file of a kind: its passages, and the reports about its parts."""
+
+    def read_as(module, content, ending="", **options):
+        path = tmp_path / f"a{ending}"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        reports = []
+        return list(module.passages(path, Options(**options), reports.append)), reports
+
+    return read_as
 
 
 @pytest.fixture

@@ -13,19 +13,6 @@ from foretell.search.ingest.block import Options, Unreadable
 LONG = "This sentence has about fifty characters, or so. " * 30
 
 
-@pytest.fixture
-def read(tmp_path):
-    """Read bytes or text as a file of a kind: its passages, and the reports about its parts."""
-
-    def read_as(module, content, ending="", **options):
-        path = tmp_path / f"a{ending}"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        reports = []
-        return list(module.passages(path, Options(**options), reports.append)), reports
-
-    return read_as
-
-
 # Text ---------------------------------------------------------------------------------------------------------
 
 

@@ -5,21 +5,10 @@ import json
 import pytest
 
 from foretell.search.ingest import delimited, records, text
-from foretell.search.ingest.block import Options, Unreadable
+from foretell.search.ingest.block import Unreadable
 
 QUOTE = '"'
 ROWS = [{"text": f"The lighthouse of island {n} was built of granite.", "year": 1800 + n} for n in range(30)]
-
-
-@pytest.fixture
-def read(tmp_path):
-    def read_as(module, content, ending=".csv", **options):
-        path = tmp_path / f"a{ending}"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        reports = []
-        return list(module.passages(path, Options(**options), reports.append)), reports
-
-    return read_as
 
 
 def table(rows, names=("id", "text", "year"), delimiter=","):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from foretell.data.cache import Form, Stored
 from foretell.data.columns import Column, lists, several_texts
-from foretell.data.dataset import Captioned, Skipped
-from foretell.data.images.decode import CHUNK, Raw, decode, quiet_pillow, reason
+from foretell.data.dataset import Captioned
+from foretell.data.images.decode import CHUNK, Raw, decode_quiet, quiet_pillow, usable
 from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
 
 from .text import cleaned
@@ -65,19 +65,17 @@ def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, Non
 
 
 def _decode_chunk(items: list[Item], size: int, odd: Counter[str]) -> Decoded:
-    pixels, told, skipped = [], list[Told](), []
-    for item in items:
-        try:
-            raw, known = item.read()
-            captions, found = cleaned(known.captions)
-            odd.update(found)
-            if not captions:
-                raise Unusable("has no caption")
-            pixels.append(_pixels(raw, size))
-            told.append(Told(captions, known.label, known.texts, known.rows))
-        except Exception as error:  # from a source's reader, too: one bad image never stops the others
-            skipped.append(Skipped(item.name, reason(error)))
-    return Decoded(_columns(pixels, told) if told else {}, skipped, len(items))
+    def use(item: Item) -> tuple[np.ndarray, Told]:
+        raw, known = item.read()
+        captions, strange = cleaned(known.captions)
+        odd.update(strange)
+        if not captions:
+            raise Unusable("has no caption")
+        return _pixels(raw, size), replace(known, captions=captions)
+
+    found, skipped = usable(items, use)
+    columns = _columns([pixels for pixels, _ in found], [told for _, told in found]) if found else {}
+    return Decoded(columns, skipped, len(items))
 
 
 def _columns(pixels: list[np.ndarray], told: list[Told]) -> dict[str, Column]:
@@ -97,7 +95,7 @@ def _pixels(raw: Raw | Any, size: int) -> np.ndarray:
     """uint8 [3, size, size]; what was made at this size is itself."""
     if isinstance(raw, np.ndarray) and raw.shape == (3, size, size) and raw.dtype == np.uint8:
         return raw
-    return decode(raw, size)
+    return decode_quiet(raw, size)
 
 
 def _tell(odd: Counter[str]) -> None:

@@ -7,11 +7,11 @@ nothing warns: an image is converted or it is `Unusable`.
 import io
 import threading
 import warnings
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -21,6 +21,7 @@ from foretell.data.dataset import Images, Skipped
 from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
 
 Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
+T = TypeVar("T")
 
 MAX_PIXELS = 200_000_000
 # The colour behind transparent pixels is unknown. On black a dark subject would disappear, on white a bright one.
@@ -57,7 +58,7 @@ def decode(raw: Raw, size: int) -> np.ndarray:
     of more than 200 megapixels.
     """
     with quiet_pillow():
-        return _decode(raw, size)
+        return decode_quiet(raw, size)
 
 
 def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, None]:
@@ -67,19 +68,28 @@ def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, Non
 
 
 def _decode_chunk(items: list[Item], size: int) -> Decoded:
-    pixels, labels, skipped = np.empty((len(items), 3, size, size), np.uint8), [], []
-    for item in items:
-        try:
-            raw, label = item.read()
-            pixels[len(labels)] = _decode(raw, size)
-            labels.append(label)
-        except Exception as error:  # from a source's reader, too: one bad image never stops the others
-            skipped.append(Skipped(item.name, reason(error)))
-    columns = {"pixels": pixels[: len(labels)], "labels": label_column(labels)} if labels else {}
+    def use(item: Item) -> tuple[np.ndarray, int | None]:
+        raw, label = item.read()
+        return decode_quiet(raw, size), label
+
+    found, skipped = usable(items, use)
+    columns = {"pixels": np.stack([x for x, _ in found]), "labels": label_column(y for _, y in found)} if found else {}
     return Decoded(columns, skipped, len(items))
 
 
-def _decode(raw: Raw, size: int) -> np.ndarray:
+def usable(items: Iterable[Item], use: Callable[[Item], T]) -> tuple[list[T], list[Skipped]]:
+    """What is made of each item, and the items that nothing can be made of: one bad image never stops the others."""
+    found, skipped = list[T](), list[Skipped]()
+    for item in items:
+        try:
+            found.append(use(item))
+        except Exception as error:  # from a source's reader, too
+            skipped.append(Skipped(item.name, reason(error)))
+    return found, skipped
+
+
+def decode_quiet(raw: Raw, size: int) -> np.ndarray:
+    """As `decode`, for callers that are inside of `quiet_pillow`."""
     try:
         if isinstance(raw, Image.Image):
             return _square(raw, size)

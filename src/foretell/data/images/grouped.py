@@ -22,10 +22,10 @@ from PIL import Image
 from foretell.data.batch import Ragged
 from foretell.data.cache import Form, Stored
 from foretell.data.columns import Chain, Column, tensor, texts
-from foretell.data.dataset import Images, Index, Skipped, positions
+from foretell.data.dataset import Images, Index, positions
 from foretell.data.items import Case, Decoded, Item, Unusable, in_threads, label_column
 
-from .decode import CHUNK, Raw, _decode, quiet_pillow, reason
+from .decode import CHUNK, Raw, decode_quiet, quiet_pillow, usable
 
 VERSION = 1  # raise it when the same files give other columns
 UNKNOWN = -1
@@ -112,24 +112,17 @@ def _decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, No
 
 
 def _decode_chunk(items: list[Item], size: int) -> Decoded:
-    pixels = np.empty((len(items), 3, size, size), np.uint8)
-    cases: list[Case] = []
-    facts: list[tuple[int, int, int, str, str]] = []
-    names: list[str] = []
-    skipped: list[Skipped] = []
-    for item in items:
-        try:
-            raw, known = item.read()
-            pixels[len(cases)] = _decode(raw, size)
-            facts.append(_facts(raw))
-            cases.append(known if isinstance(known, Case) else Case(known))
-            names.append(item.name)
-        except Exception as error:  # from a source's reader, too: one bad image never stops the others
-            skipped.append(Skipped(item.name, reason(error)))
-    if not cases:
+    def use(item: Item) -> tuple[np.ndarray, Case, tuple[int, int, int, str, str], str]:
+        raw, known = item.read()
+        case = known if isinstance(known, Case) else Case(known)
+        return decode_quiet(raw, size), case, _facts(raw), item.name
+
+    found, skipped = usable(items, use)
+    if not found:
         return Decoded({}, skipped, len(items))
+    pixels, cases, facts, names = zip(*found, strict=True)
     columns: dict[str, Column] = {
-        "pixels": pixels[: len(cases)],
+        "pixels": np.stack(pixels),
         "labels": label_column(case.label for case in cases),
         "groups": np.array([UNKNOWN if case.group is None else case.group for case in cases], np.int64),
         "measures": np.array([fact[:3] for fact in facts], np.int64),

@@ -87,14 +87,24 @@ def _mnist(name: str, path: str) -> dict[str, tuple[str, Callable[[], Digits]]]:
     """The digits of an MNIST on disk, and what identifies them, by split."""
     from foretell.data import load
 
-    def digits(images: Images) -> Digits:
-        if images.labels is None or not set(images.classes) <= set("0123456789"):
-            raise ForetellError(f"{name}: these pictures are not of the classes 0 to 9, expected MNIST")
-        digit = np.array([int(each) for each in images.classes])[images.labels.numpy()]
-        return Digits(images.take(range(len(images)))[:, 0, ::2, ::2].numpy(), digit)
-
     found = {split: load(path, 28, split=split, progress=False) for split in ("train", "test")}
-    return {split: (images.fingerprint, partial(digits, images)) for split, images in found.items()}
+    return {split: (images.fingerprint, partial(digits, images, name)) for split, images in found.items()}
+
+
+def digits(images: Images, name: str) -> Digits:
+    """The digits of an MNIST at half its size.
+
+    Args:
+        images: of 28 pixels.
+        name: the purpose, for errors.
+
+    Raises:
+        ForetellError: they are not of the classes 0 to 9.
+    """
+    if images.labels is None or not set(images.classes) <= set("0123456789"):
+        raise ForetellError(f"{name}: these pictures are not of the classes 0 to 9, expected MNIST")
+    digit = np.array([int(each) for each in images.classes])[images.labels.numpy()]
+    return Digits(images.take(range(len(images)))[:, 0, ::2, ::2].numpy(), digit)
 
 
 def _small(spec: str) -> dict[str, tuple[str, Callable[[], Digits]]]:
@@ -103,7 +113,7 @@ def _small(spec: str) -> dict[str, tuple[str, Callable[[], Digits]]]:
     said = f"{spec}: no MNIST is named, so these are scikit-learn's 1,797 digits; name one by {spec}:PATH"
     warnings.warn(said, ForetellWarning, stacklevel=2)
 
-    def digits(test: bool) -> Digits:
+    def read(test: bool) -> Digits:
         found = needed("sklearn.datasets", "scikit-learn's digits").load_digits()
         chosen = (np.arange(len(found.target)) % 5 == 4) == test
         pixels = [
@@ -112,7 +122,7 @@ def _small(spec: str) -> dict[str, tuple[str, Callable[[], Digits]]]:
         ]
         return Digits(np.stack(pixels), found.target[chosen].astype(np.int64))
 
-    return {split: ("scikit-learn", partial(digits, split == "test")) for split in ("train", "test")}
+    return {split: ("scikit-learn", partial(read, split == "test")) for split in ("train", "test")}
 
 
 def _read(name: str, read: Callable[[], Digits], noise: tuple[Noise, Noise], seed: int) -> Contents:

@@ -28,7 +28,7 @@ class _Text(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layers:
+class PdfLayers:
     """The layers of a file. PDFium does not tell which are shown, so the file is opened once more if a page has one."""
 
     path: Path
@@ -49,7 +49,7 @@ class Layers:
         return frozenset(str(layer.get_object().get("/Name", "")) for layer in off)
 
 
-def remove(page: PdfPage, layers: Layers) -> None:
+def remove(page: PdfPage, layers: PdfLayers) -> None:
     """Remove the texts of a page that are not seen. A page's text must be read afterwards."""
     from pypdfium2 import raw
 

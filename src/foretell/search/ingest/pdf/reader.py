@@ -104,7 +104,7 @@ def _opened(path: Path, password: str | None) -> PdfDocument:
 def _pages(document: PdfDocument, path: Path, options: Options, empty: dict[str, list[int]]) -> Iterator[_Page]:
     import pypdfium2
 
-    layers = hidden.Layers(path, options.password)
+    layers = hidden.PdfLayers(path, options.password)
     for number in range(1, len(document) + 1):
         try:
             page = document[number - 1]
