@@ -161,6 +161,8 @@ def test_shares_are_never_rounded_to_all_or_nothing():
 def test_shares_that_are_near_are_told_apart():
     assert (places(0.9, 0.8), places(0.9971, 0.9969, 0.9973), places(0.9996, 0.9994), places(1.0)) == (1, 2, 2, 1)
     assert agreement({"value": 1.0, "low": 1.0, "high": 1.0}) == "100 % of the rows"
+    alike = agreement({"value": 0.9967, "low": 0.9967, "high": 0.9967})
+    assert alike == "99.7 % of the rows, whichever repetition is left out"
     near = agreement({"value": 0.9996, "low": 0.9994, "high": 0.9998})
     assert near == "99.96 % of the rows (99.94 % to 99.98 %)"
     assert agreement({"value": 0.999999, "low": 0.999998, "high": 1.0}).startswith("> 99.999 % of the rows")

@@ -86,7 +86,8 @@ def robust(args: list[str]) -> None:
     data, test = _read(flags, flags.data, None, model), _read(flags, flags.test or flags.data, "test", model)
     y, y_test = labels(data, flags.data), labels(test, flags.test or f"the test split of {flags.data}", data.classes)
     enough(y, data.classes)
-    spec, by = ("group" if own(name, flags.data) else name for name in (flags.groups, flags.by))
+    spec = "group" if own(flags.groups, flags.data) else flags.groups
+    by = "group" if own(flags.by, flags.data) else flags.by
     known, validation = groups(spec, data, y, data.classes, config.seed)
     asked = column(test, by or measured(spec, test))
     x, x_test = (_seen(flags, each, model) for each in (data, test))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 MOST = 3
 """At most so many places behind the point."""
+SAME = 1e-9
+"""Shares that differ by less are one."""
 
 
 def percent(value: float, places: int = 1) -> str:
@@ -18,7 +20,7 @@ def percent(value: float, places: int = 1) -> str:
 
 def places(*shares: float) -> int:
     """How many places behind the point tell some shares apart from each other, and from 0 % and 100 %: 1 or more."""
-    different = {0.0, *shares, 1.0}
+    different = {0.0, *(round(share, 9) for share in shares), 1.0}
     enough = (n for n in range(1, MOST) if len({round(100 * share, n) for share in different}) == len(different))
     return next(enough, MOST)
 
@@ -29,4 +31,6 @@ def agreement(stability: dict[str, float]) -> str:
     if value == 1:
         return "100 % of the rows"
     n = places(value, low, high)
+    if high - low < SAME:
+        return f"{percent(value, n)} of the rows, whichever repetition is left out"
     return f"{percent(value, n)} of the rows ({percent(low, n)} to {percent(high, n)})"
