@@ -139,7 +139,9 @@ def summary(report: dict[str, Any], out: Path) -> str:
 
     lines = []
     if report["skipped"]:
-        lines.append(f"{report['skipped']:,} rows could not be used and are left out; {out / 'report.html'} says why")
+        n = report["skipped"]
+        lost = "1 row could not be used and is" if n == 1 else f"{n:,} rows could not be used and are"
+        lines.append(f"{lost} left out; {out / 'report.html'} says why")
     if not report["flip_rate"]:
         lines.append(
             "No shortcut was found: in some class, the twins err on all or on none of the rows that are learned from, "
