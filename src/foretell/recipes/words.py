@@ -14,7 +14,7 @@ EYES = ViTConfig(
 )
 READER = TextConfig(width=96, depth=2, heads=3, vocabulary=1024, length=32, causal=False)
 STEPS = TrainConfig(
-    steps=12_000, batch=64, optimizer="muon", lr=3e-3, lr_start=3e-4, weight_decay_end=0.04, monitor_every=1000
+    steps=9_000, batch=64, optimizer="muon", lr=3e-3, lr_start=3e-4, weight_decay_end=0.04, monitor_every=1000
 )
 
 
