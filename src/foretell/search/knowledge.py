@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,10 +18,23 @@ from foretell.errors import SEED, ForetellError, check_range
 from foretell.search import catalogue, entries
 from foretell.search.add import Added, add
 from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.models import reranking
 from foretell.search.models.load import load_model
 from foretell.search.models.onnx import texts_of
 from foretell.search.models.text import DEFAULT, TextModel, embed
-from foretell.search.query import by_file, by_text, by_vector, by_words, check_model, check_top
+from foretell.search.query import (
+    READ,
+    READ_USUAL,
+    by_file,
+    by_text,
+    by_vector,
+    by_words,
+    check_model,
+    check_top,
+    check_words,
+    depth,
+    reranked,
+)
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.protocol import About, AddedFile, Backend, Collection
@@ -323,12 +337,13 @@ class Knowledge:
 
     def search(
         self,
-        query: str | Path | bytes,
+        query: str | Path | bytes | np.ndarray,
         top: int = 10,
         *,
         level: int = 2,
         filter: Filter | None = None,
         rerank: bool | str = False,
+        read: int = READ_USUAL,
         hybrid: bool = False,
         imagine: Mapping[str, float] | None = None,
         model: str | None = None,
@@ -338,14 +353,15 @@ class Knowledge:
         Args:
             query: a text. In a knowledge of photographs or videos: the path of a photograph, the bytes of its file, or
                 the path of a video. The middle of a video that is longer than a clip is the query. Where the model
-                knows words, a `str` is a text, and a `Path` is a file.
+                knows words, a `str` is a text, and a `Path` is a file. An array is what `model.read` gave of one.
             top: how many results, at most 10,000.
             level: how hard to look, 0 to 4: a larger one is slower and misses less. It matters above some 25,000
                 entries; below, all entries are compared.
             filter: conditions on metadata, see `foretell.search.storage.filters.Filter`.
-            rerank: a reranker reads the best results, at least 20, and sorts them. A name or a folder chooses another
-                than the default: a cross-encoder (`foretell.search.models.cross_encoder.SPECS`) or a ColBERT
-                (`foretell.search.models.colbert.SPECS`).
+            rerank: a reranker reads the best results and sorts them. Results that it does not read come after these. A
+                name or a folder chooses another than the default: a cross-encoder
+                (`foretell.search.models.cross_encoder.SPECS`) or a ColBERT (`foretell.search.models.colbert.SPECS`).
+            read: how many results the reranker reads at most, 1 to 200. It reads at least 20 where it may.
             hybrid: also search for the query's words (BM25), and fuse the two rankings.
             imagine: search for the query as a world model imagines it: of photographs changed, `{"brightness": 0.6}`;
                 of clips of steps what comes next, `{"next": 1}`, by several futures, of which the nearest counts.
@@ -358,8 +374,7 @@ class Knowledge:
         top = check_top(top, level)
         embedder = self._model(model)
         if embedder.kind != "text":
-            if hybrid or rerank:
-                raise ForetellError(f"this knowledge contains {embedder.of}, without words to rerank or to look for")
+            check_words(embedder, rerank=bool(rerank), hybrid=hybrid)
             if embedder.words and isinstance(query, str):
                 if imagine:
                     raise ForetellError("imagine changes a photograph, and this query is a text: give one of them")
@@ -367,7 +382,13 @@ class Knowledge:
             return by_file(self.collection, embedder, query, top, level, filter, imagine)
         if imagine:
             raise ForetellError(f"this knowledge contains texts ({embedder.name}), and only a world model imagines")
-        return by_text(self.collection, embedder, query, top, level, filter, rerank, hybrid)
+        check_range("read", read, READ)
+        wanted = depth(top, read) if rerank else top
+        hits = by_text(self.collection, embedder, query, wanted, level, filter, hybrid)
+        if not rerank:
+            return hits
+        scores = partial(reranking.scores, name=rerank) if isinstance(rerank, str) else reranking.scores
+        return reranked(str(query), hits, top, read, scores)
 
     def query(self, vector: ArrayLike, top: int = 10, *, level: int = 2, filter: Filter | None = None) -> Sequence[Hit]:
         """Find the entries nearest to a vector [D], by cosine similarity. Otherwise as `search`."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, Range
 from foretell.search.entries import Hit, as_vectors
-from foretell.search.models.load import load_reranker
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.hnsw import LEVELS
 from foretell.search.storage.protocol import Collection, Record
@@ -26,8 +25,10 @@ if TYPE_CHECKING:
 
 SHORTLIST = 128
 """A text in a knowledge of photographs is held against at least this many results once more, each mixed for it."""
-READ = 20
-"""The smallest number of results that a reranker reads. Each costs as much as ten searches."""
+READ = Range(1, 200, whole=True)
+"""How many of the best results a reranker may read. Each costs as much as ten searches."""
+READ_LEAST, READ_USUAL = 20, 50
+"""It reads at least so many, where few results are asked for; and at most so many, where nothing else is said."""
 MOST = 10_000
 """A search gives at most this many results."""
 
@@ -44,40 +45,67 @@ def by_text(
     top: int,
     level: int,
     filter: Filter | None,
-    rerank: bool | str,
     hybrid: bool,
 ) -> Sequence[Hit]:
     """The entries nearest to a text. Arguments and errors as of `Knowledge.search`."""
     if not isinstance(query, str):
         raise ForetellError(f"this knowledge contains texts ({model.name}): search it with a text")
-    vector = model.query(query)
-    wanted = max(top, READ) if rerank else top
-    hits = collection.search(vector, wanted, level, filter, query if hybrid else None)
-    if not rerank or not hits:
-        return hits[:top]
-    reranker = load_reranker(rerank) if isinstance(rerank, str) else load_reranker()
-    scores = reranker.score(query, [hit.text for hit in hits]).tolist()
-    ranked = sorted(zip(scores, hits, strict=True), key=lambda pair: -pair[0])[:top]
-    return [replace(hit, score=score, scores=hit.scores | {"rerank": score}) for score, hit in ranked]
+    return collection.search(model.query(query), top, level, filter, query if hybrid else None)
+
+
+class Scores(Protocol):
+    """Reads passages for a query, and gives the score of each. It may stop early."""
+
+    def __call__(self, query: str, passages: Sequence[str]) -> Iterable[float]:
+        """The scores of the first passages, in their order."""
+        ...
+
+
+def depth(top: int, read: int) -> int:
+    """How many results to find where `top` are asked for, and a reranker reads up to `read`."""
+    return max(top, min(READ_LEAST, read))
+
+
+def reranked(query: str, hits: Sequence[Hit], top: int, read: int, scores: Scores) -> Sequence[Hit]:
+    """The best results once a reranker has read some of them.
+
+    It reads the first ones that have a text. Results that it did not read have no score `rerank`. They come after the
+    others, as they were found.
+
+    Args:
+        query: a text.
+        hits: the results, best first, as many as `depth` says.
+        top: how many are wanted.
+        read: how many the reranker reads at most.
+        scores: the reranker.
+    """
+    with_text = [place for place, hit in enumerate(hits) if hit.text.strip()][:read]
+    given = dict(zip(with_text, scores(query, [hits[place].text for place in with_text]), strict=False))
+    first = sorted(given, key=lambda place: -given[place])
+    found = [
+        replace(hits[place], score=given[place], scores=hits[place].scores | {"rerank": given[place]})
+        for place in first
+    ]
+    return [*found, *(hit for place, hit in enumerate(hits) if place not in given)][:top]
 
 
 def by_file(
     collection: Collection,
     model: ImageModel,
-    query: str | Path | bytes,
+    query: str | Path | bytes | np.ndarray,
     top: int,
     level: int,
     filter: Filter | None,
     imagine: Mapping[str, float] | None,
 ) -> Sequence[Hit]:
     """The entries nearest to a photograph or a video. Arguments and errors as of `Knowledge.search`."""
-    if not isinstance(query, bytes) and not os.path.isfile(query):  # Path.is_file raises for long names
+    if isinstance(query, str | Path) and not os.path.isfile(query):  # Path.is_file raises for long names
         asked = f"{query!s:.200}"
         from foretell.capabilities import WORDS  # brings torch, as such a model does
 
         known = "" if model.words else f"; {model.name} knows no words: {WORDS}"
         raise ForetellError(f"this knowledge contains {model.of}: it is asked with a file, and {asked} is none{known}")
-    vectors = model.queries(query if isinstance(query, bytes) else Path(query), imagine)
+    vectors = model.queries(Path(query) if isinstance(query, str) else query, imagine)
     best: dict[int, Hit] = {}
     for hit in (hit for vector in vectors for hit in by_vector(collection, vector, top, level, filter)):
         if hit.id not in best or best[hit.id].score < hit.score:
@@ -112,6 +140,12 @@ def check_top(top: int, level: int) -> int:
     if isinstance(level, bool) or level not in LEVELS:
         raise ForetellError(f"level is {level!r}, expected 0 to {LEVELS[-1]}")
     return int(top)
+
+
+def check_words(model: TextModel | ImageModel, *, rerank: bool = False, hybrid: bool = False) -> None:
+    """Check that a knowledge has words to rerank or to look for. Raises ForetellError."""
+    if model.kind != "text" and (rerank or hybrid):
+        raise ForetellError(f"this knowledge contains {model.of}, without words to rerank or to look for")
 
 
 def check_model(record: Record, asked: str | None, model: TextModel | ImageModel) -> None:

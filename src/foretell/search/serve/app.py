@@ -19,11 +19,12 @@ from foretell.http.work import Work
 from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.serve import keys
 from foretell.search.serve.api import entries, files, knowledge, search
-from foretell.search.serve.api.uploads import sweep
+from foretell.search.serve.api.uploads import incoming
 from foretell.search.serve.dria import index as dria_index
 from foretell.search.serve.dria import knowledge as dria_knowledge
 from foretell.search.serve.errors import respond
 from foretell.search.serve.library import Library
+from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Backend
 
 ROUTERS = (search, knowledge, entries, files, dria_index, dria_knowledge)
@@ -39,14 +40,16 @@ def build(store: Backend, settings: ServiceSettings | None = None, reranker: str
         reranker: the reranker for every search that asks for one, by name or folder.
     """
     settings = settings or ServiceSettings()
-    work, library, metrics = Work(settings.waiting), Library(store, reranker), Metrics()
+    work, library, metrics = Work(settings.waiting), Library(store), Metrics()
+    readers = Readers(reranker, settings.reranked)
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        sweep(store.incoming)
-        yield
-        work.close()
-        library.close()
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        with incoming(store.incoming) as app.state.incoming:
+            yield
+            work.close()
+            library.close()
+            readers.close()
 
     app = Service(
         title="foretell",
@@ -58,7 +61,7 @@ def build(store: Backend, settings: ServiceSettings | None = None, reranker: str
         openapi_url="/api/v1/openapi.json",
         redirect_slashes=False,
     )
-    app.state.library, app.state.work = library, work
+    app.state.library, app.state.work, app.state.readers = library, work, readers
     for module in ROUTERS:
         app.include_router(module.router)
     _add_health(app, store, work, metrics)

@@ -259,8 +259,8 @@ class Collection(Protocol):
         """Start to build the graph in the background, if it is due, and return at once."""
         ...
 
-    def close(self) -> None:
-        """Wait for work in the background."""
+    def close(self, *, wait: bool = True) -> None:
+        """Wait for work in the background, or stop it."""
         ...
 
 

@@ -13,7 +13,8 @@ from pydantic import Field
 from foretell.errors import ForetellError
 from foretell.http.json import Json, dumps
 from foretell.http.refusal import Refused
-from foretell.search.add import Added, Step, steps
+from foretell.http.work import unless_left
+from foretell.search.add import Added, Guard, Step, steps
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.api.answers import AddedOut, Files
 from foretell.search.serve.api.bodies import FileName, KnowledgeName
@@ -38,7 +39,7 @@ router = api_router()
 async def files(request: Request, name: KnowledgeName) -> Json:
     """List the files that were added, by name."""
     call = Call(request)
-    found = await call.work.search(lambda: call.find(name).files())
+    found = await call.search(lambda: call.find(name).files())
     return Json({"files": [asdict(file) for file in found]})
 
 
@@ -53,7 +54,7 @@ async def forget(request: Request, name: KnowledgeName, file: FileName) -> Respo
             raise Refused(404, f"no file {file!r:.80} was added here")
         knowledge.remove_file(file)
 
-    await call.work.write(run)
+    await call.write(run)
     return Response(status_code=204)
 
 
@@ -72,28 +73,35 @@ async def add(
     `{"fraction": 0.5}`. The last line is `{"added": …}` or `{"error": "…"}`. A client that leaves stops the work.
     """
     call = Call(request)
+    # not `call.search`, which reads on to see whether the client leaves: the body comes later
     knowledge = await call.work.search(lambda: call.find(name, write=True))
     await call.work.search(lambda: check_name(knowledge, file))
-    upload = await receive(request, call.library.store.incoming, file)
+    upload = await receive(request, request.app.state.incoming, file)
     added = Added()
-    progress = call.work.steps(lambda: _add(knowledge, upload, added, text), upload.remove)
+    guard = call.readers.guard()
+    progress = call.work.steps(lambda: _add(knowledge, upload, added, text, guard), upload.remove, call.who)
     if LINES in request.headers.get("accept", ""):
         return StreamingResponse(_lines(progress, upload, added), media_type=LINES)
-    async for _ in progress:
-        pass
+    await unless_left(request.receive, _ended(progress))
     outcome = upload.outcome(added)
     if not added.files + added.unchanged:
         raise Refused(400, "; ".join(reason for _, reason in outcome["skipped"]) or f"{file} could not be used")
     return Json(outcome)
 
 
-def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None) -> Iterator[Step]:
+def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None, guard: Guard) -> Iterator[Step]:
     """Add an upload, and remove its file at the end; `added` is filled on the way."""
     try:
-        yield from steps(knowledge.collection, knowledge.model, [upload.path], added, text, base=upload.path.parent)
+        base = upload.path.parent
+        yield from steps(knowledge.collection, knowledge.model, [upload.path], added, text, base=base, guard=guard)
         knowledge.collection.build_behind()
     finally:
         upload.remove()
+
+
+async def _ended(progress: AsyncIterator[Step]) -> None:
+    async for _ in progress:
+        pass
 
 
 async def _lines(progress: AsyncIterator[Step], upload: Upload, added: Added) -> AsyncIterator[bytes]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastapi import Request
+from filelock import FileLock, Timeout
 
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
@@ -21,8 +22,7 @@ from foretell.search.knowledge import Knowledge
 
 NAME = 255
 """The longest name of a file, in bytes: a limit of file systems."""
-FORGOTTEN = 86_400
-"""Seconds after which an upload of a killed service is removed."""
+LOCK = ".lock"
 
 
 class Upload(NamedTuple):
@@ -64,7 +64,6 @@ async def receive(request: Request, incoming: Path, file: str) -> Upload:
     Raises:
         ForetellError: the disk does not take it. Nothing of it is left then, or when the client leaves.
     """
-    incoming.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=incoming))
     try:
         with (folder / file).open("wb") as to:
@@ -79,9 +78,25 @@ async def receive(request: Request, incoming: Path, file: str) -> Upload:
     return Upload(folder / file, file)
 
 
-def sweep(incoming: Path) -> None:
-    """Remove the uploads that a killed service left behind."""
-    with suppress(FileNotFoundError):
-        for folder in incoming.iterdir():
-            if folder.stat().st_mtime < time.time() - FORGOTTEN:
-                shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def incoming(folder: Path) -> Iterator[Path]:
+    """A new folder in `folder` for the uploads of this process. What killed processes left behind is removed.
+
+    A process holds a lock in its folder, which ends with it. So no other process removes the folder meanwhile.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in folder.iterdir():
+        try:
+            with FileLock(other / LOCK, timeout=0):
+                pass
+        except Timeout:  # another process serves the same store
+            continue
+        except OSError:  # a file
+            other.unlink(missing_ok=True)
+        shutil.rmtree(other, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(dir=folder))
+    with FileLock(own / LOCK):
+        try:
+            yield own
+        finally:
+            shutil.rmtree(own, ignore_errors=True)

@@ -32,19 +32,23 @@ async def search(request: Request, body: TextSearch) -> Json:
     """
     call = Call(request)
 
-    def run() -> list[dict[str, Any]]:
-        top, level = _top_and_level(body)
-        if len(body.query) > QUERY:
-            raise Refused(400, f"Query cannot be more than {QUERY} chars.")
+    top, level = _top_and_level(body)
+    if len(body.query) > QUERY:
+        raise Refused(400, f"Query cannot be more than {QUERY} chars.")
+    rerank = body.rerank is not False
+
+    def run() -> Sequence[Hit]:
         knowledge = call.find(body.contract_id)
         _check_model(knowledge, body.model)
         if body.field not in (None, "", "text"):
             raise Refused(400, f"field is {body.field!r:.80}: a column is chosen when its file is added; leave it out")
-        rerank = body.rerank is not False
-        hits = _of_texts(knowledge).search(body.query, top, level=level, rerank=rerank and call.library.reranker)
-        return [{"id": hit.id, "metadata": hit.text if rerank else _metadata(hit), "score": hit.score} for hit in hits]
+        return _of_texts(knowledge).search(body.query, call.depth(top, rerank), level=level)
 
-    return enveloped(await call.work.search(run))
+    hits = await call.search(run)
+    if rerank:
+        hits = await call.rerank(body.query, hits, top)
+    found = [{"id": hit.id, "metadata": hit.text if rerank else _metadata(hit), "score": hit.score} for hit in hits]
+    return enveloped(found)
 
 
 @router.post("/hnsw/query", **ANSWERS)
@@ -57,7 +61,7 @@ async def query(request: Request, body: Query) -> Json:
         hits = call.find(body.contract_id).query(body.vector, top, level=level)
         return [{"id": hit.id, "metadata": _metadata(hit), "score": hit.score} for hit in hits]
 
-    return enveloped(await call.work.search(run, quick=call.library.quick(body.contract_id)))
+    return enveloped(await call.search(run, quick=call.library.quick(body.contract_id)))
 
 
 @router.post("/hnsw/fetch", **ANSWERS)
@@ -75,14 +79,14 @@ async def fetch(request: Request, body: Fetch) -> Json:
             raise Refused(404, str(error)) from None
         return {"metadata": [_metadata(entry) for entry in entries], "vectors": [entry.vector for entry in entries]}
 
-    return enveloped(await call.work.search(run))
+    return enveloped(await call.search(run))
 
 
 @router.post("/hnsw/entry_count", **ANSWERS)
 async def entry_count(request: Request, body: Contract) -> Json:
     """Count the entries."""
     call = Call(request)
-    about = await call.work.search(lambda: call.find(body.contract_id).about)
+    about = await call.search(lambda: call.find(body.contract_id).about)
     return enveloped({"entry_count": about.count})
 
 
@@ -98,7 +102,7 @@ async def insert_text(request: Request, body: Insert) -> Json:
         _check_model(knowledge, body.model)
         _of_texts(knowledge).insert(texts, metadata)
 
-    await call.work.write(run)
+    await call.write(run)
     return enveloped(INSERTED)
 
 
@@ -112,7 +116,7 @@ async def insert_vector(request: Request, body: Insert) -> Json:
         _check_length(vectors)
         call.find(body.contract_id, write=True).insert_vectors(vectors, metadata)
 
-    await call.work.write(run)
+    await call.write(run)
     return enveloped(INSERTED)
 
 

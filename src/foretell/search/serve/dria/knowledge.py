@@ -30,14 +30,14 @@ async def create(request: Request, body: Create) -> Json:
         about = {"category": body.category or "", "description": body.description or ""}
         return call.library.create(call.caller, body.name, model=body.embedding, **about).about.contract_id
 
-    return enveloped({"contract_id": await call.work.write(run)})
+    return enveloped({"contract_id": await call.write(run)})
 
 
 @router.get("/v1/knowledge/index/get_model", **ANSWERS)
 async def get_model(request: Request, contract_id: ContractId) -> Json:
     """The model that embeds a knowledge."""
     call = Call(request)
-    about = await call.work.search(lambda: call.find(contract_id).about)
+    about = await call.search(lambda: call.find(contract_id).about)
     return enveloped({"model": model_name(about.model)})
 
 
@@ -47,7 +47,7 @@ async def every(request: Request) -> Json:
     call = Call(request)
     if call.caller is None:
         raise keyless()
-    abouts = await call.work.search(lambda: call.library.visible(call.caller, own=True))
+    abouts = await call.search(lambda: call.library.visible(call.caller, own=True))
     return enveloped({"contracts": [{field: getattr(about, field) for field in LISTED} for about in abouts]})
 
 
@@ -55,7 +55,7 @@ async def every(request: Request) -> Json:
 async def describe(request: Request, contract_id: ContractId) -> Json:
     """Show the description of a knowledge."""
     call = Call(request)
-    about = await call.work.search(lambda: call.find(contract_id).about)
+    about = await call.search(lambda: call.find(contract_id).about)
     return enveloped(asdict(about) | {"model": model_name(about.model)})
 
 
@@ -67,12 +67,12 @@ async def update(request: Request, body: Update) -> Json:
     def run() -> About:
         return call.find(body.contract_id, write=True).describe(**body.model_dump(exclude={"contract_id"}))
 
-    return enveloped(asdict(await call.work.write(run)))
+    return enveloped(asdict(await call.write(run)))
 
 
 @router.post("/v1/knowledge/remove", **ANSWERS)
 async def remove(request: Request, body: Contract) -> Json:
     """Delete a knowledge for ever."""
     call = Call(request)
-    await call.work.write(lambda: call.library.remove(call.caller, body.contract_id))
+    await call.write(lambda: call.library.remove(call.caller, body.contract_id))
     return enveloped({"message": True})

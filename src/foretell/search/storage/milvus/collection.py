@@ -256,7 +256,7 @@ class MilvusCollection:
     def build_behind(self) -> None:
         """Do nothing: the server builds its graph."""
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """Does nothing: there is no work in the background."""
 
     def _with(

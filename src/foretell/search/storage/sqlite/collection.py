@@ -212,10 +212,10 @@ class FolderCollection:
             self._builder = threading.Thread(target=self._build_behind, name="foretell-index")
             self._builder.start()
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """As `Collection.close`."""
         try:
-            if self._builder:
+            if self._builder and wait:
                 self._builder.join()
         finally:  # an interruption ends the building; then searches are slower, and nothing is lost
             self._stop.set()

@@ -19,6 +19,7 @@ from pathlib import Path
 from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.search.storage.protocol import Busy
+from foretell.stop import Stopped, ending
 
 VERSION = 2  # version of the layout: raise it when the tables change
 FILE = "knowledge.db"
@@ -117,7 +118,8 @@ class Database:
                 connection = self._connect()
             try:
                 connection.execute("BEGIN")
-                yield connection
+                with ending(connection.interrupt):
+                    yield connection
             finally:
                 connection.rollback()
                 self._idle.put(connection)
@@ -249,6 +251,8 @@ class Database:
             if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
                 raise ForetellError(f"{self.folder}: this store was closed; open it again") from None
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_INTERRUPT:
+                raise Stopped from None
             if code == sqlite3.SQLITE_BUSY:
                 raise self._busy() from None
             reasons = {
