@@ -37,6 +37,7 @@ from foretell.search.query import (
 )
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
+from foretell.search.storage.hnsw import Level
 from foretell.search.storage.protocol import About, AddedFile, Backend, Collection
 
 if TYPE_CHECKING:
@@ -287,7 +288,9 @@ class Knowledge:
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete entries. Unknown ids are ignored. Returns how many entries were deleted."""
-        return self.collection.delete([int(id) for id in ids if isinstance(id, int | np.integer)])
+        deleted = self.collection.delete([int(id) for id in ids if isinstance(id, int | np.integer)])
+        self.collection.build_behind()  # a graph that lost many entries finds fewer
+        return deleted
 
     def remove_file(self, file: str | Path) -> int:
         """Delete a file's entries. A file that is added again later is new.
@@ -340,7 +343,7 @@ class Knowledge:
         query: str | Path | bytes | np.ndarray,
         top: int = 10,
         *,
-        level: int = 2,
+        level: Level = 2,
         filter: Filter | None = None,
         rerank: bool | str = False,
         read: int = READ_USUAL,
@@ -356,7 +359,7 @@ class Knowledge:
                 knows words, a `str` is a text, and a `Path` is a file. An array is what `model.read` gave of one.
             top: how many results, at most 10,000.
             level: how hard to look, 0 to 4: a larger one is slower and misses less. It matters above some 25,000
-                entries; below, all entries are compared.
+                entries; below, all entries are compared. `"exact"` compares all of any number.
             filter: conditions on metadata, see `foretell.search.storage.filters.Filter`.
             rerank: a reranker reads the best results and sorts them. Results that it does not read come after these. A
                 name or a folder chooses another than the default: a cross-encoder
@@ -390,7 +393,7 @@ class Knowledge:
         scores = partial(reranking.scores, name=rerank) if isinstance(rerank, str) else reranking.scores
         return reranked(str(query), hits, top, read, scores)
 
-    def query(self, vector: ArrayLike, top: int = 10, *, level: int = 2, filter: Filter | None = None) -> Sequence[Hit]:
+    def query(self, vector: ArrayLike, top: int = 10, *, level: Level = 2, filter: Filter | None = None) -> Sequence[Hit]:
         """Find the entries nearest to a vector [D], by cosine similarity. Otherwise as `search`."""
         return by_vector(self.collection, vector, top, level, filter)
 

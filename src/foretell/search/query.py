@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,11 @@ from numpy.typing import ArrayLike
 from foretell.errors import ForetellError, Range
 from foretell.search.entries import Hit, as_vectors
 from foretell.search.storage.filters import Filter
-from foretell.search.storage.hnsw import LEVELS
+from foretell.search.storage.hnsw import LEVELS, SCAN, Level
 from foretell.search.storage.protocol import Collection, Record
+
+Scores: TypeAlias = Callable[[str, Sequence[str]], Iterable[float]]
+"""Reads passages for a query, and gives the scores of the first ones, in their order. It may stop early."""
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
@@ -33,7 +36,7 @@ MOST = 10_000
 """A search gives at most this many results."""
 
 
-def by_vector(collection: Collection, vector: ArrayLike, top: int, level: int, filter: Filter | None) -> Sequence[Hit]:
+def by_vector(collection: Collection, vector: ArrayLike, top: int, level: Level, filter: Filter | None) -> Sequence[Hit]:
     """The entries nearest to a vector [D]. Arguments and errors as of `Knowledge.query`."""
     return collection.search(as_vectors([vector])[0], check_top(top, level), level, filter, None)
 
@@ -43,7 +46,7 @@ def by_text(
     model: TextModel,
     query: object,
     top: int,
-    level: int,
+    level: Level,
     filter: Filter | None,
     hybrid: bool,
 ) -> Sequence[Hit]:
@@ -51,14 +54,6 @@ def by_text(
     if not isinstance(query, str):
         raise ForetellError(f"this knowledge contains texts ({model.name}): search it with a text")
     return collection.search(model.query(query), top, level, filter, query if hybrid else None)
-
-
-class Scores(Protocol):
-    """Reads passages for a query, and gives the score of each. It may stop early."""
-
-    def __call__(self, query: str, passages: Sequence[str]) -> Iterable[float]:
-        """The scores of the first passages, in their order."""
-        ...
 
 
 def depth(top: int, read: int) -> int:
@@ -94,7 +89,7 @@ def by_file(
     model: ImageModel,
     query: str | Path | bytes | np.ndarray,
     top: int,
-    level: int,
+    level: Level,
     filter: Filter | None,
     imagine: Mapping[str, float] | None,
 ) -> Sequence[Hit]:
@@ -114,7 +109,7 @@ def by_file(
 
 
 def by_words(
-    collection: Collection, model: WordModel, query: str, top: int, level: int, filter: Filter | None
+    collection: Collection, model: WordModel, query: str, top: int, level: Level, filter: Filter | None
 ) -> Sequence[Hit]:
     """The photographs that fit a text best. Arguments and errors as of `Knowledge.search`.
 
@@ -133,12 +128,12 @@ def by_words(
     return [replace(hit, score=m, scores={"vector": hit.score * first, "mixed": m}) for m, hit in ranked]
 
 
-def check_top(top: int, level: int) -> int:
+def check_top(top: int, level: Level) -> int:
     """`top` as an integer. Raises ForetellError where `top` or `level` is out of range."""
     if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= MOST:
         raise ForetellError(f"top is {top!r}, expected 1 to {MOST:,}")
-    if isinstance(level, bool) or level not in LEVELS:
-        raise ForetellError(f"level is {level!r}, expected 0 to {LEVELS[-1]}")
+    if isinstance(level, bool) or (level not in LEVELS and level != SCAN):
+        raise ForetellError(f"level is {level!r}, expected 0 to {LEVELS[-1]}, or {SCAN!r}")
     return int(top)
 
 

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -29,6 +29,7 @@ HTTP_SECONDS = 30.0
 """Seconds of computing for the query of a search; four times as many for a file that is added."""
 
 
+@runtime_checkable
 class Through(Protocol):
     """Calls a function of this module by its name."""
 

@@ -22,6 +22,7 @@ import numpy as np
 from foretell.errors import ForetellError
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.storage.filters import Filter
+from foretell.search.storage.hnsw import Level
 
 
 class Busy(ForetellError):
@@ -242,13 +243,17 @@ class Collection(Protocol):
         ...
 
     def search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+        self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """The entries nearest to a vector [D] that fulfil the filter; with `words`, fused with the best by words.
 
         Raises:
             ForetellError: the vector has another length, the filter another form, or this store cannot search words.
         """
+        ...
+
+    def state(self) -> str:
+        """How it finds entries, and how well, for a person."""
         ...
 
     def build(self, *, progress: bool = False) -> bool:

@@ -5,7 +5,7 @@ import io
 
 from PIL import Image
 
-from foretell.http.work import _Pool
+from foretell.http.work import Pool
 from foretell.search import Knowledge
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
@@ -33,13 +33,13 @@ def test_photographs_are_asked_with_photographs_and_never_with_paths(served, tmp
 
 def test_a_small_knowledge_that_is_known_is_searched_without_a_thread(serve, monkeypatch):
     threads = []
-    run = _Pool.run
+    run = Pool.run
 
-    async def counted(pool, call):
+    async def counted(pool, call, caller=""):
         threads.append(call)
-        return await run(pool, call)
+        return await run(pool, call, caller)
 
-    monkeypatch.setattr(_Pool, "run", counted)
+    monkeypatch.setattr(Pool, "run", counted)
     served = serve()
     contract = served.make("small", ROWS, public=True)
 

@@ -23,7 +23,7 @@ from foretell.search.storage import filters
 from foretell.search.storage.checks import check_model, check_query, check_widths
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter, Value
-from foretell.search.storage.hnsw import EF_CONSTRUCTION, M, ef
+from foretell.search.storage.hnsw import EF_CONSTRUCTION, SCAN, M, Level, ef
 from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
 from foretell.search.storage.milvus.records import LARGEST, KnowledgeRecords, record_of
 from foretell.search.storage.protocol import (
@@ -71,9 +71,10 @@ class MilvusCollection:
     def describe(self, changes: Mapping[str, Any]) -> None:
         """As `Collection.describe`."""
         about = self._records.about(self.contract_id, now=True)
-        named = self._records.named(changes.get("name", about["name"]), about["owner"])
-        if any(contract_id != self.contract_id for contract_id in named):
-            raise Taken(changes["name"])
+        if "name" in changes:  # other fields change nothing about whose name it is
+            named = self._records.named(changes["name"], about["owner"])
+            if any(contract_id != self.contract_id for contract_id in named):
+                raise Taken(changes["name"])
         self._records.tell({**about, **changes})
 
     # --- writing
@@ -229,7 +230,7 @@ class MilvusCollection:
             yield [StoredEntry(_entry(row), files.get(row["file"], ())) for row in rows]
 
     def search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+        self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """As `Collection.search`, without words."""
         if words is not None:
@@ -237,6 +238,8 @@ class MilvusCollection:
                 "hybrid search needs a store in a folder: on a Milvus server entries are found by vectors alone "
                 "(rerank works)"
             )
+        if level == SCAN:
+            raise ForetellError("an exact search needs a store in a folder: a Milvus server searches its graph")
         condition = "" if filter is None else expression(filter)
         dimension = self._records.about(self.contract_id)["dimension"]
         if dimension is None:
@@ -248,6 +251,10 @@ class MilvusCollection:
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
     # --- the graph, which the server builds
+
+    def state(self) -> str:
+        """As `Collection.state`."""
+        return "a graph that the server builds"
 
     def build(self, *, progress: bool = False) -> bool:
         """Do nothing: the server builds its graph."""

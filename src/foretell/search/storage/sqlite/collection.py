@@ -20,6 +20,7 @@ from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.storage.checks import check_query
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter
+from foretell.search.storage.hnsw import Level
 from foretell.search.storage.protocol import (
     About,
     AddedFile,
@@ -179,7 +180,7 @@ class FolderCollection:
                 yield [StoredEntry(sql.entry(row[:8]), origins.get(row[8], ())) for row in some]
 
     def search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+        self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """As `Collection.search`."""
         version = self._database.version()  # before reading: the index is then at least as new
@@ -197,12 +198,19 @@ class FolderCollection:
         """As `Collection.build`."""
         if self._builder:
             self._builder.join()
-        if not self._due():
-            return False
+        with self._database.read() as c:
+            if not (self.index.due(c) or self.index.worn(c)):
+                return False
         if not progress:
             return self.index.build(stop=self._stop)
         with bar("indexing", self.about().count) as indexing:
             return self.index.build(indexing.advance, self._stop)
+
+    def state(self) -> str:
+        """As `Collection.state`."""
+        with self._database.read() as c:
+            self.index.refresh(c)
+        return self.index.state()
 
     def build_behind(self) -> None:
         """As `Collection.build_behind`, in its own thread."""

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from foretell.extras import needed
 from foretell.search.entries import Hit
 from foretell.search.storage.filters import Filter
+from foretell.search.storage.hnsw import Level
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.graph import GraphIndex
 from foretell.search.storage.sqlite.records import EntryRow
@@ -29,7 +31,7 @@ def search(
     number: int,
     vector: np.ndarray,
     top: int,
-    level: int,
+    level: Level,
     filter: Filter | None,
     words: str | None,
 ) -> Sequence[Hit]:
@@ -41,7 +43,7 @@ def search(
         number: of the collection.
         vector: the query [D].
         top: number of entries to find.
-        level: effort of the search, 0 to 4.
+        level: effort of the search, 0 to 4, or "exact".
         filter: conditions on metadata.
         words: also rank entries by these words (BM25), and fuse both rankings.
 
@@ -51,7 +53,9 @@ def search(
     allowed = None
     if filter is not None:
         condition, parameters = sql.where(filter, number)
-        allowed = np.array(c.execute(condition, parameters).fetchall(), np.int64).reshape(-1)
+        # one text of all ids: to fetch them as rows takes ten times as long
+        (ids,) = c.execute(f"SELECT json_group_array(id) FROM ({condition})", parameters).fetchone()
+        allowed = np.array(needed("orjson", "a filter").loads(ids), np.int64)
     wanted = max(FUSED, 2 * top) if words is not None else top
     near = _nearest(c, index, number, vector, wanted, level, allowed)
     rows = {row[0]: row for row, _ in near}
@@ -84,14 +88,14 @@ def _nearest(
     number: int,
     query: np.ndarray,
     top: int,
-    level: int,
+    level: Level,
     allowed: np.ndarray | None,
 ) -> Sequence[tuple[EntryRow, float]]:
     """The nearest entries and their cosine similarity, nearest first."""
     k, more = top, True
     near: Sequence[tuple[EntryRow, float]] = []
     while more and len(near) < top:
-        proposed, more = index.propose(query, k, level, allowed)
+        proposed, more = index.propose(c, query, k, level, allowed)
         near, k = _scored(c, number, query, proposed.tolist(), top), 4 * k
     return near
 
