@@ -14,7 +14,7 @@ from foretell.errors import ForetellError
 from foretell.http.json import Json, dumps
 from foretell.http.refusal import Refused
 from foretell.http.work import unless_left
-from foretell.search.add import Added, Guard, Step, steps
+from foretell.search.add import Added, Guard, AddProgress, steps
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.api.answers import AddedOut, Files
 from foretell.search.serve.api.bodies import FileName, KnowledgeName
@@ -89,7 +89,7 @@ async def add(
     return Json(outcome)
 
 
-def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None, guard: Guard) -> Iterator[Step]:
+def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None, guard: Guard) -> Iterator[AddProgress]:
     """Add an upload, and remove its file at the end; `added` is filled on the way."""
     try:
         base = upload.path.parent
@@ -99,12 +99,12 @@ def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None, g
         upload.remove()
 
 
-async def _ended(progress: AsyncIterator[Step]) -> None:
+async def _ended(progress: AsyncIterator[AddProgress]) -> None:
     async for _ in progress:
         pass
 
 
-async def _lines(progress: AsyncIterator[Step], upload: Upload, added: Added) -> AsyncIterator[bytes]:
+async def _lines(progress: AsyncIterator[AddProgress], upload: Upload, added: Added) -> AsyncIterator[bytes]:
     """The progress as lines of JSON."""
     try:
         async for step in progress:
