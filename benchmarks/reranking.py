@@ -53,11 +53,13 @@ class Read(NamedTuple):
 
 
 def functions() -> Collection:
+    """Documentation of functions."""
     pairs = documented()[:800]
     return Collection([rest for _, rest in pairs], [(first, {i}, None) for i, (first, _) in enumerate(pairs)])
 
 
 def captions(folder: Path) -> Collection:
+    """Captions of photographs."""
     told = json.loads((folder / "annotations" / "captions.json").read_text())["annotations"]
     of = defaultdict[int, set[int]](set)
     for i, each in enumerate(told):
@@ -67,6 +69,7 @@ def captions(folder: Path) -> Collection:
 
 
 def procedures(folder: Path) -> Collection:
+    """Steps of procedures."""
     with gzip.open(folder / "COIN.json.gz", "rt") as file:
         every = list(json.load(file)["database"].values())
     some = [every[i] for i in np.random.default_rng(0).permutation(len(every)).tolist()]
@@ -81,6 +84,7 @@ def procedures(folder: Path) -> Collection:
 
 
 def emoji(folder: Path) -> Collection:
+    """Words of emoji."""
     import pyarrow.parquet as pq
 
     rows = pq.read_table(next(folder.glob("*.parquet")), columns=["name", "words"]).to_pylist()
@@ -136,11 +140,13 @@ def _even(scores: np.ndarray) -> np.ndarray:
 
 
 def ndcg(r: Read, order: np.ndarray) -> float:
+    """nDCG@10 of what is found, in an order."""
     discount = 1 / np.log2(np.arange(2, TOP + 2))
     return float(r.right[order[:TOP]] @ discount[: len(order[:TOP])] / discount[: min(r.many, TOP)].sum())
 
 
 def main(data: str, queries: int = 100, reranker: str = DEFAULT) -> None:
+    """Measure all, and print tables."""
     folder = Path(data)
     collections: dict[str, Callable[[], Collection]] = {"functions": functions}
     for name, of in (("coco-small", captions), ("coin", procedures), ("emoji", emoji)):

@@ -31,6 +31,7 @@ EXTRAS = {
         "prometheus_client",
         "pypdf",
         "pypdfium2",
+        "python_multipart",
         "selectolax",
         "starlette",
         "tinycss2",

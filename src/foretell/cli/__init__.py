@@ -18,6 +18,7 @@ from typing import TextIO
 
 from foretell import __version__
 from foretell.cli.flags import Usage, table
+from foretell.cli.terminal import plain
 from foretell.errors import ForetellError, ForetellWarning
 
 COMMANDS = (
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
         sys.stdout.flush()
     except ForetellError as error:
-        print(f"foretell: {error}", file=sys.stderr)
+        print(f"foretell: {plain(str(error))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, Usage) else 1)
     except KeyboardInterrupt:
         print("foretell: interrupted", file=sys.stderr)
@@ -122,7 +123,7 @@ def _spoken() -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if issubclass(category, ForetellWarning):
-            print(f"foretell: {message}", file=sys.stderr)
+            print(f"foretell: {plain(str(message))}", file=sys.stderr)
         else:
             usual(message, category, filename, lineno, file, line)
 

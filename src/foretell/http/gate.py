@@ -23,6 +23,8 @@ FRESH = 1.0
 """Seconds for which a key is remembered. A revoked key opens nothing after that time."""
 REMEMBERED = 4096
 """The number of keys that are remembered, and of callers' rates."""
+FORM = "multipart/form-data"
+"""The type of a form with files, as browsers and `curl -F` send it."""
 FREE = ("/health", "/metrics")
 """These paths are outside of the limits on a caller's rate: who watches the service must not be refused."""
 
@@ -70,6 +72,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # the server leaves the body of the answer out
+            scope = {**scope, "method": "GET"}
         with self._metrics.request(scope) as watched:
 
             async def watched_send(message: Message) -> None:
@@ -91,7 +95,8 @@ class Gate:
         secret = _secret(request)
         address = request.client.host if request.client else ""
         request.state.caller = None if scope["path"] in FREE else await self._admitted(secret, f"address {address}")
-        limit = self._settings.upload if scope["method"] == "PUT" else self._settings.body
+        files = scope["method"] == "PUT" or request.headers.get("content-type", "").startswith(FORM)
+        limit = self._settings.upload if files else self._settings.body
         if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
             raise Refused(415, f"the body is compressed ({encoding:.20}); send it as it is")
         length = request.headers.get("content-length", "0")

@@ -30,7 +30,7 @@ SILENCE = 30
 """Seconds after which a connection is closed if its client has not sent a whole request, or does not answer."""
 CONNECTIONS = 1000
 """The most connections at a time."""
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Service(FastAPI):
@@ -130,7 +130,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def impatient(protocol: type[Any]) -> type[Any]:
-    """A protocol of uvicorn that closes a connection after `SILENCE` seconds in which its client sent nothing it should.
+    """A protocol of uvicorn that closes a connection whose client keeps it waiting for `SILENCE` seconds.
 
     The head of a request must be there in this time, and no pause in its body may be longer.
     """
@@ -185,11 +185,12 @@ def _leave() -> None:
 def _allowed(app: FastAPI, request: Request) -> list[str]:
     """The methods that the path of a request takes."""
     scopes = {method: {**request.scope, "method": method} for method in METHODS}
-    return [
+    found = [
         method
         for method, scope in scopes.items()
         if any(route.matches(scope)[0] == Match.FULL for route in app.router.routes)
     ]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found  # the gate turns HEAD into GET
 
 
 def _sentence(error: RequestValidationError) -> str:

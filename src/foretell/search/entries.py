@@ -6,7 +6,7 @@ n entries · D width
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -64,6 +64,13 @@ class Draft:
 def as_draft(entry: Entry) -> Draft:
     """An entry as a draft, to write it again."""
     return Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+
+
+def changed(entry: Entry, text: str | None, vector: np.ndarray | None, metadata: Mapping[str, Value] | None) -> Draft:
+    """An entry with new contents, to write it again; None leaves one as it is. Raises ForetellError as `checked`."""
+    draft = as_draft(entry)
+    given = {"text": text, "vector": vector, "metadata": metadata}
+    return checked(replace(draft, **{name: value for name, value in given.items() if value is not None}))
 
 
 def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:

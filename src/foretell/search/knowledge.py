@@ -6,7 +6,6 @@ n entries · D width
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -38,7 +37,7 @@ from foretell.search.query import (
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.hnsw import Level
-from foretell.search.storage.protocol import About, AddedFile, Backend, Collection
+from foretell.search.storage.protocol import About, AddedFile, Backend, Collection, name_of
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
@@ -274,17 +273,16 @@ class Knowledge:
             ForetellError: there is no such entry, or as `insert`.
         """
         (old,) = self.fetch([id])
-        draft, fingerprint = entries.as_draft(old), None
+        new, fingerprint = None, None
         if vector is not None:
-            draft = replace(draft, vector=entries.as_vectors([vector])[0])
+            new = entries.as_vectors([vector])[0]
         elif text is not None and text != old.text:
             model = self.model
             if model.kind != "text":
                 raise ForetellError(f"this knowledge contains {model.of}: give the vector with the text")
-            draft, fingerprint = replace(draft, vector=model.passages([text])[0]), model.fingerprint
-        if text is not None:
-            draft = replace(draft, text=text)
-        self.write([draft if metadata is None else replace(draft, metadata=metadata)], fingerprint)
+            new, fingerprint = model.passages([text])[0], model.fingerprint
+        if not self.collection.update(id, text=text, vector=new, metadata=metadata, fingerprint=fingerprint):
+            raise ForetellError(f"there is no entry {id!r}")
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete entries. Unknown ids are ignored. Returns how many entries were deleted."""
@@ -296,7 +294,7 @@ class Knowledge:
         """Delete a file's entries. A file that is added again later is new.
 
         Args:
-            file: its path, or its name where only one file has this name.
+            file: its path, or its name as `files` gives it.
 
         Returns:
             The number of its entries.
@@ -305,12 +303,14 @@ class Knowledge:
             ForetellError: no file with this name was added, or several were.
         """
         files = self.collection.files()
-        own = str(Path(file).resolve())
-        found = [own] if own in files else [place for place, each in files.items() if each.name == str(file)]
+        own, asked = str(Path(file).resolve()), str(file)
+        found = [own] if own in files else [place for place, each in files.items() if each.name == asked]
+        found = found or [place for place in files if name_of(place) == asked]
         if not found:
-            raise ForetellError(f"no file {str(file)!r:.200} was added here")
+            raise ForetellError(f"no file {asked!r:.200} was added here")
         if len(found) > 1:
-            raise ForetellError(f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one")
+            names = ", ".join(repr(files[place].name) for place in found[:10])
+            raise ForetellError(f"{len(found)} files called {asked!r:.200} were added here: give one of {names}")
         return self.collection.remove_file(found[0])
 
     # --- reading
@@ -393,7 +393,9 @@ class Knowledge:
         scores = partial(reranking.scores, name=rerank) if isinstance(rerank, str) else reranking.scores
         return reranked(str(query), hits, top, read, scores)
 
-    def query(self, vector: ArrayLike, top: int = 10, *, level: Level = 2, filter: Filter | None = None) -> Sequence[Hit]:
+    def query(
+        self, vector: ArrayLike, top: int = 10, *, level: Level = 2, filter: Filter | None = None
+    ) -> Sequence[Hit]:
         """Find the entries nearest to a vector [D], by cosine similarity. Otherwise as `search`."""
         return by_vector(self.collection, vector, top, level, filter)
 

@@ -36,7 +36,9 @@ MOST = 10_000
 """A search gives at most this many results."""
 
 
-def by_vector(collection: Collection, vector: ArrayLike, top: int, level: Level, filter: Filter | None) -> Sequence[Hit]:
+def by_vector(
+    collection: Collection, vector: ArrayLike, top: int, level: Level, filter: Filter | None
+) -> Sequence[Hit]:
     """The entries nearest to a vector [D]. Arguments and errors as of `Knowledge.query`."""
     return collection.search(as_vectors([vector])[0], check_top(top, level), level, filter, None)
 

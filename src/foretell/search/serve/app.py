@@ -91,7 +91,6 @@ def serve(
 
 
 def _add_health(app: FastAPI, store: Backend, work: Work, metrics: Metrics) -> None:
-    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["Service"])
     async def health() -> Response:
         """Whether the store can be read."""

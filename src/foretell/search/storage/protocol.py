@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, Value
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.hnsw import Level
 
@@ -71,6 +72,7 @@ class AddedFile:
     """A file that was added."""
 
     name: str
+    """Its name, with so many of its folders that no other file has the same."""
     kind: str
     """Such as `PDF`."""
     entries: int
@@ -198,6 +200,18 @@ class Collection(Protocol):
         Raises:
             ForetellError: another model made the stored vectors, or a vector has another length.
         """
+        ...
+
+    def update(
+        self,
+        id: int,
+        *,
+        text: str | None,
+        vector: np.ndarray | None,
+        metadata: Mapping[str, Value] | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """Change an entry; None leaves a field as it is. Returns whether there is such an entry. Raises as `put`."""
         ...
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
@@ -337,6 +351,21 @@ def new_contract_id() -> str:
     while not (name := urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))[0].isalnum():
         pass
     return name
+
+
+def names_of(places: Iterable[str]) -> dict[str, str]:
+    """Place -> the name of the file there. Files of the same name are told apart by the folders nearest to them.
+
+    HTTP clients must not learn more of the paths of this machine.
+    """
+    parts = {place: Path(place.removeprefix("upload:")).parts for place in places}
+    names, depth, open_ = {place: name_of(place) for place in parts}, 1, set(parts)
+    while open_:
+        seen = Counter(names.values())
+        open_ = {place for place in open_ if seen[names[place]] > 1 and len(parts[place]) > depth + 1}
+        depth += 1
+        names |= {place: "/".join(parts[place][-depth:]) for place in open_}
+    return names
 
 
 def name_of(place: str) -> str:

@@ -22,6 +22,7 @@ from foretell.search.serve.api.answers import SearchAnswer, content
 from foretell.search.serve.api.bodies import KnowledgeName, Search, VectorSearch
 from foretell.search.serve.api.router import api_router
 from foretell.search.serve.call import Call
+from foretell.search.storage.hnsw import SCAN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
         return knowledge.search(
             _text(knowledge, body) if pixels is None else pixels,
             call.depth(body.top, body.rerank),
-            level=body.level,
+            level=SCAN if body.exact else body.level,
             filter=body.filter,
             hybrid=body.hybrid,
             imagine=body.imagine,
@@ -68,7 +69,9 @@ async def query(request: Request, name: KnowledgeName, body: VectorSearch) -> Js
     call = Call(request)
 
     def run() -> list[dict[str, Any]]:
-        hits = call.find(name).query(body.vector, body.top, level=body.level, filter=body.filter)
+        hits = call.find(name).query(
+            body.vector, body.top, level=SCAN if body.exact else body.level, filter=body.filter
+        )
         return [content(hit) for hit in hits]
 
     quick = body.top <= QUICK and not body.filter and call.library.quick(name)

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.entries import Draft, Entry, Hit, as_draft
+from foretell.search.entries import Draft, Entry, Hit, as_draft, changed
 from foretell.search.storage import filters
 from foretell.search.storage.checks import check_model, check_query, check_widths
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter, Value
-from foretell.search.storage.hnsw import EF_CONSTRUCTION, SCAN, M, Level, ef
+from foretell.search.storage.hnsw import EF_CONSTRUCTION, SCAN, Level, M, ef
 from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
 from foretell.search.storage.milvus.records import LARGEST, KnowledgeRecords, record_of
 from foretell.search.storage.protocol import (
@@ -36,7 +36,7 @@ from foretell.search.storage.protocol import (
     Record,
     StoredEntry,
     Taken,
-    name_of,
+    names_of,
 )
 
 TEXT = 65_535  # bytes
@@ -83,6 +83,21 @@ class MilvusCollection:
         """As `Collection.put`, but a failure may leave some entries. Writing them again with the same keys is safe."""
         return self._put(drafts, fingerprint, [None] * len(drafts))
 
+    def update(
+        self,
+        id: int,
+        *,
+        text: str | None,
+        vector: np.ndarray | None,
+        metadata: Mapping[str, Value] | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """As `Collection.update`. The last of two processes that do so at the same time decides."""
+        found = self.fetch([id])
+        if found:
+            self.put([changed(found[0], text, vector, metadata)], fingerprint)
+        return bool(found)
+
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """As `Collection.put_files`. A file counts as added once all its entries are written."""
         places, hashes = [file.place for file in files], [file.hash for file in files]
@@ -114,7 +129,8 @@ class MilvusCollection:
         held = Counter[str]()
         for file in found:
             held[file.hash] += self._client.count(self.name, f'file == "{_file(file.place)}"')
-        return {file.place: AddedFile(name_of(file.place), file.kind, held[file.hash]) for file in found}
+        names = names_of(file.place for file in found)
+        return {file.place: AddedFile(names[file.place], file.kind, held[file.hash]) for file in found}
 
     def remove_file(self, place: str) -> int:
         """As `Collection.remove_file`."""

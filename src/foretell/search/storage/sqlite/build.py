@@ -17,7 +17,16 @@ from jaxtyping import Float32
 
 from foretell.search.storage.hnsw import LEVELS
 from foretell.search.storage.sqlite.flat import Exact, unit
-from foretell.search.storage.sqlite.graph_file import SAMPLED, Copies, GraphFile, Measured, empty, known, measure, restored
+from foretell.search.storage.sqlite.graph_file import (
+    SAMPLED,
+    Copies,
+    GraphFile,
+    Measured,
+    empty,
+    known,
+    measure,
+    restored,
+)
 
 if TYPE_CHECKING:
     from usearch.index import Index as Usearch
@@ -61,7 +70,7 @@ class Builder:
         self._nodes: dict[bytes, int] = {}  # the hash of a vector -> its node
 
     def build(self, folder: Path) -> tuple[Usearch, Copies, Measured] | None:
-        """The graph, from that of its beginning where it can be extended. None where no entry is left, or `stop` is set.
+        """The graph; None if no entry is left, or `stop` is set. It extends that of the run's beginning if it can.
 
         Args:
             folder: of the files of graphs.

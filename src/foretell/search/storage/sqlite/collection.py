@@ -16,7 +16,7 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.progress import bar
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, Value, changed
 from foretell.search.storage.checks import check_query
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter
@@ -32,7 +32,7 @@ from foretell.search.storage.protocol import (
     Removed,
     StoredEntry,
     Taken,
-    name_of,
+    names_of,
 )
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.database import Database
@@ -87,6 +87,23 @@ class FolderCollection:
         """As `Collection.put`, in one transaction."""
         with self._database.write() as c:
             return sql.put(c, self.number, drafts, fingerprint)
+
+    def update(
+        self,
+        id: int,
+        *,
+        text: str | None,
+        vector: np.ndarray | None,
+        metadata: Mapping[str, Value] | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """As `Collection.update`, in one transaction."""
+        with self._database.write() as c:
+            found = sql.read(c, self.number, [id])
+            if found:
+                draft = changed(sql.entry(found[0]), text, vector, metadata)
+                sql.put(c, self.number, [draft], fingerprint)
+        return bool(found)
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """As `Collection.put_files`, in one transaction."""
@@ -151,8 +168,10 @@ class FolderCollection:
         )
         with self._database.read() as c:
             self._row(c, RECORD)
-            rows = c.execute(f"SELECT path, kind, ({held}) FROM source AS one WHERE collection = ?", (self.number,))
-            return {path: AddedFile(name_of(path), kind, count) for path, kind, count in rows}
+            query = f"SELECT path, kind, ({held}) FROM source AS one WHERE collection = ?"
+            rows = c.execute(query, (self.number,)).fetchall()
+            names = names_of(path for path, _, _ in rows)
+            return {path: AddedFile(names[path], kind, count) for path, kind, count in rows}
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""

@@ -98,6 +98,8 @@ class Database:
         self._watching = threading.Lock()
         if not create and not self.file.is_file():
             raise ForetellError(f"{self.folder} holds no knowledge: expected a folder with {FILE} in it")
+        if self._emptied(create):
+            raise ForetellError(f"{self.file} is empty: restore it from a backup or an export")
         with self._plainly():
             self.folder.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
@@ -191,6 +193,14 @@ class Database:
         self._watcher.close()
         self._writer.close()
 
+    def _emptied(self, create: bool) -> bool:
+        """Whether the file has lost its content. While a process creates the store, it is empty for a moment."""
+        try:
+            empty = self.file.stat().st_size == 0
+        except OSError:
+            return False
+        return empty and (not create or (self.folder / "index").exists())
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.file, timeout=self.wait, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -263,9 +273,15 @@ class Database:
                 sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; look at the folder's permissions",
                 sqlite3.SQLITE_IOERR: "the disk failed to read or write; nothing of this was written",
             }
+            if isinstance(error, sqlite3.OperationalError):  # a table or a text that this program did not write
+                reasons.setdefault(code, reasons[sqlite3.SQLITE_CORRUPT])
             if code not in reasons:
                 raise
             raise ForetellError(f"{file or self.file}: {reasons[code]} ({error})") from error
+        except ValueError as error:  # numbers or metadata of an entry that this program did not write
+            raise ForetellError(
+                f"{file or self.file}: an entry is damaged; restore the file from a backup or an export ({error})"
+            ) from error
         except OSError as error:
             raise ForetellError(f"{error.filename or self.folder}: {error.strerror or error}") from error
 

@@ -30,9 +30,9 @@ from jaxtyping import Float32, Int64
 from foretell.errors import ForetellError
 from foretell.search.storage.hnsw import SCAN, Level, ef
 from foretell.search.storage.protocol import Removed
-from foretell.search.storage.sqlite.database import Database
 from foretell.search.storage.sqlite import graph_file as files_of
 from foretell.search.storage.sqlite.build import Builder, EntryRun
+from foretell.search.storage.sqlite.database import Database
 from foretell.search.storage.sqlite.flat import Exact
 from foretell.search.storage.sqlite.graph_file import Graph, GraphFile
 
@@ -192,7 +192,7 @@ class GraphIndex:
             return scan
 
     def due(self, c: sqlite3.Connection) -> bool:
-        """Whether enough entries are new, a graph is missing, or many of its entries are gone: so one should be built."""
+        """Whether to build: enough entries are new, a graph is missing, or many of the entries in graphs are gone."""
         row = c.execute("SELECT count FROM collection WHERE number = ?", (self._number,)).fetchone()
         files = self._listed(c)
         if row is None or (row[0] <= EXACT and not files):  # removed meanwhile, or small
