@@ -9,6 +9,7 @@ import ast
 import contextlib
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -60,7 +61,9 @@ def about(name: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; exits with 0, or with another status after one sentence on standard error."""
-    name, *args = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    name, *args = [word for word in words if word != "--debug"] or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "×" is no reason to fail
@@ -70,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(table({name: about(name) for name in COMMANDS}))
             print("\n`foretell COMMAND --help` explains one.")
             print("If a model's method is in a file of yours, every command takes --method FILE.py:NAME.")
+            print("Every command takes --debug, which shows the traceback behind an error's sentence.")
         elif name == "--version":
             print(__version__)
         elif name in COMMANDS:
@@ -79,12 +83,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
         sys.stdout.flush()
     except ForetellError as error:
+        if debug:
+            traceback.print_exc()
         print(f"foretell: {plain(str(error))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, Usage) else 1)
     except KeyboardInterrupt:
         print("foretell: interrupted", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
+        if debug:
+            traceback.print_exc()
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of its buffer would fail again
         if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `head` does
             sys.exit(141)  # as a shell reports the signal

@@ -30,6 +30,11 @@ class Serve:
     upload: Annotated[int, arg(help="the largest uploaded file, in megabytes")] = 256
     cors: Annotated[tuple[str, ...], arg(help="origins: their pages may call the service from a browser")] = ()
     reranker: Annotated[str | None, RERANKER] = None
+    reranked: Annotated[int, arg(help="passages that the reranker reads for a request at most, 1 to 200")] = 50
+    dria_model: Annotated[
+        str | None, arg(help="name under which Dria's clients see the shipped model, such as bge-base-en-v1.5")
+    ] = None
+    dria_hybrid: Annotated[bool, arg(help="let searches of Dria's clients also look for the query's words")] = False
 
 
 def serve(args: list[str]) -> None:
@@ -37,6 +42,7 @@ def serve(args: list[str]) -> None:
     flags = parse(Serve, args, "serve")
     check_range("--port", flags.port, Range(0, 65_535), Usage)
     at_least(flags, rate=0, body=1, upload=1)
+    check_range("--reranked", flags.reranked, Range(1, 200, whole=True), Usage)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
     from foretell.extras import needed
 
@@ -48,10 +54,12 @@ def serve(args: list[str]) -> None:
     from foretell.search.models.load import load_reranker
     from foretell.search.serve import keys
     from foretell.search.serve.app import serve as run
+    from foretell.search.serve.choices import DriaChoices
 
     if flags.reranker:
         load_reranker(flags.reranker)  # a misspelt name is noticed now, not at the first search
-    settings = ServiceSettings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors)
+    settings = ServiceSettings(flags.rate, flags.body << 20, flags.upload << 20, flags.cors, flags.reranked)
+    dria = DriaChoices(flags.dria_model, flags.dria_hybrid)
     with contextlib.closing(open_backend(flags.data, create=True)) as store:
         if not any(key.revoked is None for key in keys.list_keys(store)):
             print(
@@ -59,4 +67,4 @@ def serve(args: list[str]) -> None:
                 f"foretell keys create NAME --scope write --store {flags.data}",
                 file=sys.stderr,
             )
-        run(store, flags.host, flags.port, settings, flags.reranker or DEFAULT)
+        run(store, flags.host, flags.port, settings, flags.reranker or DEFAULT, dria)

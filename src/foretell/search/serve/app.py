@@ -20,6 +20,7 @@ from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.serve import keys
 from foretell.search.serve.api import entries, files, knowledge, search
 from foretell.search.serve.api.uploads import incoming
+from foretell.search.serve.choices import DriaChoices
 from foretell.search.serve.dria import index as dria_index
 from foretell.search.serve.dria import knowledge as dria_knowledge
 from foretell.search.serve.errors import respond
@@ -31,13 +32,19 @@ ROUTERS = (search, knowledge, entries, files, dria_index, dria_knowledge)
 """A request tries them in this order, so the searches come first."""
 
 
-def build(store: Backend, settings: ServiceSettings | None = None, reranker: str = DEFAULT) -> FastAPI:
+def build(
+    store: Backend,
+    settings: ServiceSettings | None = None,
+    reranker: str = DEFAULT,
+    dria: DriaChoices = DriaChoices(),
+) -> FastAPI:
     """The service as an ASGI application. It does not close the store.
 
     Args:
         store: the store to serve.
         settings: the limits.
         reranker: the reranker for every search that asks for one, by name or folder.
+        dria: what Dria's clients see.
     """
     settings = settings or ServiceSettings()
     work, library, metrics = Work(settings.waiting), Library(store), Metrics()
@@ -62,6 +69,7 @@ def build(store: Backend, settings: ServiceSettings | None = None, reranker: str
         redirect_slashes=False,
     )
     app.state.library, app.state.work, app.state.readers = library, work, readers
+    app.state.dria = dria
     for module in ROUTERS:
         app.include_router(module.router)
     _add_health(app, store, work, metrics)
@@ -80,14 +88,19 @@ def build(store: Backend, settings: ServiceSettings | None = None, reranker: str
 
 
 def serve(
-    store: Backend, host: str, port: int, settings: ServiceSettings | None = None, reranker: str = DEFAULT
+    store: Backend,
+    host: str,
+    port: int,
+    settings: ServiceSettings | None = None,
+    reranker: str = DEFAULT,
+    dria: DriaChoices = DriaChoices(),
 ) -> None:
     """Serve a store until SIGINT or SIGTERM; running requests may end first. Arguments as `build`.
 
     Raises:
         ForetellError: the service cannot listen at this address.
     """
-    run(build(store, settings, reranker), host, port, store.where)
+    run(build(store, settings, reranker, dria), host, port, store.where)
 
 
 def _add_health(app: FastAPI, store: Backend, work: Work, metrics: Metrics) -> None:

@@ -11,6 +11,7 @@ from fastapi import Request
 from foretell.http.work import Work, unless_left
 from foretell.search.entries import Hit
 from foretell.search.knowledge import Knowledge
+from foretell.search.serve.choices import DriaChoices
 from foretell.search.serve.library import Library
 from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Key
@@ -30,6 +31,7 @@ class Call:
         self.library: Library = request.app.state.library
         self.work: Work = request.app.state.work
         self.readers: Readers = request.app.state.readers
+        self.dria: DriaChoices = request.app.state.dria
         self._receive = request.receive
 
     @property

@@ -12,12 +12,10 @@ from foretell.http.json import Json, dumps
 from foretell.http.refusal import Refused
 from foretell.search.entries import Entry, Hit
 from foretell.search.knowledge import Knowledge
-from foretell.search.models.onnx import plain
 from foretell.search.serve.call import Call
 from foretell.search.serve.dria.batches import decode
 from foretell.search.serve.dria.bodies import BATCH, QUERY, TOP, Contract, Fetch, Insert, Query, TextSearch
 from foretell.search.serve.dria.envelope import ANSWERS, dria_router, enveloped
-from foretell.search.serve.dria.names import model_name
 
 INSERTED = "Values are successfully added to index."
 
@@ -39,10 +37,11 @@ async def search(request: Request, body: TextSearch) -> Json:
 
     def run() -> Sequence[Hit]:
         knowledge = call.find(body.contract_id)
-        _check_model(knowledge, body.model)
+        _check_model(call, knowledge, body.model)
         if body.field not in (None, "", "text"):
             raise Refused(400, f"field is {body.field!r:.80}: a column is chosen when its file is added; leave it out")
-        return _of_texts(knowledge).search(body.query, call.depth(top, rerank), level=level)
+        depth = call.depth(top, rerank)
+        return _of_texts(knowledge).search(body.query, depth, level=level, hybrid=call.dria.hybrid)
 
     hits = await call.search(run)
     if rerank:
@@ -99,7 +98,7 @@ async def insert_text(request: Request, body: Insert) -> Json:
         texts, metadata = decode(body.data, "BatchStr")
         _check_length(texts)
         knowledge = call.find(body.contract_id, write=True)
-        _check_model(knowledge, body.model)
+        _check_model(call, knowledge, body.model)
         _of_texts(knowledge).insert(texts, metadata)
 
     await call.write(run)
@@ -139,10 +138,10 @@ def _check_length(values: Sequence[Any]) -> None:
         raise Refused(400, f"data holds {len(values):,} values, expected at most {BATCH:,}")
 
 
-def _check_model(knowledge: Knowledge, model: str | None) -> None:
+def _check_model(call: Call, knowledge: Knowledge, model: str | None) -> None:
     """Refuse a request that names another model than the one of the knowledge."""
-    if model and plain(model) != plain(stored := knowledge.about.model):
-        raise Refused(400, f"this knowledge is embedded by {model_name(stored)!r}, not by {model!r:.80}")
+    if model and not call.dria.fits(model, stored := knowledge.about.model):
+        raise Refused(400, f"this knowledge is embedded by {call.dria.shown(stored)!r}, not by {model!r:.80}")
 
 
 def _of_texts(knowledge: Knowledge) -> Knowledge:

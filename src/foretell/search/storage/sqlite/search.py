@@ -16,6 +16,7 @@ from foretell.extras import needed
 from foretell.search.entries import Hit
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.hnsw import Level
+from foretell.search.storage.sqlite import pieces
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.graph import GraphIndex
 from foretell.search.storage.sqlite.records import EntryRow
@@ -117,14 +118,24 @@ def _by_words(
 ) -> Sequence[tuple[int, float]]:
     """The entries that contain any of the words, and their BM25, best first."""
     terms = {word for word in "".join(ch if ch.isalnum() else " " for ch in words).split()}
+    found = dict(_matching(c, f"text_{number}", [f'"{term}"' for term in sorted(terms)], top, allowed))
+    if (parts := pieces.asked(words)) and pieces.there(c, number):
+        for id, score in _matching(c, f"piece_{number}", parts, top, allowed):
+            found[id] = found.get(id, 0.0) + score
+    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
+
+
+def _matching(
+    c: sqlite3.Connection, table: str, terms: Sequence[str], top: int, allowed: np.ndarray | None
+) -> Sequence[tuple[int, float]]:
+    """The rows of an index of words that contain any of the terms, and their BM25, best first."""
     if not terms:
         return []
     among, parameters = "", ()
     if allowed is not None:
         among, parameters = "AND rowid IN (SELECT value FROM json_each(?))", (json.dumps(allowed.tolist()),)
-    asked = " OR ".join(f'"{term}"' for term in sorted(terms))
     rows = c.execute(
-        f"SELECT rowid, -rank FROM text_{number} WHERE text_{number} MATCH ? {among} ORDER BY rank LIMIT ?",
-        (asked, *parameters, top),
+        f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ? {among} ORDER BY rank LIMIT ?",
+        (" OR ".join(terms), *parameters, top),
     )
     return rows.fetchall()
