@@ -59,6 +59,22 @@ def test_one_caller_does_not_use_up_the_rate_of_another(client):
     assert to.get("/caller", headers={"x-api-key": "secret"}).status_code == 200
 
 
+def test_unknown_keys_are_looked_up_no_faster_than_the_rate(client):
+    to = client(rate=5.0)
+    statuses = [to.get("/caller", headers={"x-api-key": f"random {i}"}).status_code for i in range(60)]
+    assert statuses[:10] == [401] * 10
+    assert statuses.count(429) > 30
+    assert len(to.asked) == statuses.count(401)
+    assert to.get("/caller").status_code == 200  # a request without a key from the same address
+
+
+def test_who_watches_the_service_is_not_refused(client):
+    to = client(rate=1.0)
+    assert {to.get("/metrics").status_code for _ in range(10)} == {200}
+    assert to.get("/metrics", headers={"x-api-key": "unknown"}).status_code == 200
+    assert not to.asked
+
+
 def test_every_request_is_counted_by_its_route(client):
     to = client()
     for path in ("/caller", "/caller", "/nothing", "/nothing/else"):

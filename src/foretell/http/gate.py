@@ -107,18 +107,19 @@ class Gate:
     async def _admitted(self, secret: str | None, address: str) -> Caller | None:
         """The caller, within its rate.
 
-        A key that has to be looked up takes a token of its address first, and gives it back if there is such a key. So
-        nobody can make the service look up keys faster than its rate.
+        A key that has to be looked up takes a token of its address for that, and gives it back if there is such a key.
+        So nobody can make the service look up keys faster than its rate.
         """
         caller, until = self._known.get(secret, (None, 0.0)) if secret else (None, 0.0)
         if caller is None or until < time.monotonic():
-            self._take(address)
             if secret is None:
+                self._take(address)
                 return None
+            self._take(f"keys of {address}")
             caller = await self._work.search(lambda: self._find(secret))
             if caller is None:
                 raise Refused(401, "this API key is not known here, or was revoked", WWW_Authenticate="Bearer")
-            self._rate.give(address)
+            self._rate.give(f"keys of {address}")
             self._known[secret] = caller, time.monotonic() + FRESH
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)

@@ -69,8 +69,14 @@ def as_draft(entry: Entry) -> Draft:
 def changed(entry: Entry, text: str | None, vector: np.ndarray | None, metadata: Mapping[str, Value] | None) -> Draft:
     """An entry with new contents, to write it again; None leaves one as it is. Raises ForetellError as `checked`."""
     draft = as_draft(entry)
-    given = {"text": text, "vector": vector, "metadata": metadata}
-    return checked(replace(draft, **{name: value for name, value in given.items() if value is not None}))
+    return checked(
+        replace(
+            draft,
+            text=draft.text if text is None else text,
+            vector=draft.vector if vector is None else vector,
+            metadata=draft.metadata if metadata is None else metadata,
+        )
+    )
 
 
 def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:

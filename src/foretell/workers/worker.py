@@ -63,7 +63,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def call(self, function: str, seconds: float, **arguments: Any) -> Iterator[Any]:
+    def call(self, function: str, seconds: float, /, **arguments: Any) -> Iterator[Any]:
         """The values that a function gives, as they come.
 
         Args:

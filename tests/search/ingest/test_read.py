@@ -139,7 +139,7 @@ def test_a_bomb_of_memory_ends_as_one_line_of_the_report(tmp_path):
     reading = read(sorted(tmp_path.iterdir()), limits=Limits(memory=512 << 20))
     assert [p.text for p in reading] == ["Said."]
     crash, swollen = reading.skipped
-    assert crash == ("a.pdf", "its parser crashed (SIGABRT), as it does where 0.5 GiB of memory are not enough")
+    assert crash == ("a.pdf", "parsing it crashed (SIGABRT), as it does where 0.5 GiB of memory are not enough")
     assert swollen == ("b.parquet", "parsing it takes more than 0.5 GiB of memory")
 
 

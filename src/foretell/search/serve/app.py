@@ -36,7 +36,7 @@ def build(
     store: Backend,
     settings: ServiceSettings | None = None,
     reranker: str = DEFAULT,
-    dria: DriaChoices = DriaChoices(),
+    dria: DriaChoices | None = None,
 ) -> FastAPI:
     """The service as an ASGI application. It does not close the store.
 
@@ -69,7 +69,7 @@ def build(
         redirect_slashes=False,
     )
     app.state.library, app.state.work, app.state.readers = library, work, readers
-    app.state.dria = dria
+    app.state.dria = dria or DriaChoices()
     for module in ROUTERS:
         app.include_router(module.router)
     _add_health(app, store, work, metrics)
@@ -93,7 +93,7 @@ def serve(
     port: int,
     settings: ServiceSettings | None = None,
     reranker: str = DEFAULT,
-    dria: DriaChoices = DriaChoices(),
+    dria: DriaChoices | None = None,
 ) -> None:
     """Serve a store until SIGINT or SIGTERM; running requests may end first. Arguments as `build`.
 

@@ -31,6 +31,13 @@ def test_photographs_are_asked_with_photographs_and_never_with_paths(served, tmp
     assert served.call("POST", "/hnsw/search", asked)[0] == 400
 
 
+def test_an_exact_search_is_asked_for_by_its_name(served):
+    contract = served.make("exact", ROWS)
+    asked = {"vector": [1.0, 0.1], "exact": True}
+    assert [hit["id"] for hit in served.call("POST", f"{V1}/{contract}/query", asked)[1]["results"]] == [0, 1, 2]
+    assert served.call("POST", f"{V1}/{contract}/query", asked | {"exact": 1})[0] == 400
+
+
 def test_a_small_knowledge_that_is_known_is_searched_without_a_thread(serve, monkeypatch):
     threads = []
     run = Pool.run

@@ -115,7 +115,7 @@ class Builder:
 
     def _measured(self, hnsw: Usearch, copies: Copies) -> Measured:
         """Search for some entries, and compare with a scan of all."""
-        nodes, rng = np.array(hnsw.keys, np.int64), np.random.default_rng(0)
+        nodes, rng = np.array(list(self._nodes.values()), np.int64), np.random.default_rng(0)
         sample = rng.choice(nodes, min(SAMPLED, len(nodes)), replace=False)
         asked: dict[int, np.ndarray] = {}
         scan: Exact | None = None

@@ -73,7 +73,13 @@ CREATE VIRTUAL TABLE text_{n} USING fts5 (text, content='', tokenize='porter uni
 """
 """The tables of one collection. It has its own, so that removal drops them, and word statistics are its own."""
 
-DROP = "DROP TABLE entry_{n};\nDROP TABLE field_{n};\nDROP TABLE deleted_{n};\nDROP TABLE text_{n};\nDROP TABLE IF EXISTS piece_{n};\n"
+DROP = """
+DROP TABLE entry_{n};
+DROP TABLE field_{n};
+DROP TABLE deleted_{n};
+DROP TABLE text_{n};
+DROP TABLE IF EXISTS piece_{n};
+"""
 
 
 class Database:

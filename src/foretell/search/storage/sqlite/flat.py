@@ -144,13 +144,16 @@ def _packed(codes: np.ndarray, blocks: tuple[PackedMatrix, ...], count: int) -> 
 
 def _dots(query: np.ndarray, blocks: tuple[PackedMatrix, ...]) -> np.ndarray:
     """The products of a query [1, D] with all rows; of many rows on all cores."""
-    dots = needed("numkong", "a search").dots_packed
+    product = needed("numkong", "a search").dots_packed
+
+    def dots(part: tuple[PackedMatrix, ...]) -> np.ndarray:
+        return np.concatenate([product(query, block) for block in part], 1)[0]
+
     if len(blocks) * BLOCK < SHARED or CORES == 1:
-        return np.concatenate([dots(query, block) for block in blocks], 1)[0]
+        return dots(blocks)
     size = math.ceil(len(blocks) / CORES)
     parts = [blocks[start : start + size] for start in range(0, len(blocks), size)]
-    found = _threads().map(lambda part: np.concatenate([dots(query, block) for block in part], 1)[0], parts)
-    return np.concatenate(list(found))
+    return np.concatenate(list(_threads().map(dots, parts)))
 
 
 @cache

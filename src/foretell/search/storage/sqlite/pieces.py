@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 
 _RUN = re.compile(
     "[\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Chinese, Japanese
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"  # Japanese
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Chinese
     "\u1100-\u11ff\uac00-\ud7af]+"  # Korean
 )
 _NAME = re.compile(r"(?<![\w+#])[A-Za-z]\w{0,19}(?:\+{1,2}|#)(?![\w+#])")
