@@ -6,42 +6,26 @@ n entries · D width
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foretell.errors import SEED, ForetellError, check_range
-from foretell.search import catalogue, entries
+from foretell.search import catalogue, change, entries
 from foretell.search.add import Added, add
 from foretell.search.entries import Draft, Entry, Hit
-from foretell.search.models import reranking
 from foretell.search.models.load import load_model
-from foretell.search.models.onnx import texts_of
-from foretell.search.models.text import DEFAULT, TextModel, embed
-from foretell.search.query import (
-    READ,
-    READ_USUAL,
-    by_file,
-    by_text,
-    by_vector,
-    by_words,
-    check_model,
-    check_top,
-    check_words,
-    depth,
-    reranked,
-)
+from foretell.search.models.text import DEFAULT, TextModel
+from foretell.search.query import READ_USUAL, Asked, answer, by_vector, check_model, check_top
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.hnsw import Level
-from foretell.search.storage.protocol import About, AddedFile, Backend, Collection, name_of
+from foretell.search.storage.protocol import About, AddedFile, Backend, Collection
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
-    from foretell.search.models.words import WordModel
 
 
 class Knowledge:
@@ -229,14 +213,8 @@ class Knowledge:
             ForetellError: a value has the wrong type, the model cannot be used, or the disk is full. Then nothing was
                 added.
         """
-        fields = entries.metadata_for(texts, metadata)
-        texts_of(texts, "text")
         model = self.model
-        if model.kind != "text":
-            raise ForetellError(f"this knowledge contains {model.of} ({model.name}): it takes files of them, not texts")
-        vectors = embed(model, texts, progress=progress)
-        drafts = [Draft(t, v, metadata=m) for t, v, m in zip(texts, vectors, fields, strict=True)]
-        return self.write(drafts, model.fingerprint)
+        return self.write(change.of_texts(model, texts, metadata, progress=progress), model.fingerprint)
 
     def insert_vectors(
         self,
@@ -245,12 +223,7 @@ class Knowledge:
         texts: Sequence[str] | None = None,
     ) -> Sequence[int]:
         """Add entries with given vectors [n, D]; the first ones decide D. Otherwise as `insert`."""
-        matrix = entries.as_vectors(vectors)
-        fields = entries.metadata_for(matrix, metadata)
-        texts = [str(m.get("text", "")) for m in fields] if texts is None else texts
-        if len(texts) != len(matrix):
-            raise ForetellError(f"there are {len(matrix)} vectors and {len(texts)} texts: expected as many")
-        return self.write([Draft(t, v, metadata=m) for t, v, m in zip(texts, matrix, fields, strict=True)])
+        return self.write(change.of_vectors(vectors, metadata, texts))
 
     def write(self, drafts: Sequence[Draft], fingerprint: str | None = None) -> Sequence[int]:
         """Add entries as they are. A draft with the key of an entry replaces that entry. Otherwise as `insert`."""
@@ -273,14 +246,7 @@ class Knowledge:
             ForetellError: there is no such entry, or as `insert`.
         """
         (old,) = self.fetch([id])
-        new, fingerprint = None, None
-        if vector is not None:
-            new = entries.as_vectors([vector])[0]
-        elif text is not None and text != old.text:
-            model = self.model
-            if model.kind != "text":
-                raise ForetellError(f"this knowledge contains {model.of}: give the vector with the text")
-            new, fingerprint = model.passages([text])[0], model.fingerprint
+        new, fingerprint = change.vector_of(old, text, vector, lambda: self.model)
         if not self.collection.update(id, text=text, vector=new, metadata=metadata, fingerprint=fingerprint):
             raise ForetellError(f"there is no entry {id!r}")
 
@@ -302,16 +268,7 @@ class Knowledge:
         Raises:
             ForetellError: no file with this name was added, or several were.
         """
-        files = self.collection.files()
-        own, asked = str(Path(file).resolve()), str(file)
-        found = [own] if own in files else [place for place, each in files.items() if each.name == asked]
-        found = found or [place for place in files if name_of(place) == asked]
-        if not found:
-            raise ForetellError(f"no file {asked!r:.200} was added here")
-        if len(found) > 1:
-            names = ", ".join(repr(files[place].name) for place in found[:10])
-            raise ForetellError(f"{len(found)} files called {asked!r:.200} were added here: give one of {names}")
-        return self.collection.remove_file(found[0])
+        return self.collection.remove_file(change.place_of(self.collection.files(), file))
 
     # --- reading
 
@@ -374,24 +331,8 @@ class Knowledge:
             ForetellError: the knowledge cannot answer such a query, a value is out of its range, or the model cannot
                 be loaded.
         """
-        top = check_top(top, level)
-        embedder = self._model(model)
-        if embedder.kind != "text":
-            check_words(embedder, rerank=bool(rerank), hybrid=hybrid)
-            if embedder.words and isinstance(query, str):
-                if imagine:
-                    raise ForetellError("imagine changes a photograph, and this query is a text: give one of them")
-                return by_words(self.collection, cast("WordModel", embedder), query, top, level, filter)
-            return by_file(self.collection, embedder, query, top, level, filter, imagine)
-        if imagine:
-            raise ForetellError(f"this knowledge contains texts ({embedder.name}), and only a world model imagines")
-        check_range("read", read, READ)
-        wanted = depth(top, read) if rerank else top
-        hits = by_text(self.collection, embedder, query, wanted, level, filter, hybrid)
-        if not rerank:
-            return hits
-        scores = partial(reranking.scores, name=rerank) if isinstance(rerank, str) else reranking.scores
-        return reranked(str(query), hits, top, read, scores)
+        asked = Asked(query, check_top(top, level), level, filter, rerank, read, hybrid, imagine)
+        return answer(self.collection, self._model(model), asked)
 
     def query(
         self, vector: ArrayLike, top: int = 10, *, level: Level = 2, filter: Filter | None = None

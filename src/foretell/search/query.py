@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foretell.errors import ForetellError, Range
+from foretell.errors import ForetellError, Range, check_range
 from foretell.search.entries import Hit, as_vectors
+from foretell.search.models import reranking
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.hnsw import LEVELS, SCAN, Level
 from foretell.search.storage.protocol import Collection, Record
@@ -34,6 +36,39 @@ READ_LEAST, READ_USUAL = 20, 50
 """It reads at least so many, where few results are asked for; and at most so many, where nothing else is said."""
 MOST = 10_000
 """A search gives at most this many results."""
+
+
+class Asked(NamedTuple):
+    """A search, as `Knowledge.search` describes its arguments."""
+
+    query: str | Path | bytes | np.ndarray
+    top: int
+    level: Level
+    filter: Filter | None
+    rerank: bool | str
+    read: int
+    hybrid: bool
+    imagine: Mapping[str, float] | None
+
+
+def answer(collection: Collection, model: TextModel | ImageModel, asked: Asked) -> Sequence[Hit]:
+    """The results of a search. Errors as of `Knowledge.search`."""
+    query, top, level, filter, rerank, read, hybrid, imagine = asked
+    if model.kind != "text":
+        check_words(model, rerank=bool(rerank), hybrid=hybrid)
+        if not (model.words and isinstance(query, str)):
+            return by_file(collection, model, query, top, level, filter, imagine)
+        if imagine:
+            raise ForetellError("imagine changes a photograph, and this query is a text: give one of them")
+        return by_words(collection, cast("WordModel", model), query, top, level, filter)
+    if imagine:
+        raise ForetellError(f"this knowledge contains texts ({model.name}), and only a world model imagines")
+    check_range("read", read, READ)
+    hits = by_text(collection, model, query, depth(top, read) if rerank else top, level, filter, hybrid)
+    if not rerank:
+        return hits
+    scores = partial(reranking.scores, name=rerank) if isinstance(rerank, str) else reranking.scores
+    return reranked(str(query), hits, top, read, scores)
 
 
 def by_vector(
