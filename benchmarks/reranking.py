@@ -88,6 +88,7 @@ def emoji(folder: Path) -> Collection:
     import pyarrow.parquet as pq
 
     rows = pq.read_table(next(folder.glob("*.parquet")), columns=["name", "words"]).to_pylist()
+    rows = [row for row in rows if row["words"]]
     passages = [", ".join(word.strip() for word in row["words"]) for row in rows]
     return Collection(passages, [(row["name"], {i}, None) for i, row in enumerate(rows)])
 

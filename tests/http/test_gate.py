@@ -60,10 +60,10 @@ def test_one_caller_does_not_use_up_the_rate_of_another(client):
 
 
 def test_unknown_keys_are_looked_up_no_faster_than_the_rate(client):
-    to = client(rate=5.0)
+    to = client(rate=1.0)
     statuses = [to.get("/caller", headers={"x-api-key": f"random {i}"}).status_code for i in range(60)]
-    assert statuses[:10] == [401] * 10
-    assert statuses.count(429) > 30
+    assert statuses[:2] == [401] * 2
+    assert statuses.count(429) > 20
     assert len(to.asked) == statuses.count(401)
     assert to.get("/caller").status_code == 200  # a request without a key from the same address
 

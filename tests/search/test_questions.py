@@ -161,3 +161,30 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
         ):
             with pytest.raises(ForetellError, match=said):
                 use()
+
+
+def test_what_has_no_text_is_not_read_and_comes_last(store, monkeypatch):
+    from foretell.search.models import cross_encoder
+
+    read = []
+
+    def score(self, query, passages):
+        read.extend(passages)
+        return np.array([len(passage) / 100 for passage in passages])
+
+    monkeypatch.setattr(cross_encoder.Reranker, "score", score)
+    with Knowledge.create(store, "mixed") as mixed:
+        vectors = np.eye(384, dtype=np.float32)[0] + np.linspace(0, 1, 60)[:, None] * np.eye(384, dtype=np.float32)[1]
+        mixed.insert_vectors(vectors, texts=["" if i % 2 else f"{'x' * (i % 10)} text" for i in range(60)])
+        hits = mixed.search("word", 60, rerank=True, read=15)
+        assert len(read) == 15
+        assert all(text.strip() for text in read)
+        assert [("rerank" in hit.scores) for hit in hits] == [True] * 15 + [False] * 45
+        rest = [hit.score for hit in hits[15:]]
+        assert rest == sorted(rest, reverse=True)
+        read.clear()
+        assert len(mixed.search("word", 3, rerank=True)) == 3
+        assert len(read) == 10  # the twenty nearest, without those that have no text
+        for wrong in (0, 201, 1.5):
+            with pytest.raises(ForetellError, match=f"read is {wrong}, expected a whole number, 1 to 200"):
+                mixed.search("word", rerank=True, read=wrong)
