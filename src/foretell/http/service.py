@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +18,6 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused, Respond
-from foretell.http.work import ENDING
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +82,8 @@ def run(app: FastAPI, host: str, port: int, served: str) -> None:
     """Serve an app until SIGINT or SIGTERM. Running requests may end first.
 
     Args:
-        app: the application.
+        app: the application. If its `state.ended` is false at the end, work goes on that cannot be stopped. Then the
+            process ends at once.
         host: the address to listen at.
         port: the port; 0 for any free port.
         served: the name of the service, in the line that this prints.
@@ -109,7 +107,10 @@ def run(app: FastAPI, host: str, port: int, served: str) -> None:
         print(f"serving {served} at http://{shown}:{listening.getsockname()[1]}", flush=True)
         with suppress(KeyboardInterrupt):  # uvicorn has ended everything by then, and raises it again
             uvicorn.Server(config).run([listening])
-    _leave()
+    if not getattr(app.state, "ended", True):  # nothing of this was confirmed, and nothing confirmed is lost
+        log.warning("some work did not stop, and is given up")
+        logging.shutdown()
+        os._exit(0)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -168,18 +169,6 @@ def _watch(listening: socket.socket) -> None:
     for option, value in (times | {"TCP_USER_TIMEOUT": 1000 * SILENCE}).items():
         if hasattr(socket, option):  # names of Linux
             listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-
-
-def _leave() -> None:
-    """End the process now if a thread does not end. What it did is not confirmed, and nothing confirmed is lost."""
-    threads = [each for each in threading.enumerate() if each is not threading.current_thread() and not each.daemon]
-    end = time.monotonic() + ENDING
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-        if thread.is_alive():
-            log.warning("a call in the thread %s does not end, and is given up", thread.name)
-            logging.shutdown()
-            os._exit(0)
 
 
 def _allowed(app: FastAPI, request: Request) -> list[str]:

@@ -205,10 +205,14 @@ class Work:
         finally:
             task.cancel()
 
-    def close(self) -> None:
-        """Stop the running calls, and wait for those that end within `ENDING` seconds. Waiting calls never start."""
+    def close(self) -> bool:
+        """Stop the running calls; waiting calls never start.
+
+        Returns:
+            Whether all calls ended within `ENDING` seconds.
+        """
         pools = (self._searches, self._writes, self.files, self.readers, self.pictures)
-        wait([call for pool in pools for call in pool.stop()], ENDING)
+        return not wait([call for pool in pools for call in pool.stop()], ENDING).not_done
 
 
 async def unless_left(receive: Receive, work: Awaitable[T]) -> T:

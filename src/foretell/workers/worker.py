@@ -146,6 +146,7 @@ class Workers:
         self._job = job
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     @contextmanager
     def one(self) -> Iterator[Worker]:
@@ -156,11 +157,15 @@ class Workers:
             yield worker
         finally:
             with self._lock:
-                self._idle.append(worker)
+                if self._closed:
+                    worker.close()
+                else:
+                    self._idle.append(worker)
 
     def close(self) -> None:
-        """End the idle processes."""
+        """End the idle processes, and each other one when it is given back."""
         with self._lock:
+            self._closed = True
             for worker in self._idle:
                 worker.close()
 

@@ -25,8 +25,8 @@ from foretell.workers.worker import Worker
 STILL, MIDDLE, WHOLE, FILM = (f"{__name__}:{name}" for name in ("still", "middle", "whole", "film"))
 HTTP_PIXELS = 25_000_000
 """The most pixels of a photograph, and of a frame, that is sent over HTTP."""
-HTTP_SECONDS = 30.0
-"""Seconds of computing for the query of a search; four times as many for a file that is added."""
+QUERY_SECONDS, FILE_SECONDS = 30.0, 600.0
+"""The most seconds of computing over HTTP: for the query of a search, and for a file that is added."""
 
 
 @runtime_checkable

@@ -54,7 +54,7 @@ def build(
     async def life(app: FastAPI) -> AsyncIterator[None]:
         with incoming(store.incoming) as app.state.incoming:
             yield
-            work.close()
+            app.state.ended = work.close()
             library.close()
             readers.close()
 

@@ -57,11 +57,11 @@ class Readers:
 
     def pixels(self, model: ImageModel | TextModel, file: Path | bytes) -> np.ndarray:
         """What a model sees of a picture or a video that somebody asks with. Raises ForetellError as its `read`."""
-        from foretell.search.models.pictures import HTTP_SECONDS, guarded  # brings torch, as such a model does
+        from foretell.search.models.pictures import QUERY_SECONDS, guarded  # brings torch, as such a model does
 
         assert model.kind != "text"
         with self._decoders.one() as worker:
-            return model.read(file, guarded(worker, HTTP_SECONDS))
+            return model.read(file, guarded(worker, QUERY_SECONDS))
 
     def guard(self) -> Guard:
         """The limits on a file that is uploaded."""
@@ -69,10 +69,10 @@ class Readers:
 
     @contextmanager
     def _decoding(self) -> Iterator[Through]:
-        from foretell.search.models.pictures import HTTP_SECONDS, guarded  # as above
+        from foretell.search.models.pictures import FILE_SECONDS, guarded  # as above
 
         with self._decoders.one() as worker:
-            yield guarded(worker, 4 * HTTP_SECONDS)
+            yield guarded(worker, FILE_SECONDS)
 
     def close(self) -> None:
         """End the processes."""
