@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from foretell.stop import Stop, Stopped, check, ending
+from foretell.stop import Stop, WorkStopped, check, ending
 
 
 def test_nothing_stops_where_nobody_can_leave():
@@ -19,9 +19,9 @@ def test_what_is_registered_is_ended_and_nothing_after_it():
         check()
         with ending(lambda: ended.append("inside")):
             stop.set()
-        with pytest.raises(Stopped):
+        with pytest.raises(WorkStopped):
             check()
-        with pytest.raises(Stopped), ending(lambda: ended.append("late")):
+        with pytest.raises(WorkStopped), ending(lambda: ended.append("late")):
             pytest.fail("it was entered")
     assert ended == ["inside"]
     check()

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 
-class Stopped(Exception):
+class WorkStopped(Exception):
     """The caller of this work has left. It is no error for a person, so it is no ForetellError."""
 
 
@@ -54,10 +54,10 @@ _current: ContextVar[Stop | None] = ContextVar("stop", default=None)
 
 
 def check() -> None:
-    """Raise Stopped if nobody waits for the present work."""
+    """Raise WorkStopped if nobody waits for the present work."""
     stop = _current.get()
     if stop is not None and stop.is_set:
-        raise Stopped
+        raise WorkStopped
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def ending(end: Callable[[], None]) -> Iterator[None]:
     """Call `end`, from another thread, if the present work is told to stop while this is entered.
 
     Raises:
-        Stopped: it was told so before.
+        WorkStopped: it was told so before.
     """
     stop = _current.get()
     if stop is None:
@@ -73,7 +73,7 @@ def ending(end: Callable[[], None]) -> Iterator[None]:
         return
     with stop._lock:
         if stop._set:
-            raise Stopped
+            raise WorkStopped
         stop._ends.append(end)
     try:
         yield

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foretell.errors import ForetellError
-from foretell.stop import Stop, Stopped
+from foretell.stop import Stop, WorkStopped
 from foretell.workers.worker import Ended, Job, Worker, Workers
 
 HERE = "tests.workers.functions"
@@ -59,7 +59,7 @@ def test_a_call_that_nobody_waits_for_is_ended():
             try:
                 for value in own.call(f"{HERE}:spin", 60, seconds=60):
                     assert value == "begun"
-            except Stopped:
+            except WorkStopped:
                 ended.append(time.monotonic())
 
     thread = threading.Thread(target=work)

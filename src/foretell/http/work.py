@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from foretell.http.refusal import Refused
-from foretell.stop import Stop, Stopped, check
+from foretell.stop import Stop, WorkStopped, check
 
 T = TypeVar("T")
 CORES = os.cpu_count() or 1
@@ -67,7 +67,7 @@ class Pool:
         except asyncio.CancelledError:
             stop.set()
             raise
-        except Stopped:
+        except WorkStopped:
             raise Refused(503, STOPPED) from None
 
     async def _turn(self, caller: str) -> None:

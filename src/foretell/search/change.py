@@ -74,6 +74,6 @@ def place_of(files: Mapping[str, AddedFile], file: str | Path) -> str:
     if not found:
         raise ForetellError(f"no file {asked!r:.200} was added here")
     if len(found) > 1:
-        names = ", ".join(repr(files[place].name) for place in found[:10])
+        names = ", ".join(sorted(repr(files[place].name) for place in found)[:10])
         raise ForetellError(f"{len(found)} files called {asked!r:.200} were added here: give one of {names}")
     return found[0]

@@ -18,7 +18,7 @@ from foretell.search.add import Added, add
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.models.load import load_model
 from foretell.search.models.text import DEFAULT, TextModel
-from foretell.search.query import READ_USUAL, Asked, answer, by_vector, check_model, check_top
+from foretell.search.query import READ_USUAL, SearchArguments, answer, by_vector, check_model, check_top
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.hnsw import Level
@@ -331,7 +331,7 @@ class Knowledge:
             ForetellError: the knowledge cannot answer such a query, a value is out of its range, or the model cannot
                 be loaded.
         """
-        asked = Asked(query, check_top(top, level), level, filter, rerank, read, hybrid, imagine)
+        asked = SearchArguments(query, check_top(top, level), level, filter, rerank, read, hybrid, imagine)
         return answer(self.collection, self._model(model), asked)
 
     def query(

@@ -38,7 +38,7 @@ MOST = 10_000
 """A search gives at most this many results."""
 
 
-class Asked(NamedTuple):
+class SearchArguments(NamedTuple):
     """A search, as `Knowledge.search` describes its arguments."""
 
     query: str | Path | bytes | np.ndarray
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
     imagine: Mapping[str, float] | None
 
 
-def answer(collection: Collection, model: TextModel | ImageModel, asked: Asked) -> Sequence[Hit]:
+def answer(collection: Collection, model: TextModel | ImageModel, asked: SearchArguments) -> Sequence[Hit]:
     """The results of a search. Errors as of `Knowledge.search`."""
     query, top, level, filter, rerank, read, hybrid, imagine = asked
     if model.kind != "text":

@@ -74,7 +74,7 @@ class Worker:
         Raises:
             ForetellError: the function raised one, or another error.
             Ended: the call ended its process.
-            foretell.stop.Stopped: nobody waits for the present work any more.
+            foretell.stop.WorkStopped: nobody waits for the present work any more.
         """
         process = self._process or self._start()
         self._process = None  # the child takes no other call before this one has been read to its end

@@ -40,7 +40,7 @@ class Served:
 
     def raw(self, method, path, body=b"", headers=None):
         """Status, headers and bytes of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)  # a busy machine is not a failure
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()

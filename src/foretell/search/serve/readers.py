@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PARSING = Limits(most_seconds=120.0)
 """What parsing an uploaded file may cost."""
-PICTURES = Job("decoding it", memory=1 << 30, nice=10, threads=1)
+PICTURES = Job("decoding it", memory=1 << 30, nice=5, threads=1)
 KEYED, KEYLESS = 20.0, 5.0
 """The most seconds of computing of a reranker for a request: with a key, and without one."""
 

@@ -42,7 +42,7 @@ FORM_BODY = {
     }
 }
 """OpenAPI's description of a form with a file."""
-Column = Annotated[
+TextColumn = Annotated[
     Annotated[str, Field(max_length=200)] | None, Query(description="the column to search, of tables and records")
 ]
 
@@ -74,7 +74,7 @@ async def forget(request: Request, name: KnowledgeName, file: FileName) -> Respo
 
 
 @router.put("/knowledge/{name}/files/{file}", response_model=AddedOut, openapi_extra=FILE_BODY)
-async def add(request: Request, name: KnowledgeName, file: FileName, text: Column = None) -> Response:
+async def add(request: Request, name: KnowledgeName, file: FileName, text: TextColumn = None) -> Response:
     """Add a file, as the body of the request, or as a form with one file. It replaces an earlier file of its name.
 
     With `Accept: application/x-ndjson` the answer reports progress, one line of JSON for each step:
@@ -84,20 +84,26 @@ async def add(request: Request, name: KnowledgeName, file: FileName, text: Colum
     # not `call.search`, which reads on to see whether the client leaves: the body comes later
     knowledge = await call.work.search(lambda: call.find(name, write=True))
     await call.work.search(lambda: check_name(knowledge, file))
-    upload = await receive(request, request.app.state.incoming, file)
+    try:
+        upload = await receive(request, request.app.state.incoming, file)
+    finally:
+        await request.close()  # the temporary file of a form
     return await _added(request, call, knowledge, upload, text)
 
 
 @router.post("/knowledge/{name}/files", response_model=AddedOut, openapi_extra=FORM_BODY)
-async def post(request: Request, name: KnowledgeName, text: Column = None) -> Response:
+async def post(request: Request, name: KnowledgeName, text: TextColumn = None) -> Response:
     """Add the file of a form, as `curl -F file=@paper.pdf` sends it. Otherwise as PUT."""
     call = Call(request)
     knowledge = await call.work.search(lambda: call.find(name, write=True))
     if not request.headers.get("content-type", "").startswith(FORM):
         raise Refused(415, f"expected a form with a file ({FORM}), or PUT …/files/NAME with the file as the body")
-    file = (await form_file(request)).filename or ""
-    await call.work.search(lambda: check_name(knowledge, file))
-    upload = await receive(request, request.app.state.incoming, file)
+    try:
+        file = (await form_file(request)).filename or ""
+        await call.work.search(lambda: check_name(knowledge, file))
+        upload = await receive(request, request.app.state.incoming, file)
+    finally:
+        await request.close()  # the temporary file of the form
     return await _added(request, call, knowledge, upload, text)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.search.storage.protocol import Busy
-from foretell.stop import Stopped, ending
+from foretell.stop import WorkStopped, ending
 
 VERSION = 2  # version of the layout: raise it when the tables change
 FILE = "knowledge.db"
@@ -268,7 +268,7 @@ class Database:
                 raise ForetellError(f"{self.folder}: this store was closed; open it again") from None
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_INTERRUPT:
-                raise Stopped from None
+                raise WorkStopped from None
             if code == sqlite3.SQLITE_BUSY:
                 raise self._busy() from None
             reasons = {

@@ -16,6 +16,7 @@ D width · k proposals
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import threading
@@ -96,21 +97,23 @@ class GraphIndex:
             if self._parts is None or files != self._files or self._seq < pruned:
                 known = self._graphs
                 self._graphs = {f.name: known[f.name] if f.name in known else self._open(f) for f in files}
+                for file in files:
+                    self._check_copies(c, file)
                 self._files, self._scans, exact = files, {}, Exact(dimension)
                 runs = pairwise([0, *(file.seq for file in files), seq])
                 new = [run for run, graph in zip(runs, [*self._graphs.values(), None], strict=True) if graph is None]
             else:
                 exact, new = self._parts[1], [(self._seq, seq)]
                 gone = c.execute(f"SELECT id FROM deleted_{n} WHERE seq > ?", (self._seq,)).fetchall()
-                for each in (exact, *self._scans.values()):
-                    each.drop(np.array(gone, np.int64).reshape(-1))
+                exact.drop(dead := np.array(gone, np.int64).reshape(-1))
+                self._forget(dead)
             for since, until in new:
                 for ids, vectors in changed(c, n, since, until):
                     exact.put(ids, vectors)
-                    for each in self._scans.values():
-                        each.drop(ids)
+                    self._forget(ids)
             graphs = [graph for graph in self._graphs.values() if graph]
-            self._worn = count - len(exact) < (1 - WORN) * sum(map(len, graphs))
+            had = sum(file.entries for file in self._files if self._graphs[file.name])
+            self._worn = count - len(exact) < (1 - WORN) * had
             self._parts, self._seq = (graphs, exact), seq
         return dimension
 
@@ -163,6 +166,23 @@ class GraphIndex:
                 instead = f"; a scan serves levels {' '.join(scans)}" if scans else ""
                 said.append(f"{which}recall@10 {found} at levels 0 to 4{instead}")
         return "; ".join(said)
+
+    def _check_copies(self, c: sqlite3.Connection, file: GraphFile) -> None:
+        """Take out the copies that were deleted or changed since a graph was built."""
+        graph = self._graphs[file.name]
+        if graph is None or not len(graph.copies):
+            return
+        ids = graph.copies.pairs[:, 1]
+        query = f"SELECT id FROM entry_{self._number} WHERE id IN (SELECT value FROM json_each(?)) AND seq <= ?"
+        left = np.array(c.execute(query, (json.dumps(ids.tolist()), file.seq)).fetchall(), np.int64).reshape(-1)
+        graph.copies = graph.copies.without(np.setdiff1d(ids, left))
+
+    def _forget(self, ids: Int64[np.ndarray, " n"]) -> None:
+        """Take entries that were deleted or changed out of what is known of graphs."""
+        for scan in self._scans.values():
+            scan.drop(ids)
+        for graph in filter(None, self._graphs.values()):
+            graph.copies = graph.copies.without(ids)
 
     def _scanned(self, graph: Graph, level: Level, dimension: int) -> bool:
         """Whether the entries of a graph are scanned instead."""

@@ -71,6 +71,10 @@ class Copies:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def without(self, ids: Int64[np.ndarray, " n"]) -> Copies:
+        """The copies that are none of these entries."""
+        return Copies(self.pairs[~np.isin(self.pairs[:, 1], ids)]) if len(self) else self
+
     def of(self, ids: Int64[np.ndarray, " n"], most: int) -> Int64[np.ndarray, " c"]:
         """The copies of entries, up to `most` of each."""
         start, end = (np.searchsorted(self.pairs[:, 0], ids, side) for side in ("left", "right"))
@@ -83,11 +87,12 @@ class Graph:
 
     def __init__(self, folder: Path, file: GraphFile) -> None:
         self._hnsw = restored(folder, file, view=True, enable_key_lookups=False)
-        self._copies, self.measured = known(folder, file)
+        self.copies, self.measured = known(folder, file)
+        """The copies that still are what they were: the index takes out the others."""
         self._lock = threading.Lock()  # searches share the index's scratch space
 
     def __len__(self) -> int:
-        return len(self._hnsw) + len(self._copies)
+        return len(self._hnsw) + len(self.copies)
 
     def search(
         self, query: Float32[np.ndarray, " D"], k: int, ef: int, allowed: Int64[np.ndarray, " a"] | None = None
@@ -96,7 +101,7 @@ class Graph:
         with self._lock:
             self._hnsw.expansion_search = max(ef, k)
             near = self._hnsw.search(query, min(k, len(self._hnsw)), threads=1).keys.astype(np.int64)
-        near = np.concatenate([near, self._copies.of(near, k if allowed is None else len(self._copies))])
+        near = np.concatenate([near, self.copies.of(near, k if allowed is None else len(self.copies))])
         return near if allowed is None else near[np.isin(near, allowed)]
 
 
