@@ -32,7 +32,8 @@ class Hit:
     metadata: dict[str, Value]
     scores: dict[str, float] = field(default_factory=dict)
     """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: 0 to 1 from a
-    cross-encoder, −1 to 1 from a ColBERT. `mixed`: cosine of words and a photograph that was mixed for them."""
+    cross-encoder, −1 to 1 from a ColBERT. `blended`: the mean of that and of the score before, on the same scale.
+    `mixed`: cosine of words and a photograph that was mixed for them."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from foretell.errors import ForetellError, Range, check_range
@@ -34,6 +35,8 @@ READ = Range(1, 200, whole=True)
 """How many of the best results a reranker may read. Each costs as much as ten searches."""
 READ_LEAST, READ_USUAL = 20, 50
 """It reads at least so many, where few results are asked for; and at most so many, where nothing else is said."""
+SURE = 1e-9
+"""How near to 0 and 1 a reranker's score may come, before it is turned into a logit."""
 MOST = 10_000
 """A search gives at most this many results."""
 
@@ -113,12 +116,31 @@ def reranked(query: str, hits: Sequence[Hit], top: int, read: int, scores: Score
     """
     with_text = [place for place, hit in enumerate(hits) if hit.text.strip()][:read]
     given = dict(zip(with_text, scores(query, [hits[place].text for place in with_text]), strict=False))
-    first = sorted(given, key=lambda place: -given[place])
+    places = list(given)
+    both = blended(np.array([hits[place].score for place in places]), np.array(list(given.values()))).tolist()
     found = [
-        replace(hits[place], score=given[place], scores=hits[place].scores | {"rerank": given[place]})
-        for place in first
+        replace(hits[place], score=score, scores=hits[place].scores | {"rerank": given[place], "blended": score})
+        for place, score in zip(places, both, strict=True)
     ]
+    found.sort(key=lambda hit: -hit.score)
     return [*found, *(hit for place, hit in enumerate(hits) if place not in given)][:top]
+
+
+def blended(found: Float[np.ndarray, " n"], reread: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """The scores of a search and of a reranker, in equal parts, on the scale of the reranker.
+
+    The scores of the search are moved and stretched to the mean and the spread of the reranker's, and the two are
+    averaged. Scores from 0 to 1 are averaged as logits, on which cross-encoders are trained.
+    """
+    if not len(found):
+        return reread
+    odds = bool(((reread >= 0) & (reread <= 1)).all())
+    p = np.clip(reread.astype(np.float64), SURE, 1 - SURE) if odds else reread.astype(np.float64)
+    r = np.log(p / (1 - p)) if odds else p
+    spread = found.std()
+    v = (found - found.mean()) / spread if spread > 0 else np.zeros(len(found))
+    mean = (r + r.mean() + r.std() * v) / 2
+    return 1 / (1 + np.exp(-mean)) if odds else mean
 
 
 def by_file(
