@@ -91,7 +91,7 @@ def test_a_long_call_that_never_starts_is_told(monkeypatch):
     async def use(work):
         busy = asyncio.ensure_future(work.files.run(gate.wait, "me"))
         await asyncio.sleep(0)
-        steps = work.steps(lambda: iter([1]), lambda: refused.append(True), "me")
+        steps = work.steps(lambda: (i for i in [1]), lambda: refused.append(True), "me")
         with pytest.raises(Refused, match="too many requests are waiting"):
             await anext(steps)
         gate.set()

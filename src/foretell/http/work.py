@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -165,7 +165,7 @@ class Work:
         return await self._writes.run(call)
 
     async def steps(
-        self, make: Callable[[], Iterator[T]], refused: Callable[[], None], caller: str = ""
+        self, make: Callable[[], Generator[T, None, None]], refused: Callable[[], None], caller: str = ""
     ) -> AsyncIterator[T]:
         """Add a file, and yield the steps as they happen.
 
@@ -185,10 +185,11 @@ class Work:
         def run() -> None:
             nonlocal started
             started = True
-            for step in make():
-                check()
-                with suppress(RuntimeError):  # the loop is closed
-                    loop.call_soon_threadsafe(queue.put_nowait, step)
+            with closing(make()) as made:
+                for step in made:
+                    check()
+                    with suppress(RuntimeError):  # the loop is closed
+                        loop.call_soon_threadsafe(queue.put_nowait, step)
 
         task = asyncio.ensure_future(self.files.run(run, caller))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -119,7 +119,9 @@ async def _added(request: Request, call: Call, knowledge: Knowledge, upload: Upl
     return Json(outcome)
 
 
-def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None, guard: Guard) -> Iterator[AddProgress]:
+def _add(
+    knowledge: Knowledge, upload: Upload, added: Added, text: str | None, guard: Guard
+) -> Generator[AddProgress, None, None]:
     """Add an upload, and remove its file at the end; `added` is filled on the way."""
     try:
         base = upload.path.parent

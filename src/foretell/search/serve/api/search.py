@@ -100,10 +100,11 @@ async def _pixels(call: Call, name: str, body: Search) -> np.ndarray:
     knowledge = await call.search(lambda: call.find(name))
     if (await call.search(lambda: knowledge.model)).kind == "text":
         raise Refused(400, "this knowledge contains texts: it is asked with query, a text")
-    if body.image is not None:
-        return await call.pixels(name, _decoded("image", body.image))
-    assert body.video is not None
-    with _video(_decoded("video", body.video)) as path:
+    field, text = ("image", body.image) if body.image is not None else ("video", body.video or "")
+    file = await call.search(lambda: _decoded(field, text))
+    if field == "image":
+        return await call.pixels(name, file)
+    with _video(file) as path:
         return await call.pixels(name, path)
 
 
