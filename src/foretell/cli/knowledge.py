@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, cast
 
 from tyro.conf import Positional, arg
 
@@ -19,6 +19,7 @@ from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
     from foretell.search import Hit
+    from foretell.search.storage.hnsw import Level
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,9 @@ class Search(InStore):
     ]
     top: Annotated[int, arg(help="how many results")] = 10
     level: Annotated[
-        int | Literal["exact"],
+        str,
         arg(help="effort, 0 to 4, which matters in large knowledges; exact compares all entries"),
-    ] = 2
+    ] = "2"
     filter: Annotated[
         tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; a field twice with =: either value")
     ] = ()
@@ -203,7 +204,7 @@ class Search(InStore):
             hits = opened.search(
                 Path(self.query) if media and os.path.isfile(self.query) else self.query,
                 self.top,
-                level=self.level,
+                level=_level(self.level),
                 filter=filters.parse(self.filter) if self.filter else None,
                 rerank=self.reranker or self.rerank,
                 read=self.read,
@@ -311,6 +312,11 @@ def _changes(conditions: Sequence[str]) -> dict[str, float] | None:
         except ValueError:
             raise Usage(f"imagine is {condition!r}, expected PARAMETER=NUMBER, such as brightness=0.6") from None
     return changes or None
+
+
+def _level(text: str) -> Level:
+    """A level. A text that is none is refused by the search."""
+    return int(text) if text.isdecimal() else cast("Level", text)
 
 
 def _print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
