@@ -106,6 +106,10 @@ def _check_pixels(raw: Path | bytes, most: int) -> None:
 
 
 def _check_frames(path: str, most: int) -> None:
+    if most == images.MAX_PIXELS:  # `decode_video` looks itself
+        return
+    if not Path(path).stat().st_size:
+        raise Unusable("empty file")
     with frames.reasons(), frames.opened(Path(path)) as (_, stream):
         if stream.codec_context.width * stream.codec_context.height > most:
             raise Unusable(f"frames of more than {most // 10**6} megapixels; send a smaller one")
