@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -315,8 +315,11 @@ def _changes(conditions: Sequence[str]) -> dict[str, float] | None:
 
 
 def _level(text: str) -> Level:
-    """A level. A text that is none is refused by the search."""
-    return int(text) if text.isdecimal() else cast("Level", text)
+    from foretell.search.storage.hnsw import SCAN
+
+    if text != SCAN and not text.isdecimal():
+        raise Usage(f"level is {text!r}, expected 0 to 4, or {SCAN!r}")
+    return int(text) if text.isdecimal() else SCAN
 
 
 def _print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
