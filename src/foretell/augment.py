@@ -18,7 +18,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.actions import ImageBatch, Parameter, PictureActions, States
-from foretell.errors import NOT_NEGATIVE, SHARE, Range, within
+from foretell.errors import NOT_NEGATIVE, SHARE, ForetellError, Range, within
+
+ROUNDING = 0.01
+"""How far pixels may lie beyond [0, 1], after resizing and blurring."""
+_PIXELS = "expected numbers in [0, 1], not standardised: foretell.preprocess(images, model) makes them"
 
 PerImage: TypeAlias = Float[Tensor, " B"]
 """A value for each picture."""
@@ -195,9 +199,31 @@ def distort(
     return augment.apply(view, augment.destroy(generator, augment.draw(generator, len(view))))
 
 
-def to_float(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """uint8 pixels to floats in [0, 1]."""
-    return images.float().div_(255)
+def to_float(images: UInt8[Tensor, "*shape"] | Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """uint8 pixels to floats in [0, 1]. Floats that are in [0, 1] already stay as they are.
+
+    Raises:
+        ForetellError: another type, or floats beyond [0, 1].
+    """
+    if images.dtype == torch.uint8:
+        return images.float().div_(255)
+    check_pixels(images)
+    return images
+
+
+def check_pixels(x: Tensor) -> None:
+    """Refuse pixels that are no numbers in [0, 1]: a network would take them for a picture of another brightness.
+
+    Raises:
+        ForetellError: names what was found.
+    """
+    if not x.is_floating_point():
+        raise ForetellError(f"pixels are {x.dtype}, {_PIXELS}")
+    if torch.compiler.is_compiling() or x.is_meta or not x.numel():  # no values yet
+        return
+    low, high = torch.stack(x.detach().aminmax()).tolist()
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false of NaN too
+        raise ForetellError(f"pixels are {low:.4g} to {high:.4g}, {_PIXELS}")
 
 
 def _each(value: Tensor) -> Tensor:

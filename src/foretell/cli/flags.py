@@ -105,7 +105,8 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
     if path is None:
         return
     if endings and path.suffix.lower() not in endings:
-        raise Usage(f"{flag} {path} is not the name of a picture, expected one that ends in {', '.join(endings)}")
+        what = "picture" if endings in (PICTURES, FIGURES) else "table"
+        raise Usage(f"{flag} {path} is not the name of a {what}, expected one that ends in {', '.join(endings)}")
     if endings is FIGURES:
         needed("matplotlib", flag)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import field, make_dataclass
+from dataclasses import field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,8 @@ from tyro.conf import arg
 from foretell import registry
 from foretell.cli.flags import ANY_DATA, MODEL, Usage, first, parse, summary
 from foretell.errors import ForetellError
+from foretell.hub.files import parse as read_config
+from foretell.hub.files import read_json
 from foretell.methods import METHODS
 from foretell.recipes import RECIPES, Recipe
 from foretell.train.loop import TrainConfig
@@ -25,7 +27,7 @@ def train(args: list[str]) -> None:
     place = args[0] if args and registry.is_place(args[0]) else None
     name = registry.from_file(place) if place else first(args, "train", "METHOD", choices())
     make = RECIPES[name] if name in RECIPES and not place else recipe_of(name)
-    recipe = make()
+    recipe = _configured(make(), args)
     resume = Annotated[bool, arg(help="continue the run in --out, with the same flags")]
     stands = Annotated[str, arg(help=f"trained model with the encoder to use, frozen: {MODEL}")]
     encoder = [("encoder", stands, field(default=recipe.encoder))] if recipe.encoder else []
@@ -37,6 +39,16 @@ def train(args: list[str]) -> None:
             ("model", type(recipe.model), field(default=recipe.model)),
             ("train", Annotated[TrainConfig, arg(name="")], field(default=recipe.train)),
             *encoder,
+            (
+                "init",
+                Annotated[str | None, arg(help=f"begin with the weights of this model: {MODEL}")],
+                field(default=None),
+            ),
+            (
+                "config",
+                Annotated[Path | None, arg(help="config.json of a run: its settings are the defaults of all flags")],
+                field(default=None),
+            ),
             ("resume", resume, field(default=False)),
         ],
     )
@@ -44,7 +56,32 @@ def train(args: list[str]) -> None:
     given = flags.encoder if encoder else None
     if given and flags.model.encoder != recipe.model.encoder:
         raise Usage("--model.encoder has no effect here: the encoder is that of --encoder")
-    run(flags.model, flags.train, flags.data, flags.out, encoder=given, resume=flags.resume)
+    run(flags.model, flags.train, flags.data, flags.out, encoder=given, init=flags.init, resume=flags.resume)
+
+
+def _configured(recipe: Recipe, args: list[str]) -> Recipe:
+    """A recipe with the settings of the file behind --config, if there is one.
+
+    Raises:
+        ForetellError: the file is no configuration of the recipe's method.
+    """
+    flags = [word.partition("=") for word in args]
+    given = [
+        value if equals else (args[place + 1] if place + 1 < len(args) else "")
+        for place, (flag, equals, value) in enumerate(flags)
+        if flag == "--config"
+    ]
+    if not given or not given[-1]:
+        return recipe
+    path = Path(given[-1])
+    path = path / "config.json" if path.is_dir() else path
+    said = read_json(path)
+    method = next(name for name, entry in METHODS.items() if entry.config is type(recipe.model))
+    if said.get("method") != method:
+        raise ForetellError(f"{path}: method is {said.get('method')!r}, expected {method!r}: name that method to train")
+    model = read_config(type(recipe.model), said.get("model"), path, "model")
+    train = read_config(TrainConfig, said["train"], path, "train") if "train" in said else recipe.train
+    return replace(recipe, model=model, train=train, encoder=said.get("encoder", recipe.encoder))
 
 
 def choices() -> dict[str, str]:

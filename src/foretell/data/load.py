@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 import torch
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 
 from . import cache
+from .apart import checked
 from .dataset import Captioned, Columns, Episodes, Images, K, joined
 from .reads import Captions, EpisodeClips, Photographs, Reads
 
@@ -132,7 +134,10 @@ def train_test(
 
     The named splits are taken if there are two (train with test, or else train with valid). Otherwise every fifth
     sample is for testing, of each class where there are labels; `seed` draws which. At least two samples are needed. A
-    video gives one clip, so that no video is on both sides.
+    video gives one clip, so that no video is on both sides. The only sample of a class is never held out.
+
+    Warns of a class that only the test split has: its samples are left out, because nothing could learn them. And of
+    pictures that are in both splits.
     """
     reads = _reads(reads).apart()
     splits, form = reads.find(spec, seed), reads.form()
@@ -142,11 +147,15 @@ def train_test(
         if split in splits
     ]
     if test:
-        return train, test[0]
+        return checked(spec, train, test[0])
     if len(train) < 2:
         what = form.what.removesuffix("s")
         raise ForetellError(f"{spec}: found one usable {what}, expected two or more, to train and to test")
     held_out = _held_out(train, seed)
+    if not held_out.any():  # each class has a single sample
+        train = train.with_columns(train.stored, labels=None, classes=())
+        held_out = _held_out(train, seed)
+        warnings.warn(f"{spec}: each class has one sample, so the classes are not used", ForetellWarning, stacklevel=2)
     return train.subset(~held_out), train.subset(held_out)
 
 
@@ -177,12 +186,20 @@ def _load(
 
 
 def _held_out(data: Columns, seed: int) -> torch.Tensor:
-    """A mask [N], true for every fifth sample in an order shuffled by `seed` and sorted by class."""
+    """A mask [N], true for every fifth sample in an order shuffled by `seed` and sorted by class.
+
+    The only sample of a class is learned from: a class that was never trained cannot be named.
+    """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     if data.labels is not None:
         order = order[data.labels[order].argsort(stable=True)]
     mask = torch.zeros(len(data), dtype=torch.bool)
     mask[order[min(2, len(data) - 1) :: 5]] = True
+    if data.labels is not None:
+        alone = data.labels.bincount()[data.labels] == 1
+        mask &= ~alone
+        if not mask.any() and not alone.all():  # those that would have been held out were all alone
+            mask[order[~alone[order]][-1]] = True
     return mask
 
 

@@ -13,6 +13,7 @@ from foretell.errors import ForetellError
 from foretell.hub import official
 from foretell.hub.files import (
     built,
+    finite,
     from_config,
     read_json,
     read_metadata,
@@ -164,16 +165,18 @@ def _download(repository: str) -> Path:
 
 
 def _weights(folder: Path) -> Path:
-    """The finished model of a run, or its newest whole checkpoint. Damaged ones are skipped, as `--resume` does."""
+    """The finished model of a run, or its newest good checkpoint. Others are passed over, as `--resume` does."""
     finished = folder / "model.safetensors"
     checkpoints = sorted((folder / "checkpoints").glob("step-*.safetensors"), reverse=True)
     if finished.is_file() or not checkpoints:
         return finished
-    return next(filter(_whole, checkpoints), checkpoints[0])
+    return next(filter(_good, checkpoints), checkpoints[0])
 
 
-def _whole(path: Path) -> bool:
+def _good(path: Path) -> bool:
+    """Whether a checkpoint is whole and finite."""
     try:
+        finite(read_weights(path), path)
         return bool(read_metadata(path))
     except ForetellError:
         return False

@@ -202,6 +202,9 @@ class VJEPAAC(Method):
     ) -> Float[Tensor, "B K N D"]:
         """ẑ_{k+1} for each of K steps, from everything up to then; comparable with `target`."""
         rows, columns = self.config.encoder.grid[-2:]
+        for name, numbers, width in (("states", states, self.config.states), ("actions", actions, self.config.actions)):
+            if numbers.ndim != 3 or numbers.shape[2] != width:
+                raise ForetellError(f"{name} are {list(numbers.shape)}, expected [B, steps, {width}]")
         actions, states = actions / self.action_scale, (states - self.state_mean) / self.state_scale
 
         def predictor(latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Complex, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foretell.augment import check_pixels
 from foretell.errors import DEPTH, FINITE, POSITIVE, SIDE, SIZE, ForetellError, Range, within
 from foretell.nn.attention import Attention
 from foretell.nn.positions import PositionKind, Positions
@@ -193,11 +194,38 @@ def patchify(x: Shaped[Tensor, "B C *size"], patch: tuple[int, ...]) -> Shaped[T
     return x.reshape(B, C, *split).permute(0, *rows, 1, *inside).reshape(B, -1, C * prod(patch))
 
 
-def standardised(x: Float[Tensor, "B 3 ..."], mean: Tensor, std: Tensor) -> Float[Tensor, "B 3 ..."]:
-    """Pixels in [0, 1] as a network wants them. Raises ForetellError of bytes: 255 would be taken for a brightness."""
-    if not x.is_floating_point():
-        raise ForetellError(f"pixels are {x.dtype}, expected numbers in [0, 1]: foretell.augment.to_float makes them")
+def standardised(
+    x: Float[Tensor, "B 3 ..."], mean: Tensor, std: Tensor, training: bool = False
+) -> Float[Tensor, "B 3 ..."]:
+    """Pixels in [0, 1] as a network wants them.
+
+    Args:
+        x: the pixels.
+        mean: of each channel.
+        std: of each channel.
+        training: do not look at the values: views are made of pixels that were looked at, and looking waits for a GPU.
+
+    Raises:
+        ForetellError: x is no batch of images or clips, or its values are not in [0, 1].
+    """
+    check_batch(x, mean.ndim - 1)
+    if not (training and x.is_floating_point()):
+        check_pixels(x)
     return (x - mean) / std
+
+
+def check_batch(x: Any, axes: int) -> None:
+    """Refuse what is no batch of one image or more (two axes), or of one clip or more (three)."""
+    expected = f"[B, 3, {'T, H, W' if axes == 3 else 'H, W'}]"
+    if not isinstance(x, Tensor):
+        raise ForetellError(
+            f"x is a {type(x).__name__}, expected a tensor {expected} of numbers in [0, 1]: "
+            "foretell.preprocess(x, model) makes it"
+        )
+    if x.ndim != axes + 2 or x.shape[1] != 3:
+        raise ForetellError(f"x is {list(x.shape)}, expected {expected}: a batch, also of one")
+    if not len(x):
+        raise ForetellError(f"x is {list(x.shape)}, expected {expected} with one or more: the batch is empty")
 
 
 class ViT(nn.Module):
@@ -230,10 +258,8 @@ class ViT(nn.Module):
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
         """Patches along each axis of x. Raises ForetellError where patches do not fill it, or an axis is missing."""
+        check_batch(x, len(self.patch))
         size = tuple(x.shape[2:])
-        if len(size) != len(self.patch) or x.shape[1] != 3:
-            expected = "[B, 3, T, H, W]" if len(self.patch) == 3 else "[B, 3, H, W]"
-            raise ForetellError(f"x is {list(x.shape)}, expected {expected}: a batch, also of one")
         if any(s % p for s, p in zip(size, self.patch, strict=True)):
             raise ForetellError(f"x of {size} pixels cannot be cut into patches of {self.patch}: resize or crop it")
         return tuple(s // p for s, p in zip(size, self.patch, strict=True))
@@ -249,7 +275,7 @@ class ViT(nn.Module):
             [B, K or N, D]: a latent a kept patch, in the order of `index`.
 
         Raises:
-            ForetellError: x has bytes, or a shape that cannot be cut into patches.
+            ForetellError: x is not in [0, 1], or has a shape that cannot be cut into patches.
         """
         return self.norm(self._blocks(*self._tokens(x, index))[:, self.config.registers :])
 
@@ -286,7 +312,7 @@ class ViT(nn.Module):
         """Registers and embedded patches, and how they are turned where positions are rotary."""
         grid = self.grid(x)
         position, rotation = self.positions(grid, x.device), self.positions.rotation(grid, x.device, index)
-        x = standardised(x, self.mean, self.std)
+        x = standardised(x, self.mean, self.std, self.training)
         if isinstance(self.patch_embed, Stem):
             if index is not None:
                 raise ForetellError(

@@ -190,7 +190,7 @@ def _problem(model: Rolls, image: Tensor, goal: Tensor, state: Tensor | None) ->
         some = picture if picture.ndim == 4 else picture.unsqueeze(0)
         if some.shape[1:] != (3, side, side):
             raise ForetellError(f"the {name} is {tuple(picture.shape)}, but this model looks at (3, {side}, {side})")
-        clips.append((some if some.is_floating_point() else to_float(some)).unsqueeze(2))
+        clips.append(to_float(some).unsqueeze(2))
     now, there = clips
     if state is None:
         if S:

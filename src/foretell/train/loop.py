@@ -172,7 +172,7 @@ class Trainer:
         Raises:
             Collapsed: the latents became the same for every image.
             Stopped: the run was asked to stop; it is saved and can be resumed.
-            ForetellError: the loss is not finite, or a file cannot be written.
+            ForetellError: the loss or a weight is not finite, or a file cannot be written.
         """
         config = self.config
         start = self._resume() if resume else 0
@@ -201,7 +201,7 @@ class Trainer:
         start, damaged = checkpoint.resume(self.out / "checkpoints", self.model, self.optimizer, self.world)
         if self.show:
             for sentence in damaged:
-                self.show.say(f"passed over a damaged checkpoint: {sentence}")
+                self.show.say(f"passed over a checkpoint: {sentence}")
             self.show.say(f"resuming after step {start}" if start else "no checkpoint yet: starting at step 0")
         return start
 
