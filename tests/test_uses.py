@@ -1,6 +1,8 @@
 """Commands that use what was trained: features and predictions in files, warm starts, settings of another run."""
 
 import json
+import re
+import subprocess
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,7 +11,7 @@ import torch
 from PIL import Image
 
 from foretell import finetune, hub
-from foretell.cli import main
+from foretell.cli import COMMANDS, main
 from foretell.data import Vectors, load
 from foretell.errors import ForetellError
 from foretell.finetune.classifier import WorldModelClassifier
@@ -138,3 +140,38 @@ def test_the_settings_of_a_run_are_taken_from_its_file(photos, tmp_path, capsys)
     args = ("--data", photos, "--out", tmp_path / "o", "--config")
     assert "method is 'iwm', expected 'ijepa'" in fails(capsys, "train", "ijepa", *args, run)
     assert "nowhere is missing" in fails(capsys, "train", "iwm", *args, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian"], "'trian' is not a command (did you mean 'train'?)"),
+        (["train", "imw"], "'imw' is not one (did you mean 'iwm'?)"),
+        (["train", "i-jepa"], "(did you mean 'ijepa'?)"),
+        (["evaluate", "iwm-mni", "--data", "x"], "there is no model 'iwm-mni' (did you mean 'iwm-mini'?)"),
+        (["zzzz"], "'zzzz' is not a command; there are"),
+        (["--completion", "csh"], "expected one of bash, zsh, fish"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistyped_name_is_met_with_the_one_that_was_meant(words, said, capsys):
+    assert said in fails(capsys, *words)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_the_names_of_commands(shell, capsys):
+    main(["--completion", shell])
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+    if shell == "bash":
+        script = out + "\nCOMP_WORDS=(foretell fea) COMP_CWORD=1; _foretell; echo ${COMPREPLY[@]}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "features"
+
+
+def test_imagine_says_what_it_wrote_and_the_rank(photos, model, tmp_path, capsys):
+    args = ["imagine", str(model), str(photos / "dark" / "1.png"), "--out", str(tmp_path / "o.png"), "--bank", "8"]
+    main([*args, "--hue", "0.05"])
+    assert re.search(r"wrote .*o\.png: the picture that was asked for is number [1-8] of 8", capsys.readouterr().out)
+    main([*args, "--sweep", "hue"])
+    assert "of 7 changes the picture asked for is number" in capsys.readouterr().out

@@ -196,7 +196,7 @@ def test_the_command_plans_and_draws(saved, tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert np.shape(report["actions"]) == (2, 2)
     assert np.abs(report["actions"]).sum(1).max() <= 0.1 + 1e-6
-    assert report.keys() == {"actions", "energy", "now"}
+    assert report.keys() == {"actions", "energy", "now", "worse_than_nothing"}
     assert (tmp_path / "energy.png").stat().st_size > 1000
     main(args)
     assert "action 2: " in capsys.readouterr().out

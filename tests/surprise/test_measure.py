@@ -465,3 +465,15 @@ def test_wrong_words_are_explained(args, message, capsys):
     with pytest.raises(SystemExit):
         main(["surprise", *args])
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("contexts", "chosen"), [((4,), 4), ((4, 8), None)])
+def test_contexts_that_are_given_are_not_chosen(contexts, chosen):
+    """No validation pair is scored: of several contexts the mean is taken."""
+
+    def validation():
+        pytest.fail("a validation pair was asked for")
+        yield
+
+    report = benchmark(MODEL, [sudden(2, 1)], validation(), baselines=False, contexts=contexts)
+    assert set(report["contexts"].values()) == {chosen}

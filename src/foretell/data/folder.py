@@ -137,6 +137,8 @@ def _fail(root: Path, files: list[File], endings: frozenset[str]) -> list[File]:
     kinds = ", ".join(f"{n} {kind or 'without ending'}" for kind, n in Counter(map(ending, files)).most_common(3))
     what, more = ("image", ", or parquet files with an image column") if endings is ENDINGS else ("video", "")
     advice = told(files) if endings is ENDINGS else None
+    if endings is not ENDINGS and any(ending(file) in ENDINGS for file in files):
+        more += ". Pictures that are the frames of videos are joined first: ffmpeg -framerate 25 -i %04d.png out.mp4"
     raise ForetellError(
         f"{root}: no {what} in this folder ({f'found {kinds}' if files else 'it holds no file at all'}); "
         f"expected files that end in {' '.join(sorted(endings))}{more}{f'. There are {advice}' if advice else ''}"

@@ -113,24 +113,25 @@ def load(
 
 @overload
 def train_test(
-    spec: str | Path, reads: int, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: int, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Images, Images]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: Captions, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: Captions, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Captioned, Captioned]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: EpisodeClips, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: EpisodeClips, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Episodes, Episodes]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: Reads[K], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: Reads[K], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[K, K]: ...
 def train_test(
-    spec: str | Path, reads: int | Reads[Any], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: int | Reads[Any], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Any, Any]:
-    """The data to learn from and the data to test on; arguments and errors are as of `load`.
+    """The data to learn from and the data to test on; arguments and errors are as of `load`. Of several places each is
+    divided by itself.
 
     The named splits are taken if there are two (train with test, or else train with valid). Otherwise every fifth
     sample is for testing, of each class where there are labels; `seed` draws which. At least two samples are needed. A
@@ -139,7 +140,21 @@ def train_test(
     Warns of a class that only the test split has: its samples are left out, because nothing could learn them. And of
     pictures that are in both splits.
     """
-    reads = _reads(reads).apart()
+    several = places(spec)
+    wanted = _reads(reads)
+    found = [_sides(one, wanted.paced(one, len(several) > 1).apart(), seed, cache_dir, progress) for one in several]
+    train, test = (_chosen(side) for side in zip(*found, strict=True))
+    return checked(" ".join(map(str, several)), train, test)
+
+
+Sided: TypeAlias = tuple[Any, torch.Tensor]
+"""A whole set, and a mask of the samples that are taken."""
+
+
+def _sides(
+    spec: str | Path, reads: Reads[Any], seed: int, cache_dir: Path | None, progress: bool
+) -> tuple[Sided, Sided]:
+    """What to learn from and what to test on, of one place."""
     splits, form = reads.find(spec, seed), reads.form()
     train, *test = [
         cache.cached(splits[split], form, _cache_folder(cache_dir), progress)
@@ -147,7 +162,7 @@ def train_test(
         if split in splits
     ]
     if test:
-        return checked(spec, train, test[0])
+        return _all(train), _all(test[0])
     if len(train) < 2:
         what = form.what.removesuffix("s")
         raise ForetellError(f"{spec}: found one usable {what}, expected two or more, to train and to test")
@@ -155,8 +170,18 @@ def train_test(
     if not held_out.any():  # each class has a single sample
         train = train.with_columns(train.stored, labels=None, classes=())
         held_out = _held_out(train, seed)
-        warnings.warn(f"{spec}: each class has one sample, so the classes are not used", ForetellWarning, stacklevel=2)
-    return train.subset(~held_out), train.subset(held_out)
+        warnings.warn(f"{spec}: each class has one sample, so the classes are not used", ForetellWarning, stacklevel=3)
+    return (train, ~held_out), (train, held_out)
+
+
+def _all(data: Columns) -> Sided:
+    return data, torch.ones(len(data), dtype=torch.bool)
+
+
+def _chosen(sides: Sequence[Sided]) -> Any:
+    """One side of all places, as one set."""
+    whole, mask = joined([data for data, _ in sides]), torch.cat([mask for _, mask in sides])
+    return whole if mask.all() else whole.subset(mask)
 
 
 def places(spec: Specs) -> Sequence[str | Path]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foretell.capabilities import EncodesPatches, require
 from foretell.errors import ForetellError
 from foretell.extras import needed
 from foretell.hub.files import write_atomically
+from foretell.hub.timm_form import encoder_of
 from foretell.method import Method
 from foretell.nn.positions import ROTARY
 from foretell.nn.vit import VideoViTConfig, ViT, pool
@@ -58,9 +59,7 @@ def save(model: Method, folder: Path, encoder: str, dtype: torch.dtype) -> Path:
     """
     if dtype != torch.float32:
         raise ForetellError(f"dtype is {str(dtype).removeprefix('torch.')}, expected float32 for ONNX")
-    network = require(model, EncodesPatches, "ONNX").patch_encoder
-    if encoder == "context":
-        network = getattr(model, "context_encoder", network)
+    network = encoder_of(model, encoder, "ONNX")
     if isinstance(network, ViT) and network.config.positions in ROTARY:
         raise ForetellError(
             f"encoder.positions are {network.config.positions}, which turn complex numbers, and ONNX has none: export "
@@ -94,9 +93,9 @@ def save(model: Method, folder: Path, encoder: str, dtype: torch.dtype) -> Path:
     return folder
 
 
-def _size(network: nn.Module) -> tuple[int, ...]:
+def _size(network: Any) -> tuple[int, ...]:
     config = network.config
-    side = (config.image_size, config.image_size)  # type: ignore[union-attr]
+    side = (config.image_size, config.image_size)
     return (config.frames, *side) if isinstance(config, VideoViTConfig) else side
 
 

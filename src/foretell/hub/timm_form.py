@@ -38,11 +38,7 @@ def save(model: Method, folder: Path, encoder: str, dtype: torch.dtype) -> Path:
     Raises:
         ForetellError: the encoder has something for which timm has no place.
     """
-    network: Any = getattr(model, "encoder", None)
-    if not isinstance(network, ResNet):
-        network = require(model, EncodesPatches, "timm's form").patch_encoder
-        if encoder == "context":
-            network = getattr(model, "context_encoder", network)
+    network = encoder_of(model, encoder, "timm's form")
     config, tensors, build = _resnet(network) if isinstance(network, ResNet) else _vit(network)
     said = {"mean": list(network.config.mean), "std": list(network.config.std)}
     side = network.config.image_size
@@ -53,6 +49,18 @@ def save(model: Method, folder: Path, encoder: str, dtype: torch.dtype) -> Path:
     write_json(folder / "config.json", config | {"num_classes": 0, "pretrained_cfg": pretrained})
     write_atomically(folder / "README.md", _card(folder.name, build, said))
     return folder
+
+
+def encoder_of(model: Method, encoder: str, purpose: str) -> Any:
+    """A model's ResNet, or its encoder of patches: the target encoder, or where it has one the context encoder.
+
+    Raises:
+        ForetellError: it has neither; `purpose` is the subject of the sentence.
+    """
+    if isinstance(network := getattr(model, "encoder", None), ResNet):
+        return network
+    network = require(model, EncodesPatches, purpose).patch_encoder
+    return getattr(model, "context_encoder", network) if encoder == "context" else network
 
 
 def _resnet(network: ResNet) -> tuple[dict[str, Any], dict[str, Tensor], str]:

@@ -65,6 +65,9 @@ class ViTConfig:
     init_std: float | None = 0.02
     """Standard deviation of the weights at first: the papers'. None for 1/√(fan-in), with which networks narrower than
     theirs learn sooner (docs/log.md)."""
+    depth_scaled: bool = True
+    """Divide the outputs of block n by √(2n) at first. The released code of I-JEPA and V-JEPA draws all linear layers
+    again after that, so that nothing is divided there (False); V-JEPA 2's does not."""
     registers: int = 0
     """R: learned tokens that attend with the patches and lie nowhere (arXiv:2309.16588). Llip mixes what becomes of
     them."""
@@ -167,20 +170,21 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-def initialise(root: nn.Module, blocks: nn.ModuleList, std: float | None = 0.02) -> None:
+def initialise(root: nn.Module, blocks: nn.ModuleList, std: float | None = 0.02, depth_scaled: bool = True) -> None:
     """Truncated normals; the output of each block is scaled by 1/√(2·depth so far), as in I-JEPA.
 
     Args:
         root: whose linear layers are drawn.
         blocks: those of it that add to what went before.
         std: deviation of the weights; None for 1/√(fan-in) of each layer.
+        depth_scaled: whether the outputs of blocks are scaled.
     """
     for module in root.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5 if std is None else std)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    for depth, block in enumerate(blocks, start=1):
+    for depth, block in enumerate(blocks if depth_scaled else (), start=1):
         for name, parameter in block.named_parameters():
             if name in ("attn.proj.weight", "mlp.fc2.weight"):
                 parameter.data.div_((2.0 * depth) ** 0.5)
@@ -247,7 +251,7 @@ class ViT(nn.Module):
         outs = [None] * (c.depth - 1) + [c.last_width]
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
-        initialise(self, self.blocks, c.init_std)
+        initialise(self, self.blocks, c.init_std, c.depth_scaled)
         if isinstance(self.patch_embed, nn.Linear):
             # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
             nn.init.xavier_uniform_(self.patch_embed.weight)

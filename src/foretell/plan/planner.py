@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from foretell.augment import to_float
@@ -44,6 +44,11 @@ class Plan:
     """The same difference for the present picture."""
     trace: Float[Tensor, "B iterations"]
     """The elites' mean energy, iteration by iteration."""
+
+    @property
+    def worse(self) -> Bool[Tensor, " B"]:
+        """Whether the plan is foreseen to end no nearer to the goal than doing nothing."""
+        return self.energy >= self.now
 
 
 @dataclass(frozen=True)

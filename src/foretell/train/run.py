@@ -15,13 +15,14 @@ import filelock
 import torch
 
 from foretell import __version__, hub, registry
-from foretell.data import Dataset, Specs, load, places
+from foretell.data import Dataset, Specs, Videos, load, places
 from foretell.errors import ForetellError
 from foretell.hub.files import brief, dump, parse, read_json, to_config, write_json
 from foretell.method import Method
 from foretell.methods import METHODS, begin
 from foretell.train import checkpoint
 from foretell.train.loop import TrainConfig, Trainer
+from foretell.train.runs import card
 from foretell.train.show import Show, shown
 from foretell.train.world import World, enter, leave
 
@@ -86,7 +87,8 @@ def run(
                 _tell_skipped(images, show)
                 Trainer(built, images, config, out, world, show).run(resume)
                 if world.first:  # read the saved file: it has whole tensors, also if processes hold parts
-                    hub.save(hub.load(out), out)
+                    model = hub.load(out)
+                    hub.save(model, out, card(model, out))
                 world.wait()
                 own = registry.source(settings["method"]) or ""
                 method = f" --method {own}" if registry.is_place(own) else ""
@@ -173,7 +175,9 @@ def _tell_skipped(images: Dataset, show: Show) -> None:
     if not images.skipped:
         return
     some = len(images.skipped)
-    show.say(f"{some} of {len(images) + some} samples could not be used")
+    clips = isinstance(images, Videos)  # of which a video gives several
+    left = f"{len(images):,} {'clips' if clips else 'samples'} of the others are used"
+    show.say(f"{some:,} {'videos' if clips else 'files or rows'} could not be used, or not whole; {left}")
     for name, reason in images.skipped[:SHOWN]:
         show.say(f"  {name}: {reason}")
     if some > SHOWN:
