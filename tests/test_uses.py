@@ -172,6 +172,9 @@ def test_shells_complete_the_names_of_commands(shell, capsys):
 def test_imagine_says_what_it_wrote_and_the_rank(photos, model, tmp_path, capsys):
     args = ["imagine", str(model), str(photos / "dark" / "1.png"), "--out", str(tmp_path / "o.png"), "--bank", "8"]
     main([*args, "--hue", "0.05"])
-    assert re.search(r"wrote .*o\.png: the picture that was asked for is number [1-8] of 8", capsys.readouterr().out)
+    assert re.search(
+        r"wrote .*o\.png: by the model's prediction the picture that was asked for is number [1-8] of 8",
+        capsys.readouterr().out,
+    )
     main([*args, "--sweep", "hue"])
-    assert "of 7 changes the picture asked for is number" in capsys.readouterr().out
+    assert "the pictures of 7 changes are number" in capsys.readouterr().out

@@ -96,9 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if name in ("-h", "--help"):
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
             print(table({name: about(name) for name in COMMANDS}))
-            print(
-                "\n`foretell COMMAND --help` explains one. `foretell --completion bash` (zsh, fish) completes their names."
-            )
+            print("\n`foretell COMMAND --help` explains one. `foretell --completion bash` (zsh, fish) completes names.")
             print("If a model's method is in a file of yours, every command takes --method FILE.py:NAME.")
         elif name == "--version":
             print(__version__)

@@ -64,10 +64,10 @@ def imagine(args: list[str]) -> None:
     swept = flags.sweep or (() if values else tuple(p.name for p in parameters if not p.destructive))
     rows = imagining.sweep(model, image, *swept, bank=flags.bank, seed=flags.seed) if swept else {}
     imagining.draw(asked, rows).save(flags.out)
-    found = [asked] if asked else [one for row in rows.values() for one in row]
-    ranks = sorted(one.rank for one in found)
     if asked:
-        said = f"the picture that was asked for is number {asked.rank} of {len(asked.bank)} by the model's prediction"
+        said = f"the picture that was asked for is number {asked.rank}"
     else:
-        said = f"of {len(found)} changes the picture asked for is number {ranks[len(ranks) // 2]} of {flags.bank}, by the median"
-    print(f"wrote {flags.out}: {said} (1 is best, about {flags.bank // 2} is chance)")
+        ranks = sorted(one.rank for row in rows.values() for one in row)
+        said = f"the pictures of {len(ranks)} changes are number {ranks[len(ranks) // 2]} by the median"
+    chance = f"1 is best, about {flags.bank // 2} is chance"
+    print(f"wrote {flags.out}: by the model's prediction {said} of {flags.bank} ({chance})")

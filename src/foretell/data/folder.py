@@ -26,7 +26,7 @@ from .images.decode import endings_of_images
 from .items import Item, Unusable
 from .left_out import ending, is_picture, told
 from .source import Contents, File, Source, Splits, identity
-from .split_folders import Found, Placed, find_splits, like_splits
+from .split_folders import FoundSplits, PlacedFile, find_splits, like_splits
 
 ENDINGS = endings_of_images()
 
@@ -71,7 +71,7 @@ def _counts(root: Path, file: File, endings: frozenset[str], pictures: bool) -> 
     return kind in endings or (pictures and not kind and is_picture(root, file))
 
 
-def _chosen(root: Path, found: Found, classes: dict[str, set[str]]) -> dict[str, str]:
+def _chosen(root: Path, found: FoundSplits, classes: dict[str, set[str]]) -> dict[str, str]:
     """split -> the folder that is taken for it; tells of what else there is."""
     if not found.folders:
         folders = {name for placed in found.files[""] for name in placed.levels[:-1]}
@@ -95,28 +95,28 @@ def _chosen(root: Path, found: Found, classes: dict[str, set[str]]) -> dict[str,
     return chosen
 
 
-def _below(files: list[Placed]) -> tuple[str, ...]:
+def _below(files: list[PlacedFile]) -> tuple[str, ...]:
     """The folders between a class folder and its files, where all have the same."""
     found = {placed.levels[1:-1] for placed in files}
     return found.pop() if len(found) == 1 else ()
 
 
-def _class_folders(files: list[Placed], below: tuple[str, ...]) -> set[str]:
+def _class_folders(files: list[PlacedFile], below: tuple[str, ...]) -> set[str]:
     """The class folders of a split; none where too many files lie elsewhere."""
     inside = [folder for placed in files if (folder := _class_folder(placed, below))]
     folders = set(inside)
     return folders if (len(files) - len(inside)) * len(folders) < len(inside) else set()
 
 
-def _class_folder(placed: Placed, below: tuple[str, ...]) -> str | None:
+def _class_folder(placed: PlacedFile, below: tuple[str, ...]) -> str | None:
     folder, *rest = placed.levels
     return folder if tuple(rest[:-1]) == below and rest else None
 
 
-def _read(root: Path, files: list[Placed], classes: tuple[str, ...], below: tuple[str, ...]) -> Contents:
+def _read(root: Path, files: list[PlacedFile], classes: tuple[str, ...], below: tuple[str, ...]) -> Contents:
     label = {name: number for number, name in enumerate(classes)}
 
-    def reader(placed: Placed) -> Callable[[], tuple[Path, int | None]]:
+    def reader(placed: PlacedFile) -> Callable[[], tuple[Path, int | None]]:
         def read() -> tuple[Path, int | None]:
             folder = _class_folder(placed, below)
             if classes and folder is None:

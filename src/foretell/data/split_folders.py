@@ -27,26 +27,26 @@ _INSIDE = re.compile(rf"(?<![^\W\d_])({_WORD})(?![^\W\d_])")
 _LIKE = re.compile(rf"(?<![^\W\d_])(?:{_WORD}|folds?|splits?|query|gallery)", re.IGNORECASE)
 
 
-class Placed(NamedTuple):
+class PlacedFile(NamedTuple):
     """A file, and the folders that it lies in and its name, without the split's folder and those that all share."""
 
     file: File
     levels: tuple[str, ...]
 
 
-class Found(NamedTuple):
+class FoundSplits(NamedTuple):
     """The splits of some files."""
 
     folders: dict[str, list[str]]
     """split -> its folders, below the root; {} where the files name no splits. Those to test on are in the order in
     which they are preferred."""
-    files: dict[str, list[Placed]]
+    files: dict[str, list[PlacedFile]]
     """A folder of a split -> its files; "" has all of them where there are no splits."""
     others: list[File]
     """Files beside the splits."""
 
 
-def find_splits(files: list[File]) -> Found:
+def find_splits(files: list[File]) -> FoundSplits:
     """The splits of files, at the first depth at which folders name some.
 
     `train` alone is a split only if there is nothing else at that depth: beside `car` and `plane` it is a class. Deeper
@@ -67,12 +67,12 @@ def find_splits(files: list[File]) -> Found:
         return _found(files, parts, at, known, depth)
     levels = {file: tuple(map(_nfc, parts[file])) for file in files}
     shared = _shared(levels.values())
-    return Found({}, {"": [Placed(file, levels[file][shared:]) for file in files]}, [])
+    return FoundSplits({}, {"": [PlacedFile(file, levels[file][shared:]) for file in files]}, [])
 
 
 def _found(
     files: list[File], parts: dict[File, tuple[str, ...]], at: dict[File, str], known: dict[str, str], depth: int
-) -> Found:
+) -> FoundSplits:
     """The files of the folders that are splits; folders that differ above them (`cup/train/`) are one split."""
     levels = {
         file: tuple(_nfc(part) for place, part in enumerate(parts[file]) if place != depth)
@@ -85,14 +85,14 @@ def _found(
     called: dict[str, str] = {}  # a word to test on has folders of its own; all to train on are one
     for folder in sorted(known, key=lambda folder: (order[known[folder]], folder)):
         called.setdefault("train" if purpose[folder] == "train" else known[folder], folder)
-    placed: dict[str, list[Placed]] = defaultdict(list)
+    placed: dict[str, list[PlacedFile]] = defaultdict(list)
     for file, rest in levels.items():
         word = known[at[file]]
-        placed[called["train" if PURPOSES[word] == "train" else word]].append(Placed(file, rest[shared:]))
+        placed[called["train" if PURPOSES[word] == "train" else word]].append(PlacedFile(file, rest[shared:]))
     folders: dict[str, list[str]] = defaultdict(list)
     for folder in called.values():
         folders[purpose[folder]].append(folder)
-    return Found(dict(folders), dict(placed), [file for file in files if file not in levels])
+    return FoundSplits(dict(folders), dict(placed), [file for file in files if file not in levels])
 
 
 def _named(names: Iterable[str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from foretell.errors import ForetellError, ForetellWarning
 from foretell.extras import MissingExtra
 
 from . import frames
-from .pictures import Pictures, made_of_pictures
+from .pictures import PictureFrames, made_of_pictures
 
 ENDINGS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"}
@@ -140,7 +140,7 @@ ClipsOf: TypeAlias = Callable[[Any, Any], tuple[Mapping[str, np.ndarray], str | 
 
 
 def _cut_pictures(path: Path, cut: Clips) -> Cuts:
-    pictures = Pictures(path, cut.fps)
+    pictures = PictureFrames(path, cut.fps)
     plan = _plan(pictures.shown, pictures.end, cut)
     kept = pictures.read(np.unique(plan), cut.size)
     pixels = np.stack([[kept[number] for number in clip] for clip in plan.tolist()])

@@ -122,7 +122,7 @@ def _by_kind(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def find(root: Path, cut: EpisodeClips) -> Splits:
     """The splits of a folder of videos with tables. Raises ForetellError where there is no video, or no table."""
     if lerobot.is_lerobot(root):
-        return lerobot.find(root, lerobot.Mapping(cut.state, cut.action, cut.camera), StepTable)
+        return lerobot.find(root, lerobot.FeatureMapping(cut.state, cut.action, cut.camera), StepTable)
     files = files_below(root)
     tables = [file for file in files if file.path.lower().endswith(TABLES)]
     beside = {file.path.rpartition(".")[0]: root / file.path for file in tables}

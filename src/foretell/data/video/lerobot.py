@@ -25,7 +25,7 @@ from foretell.extras import needed
 VERSIONS = ("v2.0", "v2.1")
 
 
-class Mapping(NamedTuple):
+class FeatureMapping(NamedTuple):
     """Which features of the data are read."""
 
     state: str = "observation.state"
@@ -55,7 +55,7 @@ def is_lerobot(root: Path) -> bool:
     return (root / "meta" / "info.json").is_file()
 
 
-def find(root: Path, mapping: Mapping, table: Callable[[np.ndarray, np.ndarray], Any]) -> Splits:
+def find(root: Path, mapping: FeatureMapping, table: Callable[[np.ndarray, np.ndarray], Any]) -> Splits:
     """The splits of a folder.
 
     Args:
@@ -130,7 +130,7 @@ def _state(layout: _Layout, episode: int) -> str:
     return " ".join(told)
 
 
-def _read(layout: _Layout, mapping: Mapping, episodes: range, table: Callable[..., Any]) -> Contents:
+def _read(layout: _Layout, mapping: FeatureMapping, episodes: range, table: Callable[..., Any]) -> Contents:
     def reader(episode: int) -> Callable[[], tuple[Path, Any]]:
         def both() -> tuple[Path, Any]:
             rows = _rows(layout.path("data_path", episode), [name for name in (mapping.state, mapping.action) if name])

@@ -23,7 +23,7 @@ def made_of_pictures(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() == ".webp"
 
 
-class Pictures:
+class PictureFrames:
     """The frames of a folder or of an animation.
 
     Args:
