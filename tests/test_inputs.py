@@ -103,7 +103,9 @@ WRONG = {
 def test_every_entrance_looks_at_what_comes_in(model, kind):
     x, said = WRONG[kind]
     resnet = VICReg(VICRegConfig(ResNetConfig("resnet18", 16))).eval()
-    entrances = [model.features, model.target, model.encode, model.imagine, resnet.features]
+    entrances = [model.features, model.target, model.encode, model.imagine]
+    if x.ndim == 4:  # else the checks of types refuse it before
+        entrances.append(resnet.features)
     for entrance in entrances:
         with pytest.raises(ForetellError, match=said):
             untyped(entrance)(x)
