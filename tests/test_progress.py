@@ -35,6 +35,16 @@ def test_elsewhere_there_is_one_line(capsys):
     assert capsys.readouterr() == ("", "Reading two files.\n")
 
 
+def test_elsewhere_a_line_now_and_then_says_how_much_is_done(monkeypatch, capsys):
+    now = iter([0.0, *(4.0 * step for step in range(1, 20) for _ in range(3))])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    assert list(progress.watched(range(6), "encoding")) == list(range(6))
+    said = capsys.readouterr().err.splitlines()
+    assert said
+    assert all(line.startswith("encoding: ") and line.endswith(" of 6") for line in said)
+    assert len(said) < 6
+
+
 def test_lines_stand_above_the_bar_as_they_are(terminal, capsys):
     with progress.bar("training", 2) as training:
         assert training.drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import field, make_dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from foretell import registry
-from foretell.cli.flags import ANY_DATA, MODEL, Usage, first, parse, summary
+from foretell.cli.flags import ANY_DATA, MODEL, Usage, first, parse, summary, table
 from foretell.errors import ForetellError
 from foretell.hub.files import parse as read_config
 from foretell.hub.files import read_json
@@ -52,11 +53,49 @@ def train(args: list[str]) -> None:
             ("resume", resume, field(default=False)),
         ],
     )
-    flags = parse(schema, args[1:], f"train {args[0]}", inspect.getdoc(make))
+    if not {"-h", "--help"}.isdisjoint(args[1:]):
+        _help(args[0], recipe, inspect.getdoc(make) or "")
+        sys.exit(0)
+    flags = parse(
+        schema,
+        ["--help" if word == "--help-all" else word for word in args[1:]],
+        f"train {args[0]}",
+        inspect.getdoc(make),
+    )
     given = flags.encoder if encoder else None
     if given and flags.model.encoder != recipe.model.encoder:
         raise Usage("--model.encoder has no effect here: the encoder is that of --encoder")
     run(flags.model, flags.train, flags.data, flags.out, encoder=given, init=flags.init, resume=flags.resume)
+
+
+def _help(name: str, recipe: Recipe, text: str) -> None:
+    """The flags to begin with; `--help-all` lists the others, most of which are the method's."""
+    shown = dict(SHOWN)
+    if recipe.encoder:
+        shown["encoder"] = f"trained model with the encoder to use, frozen ({recipe.encoder})"
+    shown |= {name: f"{said} ({getattr(recipe.train, name)})" for name, said in SAID.items()}
+    print(f"usage: foretell train {name} --data DATA --out RUN [flags]\n\n{text}\n")
+    print(table({f"--{flag.replace('_', '-')}": said for flag, said in shown.items()}))
+    print(f"\nThese are enough to begin. `foretell train {name} --help-all` lists every setting.")
+
+
+SHOWN = {
+    "data": "what to learn from: a folder, several, or made data such as `photographs` (see docs/training.md)",
+    "out": "folder of the run: config, metrics, checkpoints and the model",
+    "init": "begin with the weights of this model",
+    "config": "config.json of a run: its settings become the defaults",
+    "resume": "continue the run in --out, with the same flags",
+}
+SAID = {
+    "steps": "optimiser steps",
+    "batch": "samples a step",
+    "lr": "peak learning rate",
+    "seed": "draws weights, order, crops and masks",
+    "device": "auto, cpu, cuda, …",
+    "checkpoint_every": "steps between two checkpoints",
+    "monitor_every": "steps between two measurements of collapse and of a probe; 0 never measures",
+}
+"""Fields of `TrainConfig` to begin with, and what they say."""
 
 
 def _configured(recipe: Recipe, args: list[str]) -> Recipe:
