@@ -205,7 +205,7 @@ class Clips(Reads[Videos]):
             return pusher.find(str(spec), self, seed, steps=False)
         root = located(spec)
         if str(spec) and os.path.isdir(root):
-            return folder.find(root, files_below(root), decode.ENDINGS)
+            return folder.find(root, files_below(root), decode.ENDINGS | decode.ANIMATIONS)
         if str(spec) and os.path.isfile(root):
             return lists.find(root) if root.suffix.lower() in lists.LISTS else decode.find(root)
         raise ForetellError(

@@ -30,8 +30,10 @@ from .pictures import PictureFrames, made_of_pictures
 
 ENDINGS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"}
-    | {".wmv", ".flv", ".ogv", ".3gp", ".gif", ".webp"}
+    | {".wmv", ".flv", ".ogv", ".3gp", ".gif"}
 )
+ANIMATIONS = frozenset({".webp"})
+"""Endings of animations that FFmpeg does not read, and that may as well be pictures."""
 VERSION = 1  # raise it when the same video gives other clips
 DAMAGED = "damaged: some frames cannot be decoded"
 
