@@ -278,3 +278,9 @@ def test_what_belongs_to_the_process_is_restored():
     assert limit == Image.MAX_IMAGE_PIXELS
     assert filters == warnings.filters
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    pytest.importorskip("pillow_heif", reason="the extra heif is not installed").register_heif_opener()
+    photo().save(tmp_path / "a.heic", quality=95)
+    assert np.abs(decode(tmp_path / "a.heic", 16).astype(int) - decode(photo(), 16)).mean() < 3
