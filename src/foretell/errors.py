@@ -106,5 +106,5 @@ def near(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # errors are imported by everything
 
     names = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower(), names, 1, 0.7)
+    found = get_close_matches(word.lower(), names, 1)
     return f" (did you mean {names[found[0]]!r}?)" if found else ""
