@@ -78,12 +78,14 @@ def shared(train: Images, test: Images) -> int:
 
 def _lines(data: Images) -> dict[bytes, list[int]]:
     """The middle row of each picture's second channel -> the pictures that have it."""
-    middle = data.columns["pixels"].shape[1] // 2
+    pixels, middle = data.pixels, data.take([0]).shape[2] // 2
     found: dict[bytes, list[int]] = {}
     for first in range(0, len(data), CHUNK):
         places = data.at(np.arange(first, min(first + CHUNK, len(data))))
-        whole = isinstance(data.pixels, np.ndarray)
-        rows = data.pixels[places, 1, middle] if whole else data.pixels.take(places, axis=0)[:, 1, middle]
+        if isinstance(pixels, np.ndarray):  # a memory map: only these pixels are read
+            rows = pixels[places, 1, middle]
+        else:
+            rows = pixels.take(places, axis=0)[:, 1, middle]
         for number, row in enumerate(rows, first):
             found.setdefault(row.tobytes(), []).append(number)
     return found
