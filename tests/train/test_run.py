@@ -237,3 +237,9 @@ def test_a_folder_is_held_before_a_run_begins(tmp_path, photos):
     with filelock.FileLock(tmp_path / ".lock"), pytest.raises(ForetellError, match="in use by another process"):
         train(TINY, TrainConfig(steps=1, batch=2), str(photos), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_run_that_finds_no_data_leaves_no_folder(tmp_path):
+    with pytest.raises(ForetellError, match="not found"):
+        train(TINY, TrainConfig(steps=1, batch=2), str(tmp_path / "nowhere"), tmp_path / "run")
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -153,8 +153,14 @@ def _held(out: Path, steps: int, resume: bool, world: World) -> Iterator[None]:
         _check(out, steps, resume)  # the holder before may have begun, or ended, since
     try:
         yield
-    finally:
+    except BaseException:
         lock.release()
+        if world.first and {path.name for path in out.iterdir()} == {".lock"}:  # nothing came of it: leave nothing
+            with suppress(OSError):
+                (out / ".lock").unlink()
+                out.rmdir()
+        raise
+    lock.release()
 
 
 def _check(out: Path, steps: int, resume: bool) -> None:
