@@ -155,8 +155,8 @@ def _held(out: Path, steps: int, resume: bool, world: World) -> Iterator[None]:
         yield
     except BaseException:
         lock.release()
-        if world.first and {path.name for path in out.iterdir()} == {".lock"}:  # nothing came of it: leave nothing
-            with suppress(OSError):
+        with suppress(OSError):
+            if world.first and {path.name for path in out.iterdir()} == {".lock"}:  # nothing came of it
                 (out / ".lock").unlink()
                 out.rmdir()
         raise
