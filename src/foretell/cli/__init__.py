@@ -20,24 +20,29 @@ from typing import TextIO
 from foretell import __version__
 from foretell.cli.flags import Usage, table
 from foretell.cli.terminal import plain
-from foretell.errors import ForetellError, ForetellWarning
+from foretell.errors import ForetellError, ForetellWarning, near
 
 COMMANDS = (
     "demo",
     "train",
     "evaluate",
+    "features",
     "claims",
     "finetune",
+    "classify",
     "imagine",
     "label",
     "forecast",
     "uncertainty",
     "surprise",
     "scenes",
+    "episodes",
     "plan",
     "discover",
     "robust",
     "models",
+    "runs",
+    "cache",
     "export",
     "knowledge",
     "serve",
@@ -59,6 +64,30 @@ def about(name: str) -> str:
     return (ast.get_docstring(functions[name]) or "").partition("\n")[0]
 
 
+def completion(shell: str) -> str:
+    """A script that lets a shell complete the names of commands, and of files after them.
+
+    Raises:
+        Usage: the shell is another than bash, zsh and fish.
+    """
+    words = " ".join(COMMANDS)
+    scripts = {
+        "bash": '_foretell() { if [ "$COMP_CWORD" = 1 ]; then '
+        f'COMPREPLY=($(compgen -W "{words}" -- "${{COMP_WORDS[1]}}")); fi; }}\n'
+        "complete -o default -o bashdefault -F _foretell foretell",
+        "zsh": "autoload -Uz compinit && compinit\n"
+        f"_foretell() {{ if (( CURRENT == 2 )); then compadd {words}; else _files; fi }}\n"
+        "compdef _foretell foretell",
+        "fish": "\n".join(
+            f"complete -c foretell -n __fish_use_subcommand -a {name} -d '{about(name).partition(':')[0]}'"
+            for name in COMMANDS
+        ),
+    }
+    if shell not in scripts:
+        raise Usage(f"--completion is {shell!r}, expected one of {', '.join(scripts)}")
+    return scripts[shell]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; exits with 0, or with another status after one sentence on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -71,16 +100,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         if name in ("-h", "--help"):
             print("foretell learns latent world models, puts them to work, and searches with them.\n")
             print(table({name: about(name) for name in COMMANDS}))
-            print("\n`foretell COMMAND --help` explains one.")
+            print("\n`foretell COMMAND --help` explains one. `foretell --completion bash` (zsh, fish) completes names.")
             print("If a model's method is in a file of yours, every command takes --method FILE.py:NAME.")
             print("Every command takes --debug, which shows the traceback behind an error's sentence.")
         elif name == "--version":
             print(__version__)
+        elif name == "--completion":
+            print(completion(args[0] if args else ""))
         elif name in COMMANDS:
             with _spoken():
                 command(name)(_without_methods(args))
         else:
-            raise Usage(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
+            raise Usage(f"{name!r} is not a command{near(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
         sys.stdout.flush()
     except ForetellError as error:
         if debug:

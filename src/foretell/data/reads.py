@@ -205,7 +205,7 @@ class Clips(Reads[Videos]):
             return pusher.find(str(spec), self, seed, steps=False)
         root = located(spec)
         if str(spec) and os.path.isdir(root):
-            return folder.find(root, files_below(root), decode.ENDINGS)
+            return folder.find(root, files_below(root), decode.ENDINGS | decode.ANIMATIONS)
         if str(spec) and os.path.isfile(root):
             return lists.find(root) if root.suffix.lower() in lists.LISTS else decode.find(root)
         raise ForetellError(
@@ -232,7 +232,14 @@ class Clips(Reads[Videos]):
 
 @dataclass(frozen=True)
 class EpisodeClips(Clips):
-    """Clips of episodes: with a state and an action a step (see `foretell.data.video.episodes`)."""
+    """Clips of episodes: with a state and an action a step (see `foretell.data.video.episodes`).
+
+    state, action, camera: the features of LeRobot's layout that are read; no state for "", the first camera for None.
+    """
+
+    state: str = "observation.state"
+    action: str = "action"
+    camera: str | None = None
 
     def find(self, spec: str | Path, seed: int) -> Splits:
         """The splits of a folder of videos with tables, or of a pusher's episodes."""
@@ -243,11 +250,11 @@ class EpisodeClips(Clips):
             return pusher.find(str(spec), self, seed)
         root = located(spec)
         if str(spec) and os.path.isdir(root):
-            return episodes.find(root, files_below(root))
+            return episodes.find(root, self)
         found = "not a folder" if str(spec) and os.path.exists(root) else "not found"
         raise ForetellError(
             f"{str(spec)!r}: {found}, expected a folder of videos, each with a table of its name (.csv or .parquet), "
-            "or pusher"
+            "a folder in LeRobot's layout, or pusher"
         )
 
     def form(self) -> Form[Episodes]:

@@ -1,5 +1,9 @@
 """Attentive pooling: from patch latents to one vector, by a learned query (V-JEPA §4.2; IWM's heads).
 
+Differs from the paper:
+- The query is used as it is learned; the released code projects it first.
+- A norm ends the pooling; the released code has none.
+
 B batch · N patches · D width
 """
 
