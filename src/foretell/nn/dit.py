@@ -144,7 +144,7 @@ class DiT(nn.Module):
         self.clock = nn.Sequential(nn.Linear(256, D), nn.SiLU(), nn.Linear(D, D))
         self.blocks = nn.ModuleList(MMDiTBlock(config, last=n == config.depth - 1) for n in range(config.depth))
         self.modulation = nn.Linear(D, 2 * D)
-        self.out = nn.Linear(D, channels)
+        self.out = nn.Linear(D, 2 * channels)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -184,7 +184,8 @@ class DiT(nn.Module):
         for block in self.blocks:
             x, y = block(x, y, condition, rotations, mask)
         shift, scale = self.modulation(condition).unsqueeze(1).chunk(2, dim=-1)
-        return self.out(modulated(x, shift, scale)).unflatten(1, (-1, P))
+        change, kept = self.out(modulated(x, shift, scale)).unflatten(1, (-1, P)).chunk(2, dim=-1)
+        return torch.addcmul(change, kept, noisy)
 
 
 def modulated(x: Float[Tensor, "B N D"], shift: Tensor, scale: Tensor) -> Float[Tensor, "B N D"]:
