@@ -17,7 +17,7 @@ import tyro
 from torch import Tensor
 
 from benchmarks.measure import interleaved, one_thread, table
-from foretell.methods.llip import Llip, LlipConfig, Pairs
+from foretell.methods.llip import CaptionedPairs, Llip, LlipConfig
 from foretell.nn.mixture import Mixture, MixtureConfig
 from foretell.nn.text import TextConfig
 from foretell.nn.vit import ViTConfig
@@ -32,14 +32,14 @@ PICTURES = (1_000, 10_000, 100_000)
 SHORTLIST = 128
 
 
-def problem() -> Pairs:
+def problem() -> CaptionedPairs:
     """Noise, and texts as long as they can be."""
     tokens = torch.randint(3, TEXT.vocabulary, (BATCH, LENGTH))
     tokens[:, 0], tokens[:, -1] = 1, 2
-    return Pairs(torch.rand(BATCH, 3, 64, 64), tokens, torch.eye(BATCH, dtype=torch.bool))
+    return CaptionedPairs(torch.rand(BATCH, 3, 64, 64), tokens, torch.eye(BATCH, dtype=torch.bool))
 
 
-def ours(config: LlipConfig, views: Pairs) -> Callable[[], Tensor]:
+def ours(config: LlipConfig, views: CaptionedPairs) -> Callable[[], Tensor]:
     """A step of foretell."""
     model = Llip(config)
     optimizer = adamw([(module, 1.0) for module in model.trained().values()], 1e-3, 0.05)
@@ -54,7 +54,7 @@ def ours(config: LlipConfig, views: Pairs) -> Callable[[], Tensor]:
     return step
 
 
-def theirs(views: Pairs) -> Callable[[], Tensor]:
+def theirs(views: CaptionedPairs) -> Callable[[], Tensor]:
     """A step of transformers' SigLIP with towers of the same size; its loss over all pairs is its own."""
     import transformers
 

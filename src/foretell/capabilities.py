@@ -35,7 +35,7 @@ from foretell.errors import ForetellError
 if TYPE_CHECKING:
     from foretell.nn.predictor import Predictor
     from foretell.nn.vit import ViT
-    from foretell.problems import Clips
+    from foretell.problems import PaddedClips
 
 
 @runtime_checkable
@@ -164,7 +164,7 @@ class Forecasts(Protocol):
         ...
 
     def sample(
-        self, seen: Clips, asked: Clips, samples: int, generator: torch.Generator, euler: int | None = None
+        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator, euler: int | None = None
     ) -> Float[Tensor, "B K T P C"]:
         """K futures of each procedure: latents of the clips asked for."""
         ...

@@ -22,7 +22,7 @@ KINDS = ("step", "verb", "noun")
 
 
 @runtime_checkable
-class Ragged(Protocol):
+class RaggedLike(Protocol):
     """What this file reads of `foretell.data.Ragged`."""
 
     @property
@@ -36,7 +36,7 @@ class Ragged(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Clips:
+class PaddedClips:
     """Some clips of each of B procedures; where a procedure has less than others, some are not there."""
 
     latents: Float[Tensor, "B n P C"]
@@ -49,50 +49,50 @@ class Clips:
     def __len__(self) -> int:
         return len(self.latents)
 
-    def take(self, index: Int[Tensor, "B n"], there: Bool[Tensor, "B n"]) -> Clips:
+    def take(self, index: Int[Tensor, "B n"], there: Bool[Tensor, "B n"]) -> PaddedClips:
         """The clips at these columns, row by row."""
         safe = index.clamp(0, self.latents.shape[1] - 1)
         shape = (*safe.shape, *self.latents.shape[2:])
-        return Clips(
+        return PaddedClips(
             self.latents.gather(1, safe[:, :, None, None].expand(shape)),
             index.to(self.places),
             there,
             {kind: some.gather(1, safe).masked_fill(~there, NONE) for kind, some in self.labels.items()},
         )
 
-    def trimmed(self) -> Clips:
+    def trimmed(self) -> PaddedClips:
         """Without the last columns in which nothing is there; one column stays."""
         n = max(int(self.there.sum(1).max()), 1)
-        return Clips(
+        return PaddedClips(
             self.latents[:, :n], self.places[:, :n], self.there[:, :n], {k: v[:, :n] for k, v in self.labels.items()}
         )
 
-    def rows(self, index: Int[Tensor, " b"]) -> Clips:
+    def rows(self, index: Int[Tensor, " b"]) -> PaddedClips:
         """Some of the procedures."""
         labels = {kind: some[index] for kind, some in self.labels.items()}
-        return Clips(self.latents[index], self.places[index], self.there[index], labels).trimmed()
+        return PaddedClips(self.latents[index], self.places[index], self.there[index], labels).trimmed()
 
-    def repeated(self, times: int) -> Clips:
+    def repeated(self, times: int) -> PaddedClips:
         """Each procedure so many times in a row."""
-        return Clips(
+        return PaddedClips(
             self.latents.repeat_interleave(times, 0),
             self.places.repeat_interleave(times, 0),
             self.there.repeat_interleave(times, 0),
             {kind: some.repeat_interleave(times, 0) for kind, some in self.labels.items()},
         )
 
-    def to(self, device: torch.device | str) -> Clips:
+    def to(self, device: torch.device | str) -> PaddedClips:
         """The same on another device."""
         labels = {kind: some.to(device) for kind, some in self.labels.items()}
-        return Clips(self.latents.to(device), self.places.to(device), self.there.to(device), labels)
+        return PaddedClips(self.latents.to(device), self.places.to(device), self.there.to(device), labels)
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What is seen, what is asked for, and what it was all done for."""
 
-    seen: Clips
-    asked: Clips
+    seen: PaddedClips
+    asked: PaddedClips
     task: Int[Tensor, " B"]
     chance: torch.Generator | None = None
     """Draws the noise of training."""
@@ -102,7 +102,7 @@ class Problem:
         return replace(self, seen=self.seen.trimmed(), asked=self.asked.trimmed())
 
 
-def whole(columns: Mapping[str, Ragged], names: dict[str, Sequence[int]] | None = None) -> Clips:
+def whole(columns: Mapping[str, RaggedLike], names: dict[str, Sequence[int]] | None = None) -> PaddedClips:
     """All clips of some procedures, in order.
 
     Args:
@@ -124,10 +124,12 @@ def whole(columns: Mapping[str, Ragged], names: dict[str, Sequence[int]] | None 
             table = torch.tensor([*names[kind], NONE], device=offsets.device)  # the last one is that of NONE
             values = table[values]
         labels[kind][there] = values
-    return Clips(padded, torch.arange(S, device=offsets.device).expand(there.shape).float(), there, labels)
+    return PaddedClips(padded, torch.arange(S, device=offsets.device).expand(there.shape).float(), there, labels)
 
 
-def forecast(clips: Clips, seen: Int[Tensor, " B"], history: int, horizon: int) -> tuple[Clips, Clips]:
+def forecast(
+    clips: PaddedClips, seen: Int[Tensor, " B"], history: int, horizon: int
+) -> tuple[PaddedClips, PaddedClips]:
     """The last `history` clips of those seen, and the next `horizon`.
 
     Args:
@@ -144,7 +146,7 @@ def forecast(clips: Clips, seen: Int[Tensor, " B"], history: int, horizon: int) 
     return clips.take(back, back < seen.unsqueeze(1)), clips.take(ahead, ahead < lengths)
 
 
-def between(clips: Clips, start: Int[Tensor, " B"], steps: Int[Tensor, " B"]) -> tuple[Clips, Clips]:
+def between(clips: PaddedClips, start: Int[Tensor, " B"], steps: Int[Tensor, " B"]) -> tuple[PaddedClips, PaddedClips]:
     """The first and the last clip of a window, and those between.
 
     Args:
@@ -159,7 +161,7 @@ def between(clips: Clips, start: Int[Tensor, " B"], steps: Int[Tensor, " B"]) ->
 
 
 def draw(
-    clips: Clips,
+    clips: PaddedClips,
     task: Int[Tensor, " B"] | None,
     generator: torch.Generator,
     history: int,
@@ -192,7 +194,7 @@ def draw(
     return Problem(_either(plans, ends, past), _either(plans, inner, future), task, generator).trimmed()
 
 
-def _either(which: Bool[Tensor, " B"], first: Clips, second: Clips) -> Clips:
+def _either(which: Bool[Tensor, " B"], first: PaddedClips, second: PaddedClips) -> PaddedClips:
     """Of each row those of the first where it is true, and of the second elsewhere."""
     n = max(first.latents.shape[1], second.latents.shape[1])
     first, second = _widened(first, n), _widened(second, n)
@@ -200,7 +202,7 @@ def _either(which: Bool[Tensor, " B"], first: Clips, second: Clips) -> Clips:
     def pick(a: Tensor, b: Tensor) -> Tensor:
         return torch.where(which.view(-1, *(1 for _ in a.shape[1:])), a, b)
 
-    return Clips(
+    return PaddedClips(
         pick(first.latents, second.latents),
         pick(first.places, second.places),
         pick(first.there, second.there),
@@ -208,13 +210,13 @@ def _either(which: Bool[Tensor, " B"], first: Clips, second: Clips) -> Clips:
     )
 
 
-def _widened(clips: Clips, n: int) -> Clips:
+def _widened(clips: PaddedClips, n: int) -> PaddedClips:
     """With as many columns; in the new ones nothing is there."""
     more = n - clips.latents.shape[1]
     if not more:
         return clips
     pad = torch.nn.functional.pad
-    return Clips(
+    return PaddedClips(
         pad(clips.latents, (0, 0, 0, 0, 0, more)),
         pad(clips.places, (0, more)),
         pad(clips.there, (0, more)),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from foretell.claims import Claim, Data, Expect, Procedure, robust, run
+from foretell.claims import Claim, Data, Expect, Experiment, robust, run
 from foretell.data import GroupedPhotographs, Images, Photographs, train_test
 from foretell.errors import ForetellError
 from foretell.methods import IJEPA, IJEPAConfig
@@ -30,7 +30,7 @@ def test_an_arm_may_be_any_procedure(tmp_path: Path) -> None:
         asked.append((reads, spec))
         return Data(images, images)
 
-    arms = {"a": Procedure(Photographs(8), counted), "b": Procedure(Photographs(8), counted)}
+    arms = {"a": Experiment(Photographs(8), counted), "b": Experiment(Photographs(8), counted)}
     claim = Claim("tiny", "a is b.", "ours", "none", "tiny", arms, (Expect("score", "a", "b", by=-0.1),), data="it")
     assert run(claim, find, tmp_path, (0, 1)) == {arm: {0: {"score": 6.0}, 1: {"score": 7.0}} for arm in "ab"}
     assert set(asked) == {(Photographs(8), "it")}

@@ -9,12 +9,12 @@ import torch
 from foretell.data import StepLatents, train_test
 from foretell.errors import ForetellError
 from foretell.evaluate import procedures
-from foretell.evaluate.procedures.counts import Bigram, Known, Nearest, Recogniser
+from foretell.evaluate.procedures.counts import Bigram, Nearest, Recogniser, SeenProcedures
 from foretell.evaluate.procedures.forecaster import after, joined, likeliest, recent
 from foretell.evaluate.procedures.metrics import clustered
 from foretell.methods import VEDIT, VEDITConfig
 from foretell.nn.dit import DiTConfig
-from foretell.problems import NONE, Clips
+from foretell.problems import NONE, PaddedClips
 from foretell.train.loop import TrainConfig
 
 TRUTH = torch.tensor([[0, 1, 2], [3, 4, 5]])
@@ -76,13 +76,13 @@ def clips(rows, C=4):
     there = step != NONE
     latents = torch.nn.functional.one_hot(step.clamp_min(0), C).float().unsqueeze(2) * there[..., None, None]
     places = torch.arange(S).expand(step.shape).float()
-    return Clips(latents, places, there, {kind: step for kind in ("step", "verb", "noun")})
+    return PaddedClips(latents, places, there, {kind: step for kind in ("step", "verb", "noun")})
 
 
 @pytest.fixture(scope="module")
 def known():
     rows = [[0, 1, 2], [0, 1, 2], [0, 1, 3], [2, 3, 0]] * 8
-    return Known.of(clips(rows), torch.tensor([0, 0, 1, 1] * 8), 4, 2)
+    return SeenProcedures.of(clips(rows), torch.tensor([0, 0, 1, 1] * 8), 4, 2)
 
 
 def test_bigram_says_what_came_most_often(known):

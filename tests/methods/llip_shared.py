@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 import torch.distributed as dist
 
-from foretell.methods.llip import Llip, LlipConfig, Pairs
+from foretell.methods.llip import CaptionedPairs, Llip, LlipConfig
 from foretell.nn.mixture import MixtureConfig
 from foretell.nn.text import TextConfig
 from foretell.nn.vit import ViTConfig
@@ -33,11 +33,11 @@ def main() -> None:
         positive = torch.eye(8, dtype=torch.bool)
         positive[0, 5] = True
         half = slice(4 * world.rank, 4 * world.rank + 4)
-        loss = model(Pairs(images[half], tokens.long()[half], positive[half]))
+        loss = model(CaptionedPairs(images[half], tokens.long()[half], positive[half]))
         loss.backward()
         mean = world.mean(loss.detach().clone())
         alone._shared = lambda: False
-        whole = alone(Pairs(images, tokens.long(), positive))
+        whole = alone(CaptionedPairs(images, tokens.long(), positive))
         whole.backward()
         torch.testing.assert_close(mean, whole, rtol=1e-6, atol=1e-6)
         for p, q in zip(model.parameters(), alone.parameters(), strict=True):

@@ -16,7 +16,7 @@ from foretell.data import Batch
 from foretell.data.columns import several_texts, tensor
 from foretell.data.dataset import Records
 from foretell.errors import ForetellError
-from foretell.methods.llip import Llip, LlipConfig, Pairs, sigmoid_loss, softmax_loss
+from foretell.methods.llip import CaptionedPairs, Llip, LlipConfig, sigmoid_loss, softmax_loss
 from foretell.nn.mixture import MixtureConfig
 from foretell.nn.text import TextConfig
 from foretell.nn.vit import ViTConfig
@@ -197,7 +197,7 @@ def learned(kind, steps):
     def views():
         noise = torch.rand(n, 3, 16, 16, generator=chance)
         images = noise * 0.3 if kind is Leaking else colours.view(n, 3, 1, 1) * 0.9 + noise * 0.1
-        return Pairs(images, tokens, torch.eye(n, dtype=torch.bool))
+        return CaptionedPairs(images, tokens, torch.eye(n, dtype=torch.bool))
 
     optimizer = adamw([(module, 1.0) for module in model.trained().values()], 5e-3, 0.0)
     for _ in range(steps):
@@ -268,4 +268,4 @@ def test_two_processes_are_one(tmp_path):
 
 
 def test_pairs_are_plain():
-    assert {f for f in Pairs.__dataclass_fields__} == {"images", "tokens", "positive"}
+    assert {f for f in CaptionedPairs.__dataclass_fields__} == {"images", "tokens", "positive"}

@@ -11,7 +11,7 @@ from foretell.errors import ForetellError
 from foretell.methods import VEDIT, VEDITConfig
 from foretell.methods.vedit import entropy, shifted, times
 from foretell.nn.dit import DiTConfig
-from foretell.problems import NONE, Clips, between, draw, forecast, whole
+from foretell.problems import NONE, PaddedClips, between, draw, forecast, whole
 
 CONFIG = VEDITConfig(DiTConfig(width=16, depth=2, heads=2), history=3, horizon=2, euler=3)
 
@@ -132,7 +132,7 @@ def line(lengths, C=2):
     there = torch.arange(S) < torch.tensor(lengths).unsqueeze(1)
     places = torch.arange(S).expand(B, S).float()
     labels = {kind: torch.arange(S).expand(B, S).masked_fill(~there, NONE) for kind in ("step", "verb", "noun")}
-    return Clips(places[..., None, None].expand(B, S, 1, C).clone(), places, there, labels)
+    return PaddedClips(places[..., None, None].expand(B, S, 1, C).clone(), places, there, labels)
 
 
 def test_a_forecast_sees_the_last_clips_and_asks_for_the_next():

@@ -1,7 +1,7 @@
 """The papers' findings, repeated at a small scale: `foretell claims run NAME` says whether one holds here."""
 
 from foretell.claims import expand, flexpredict, ijepa, iwm, robust, vedit, vjepa
-from foretell.claims.claim import Arm, Claim, Data, Estimate, Expect, Procedure, Results, Side, estimate
+from foretell.claims.claim import Arm, Claim, Data, Estimate, Expect, Experiment, Results, Side, estimate
 from foretell.claims.figure import figure
 from foretell.claims.page import details, overview, page
 from foretell.claims.run import RECORDS, recorded, run
@@ -19,7 +19,7 @@ __all__ = [
     "Data",
     "Estimate",
     "Expect",
-    "Procedure",
+    "Experiment",
     "Results",
     "Side",
     "details",

@@ -102,7 +102,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Procedure:
+class Experiment:
     """Something that needs no model of a recipe: all that it does is in its measure."""
 
     reads: Reads[Any]

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from foretell import hub
-from foretell.claims.claim import Arm, Claim, Data, Expect, Procedure, Values
+from foretell.claims.claim import Arm, Claim, Data, Expect, Experiment, Values
 from foretell.claims.measures import some
 from foretell.claims.scale import ENCODER, LEARNER, TRAIN, ijepa, iwm
 from foretell.data import GroupedPhotographs, Images, Photographs
@@ -148,9 +148,9 @@ def _digits(images: Images, noise: tuple[Noise, Noise], seed: int) -> tuple[Tabl
     return Table(x, y, half), colour
 
 
-def colours(**how: Any) -> Procedure:
+def colours(**how: Any) -> Experiment:
     """A way to train on coloured digits."""
-    return Procedure(Photographs(28), partial(on_colours, **how))
+    return Experiment(Photographs(28), partial(on_colours, **how))
 
 
 COLORMNIST = Claim(
@@ -263,9 +263,9 @@ def best_draw(data: Data[GroupedImages], seed: int) -> Values:
     return max(tried, key=lambda values: values["worst group"])
 
 
-def grounds(**how: Any) -> Procedure:
+def grounds(**how: Any) -> Experiment:
     """A way to train on animals before grounds."""
-    return Procedure(GroupedPhotographs(SIDE), partial(on_backgrounds, **how))
+    return Experiment(GroupedPhotographs(SIDE), partial(on_backgrounds, **how))
 
 
 WATERBIRDS = Claim(
@@ -299,7 +299,7 @@ WHOLE = Claim(
     scale=f"{GROUNDS}; features of {MODEL}; one linear layer without bias, from zero; SGD at 0.01 without momentum, "
     "3,000 steps of all rows in each phase; η = 0.1",
     arms={
-        name: Procedure(GroupedPhotographs(SIDE), partial(whole_batches, groups=groups))
+        name: Experiment(GroupedPhotographs(SIDE), partial(whole_batches, groups=groups))
         for name, groups in (("XRM", "xrm"), ("human", "human"), ("classes", "label"))
     },
     expects=(
@@ -317,7 +317,7 @@ FLIPS = Claim(
     source=f"{PAPER}, §4",
     paper="the flip rate and the worst group go together over draws",
     scale=WATERBIRDS.scale,
-    arms={"most flips": grounds(), "best draw": Procedure(GroupedPhotographs(SIDE), best_draw)},
+    arms={"most flips": grounds(), "best draw": Experiment(GroupedPhotographs(SIDE), best_draw)},
     expects=(Expect("worst group", "most flips", "best draw", by=-0.03),),
     data=BACKGROUNDS,
 )

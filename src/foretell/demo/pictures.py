@@ -79,7 +79,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingProblem:
     """One prediction problem as the fresh model meets it in training."""
 
     crop: str
@@ -96,7 +96,7 @@ class Training:
 class Drawings:
     """All of them."""
 
-    training: Training
+    training: TrainingProblem
     example: Example
     sweeps: list[Row]
     undone: list[Row]
@@ -186,7 +186,7 @@ def _example(name: str, model: JEPA, one: Imagined) -> Example:
 
 
 @torch.no_grad()
-def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Training:
+def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> TrainingProblem:
     """The problem with the largest action, of several made from one picture."""
     device = next(model.parameters()).device
     pixels = (picture * 255).round().byte().expand(32, -1, -1, -1).to(device)
@@ -201,7 +201,7 @@ def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Traini
         views.action,
     )
     right = take(model.target(views.target), views.target_index)
-    return Training(
+    return TrainingProblem(
         crop=png(picture),
         context=png(_masked(views.context[0], views.context_index[0], model.context_encoder.config.patch_size)),
         target=png(views.target[0]),

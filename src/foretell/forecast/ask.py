@@ -22,7 +22,7 @@ from foretell.errors import COUNT, SEED, ForetellError, check_range
 from foretell.evaluate.encode import evaluating
 from foretell.evaluate.procedures.forecaster import after, inside, joined, recent
 from foretell.methods.vedit import VEDIT
-from foretell.problems import KINDS, NONE, Clips
+from foretell.problems import KINDS, NONE, PaddedClips
 
 SHOWN = 5
 """Steps ahead are told with so many names, the likeliest first."""
@@ -143,15 +143,17 @@ def forecast(
     )
 
 
-def clips(latents: Float[Tensor, "n P C"], places: Sequence[int] | None = None) -> Clips:
+def clips(latents: Float[Tensor, "n P C"], places: Sequence[int] | None = None) -> PaddedClips:
     """One procedure's clips, in order, or at these places."""
     n, device = len(latents), latents.device
     where = torch.tensor([*(range(n) if places is None else places)], dtype=torch.float32, device=device)
     labels = {kind: torch.full((1, n), NONE, device=device) for kind in KINDS}
-    return Clips(latents.float()[None], where[None], torch.ones(1, n, dtype=torch.bool, device=device), labels)
+    return PaddedClips(latents.float()[None], where[None], torch.ones(1, n, dtype=torch.bool, device=device), labels)
 
 
-def _next(model: VEDIT, seen: Clips, steps: int, samples: int, generator: torch.Generator) -> Float[Tensor, "K H P C"]:
+def _next(
+    model: VEDIT, seen: PaddedClips, steps: int, samples: int, generator: torch.Generator
+) -> Float[Tensor, "K H P C"]:
     """K futures of the next steps, block after block."""
     c, told, found = model.config, seen.repeated(samples), []
     for start in range(0, steps, c.horizon):

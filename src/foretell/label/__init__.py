@@ -7,7 +7,7 @@
 Read on in this order: ask, draw.
 """
 
-from foretell.label.ask import Labelled, ask
+from foretell.label.ask import LabelScores, ask
 from foretell.label.draw import draw
 
-__all__ = ["Labelled", "ask", "draw"]
+__all__ = ["LabelScores", "ask", "draw"]

@@ -21,7 +21,7 @@ from foretell.method import Method
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelScores:
     """What a model finds in one picture."""
 
     picture: Float[Tensor, "3 S S"]
@@ -45,7 +45,7 @@ def ask(
     pictures: UInt8[Tensor, "B 3 S S"] | Float[Tensor, "B 3 S S"],
     labels: Sequence[str],
     templates: Sequence[str] = TEMPLATES,
-) -> list[Labelled]:
+) -> list[LabelScores]:
     """Hold pictures against labels.
 
     Args:
@@ -68,7 +68,7 @@ def ask(
         shares = (cosines * knows.scale).softmax(1)
         looked = _looked(model, x, g)
     return [
-        Labelled(
+        LabelScores(
             x[i].cpu(),
             dict(zip(labels, shares[i].tolist(), strict=True)),
             dict(zip(labels, cosines[i].tolist(), strict=True)),

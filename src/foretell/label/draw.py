@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.errors import ForetellError
-from foretell.label.ask import Labelled
+from foretell.label.ask import LabelScores
 
 CELL, GAP, MARGIN, HEAD = 144, 12, 24, 40
 SHOWN = 5
@@ -23,7 +23,7 @@ DARK = 0.25
 """What is left of the light where nobody looked."""
 
 
-def draw(found: Sequence[Labelled]) -> Image.Image:
+def draw(found: Sequence[LabelScores]) -> Image.Image:
     """A row a picture: the picture, then its likeliest labels in order, each lit where the model looked for it.
 
     Raises:
@@ -43,7 +43,7 @@ def draw(found: Sequence[Labelled]) -> Image.Image:
     return canvas
 
 
-def _row(canvas: Image.Image, top: int, one: Labelled, count: int) -> None:
+def _row(canvas: Image.Image, top: int, one: LabelScores, count: int) -> None:
     pen, names = ImageDraw.Draw(canvas), list(one.scores)
     canvas.paste(_picture(one.picture), (MARGIN, top + HEAD))
     best = sorted(names, key=lambda name: -one.scores[name])[:count]

@@ -90,7 +90,7 @@ class LlipConfig:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class CaptionedPairs:
     """A training problem: images, and captions that are true of some of them."""
 
     images: Float[Tensor, "B 3 H W"]
@@ -146,7 +146,7 @@ class Llip(Method):
             text for chunk in chunks for texts in data.batch(chunk).ragged("captions").texts() for text in texts[:first]
         )
 
-    def views(self, batch: Batch, generator: torch.Generator) -> Pairs:
+    def views(self, batch: Batch, generator: torch.Generator) -> CaptionedPairs:
         """A crop of each image, and captions drawn for it."""
         c, all_texts = self.config, batch.ragged("captions").texts()
         known = [texts[: c.captions or None] for texts in all_texts]
@@ -161,7 +161,7 @@ class Llip(Method):
             owner = torch.arange(len(drawn) * processes) // c.captions_a_step
             positive = owner == torch.arange(len(batch)).unsqueeze(1) + rank * len(batch)
         device = batch.pixels.device
-        return Pairs(self._cropped(batch, generator), self.text.tokens(drawn).to(device), positive.to(device))
+        return CaptionedPairs(self._cropped(batch, generator), self.text.tokens(drawn).to(device), positive.to(device))
 
     def _draw(self, known: Sequence[Sequence[str]], generator: torch.Generator) -> list[list[int]]:
         """For each image the numbers of its captions, none twice unless there are too few."""
@@ -199,7 +199,7 @@ class Llip(Method):
         """A random crop of each image."""
         return self._cropped(batch, generator)
 
-    def forward(self, views: Pairs) -> Float[Tensor, ""]:
+    def forward(self, views: CaptionedPairs) -> Float[Tensor, ""]:
         """The loss of all pairs of this process's images and all captions.
 
         Raises:
@@ -225,7 +225,7 @@ class Llip(Method):
         parts = (checkpoint(self.mixture.similarity, part, g, use_reentrant=False) for part in h.split(rows))
         return torch.cat([*parts])
 
-    def compared(self, views: Pairs) -> Float[Tensor, "B n"]:
+    def compared(self, views: CaptionedPairs) -> Float[Tensor, "B n"]:
         """The similarity of each image and each caption of a problem, those of this process alone."""
         return self.cosines(self.outputs(views.images), self.in_chunks(self.text, views.tokens))
 
@@ -275,7 +275,7 @@ class Llip(Method):
         return layer_norm(self.outputs(x))
 
     @torch.no_grad()
-    def measures(self, views: Pairs) -> dict[str, float]:
+    def measures(self, views: CaptionedPairs) -> dict[str, float]:
         """The loss, and the share of captions whose image, or another of which they are true, is nearest."""
         nearest = self.compared(views).argmax(0)
         found = views.positive[nearest, torch.arange(len(nearest), device=nearest.device)]

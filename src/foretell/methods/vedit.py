@@ -43,7 +43,7 @@ from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.dit import DiT, DiTConfig
 from foretell.nn.pooler import AttentivePooler
 from foretell.nn.vit import VideoViTConfig, ViT
-from foretell.problems import KINDS, NONE, Clips, Problem, draw, whole
+from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, whole
 from foretell.registry import register
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class VEDIT(Method):
         task = batch["labels"] if labelled else None
         return draw(self.whole(batch), task, generator, c.history, c.horizon, c.planned)
 
-    def whole(self, batch: Batch) -> Clips:
+    def whole(self, batch: Batch) -> PaddedClips:
         """All clips of some procedures.
 
         Raises:
@@ -266,14 +266,14 @@ class VEDIT(Method):
             losses.append(entropy(self._task(found, problem.seen, asked.there), task))
         return torch.stack(losses).sum()
 
-    def _task(self, found: Float[Tensor, "B T P C"], seen: Clips, there: Tensor) -> Float[Tensor, "B tasks"]:
+    def _task(self, found: Float[Tensor, "B T P C"], seen: PaddedClips, there: Tensor) -> Float[Tensor, "B tasks"]:
         """Logits of the task, from all clips that were seen or denoised (3.2: all tokens)."""
         every = torch.cat([found, self.scaled(seen.latents)], 1).flatten(1, 2)
         known = torch.cat([there, seen.there], 1).repeat_interleave(self.config.latents, 1)
         return self.task_classifier(every, known)["task"]
 
     def velocity(
-        self, x: Float[Tensor, "B T P C"], seen: Clips, asked: Clips, s: Float[Tensor, " _"]
+        self, x: Float[Tensor, "B T P C"], seen: PaddedClips, asked: PaddedClips, s: Float[Tensor, " _"]
     ) -> Float[Tensor, "B T P C"]:
         """v_θ of standardised latents."""
         full = bool(seen.there.all() and asked.there.all())
@@ -281,7 +281,7 @@ class VEDIT(Method):
         return self.denoiser(x, self.scaled(seen.latents), s, (asked.places, seen.places), there)
 
     def denoise(
-        self, noise: Float[Tensor, "B T P C"], seen: Clips, asked: Clips, euler: int | None = None
+        self, noise: Float[Tensor, "B T P C"], seen: PaddedClips, asked: PaddedClips, euler: int | None = None
     ) -> Float[Tensor, "B T P C"]:
         """Standardised latents, from noise by Euler steps; of `direct` in one pass that sees no noise."""
         if self.config.objective == "direct":
@@ -294,7 +294,7 @@ class VEDIT(Method):
         return x
 
     def sample(
-        self, seen: Clips, asked: Clips, samples: int, generator: torch.Generator, euler: int | None = None
+        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator, euler: int | None = None
     ) -> Float[Tensor, "B K T P C"]:
         """K futures of each procedure, in one batch: latents as the clip encoder gives them.
 
@@ -316,7 +316,7 @@ class VEDIT(Method):
         return {kind: each.float().log_softmax(-1).unflatten(0, latents.shape[:-2]) for kind, each in found.items()}
 
     def name_task(
-        self, seen: Clips, asked: Clips, samples: int, generator: torch.Generator
+        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator
     ) -> Float[Tensor, "B tasks"]:
         """Log-probabilities of the task, the mean over sampled futures; arguments as of `sample`."""
         found = self.scaled(self.sample(seen, asked, samples, generator)).flatten(0, 1)

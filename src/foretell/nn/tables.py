@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 P = ParamSpec("P")
-Table = TypeVar("Table", bound=Tensor)
+TensorT = TypeVar("TensorT", bound=Tensor)
 
 
-def shared_table(build: Callable[P, Table]) -> Callable[P, Table]:
+def shared_table(build: Callable[P, TensorT]) -> Callable[P, TensorT]:
     """Keep the last 64 tables that a function returns, by its arguments. Nobody may write to them.
 
     They are plain tensors, also if the first call is under `torch.inference_mode`. A tensor of that mode cannot be
@@ -20,7 +20,7 @@ def shared_table(build: Callable[P, Table]) -> Callable[P, Table]:
 
     @lru_cache(maxsize=64)
     @wraps(build)
-    def table(*args: P.args, **kwargs: P.kwargs) -> Table:
+    def table(*args: P.args, **kwargs: P.kwargs) -> TensorT:
         with torch.inference_mode(False):
             return build(*args, **kwargs)
 

@@ -27,7 +27,7 @@ from foretell.progress import watched
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-    from foretell.data.made.pusher import Task
+    from foretell.data.made.pusher import PushTask
 
 SEARCH = CEM(samples=128, iterations=4, horizon=2, along=True, bound="box")
 """Fewer samples than the paper's, and more steps ahead. Goals are farther than a step, and latents hardly show the
@@ -110,7 +110,7 @@ def _check_pushes(model: Method) -> None:
 
 
 def act(
-    model: Method, tasks: list[Task], steps: int, search: CEM, seed: int, by: Rollout | str | None = None
+    model: Method, tasks: list[PushTask], steps: int, search: CEM, seed: int, by: Rollout | str | None = None
 ) -> tuple[np.ndarray, float]:
     """Do some tasks side by side: look, plan, do the first action, and again.
 

@@ -44,13 +44,13 @@ READ = 112
 """Pixels a side that pictures are decoded at, before they are enlarged to what the network was trained with."""
 
 
-class EncoderConfig(NamedTuple):
+class FrozenEncoderConfig(NamedTuple):
     """What an encoder reads."""
 
     reads: Photographs
 
 
-class Encoder(nn.Module):
+class FrozenEncoder(nn.Module):
     """A frozen network with `features`, as a `Method` has.
 
     Args:
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
 
     def __init__(self, network: EfficientNetLite0) -> None:
         super().__init__()
-        self.network, self.config = network, EncoderConfig(Photographs(READ))
+        self.network, self.config = network, FrozenEncoderConfig(Photographs(READ))
 
     def features(self, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B D"]:
         """The global embedding of pictures in [0, 1], enlarged to 224 pixels."""
@@ -88,4 +88,4 @@ def load(name: str) -> Any:
         raise ForetellError(f"{path}: is not the file that foretell knows (sha256 {digest[:12]}…); install it again")
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(io.BytesIO(data), weights_only=True))
-    return Encoder(network).eval().requires_grad_(False)
+    return FrozenEncoder(network).eval().requires_grad_(False)

@@ -21,7 +21,7 @@ from foretell.errors import ForetellError
 from foretell.evaluate import features
 from foretell.method import Method
 from foretell.progress import watched
-from foretell.robust.encoders import Encoder
+from foretell.robust.encoders import FrozenEncoder
 
 EVERY = 5
 """Every so many rows of a class are for validation."""
@@ -56,7 +56,7 @@ class Labelled:
         return self.pictures.facts().files if isinstance(self.pictures, GroupedImages) else None
 
 
-def labelled(data: Columns, model: Method | Encoder | None = None, *, progress: str | None = None) -> Labelled:
+def labelled(data: Columns, model: Method | FrozenEncoder | None = None, *, progress: str | None = None) -> Labelled:
     """A data set as rows: vectors as they are, pictures as a model's features, or as pixels without one.
 
     Args:
@@ -117,7 +117,7 @@ def check(rows: Labelled) -> None:
         raise ForetellError(f"all rows are alike: {len(rows.y):,} times the same numbers, expected rows that differ")
 
 
-def _features(model: Method | Encoder, data: Pictures, progress: str | None) -> Tensor:
+def _features(model: Method | FrozenEncoder, data: Pictures, progress: str | None) -> Tensor:
     if isinstance(model, Method):
         return features(model, data, progress=progress)
     with torch.no_grad():

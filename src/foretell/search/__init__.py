@@ -11,6 +11,7 @@ from foretell.lazy import names
 
 __all__ = [
     "About",
+    "AddProgress",
     "Added",
     "AddedFile",
     "Backend",
@@ -20,13 +21,12 @@ __all__ = [
     "Hit",
     "Knowledge",
     "Passage",
-    "Step",
     "Store",
     "open_backend",
 ]
 
 if TYPE_CHECKING:
-    from foretell.search.add import Added, Step
+    from foretell.search.add import Added, AddProgress
     from foretell.search.entries import Draft, Entry, Hit
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
@@ -45,7 +45,7 @@ _HOMES = {
     "Hit": "entries",
     "Knowledge": "knowledge",
     "Passage": "passage",
-    "Step": "add",
+    "AddProgress": "add",
     "Store": "storage.sqlite.store",
     "open_backend": "storage.open",
 }

@@ -53,7 +53,7 @@ class Added:
 
 
 @dataclass(frozen=True)
-class Step:
+class AddProgress:
     """The progress of the work."""
 
     file: str
@@ -110,7 +110,7 @@ def steps(
     text: str | None = None,
     password: str | None = None,
     base: Path | None = None,
-) -> Iterator[Step]:
+) -> Iterator[AddProgress]:
     """Add files to a collection, and report how far it is. `done` counts the finished work.
 
     A caller that stops early interrupts the work. The files that are done stay.
@@ -132,7 +132,7 @@ def steps(
     waiting: list[Addition] = []
     with _reader(model, text, password) as read:
         for count, file in enumerate(found):
-            yield (step := Step(str(file.path), count, len(found), 0, 0))
+            yield (step := AddProgress(str(file.path), count, len(found), 0, 0))
             hash = _hash(file.path, text)
             place = f"upload:{file.path.relative_to(base).as_posix()}" if base else str(file.path.resolve())
             if place.encode(errors="ignore").decode() != place:
@@ -202,9 +202,9 @@ def _embedded(
     place: str,
     hash: str,
     former: Former,
-    step: Step,
+    step: AddProgress,
     done: Added,
-) -> Generator[Step, None, Addition | None]:
+) -> Generator[AddProgress, None, Addition | None]:
     """Read a file, and embed the entries that are not stored yet. A file that was emptied gives no entries.
 
     Returns:

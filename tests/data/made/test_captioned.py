@@ -14,7 +14,7 @@ from PIL import Image
 from foretell.data import Captions, Photographs, load, sprites
 from foretell.data.made import captioned
 from foretell.data.made.captioned import check, draw, say, words
-from foretell.data.made.captioned.factors import Ground, Placed, Scene
+from foretell.data.made.captioned.factors import CaptionedScene, Ground, Placed
 from foretell.errors import ForetellError
 
 SPRITES = sprites.load()
@@ -31,7 +31,7 @@ BLUE = Ground("plain", ("blue",), 0)
 
 
 def scene_of(*things, ground=BLUE):
-    return Scene(ground, things, tuple(NAMES.index(thing.thing.name) for thing in things))
+    return CaptionedScene(ground, things, tuple(NAMES.index(thing.thing.name) for thing in things))
 
 
 def drawn(split, index):
@@ -127,7 +127,7 @@ def test_every_caption_is_true_and_every_foil_false(split, index):
 @given(st.sampled_from(captioned.SPLITS), st.integers(0, 10**9))
 def test_the_rows_of_a_scene_hold_all_of_it(split, index):
     scene, _ = drawn(split, index)
-    assert Scene.of(scene.rows, SPRITES) == scene
+    assert CaptionedScene.of(scene.rows, SPRITES) == scene
     assert scene.rows.dtype == np.int32
 
 
@@ -178,7 +178,7 @@ def test_what_is_held_out_is_in_its_split():
 def test_masks_are_what_is_painted():
     """Another ground changes the pixels outside of all masks alone, but for edges that are covered in part."""
     scene = scene_of(placed("tomato", 0.4, 0.5, 0.5), placed("lemon", 0.6, 0.5, 0.3))
-    other = Scene(Ground("plain", ("black",), 0), scene.things, scene.number)
+    other = CaptionedScene(Ground("plain", ("black",), 0), scene.things, scene.number)
     masks = captioned.masks(scene, 64)
     a, b = (captioned.picture(each, 64).astype(int) for each in (scene, other))
     changed = np.abs(a - b).sum(0) > 150  # half of what the two grounds differ by
@@ -204,7 +204,7 @@ def test_scenes_load_as_the_contract_says(tmp_path):
     assert batch.pixels.shape == (2, 3, 48, 48)
     assert batch.pixels.dtype == torch.uint8
     assert batch.ragged("captions").texts() == train.texts([3, 1])
-    scene = Scene.of(batch.ragged("scene")[0].numpy())
+    scene = CaptionedScene.of(batch.ragged("scene")[0].numpy())
     assert scene == captioned.scene(0, 3)
     assert all(captioned.truth(caption, scene) for caption in train.texts([3])[0])
     assert train.classes[train.labels[3]] == SPRITES.things[scene.largest].name
@@ -261,7 +261,7 @@ def test_scenes_of_a_folder_of_ones_own(tmp_path):
     data = load(f"captions:20:{tmp_path / 'own'}", Captions(32), cache_dir=tmp_path, progress=False)
     rows = data.batch(range(20)).ragged("scene")
     for index, captions in enumerate(data.texts(range(20))):
-        scene = Scene.of(rows[index].numpy(), own)
+        scene = CaptionedScene.of(rows[index].numpy(), own)
         assert all(captioned.truth(caption, scene) is True for caption in captions), captions
     with pytest.raises(ForetellError, match="no picture is left for the split 'pictures'"):
         load(f"captions:20:pictures:{tmp_path / 'own'}", Captions(32), split="test", cache_dir=tmp_path)

@@ -8,7 +8,7 @@ from foretell.data import sprites
 from foretell.data.made import captioned
 from foretell.data.made.captioned import draw, refer
 from foretell.data.made.captioned.check import named
-from foretell.data.made.captioned.factors import Ground, Placed, Scene
+from foretell.data.made.captioned.factors import CaptionedScene, Ground, Placed
 
 SPRITES = sprites.load()
 NAMES = [thing.name for thing in SPRITES.things]
@@ -19,7 +19,7 @@ def placed(name, x, y, size, colour):
 
 
 # Two dogs and a cat: a large red dog top left, a small blue dog bottom right, a cat of natural colours in the middle.
-SCENE = Scene(
+SCENE = CaptionedScene(
     Ground("plain", ("white",), 0),
     (
         placed("dog", 0.2, 0.2, 0.5, "red"),

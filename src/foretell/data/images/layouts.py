@@ -14,7 +14,7 @@ from pathlib import Path
 from foretell.data.folder import ENDINGS
 from foretell.data.headings import FILES, TEXTS, heading
 from foretell.data.images import listed, parquet
-from foretell.data.images.listed import Listing, Row
+from foretell.data.images.listed import ListedRow, Listing
 from foretell.data.source import SPLITS, File, Splits, file_at, files_below, identity
 from foretell.errors import ForetellError
 
@@ -84,7 +84,7 @@ def _celeba(root: Path, label: str | None, group: str | None) -> Splits:
     said = dict(line.split()[:2] for line in (root / PARTITION).read_text().splitlines() if line.strip())
     named = [(f"not {name}", name) for name in (columns[y - 1], columns[a - 1])]
     found = [
-        Row(
+        ListedRow(
             f"{ALIGNED}/{row[0]}",
             named[0][int(row[y]) > 0],
             named[1][int(row[a]) > 0],
@@ -103,7 +103,7 @@ def _imagenet9(root: Path, files: list[File]) -> Splits:
         variant, part, *rest = path.split("/")
         if len(rest) == 2 and (variant, part) in (("original", "train"), ("mixed_rand", "val")):
             found.append(
-                Row(path, rest[0].partition("_")[2] or rest[0], variant, "train" if part == "train" else "test")
+                ListedRow(path, rest[0].partition("_")[2] or rest[0], variant, "train" if part == "train" else "test")
             )
     if len({row.split for row in found}) < 2:
         raise ForetellError(
@@ -122,6 +122,6 @@ def _nested(root: Path, files: list[File]) -> Splits | None:
         split = parts.pop(0) if parts[0].lower() in known else None
         if len(parts) != 3:
             return None
-        found.append(Row(path, parts[0], parts[1], split))
+        found.append(ListedRow(path, parts[0], parts[1], split))
     groups = {row.group for row in found}
     return listed.splits(root, root.name, found, identity("nested")) if len(groups) > 1 else None

@@ -25,7 +25,7 @@ NUMBERED = {"0": "train", "1": "valid", "2": "test"}
 """Splits as Waterbirds and CelebA number them."""
 
 
-class Row(NamedTuple):
+class ListedRow(NamedTuple):
     """A photograph, by its path below a root."""
 
     path: str
@@ -79,7 +79,7 @@ def find(path: Path, label: str | None, group: str | None) -> Splits:
     of = {name: columns.index(name) for name in (files, labels, groups, split) if name is not None}
     waterbirds = {files, labels, groups} == {"img_filename", "y", "place"}
     found = [
-        Row(
+        ListedRow(
             str(row[of[files]]),
             _text(row[of[labels]], ("landbird", "waterbird") if waterbirds else ()),
             _text(row[of[groups]], ("land", "water") if waterbirds else ()) if groups else None,
@@ -104,7 +104,7 @@ def _split(value: Any) -> str | None:
     return NUMBERED.get(text, split_of(text))
 
 
-def splits(root: Path, name: str, rows: Sequence[Row], known: str) -> Splits:
+def splits(root: Path, name: str, rows: Sequence[ListedRow], known: str) -> Splits:
     """Rows as splits.
 
     Args:
@@ -136,7 +136,7 @@ def _names(values: Iterator[str | None]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name)))
 
 
-def _state(root: Path, row: Row) -> str:
+def _state(root: Path, row: ListedRow) -> str:
     try:
         info = (root / row.path).stat()
     except OSError:
@@ -144,10 +144,10 @@ def _state(root: Path, row: Row) -> str:
     return f"{row} {info.st_size} {info.st_mtime_ns}"
 
 
-def _read(root: Path, rows: list[Row], classes: tuple[str, ...], groups: tuple[str, ...]) -> Contents:
+def _read(root: Path, rows: list[ListedRow], classes: tuple[str, ...], groups: tuple[str, ...]) -> Contents:
     number, group = ({name: k for k, name in enumerate(names)} for names in (classes, groups))
 
-    def reader(row: Row) -> Callable[[], tuple[Path, Case]]:
+    def reader(row: ListedRow) -> Callable[[], tuple[Path, Case]]:
         def picture() -> tuple[Path, Case]:
             if row.label is None:
                 raise Unusable("its label is missing")

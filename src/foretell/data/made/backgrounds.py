@@ -48,7 +48,7 @@ Region: TypeAlias = tuple[int, int, int, int]
 """(left, top, right, bottom)"""
 
 
-class Ground(NamedTuple):
+class GroundRegions(NamedTuple):
     """Where a photograph shows nothing but ground: regions in its pixels."""
 
     name: str
@@ -57,19 +57,19 @@ class Ground(NamedTuple):
     test: tuple[Region, ...]
 
 
-GROUNDS: tuple[tuple[Ground, ...], ...] = (
+GROUNDS: tuple[tuple[GroundRegions, ...], ...] = (
     (
-        Ground("evening sky", "rocket.jpg", ((95, 0, 400, 118),), ((412, 0, 552, 118),)),
-        Ground("galaxies", "galaxies.jpg", ((0, 0, 660, 872),), ((680, 0, 1000, 872),)),
+        GroundRegions("evening sky", "rocket.jpg", ((95, 0, 400, 118),), ((412, 0, 552, 118),)),
+        GroundRegions("galaxies", "galaxies.jpg", ((0, 0, 660, 872),), ((680, 0, 1000, 872),)),
     ),
     (
-        Ground(
+        GroundRegions(
             "leaves",
             "raccoon.jpg",
             ((0, 210, 105, 384), (172, 285, 238, 384), (400, 200, 512, 300)),
             ((106, 240, 171, 384),),
         ),
-        Ground("wood", "coffee.webp", ((485, 20, 600, 170), (485, 300, 600, 400)), ((485, 172, 600, 298),)),
+        GroundRegions("wood", "coffee.webp", ((485, 20, 600, 170), (485, 300, 600, 400)), ((485, 172, 600, 298),)),
     ),
 )
 """By group."""
@@ -89,7 +89,7 @@ EVEN = Dials(0.5, 0.0)
 RANGES = {"correlation": Range(0.5, 1), "noise": Range(0, 0.5)}
 
 
-class Scene(NamedTuple):
+class Collage(NamedTuple):
     """What a picture is made of."""
 
     label: int
@@ -97,7 +97,7 @@ class Scene(NamedTuple):
     kind: int
     """0 for a bird, 1 for a mammal: the label where it is right."""
     animal: str
-    ground: Ground
+    ground: GroundRegions
 
 
 def find(spec: str, seed: int, groups: bool = False) -> Splits:
@@ -140,14 +140,14 @@ def parsed(spec: str) -> tuple[int, Dials]:
     return asked(":".join([name, *parts]), "pictures"), Dials(**dials)
 
 
-def scene(index: int, dials: Dials, seed: int) -> tuple[Scene, np.random.Generator]:
+def scene(index: int, dials: Dials, seed: int) -> tuple[Collage, np.random.Generator]:
     """What picture `index` shows, and the chance that draws the rest of it."""
     chance = np.random.default_rng([VERSION, seed, index])
     kind, wrong, along, which = chance.integers(2), chance.random(), chance.random(), chance.integers(2)
     label = int(kind ^ (wrong < dials.noise))
     group = label if along < dials.correlation else 1 - label
     animal = ANIMALS[kind][chance.integers(len(ANIMALS[kind]))]
-    return Scene(label, group, int(kind), animal, GROUNDS[group][which]), chance
+    return Collage(label, group, int(kind), animal, GROUNDS[group][which]), chance
 
 
 def picture(index: int, dials: Dials, seed: int) -> Image.Image:
@@ -187,7 +187,7 @@ def _photograph(file: str) -> Image.Image:
 
 
 def _read(first: int, count: int, dials: Dials, seed: int, groups: bool) -> Contents:
-    def reader(index: int, drawn: Scene) -> Callable[[], tuple[Image.Image, int | Case]]:
+    def reader(index: int, drawn: Collage) -> Callable[[], tuple[Image.Image, int | Case]]:
         known = Case(drawn.label, drawn.group) if groups else drawn.label
         return lambda: (picture(index, dials, seed), known)
 

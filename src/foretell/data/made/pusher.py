@@ -133,7 +133,7 @@ def episode(seed: int, index: int, frames: int, size: int) -> tuple[np.ndarray, 
 
 
 @dataclass(frozen=True)
-class Task:
+class PushTask:
     """A table, and how it should become."""
 
     scene: Scene
@@ -151,7 +151,7 @@ class Task:
         return render(self.scene, self.goal[None], size)[0]
 
 
-def reach(seed: int, index: int) -> Task:
+def reach(seed: int, index: int) -> PushTask:
     """The pusher should get to a place, 0.25 to 0.5 away, with nothing in the way."""
     chance = _chance(_REACH, seed, index)
     while True:
@@ -159,10 +159,10 @@ def reach(seed: int, index: int) -> Task:
         here, turn, length = np.array(scene.bodies[0].position), chance.uniform(0, 2 * np.pi), chance.uniform(0.25, 0.5)
         there = here + length * np.array([np.cos(turn), np.sin(turn)])
         if _inside(there, RADIUS) and all(_clear(here, there, thing) for thing in scene.bodies[1:]):
-            return Task(scene, Tabletop(_with(scene, there)).places, 0)
+            return PushTask(scene, Tabletop(_with(scene, there)).places, 0)
 
 
-def push(seed: int, index: int, steps: int = 4) -> Task:
+def push(seed: int, index: int, steps: int = 4) -> PushTask:
     """A thing should get to where `steps` of a straight push would bring it; the pusher begins behind it."""
     chance = _chance(_PUSH, seed, index)
     while True:
@@ -177,7 +177,7 @@ def push(seed: int, index: int, steps: int = 4) -> Task:
             table.step(0.07 * way)
         goal = table.places
         if np.linalg.norm(goal[1, :2] - thing.position) > 0.15 and _inside(goal[1, :2], thing.reach):
-            return Task(begun, goal, 1)
+            return PushTask(begun, goal, 1)
 
 
 def _chance(kind: int, seed: int, index: int) -> np.random.Generator:
@@ -227,7 +227,7 @@ def _with(scene: Scene, place: np.ndarray) -> Scene:
     )
 
 
-TASKS: dict[str, Callable[[int, int], Task]] = {"reach": reach, "push": push}
+TASKS: dict[str, Callable[[int, int], PushTask]] = {"reach": reach, "push": push}
 """name -> task number `index` of a seed."""
 
 

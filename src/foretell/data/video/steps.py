@@ -48,7 +48,7 @@ PART = 32  # videos encoded between one interruption and what is kept
 
 
 @dataclass(frozen=True)
-class Row:
+class StepRow:
     """A step, as the table has it."""
 
     label: str
@@ -59,13 +59,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Annotated:
+class VideoWithSteps:
     """A video with its steps."""
 
     video: str
     task: str
     split: str
-    steps: tuple[Row, ...]
+    steps: tuple[StepRow, ...]
 
 
 def find(root: Path, reads: StepLatents) -> Splits:
@@ -192,9 +192,9 @@ def _rows(table: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _annotated(table: Path, rows: Sequence[Mapping[str, Any]]) -> list[Annotated]:
+def _annotated(table: Path, rows: Sequence[Mapping[str, Any]]) -> list[VideoWithSteps]:
     """The videos in the order of the table, each with its steps in the order of their starts."""
-    steps: dict[str, list[Row]] = {}
+    steps: dict[str, list[StepRow]] = {}
     facts: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, 1):
         where = f"{table}: row {number}"
@@ -202,7 +202,7 @@ def _annotated(table: Path, rows: Sequence[Mapping[str, Any]]) -> list[Annotated
             raise ForetellError(f"{where} names no video, expected a file in column 'video'")
         start, end = (_seconds(row.get(name), name, where) for name in ("start", "end"))
         steps.setdefault(video, []).append(
-            Row(*[_text(row, "label"), start, end, _text(row, "verb"), _text(row, "noun")])
+            StepRow(*[_text(row, "label"), start, end, _text(row, "verb"), _text(row, "noun")])
         )
         said = {name: _text(row, name) for name in ("task", "split")}
         if (before := facts.setdefault(video, said)) != said:
@@ -212,7 +212,7 @@ def _annotated(table: Path, rows: Sequence[Mapping[str, Any]]) -> list[Annotated
             )
     splits = _splits(table, facts)
     return [
-        Annotated(video, facts[video]["task"], splits[video], tuple(sorted(found, key=lambda step: step.start)))
+        VideoWithSteps(video, facts[video]["task"], splits[video], tuple(sorted(found, key=lambda step: step.start)))
         for video, found in steps.items()
     ]
 
@@ -234,8 +234,8 @@ def _splits(table: Path, facts: Mapping[str, Mapping[str, str]]) -> dict[str, st
     return dict.fromkeys(facts, "all")
 
 
-def _contents(folder: Path, videos: Sequence[Annotated], names: Names, encoder: ClipEncoder) -> Contents:
-    def read(each: Annotated) -> Procedure:
+def _contents(folder: Path, videos: Sequence[VideoWithSteps], names: Names, encoder: ClipEncoder) -> Contents:
+    def read(each: VideoWithSteps) -> Procedure:
         _check(each.steps)
         path = folder / each.video
         if not path.is_file():
@@ -254,7 +254,7 @@ def _contents(folder: Path, videos: Sequence[Annotated], names: Names, encoder: 
     return contents(items, len(videos), names, clips=True)
 
 
-def _check(steps: Sequence[Row]) -> None:
+def _check(steps: Sequence[StepRow]) -> None:
     """Refuse steps without a label, steps whose times cannot be, and a single one, before the video is read."""
     until, before = 0.0, 0
     for number, step in enumerate(steps, 1):
@@ -288,7 +288,7 @@ def _seconds(value: Any, name: str, where: str) -> float:
     return found
 
 
-def _state(folder: Path, each: Annotated) -> str:
+def _state(folder: Path, each: VideoWithSteps) -> str:
     path = folder / each.video
     return f"{each} {file_at(path) if os.path.isfile(path) else 'missing'}"
 

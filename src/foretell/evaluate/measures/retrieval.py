@@ -83,11 +83,11 @@ class Retrieval(WordMeasure):
         """How often the image found first is one that the caption is true of, where the data knows."""
         if "scene" not in subject.test.columns:
             return {}
-        from foretell.data.made.captioned import Scene, truth
+        from foretell.data.made.captioned import CaptionedScene, truth
 
         m = len(exact)
         rows = subject.test.batch(torch.arange(m)).ragged("scene")
-        scenes = [Scene.of(rows[i].numpy()) for i in range(m)]  # type: ignore[union-attr]
+        scenes = [CaptionedScene.of(rows[i].numpy()) for i in range(m)]  # type: ignore[union-attr]
         drawn = np.random.default_rng(subject.seed).integers(m, size=len(texts))
 
         def share(places: Sequence[int]) -> Float[Tensor, "m 1"]:

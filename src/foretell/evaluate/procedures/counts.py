@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.evaluate.procedures.forecaster import Forecaster, Futures, after, joined
-from foretell.problems import KINDS, NONE, Clips
+from foretell.problems import KINDS, NONE, PaddedClips
 from foretell.train.fit import fit
 
 
-class Known(NamedTuple):
+class SeenProcedures(NamedTuple):
     """What baselines learn from: train procedures in a model's numbers."""
 
-    clips: Clips
+    clips: PaddedClips
     task: Int[Tensor, " N"]
     steps: int
     """How many kinds of steps there are."""
@@ -35,10 +35,10 @@ class Known(NamedTuple):
         return ((latents - self.mean) / self.std).flatten(-2)
 
     @staticmethod
-    def of(clips: Clips, task: Int[Tensor, " N"], steps: int, tasks: int) -> Known:
+    def of(clips: PaddedClips, task: Int[Tensor, " N"], steps: int, tasks: int) -> SeenProcedures:
         """With mean and deviation of the clips that are there."""
         every = clips.latents[clips.there]
-        return Known(clips, task, steps, tasks, every.mean(0), every.std(0).clamp_min(1e-6))
+        return SeenProcedures(clips, task, steps, tasks, every.mean(0), every.std(0).clamp_min(1e-6))
 
     def words(self) -> dict[str, Int[Tensor, " steps"]]:
         """For verb and noun the one that goes with each step most often; `NONE` for a step without."""
@@ -64,10 +64,10 @@ class Known(NamedTuple):
 class StepByStep(Forecaster):
     """A forecaster that only knows the next step: futures are chains of next steps, each shown by its mean clip."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: SeenProcedures) -> None:
         self.known, self.prototypes, self.words = known, known.prototypes(), known.words()
 
-    def futures(self, seen: Clips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
+    def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """The first future takes the likeliest step each time, the others draw it."""
         told, steps = seen.repeated(samples), []
         first = torch.arange(len(told)) % samples == 0
@@ -77,7 +77,7 @@ class StepByStep(Forecaster):
             step = torch.where(first, logs.argmax(-1), drawn)
             steps.append(step)
             asked = after(told, 1)
-            shown = Clips(asked.latents, asked.places, asked.there, asked.labels | {"step": step.unsqueeze(1)})
+            shown = PaddedClips(asked.latents, asked.places, asked.there, asked.labels | {"step": step.unsqueeze(1)})
             told = joined(told, shown, self.prototypes[step].unsqueeze(1))
         found = torch.stack(steps, 1).unflatten(0, (-1, samples))
         return {"step": found} | {kind: table[found] for kind, table in self.words.items()}
@@ -86,7 +86,7 @@ class StepByStep(Forecaster):
 class Recogniser:
     """A linear layer that names clips, trained on the train clips."""
 
-    def __init__(self, known: Known, seed: int, steps: int = 600) -> None:
+    def __init__(self, known: SeenProcedures, seed: int, steps: int = 600) -> None:
         there = known.clips.there & (known.clips.labels["step"] != NONE)
         x, y = known.vectors(known.clips.latents[there]), known.clips.labels["step"][there]
         self.known, self.layer = known, _linear(x, y, known.steps, seed, steps)
@@ -102,15 +102,15 @@ class Copy(StepByStep):
 
     name = "copy"
 
-    def __init__(self, known: Known, recogniser: Recogniser) -> None:
+    def __init__(self, known: SeenProcedures, recogniser: Recogniser) -> None:
         super().__init__(known)
         self.recogniser = recogniser
 
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """What the last clip shows."""
         return self.recogniser(last(seen))
 
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The first step until the last one."""
         start, goal = self.recogniser(ends.latents).argmax(-1).T
         return torch.stack([start] * (steps - 1) + [goal], 1)
@@ -121,7 +121,7 @@ class Bigram(StepByStep):
 
     name = "bigram"
 
-    def __init__(self, known: Known, recogniser: Recogniser) -> None:
+    def __init__(self, known: SeenProcedures, recogniser: Recogniser) -> None:
         super().__init__(known)
         self.recogniser = recogniser
         step = known.clips.labels["step"]
@@ -137,18 +137,18 @@ class Bigram(StepByStep):
         table.index_put_((step[both], task[both]), torch.ones(int(both.sum())), accumulate=True)
         self.tasks = (table / table.sum(0)).log()
 
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """The table's row of the recognised step."""
         return self.logs[self.recogniser(last(seen)).argmax(-1)]
 
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """The task whose procedures have the recognised steps most often (naive Bayes)."""
         if not self.known.tasks:
             return None
         each = self.tasks[self.recogniser(seen.latents).argmax(-1)]
         return each.masked_fill(~seen.there.unsqueeze(-1), 0.0).sum(1)
 
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The likeliest chain of pairs between the two recognised steps (Viterbi's algorithm)."""
         start, goal = self.recogniser(ends.latents).argmax(-1).T
         score, back = self.logs[start], []
@@ -167,7 +167,7 @@ class Nearest(StepByStep):
 
     name = "nearest"
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: SeenProcedures) -> None:
         super().__init__(known)
         lengths = known.clips.there.sum(1)
         rows, place = (torch.arange(1, int(lengths.max())) < lengths.unsqueeze(1)).nonzero().T
@@ -178,20 +178,20 @@ class Nearest(StepByStep):
         whole = torch.arange(len(lengths))
         self.whole = torch.cat([latents[whole, lengths - 1], means[whole, lengths - 1]], 1)
 
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """The next step of the nearest history."""
         place = self._nearest(seen, 1)[:, 0]
         found = self.known.clips.labels["step"][self.rows[place], self.seen[place]]
         return (F.one_hot(found.clamp_min(0), self.known.steps).float() + 1e-6).log()
 
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """That of the nearest whole procedure."""
         if not self.known.tasks:
             return None
         found = self.known.task[torch.cdist(self._history(seen), self.whole).argmin(1)]
         return F.one_hot(found.clamp_min(0), self.known.tasks).float()
 
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The train window of so many steps with the nearest ends."""
         labels, latents = self.known.clips.labels["step"], self.known.vectors(self.known.clips.latents)
         lengths = self.known.clips.there.sum(1, keepdim=True)
@@ -202,7 +202,7 @@ class Nearest(StepByStep):
         best = torch.cdist(self.known.vectors(ends.latents).flatten(1), windows).argmin(1)
         return labels[rows[best].unsqueeze(1), start[best].unsqueeze(1) + torch.arange(steps)]
 
-    def futures(self, seen: Clips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
+    def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """What came after the K nearest histories; nothing after their ends."""
         place = self._nearest(seen, samples)
         columns = self.seen[place].unsqueeze(-1) + torch.arange(ahead)
@@ -212,19 +212,19 @@ class Nearest(StepByStep):
         kinds = ("step", *self.words)
         return {kind: self.known.clips.labels[kind][index].masked_fill(~there, NONE) for kind in kinds}
 
-    def _nearest(self, seen: Clips, count: int) -> Int[Tensor, "B count"]:
+    def _nearest(self, seen: PaddedClips, count: int) -> Int[Tensor, "B count"]:
         return torch.cdist(self._history(seen), self.histories).topk(count, largest=False).indices
 
-    def _history(self, seen: Clips) -> Float[Tensor, "B _"]:
+    def _history(self, seen: PaddedClips) -> Float[Tensor, "B _"]:
         return torch.cat([self.known.vectors(last(seen)), mean(self.known, seen)], 1)
 
 
-def last(seen: Clips) -> Float[Tensor, "B P C"]:
+def last(seen: PaddedClips) -> Float[Tensor, "B P C"]:
     """The last clip that was seen."""
     return seen.latents[torch.arange(len(seen)), seen.there.sum(1) - 1]
 
 
-def mean(known: Known, seen: Clips) -> Float[Tensor, "B PC"]:
+def mean(known: SeenProcedures, seen: PaddedClips) -> Float[Tensor, "B PC"]:
     """The mean of the clips that were seen."""
     weights = seen.there.unsqueeze(-1).float()
     return (known.vectors(seen.latents) * weights).sum(1) / weights.sum(1)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from foretell.methods.vedit import VEDIT
-from foretell.problems import NONE, Clips
+from foretell.problems import NONE, PaddedClips
 
 Futures = dict[str, Int[Tensor, "B K Z"]]
 """By kind: step, verb, noun."""
@@ -25,19 +25,19 @@ class Forecaster(ABC):
     """What reports call it."""
 
     @abstractmethod
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """Log-probabilities of the step that comes after those seen."""
 
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """A score of each task; None for what cannot tell tasks."""
         return None
 
     @abstractmethod
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """All T steps of a plan of which the first and the last clip were seen."""
 
     @abstractmethod
-    def futures(self, seen: Clips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
+    def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """K forecasts of the next Z steps; the first one is the likeliest where there is a likeliest."""
 
 
@@ -58,12 +58,12 @@ class Denoised(Forecaster):
         self.model, self.generator, self.euler, self.name = model, generator, euler, name
         self.samples = 1 if model.config.objective == "direct" else samples
 
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """The mean over M sampled next clips."""
         latents = self._sampled(recent(seen, self.model.config.history), after(seen, 1), self.samples)
         return self.model.classify(latents)["step"][:, :, 0].exp().mean(1).log()
 
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """From the clips that were seen, and M sampled next ones."""
         return (
             self.model.name_task(seen, after(seen, 1), self.samples, self.generator)
@@ -71,7 +71,7 @@ class Denoised(Forecaster):
             else None
         )
 
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The plan that most of M samples agree on; among equals the likeliest by the mean of all."""
         known = self.model.classify(ends.latents)["step"].argmax(-1)
         if steps == 2:
@@ -80,7 +80,7 @@ class Denoised(Forecaster):
         inner = likeliest(logs)
         return torch.cat([known[:, :1], inner, known[:, 1:]], 1)
 
-    def futures(self, seen: Clips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
+    def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """K sampled futures, block after block; without noise the first is the likeliest, and the others are drawn."""
         c = self.model.config
         told, found = seen.repeated(samples), []
@@ -96,7 +96,7 @@ class Denoised(Forecaster):
             drawn = {kind: _with_draws(drawn[kind], logs[kind], samples, generator) for kind in drawn}
         return {kind: each.unflatten(0, (-1, samples)) for kind, each in drawn.items()}
 
-    def _sampled(self, seen: Clips, asked: Clips, samples: int) -> Float[Tensor, "B M T P C"]:
+    def _sampled(self, seen: PaddedClips, asked: PaddedClips, samples: int) -> Float[Tensor, "B M T P C"]:
         return self.model.sample(seen, asked, samples, self.generator, self.euler)
 
 
@@ -119,7 +119,7 @@ def _with_draws(
     return torch.where(first.unsqueeze(1), best, drawn)
 
 
-def recent(seen: Clips, most: int) -> Clips:
+def recent(seen: PaddedClips, most: int) -> PaddedClips:
     """The last clips of those seen, at most so many."""
     count = seen.there.sum(1)
     if int(count.max()) <= most:
@@ -129,27 +129,27 @@ def recent(seen: Clips, most: int) -> Clips:
     there = index < count.unsqueeze(1)
     places = seen.places.gather(1, index.clamp_max(seen.places.shape[1] - 1))
     taken = seen.take(index, there)
-    return Clips(taken.latents, places, there, taken.labels)
+    return PaddedClips(taken.latents, places, there, taken.labels)
 
 
-def after(seen: Clips, count: int) -> Clips:
+def after(seen: PaddedClips, count: int) -> PaddedClips:
     """Empty clips at the places after the last one that was seen."""
     last = seen.places.masked_fill(~seen.there, -torch.inf).amax(1, keepdim=True)
     return _empty(seen, last + torch.arange(1, count + 1, device=last.device))
 
 
-def inside(ends: Clips, steps: int) -> Clips:
+def inside(ends: PaddedClips, steps: int) -> PaddedClips:
     """Empty clips at the places between two ends that are `steps` − 1 apart."""
     return _empty(ends, ends.places[:, :1] + torch.arange(1, steps - 1, device=ends.places.device))
 
 
-def _empty(like: Clips, places: Float[Tensor, "B n"]) -> Clips:
+def _empty(like: PaddedClips, places: Float[Tensor, "B n"]) -> PaddedClips:
     there = torch.ones_like(places, dtype=torch.bool)
     labels = {kind: torch.full_like(places, NONE, dtype=torch.int64) for kind in like.labels}
-    return Clips(like.latents.new_zeros(*places.shape, *like.latents.shape[2:]), places, there, labels)
+    return PaddedClips(like.latents.new_zeros(*places.shape, *like.latents.shape[2:]), places, there, labels)
 
 
-def joined(seen: Clips, asked: Clips, latents: Float[Tensor, "B n P C"]) -> Clips:
+def joined(seen: PaddedClips, asked: PaddedClips, latents: Float[Tensor, "B n P C"]) -> PaddedClips:
     """What was seen, and what was forecast, as if it had been seen: those that are there stand first."""
     there = torch.cat([seen.there, asked.there], 1)
     order = (~there).to(torch.uint8).argsort(dim=1, stable=True)
@@ -157,4 +157,4 @@ def joined(seen: Clips, asked: Clips, latents: Float[Tensor, "B n P C"]) -> Clip
     index = order[:, :, None, None].expand_as(every)
     labels = {k: torch.cat([seen.labels[k], asked.labels[k]], 1).gather(1, order) for k in seen.labels}
     places = torch.cat([seen.places, asked.places], 1).gather(1, order)
-    return Clips(every.gather(1, index), places, there.gather(1, order), labels)
+    return PaddedClips(every.gather(1, index), places, there.gather(1, order), labels)

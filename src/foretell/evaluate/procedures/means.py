@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from foretell.evaluate.procedures.counts import Known, StepByStep, mean, network
-from foretell.problems import NONE, Clips
+from foretell.evaluate.procedures.counts import SeenProcedures, StepByStep, mean, network
+from foretell.problems import NONE, PaddedClips
 
 
 class OnMean(StepByStep):
@@ -25,7 +25,9 @@ class OnMean(StepByStep):
         steps: training steps of each network.
     """
 
-    def __init__(self, known: Known, seed: int, hidden: int | None, plans: tuple[int, ...], steps: int = 600) -> None:
+    def __init__(
+        self, known: SeenProcedures, seed: int, hidden: int | None, plans: tuple[int, ...], steps: int = 600
+    ) -> None:
         super().__init__(known)
         self.name = "linear" if hidden is None else "mlp"
         clips, label = known.clips, known.clips.labels["step"]
@@ -46,17 +48,17 @@ class OnMean(StepByStep):
                 self._inner[size, place] = network(ends[y != NONE], y[y != NONE], known.steps, **fitted)
 
     @torch.no_grad()
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """From the mean."""
         return self._next(mean(self.known, seen)).log_softmax(-1)
 
     @torch.no_grad()
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """From the mean."""
         return None if self._task is None else self._task(mean(self.known, seen))
 
     @torch.no_grad()
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """Place by place, each from both ends."""
         x = self.known.vectors(ends.latents).flatten(1)
         if (steps, 0) not in self._inner:

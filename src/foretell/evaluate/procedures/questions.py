@@ -24,7 +24,7 @@ from foretell.evaluate.procedures.metrics import (
     position_accuracy,
     success,
 )
-from foretell.problems import KINDS, Clips, forecast, whole
+from foretell.problems import KINDS, PaddedClips, forecast, whole
 
 CHUNK = 256
 """Questions at a time."""
@@ -39,7 +39,7 @@ BATCH = 256
 class Exam:
     """Test procedures, and which questions are asked of them."""
 
-    clips: Clips
+    clips: PaddedClips
     task: Int[Tensor, " N"]
     """Of each procedure, in the model's numbers; `NONE` for one that the model does not know."""
     seed: int
@@ -100,7 +100,7 @@ def exam(data: Procedures, names: Mapping[str, tuple[str, ...]], tasks: tuple[st
     return Exam(clips, task, seed, most)
 
 
-def numbered(data: Procedures, names: Mapping[str, tuple[str, ...]]) -> Clips:
+def numbered(data: Procedures, names: Mapping[str, tuple[str, ...]]) -> PaddedClips:
     """All clips of some data, its labels in the numbers of other names."""
     batch = data.batch(range(len(data)))
     tables: dict[str, Sequence[int]] = {k: renumbering(data.names[k], names[k]).tolist() for k in KINDS}
@@ -188,12 +188,12 @@ def answers(questions: Int[Tensor, "n 2"], ask: Callable[[Tensor], Tensor]) -> T
     return torch.cat([ask(some) for some in questions.split(CHUNK)])
 
 
-def _seen(exam: Exam, questions: Int[Tensor, "n 2"]) -> Clips:
+def _seen(exam: Exam, questions: Int[Tensor, "n 2"]) -> PaddedClips:
     rows, seen = questions.T
     return forecast(exam.clips.rows(rows), seen, int(seen.max()), 1)[0].trimmed()
 
 
-def _ends(exam: Exam, questions: Int[Tensor, "n 2"], steps: int) -> Clips:
+def _ends(exam: Exam, questions: Int[Tensor, "n 2"], steps: int) -> PaddedClips:
     rows, start = questions.T
     ends = torch.stack([start, start + steps - 1], 1)
-    return Clips.take(exam.clips.rows(rows), ends, torch.ones_like(ends, dtype=torch.bool))
+    return PaddedClips.take(exam.clips.rows(rows), ends, torch.ones_like(ends, dtype=torch.bool))

@@ -12,7 +12,7 @@ from rich.table import Table
 from foretell.data import Procedures
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.encode import evaluating
-from foretell.evaluate.procedures.counts import Bigram, Copy, Known, Nearest, Recogniser
+from foretell.evaluate.procedures.counts import Bigram, Copy, Nearest, Recogniser, SeenProcedures
 from foretell.evaluate.procedures.forecaster import Denoised, Forecaster
 from foretell.evaluate.procedures.means import OnMean
 from foretell.evaluate.procedures.questions import (
@@ -129,16 +129,16 @@ def questioned(forecaster: Forecaster, asked: Exam) -> dict[str, Any]:
     }
 
 
-def _known(model: VEDIT, train: Procedures, names: dict[str, tuple[str, ...]]) -> Known:
+def _known(model: VEDIT, train: Procedures, names: dict[str, tuple[str, ...]]) -> SeenProcedures:
     c = model.config
     task = torch.full((len(train),), NONE)
     if train.labels is not None:
         task = renumbering(train.classes, c.tasks)[train.labels]
-    return Known.of(numbered(train, names), task, len(c.steps), len(c.tasks))
+    return SeenProcedures.of(numbered(train, names), task, len(c.steps), len(c.tasks))
 
 
 def _baselines(
-    model: VEDIT, known: Known, chosen: set[str], budget: TrainConfig, progress: bool
+    model: VEDIT, known: SeenProcedures, chosen: set[str], budget: TrainConfig, progress: bool
 ) -> Iterator[tuple[str, Forecaster]]:
     """One after the other: each is made, asked and forgotten."""
     probing = min(PROBING, budget.steps)

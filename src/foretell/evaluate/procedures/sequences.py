@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from foretell.evaluate.procedures.counts import Known
+from foretell.evaluate.procedures.counts import SeenProcedures
 from foretell.evaluate.procedures.forecaster import (
     Denoised,
     Forecaster,
@@ -34,7 +34,7 @@ from foretell.methods.vedit import VEDIT, Classifier, entropy
 from foretell.nn.dit import DiT
 from foretell.nn.rotary import line_rotation
 from foretell.nn.vit import Block, initialise
-from foretell.problems import NONE, Clips, Problem, draw
+from foretell.problems import NONE, PaddedClips, Problem, draw
 from foretell.progress import watched
 from foretell.train.loop import TrainConfig, batch_index, generator, schedule
 from foretell.train.optimizer import adamw, set_rates
@@ -47,7 +47,7 @@ def learned(
     module: nn.Module,
     loss: Callable[[Problem], Tensor],
     model: VEDIT,
-    known: Known,
+    known: SeenProcedures,
     train: TrainConfig,
     text: str | None,
 ) -> None:
@@ -78,7 +78,7 @@ def learned(
     module.eval()
 
 
-def direct(model: VEDIT, known: Known, train: TrainConfig, text: str | None) -> Forecaster:
+def direct(model: VEDIT, known: SeenProcedures, train: TrainConfig, text: str | None) -> Forecaster:
     """The deterministic predictor."""
     with seeded(train.seed):
         made = VEDIT(replace(model.config, objective="direct", encoder=None))
@@ -118,14 +118,14 @@ class Regression(nn.Module):
             naming.append(entropy(self.task(found, seen, there), problem.task))
         return error + model.config.weight * torch.stack(naming).sum()
 
-    def task(self, found: Tensor, seen: Clips, there: Tensor) -> Float[Tensor, "B tasks"]:
+    def task(self, found: Tensor, seen: PaddedClips, there: Tensor) -> Float[Tensor, "B tasks"]:
         """Logits of the task."""
         model = self.model[0]
         every = torch.cat([found, model.scaled(seen.latents)], 1).flatten(1, 2)
         known = torch.cat([there, seen.there], 1).repeat_interleave(model.config.latents, 1)
         return self.task_classifier(every, known)["task"]
 
-    def regress(self, seen: Clips, asked: Clips, x0: Float[Tensor, "B T P C"]) -> Float[Tensor, "B T P C"]:
+    def regress(self, seen: PaddedClips, asked: PaddedClips, x0: Float[Tensor, "B T P C"]) -> Float[Tensor, "B T P C"]:
         """The asked clips, each from those seen and the asked ones before it (of x0)."""
         model = self.model[0]
         x = torch.cat([model.scaled(seen.latents), x0], 1)
@@ -158,7 +158,7 @@ class Causal(Forecaster):
         self.network, self.model = network, network.model[0]
 
     @torch.no_grad()
-    def rolled(self, seen: Clips, asked: Clips) -> Float[Tensor, "B T P C"]:
+    def rolled(self, seen: PaddedClips, asked: PaddedClips) -> Float[Tensor, "B T P C"]:
         """Standardised latents of the asked clips, one after the other."""
         x0 = torch.zeros_like(asked.latents)
         for place in range(asked.there.shape[1]):
@@ -171,13 +171,13 @@ class Causal(Forecaster):
         return {kind: each.log_softmax(-1).unflatten(0, latents.shape[:2]) for kind, each in found.items()}
 
     @torch.no_grad()
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """From the regressed next clip."""
         seen = recent(seen, self.model.config.history)
         return self.named(self.rolled(seen, after(seen, 1)))["step"][:, 0]
 
     @torch.no_grad()
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """From the clips that were seen, and the regressed next one."""
         if not self.model.config.tasks:
             return None
@@ -185,7 +185,7 @@ class Causal(Forecaster):
         return self.network.task(self.rolled(seen, asked), seen, asked.there)
 
     @torch.no_grad()
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """Both ends are seen first; then the clips between are regressed in order."""
         flipped = ends.take(torch.tensor([[1, 0]]).expand(len(ends), 2), ends.there)
         flipped = replace(flipped, places=ends.places.flip(1))
@@ -194,7 +194,7 @@ class Causal(Forecaster):
         return torch.cat([known[:, :1], inner, known[:, 1:]], 1)
 
     @torch.no_grad()
-    def futures(self, seen: Clips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
+    def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """One regressed future; names of the first are the likeliest, those of the others are drawn."""
         seen = recent(seen, self.model.config.history)
         logs = self.named(self.rolled(seen, after(seen, ahead)))
@@ -206,7 +206,7 @@ class Causal(Forecaster):
         return found
 
 
-def causal(model: VEDIT, known: Known, train: TrainConfig, text: str | None) -> Forecaster:
+def causal(model: VEDIT, known: SeenProcedures, train: TrainConfig, text: str | None) -> Forecaster:
     """A trained causal transformer."""
     with seeded(train.seed):
         network = Regression(model)
@@ -250,7 +250,7 @@ class NamesDiffusion(nn.Module):
         return F.one_hot(step.clamp_min(0), self.classes).float() * self.classes**0.5
 
     def clean(
-        self, rows: Float[Tensor, "B T classes"], seen: Clips, asked: Clips, s: Float[Tensor, " _"]
+        self, rows: Float[Tensor, "B T classes"], seen: PaddedClips, asked: PaddedClips, s: Float[Tensor, " _"]
     ) -> Float[Tensor, "B T classes"]:
         """The clean rows."""
         told = self.model[0].scaled(seen.latents).flatten(2).unsqueeze(2)
@@ -259,7 +259,7 @@ class NamesDiffusion(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, seen: Clips, asked: Clips, samples: int, chance: torch.Generator
+        self, seen: PaddedClips, asked: PaddedClips, samples: int, chance: torch.Generator
     ) -> Float[Tensor, "B M T classes"]:
         """Clean rows from noise, by DDIM's deterministic steps."""
         seen, asked = seen.repeated(samples), asked.repeated(samples)
@@ -293,7 +293,7 @@ class Discrete(Forecaster):
         found = self.network.classifier(self.model.scaled(latents).flatten(0, 1))["step"]
         return found.argmax(-1).unflatten(0, latents.shape[:2])
 
-    def next(self, seen: Clips) -> Float[Tensor, "B steps"]:
+    def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
         """How many of M samples say each step; sums of the rows break ties."""
         seen = recent(seen, self.model.config.history)
         rows = self.network.sample(seen, after(seen, 1), self.samples, self.generator)[:, :, 0]
@@ -301,20 +301,20 @@ class Discrete(Forecaster):
         return (votes + 1e-3 * rows.softmax(-1).mean(1)).log()
 
     @torch.no_grad()
-    def task(self, seen: Clips) -> Float[Tensor, "B tasks"] | None:
+    def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
         """From the clips that were seen."""
         if not self.model.config.tasks:
             return None
         each = seen.there.repeat_interleave(self.model.config.latents, 1)
         return self.network.task_classifier(self.model.scaled(seen.latents).flatten(1, 2), each)["task"]
 
-    def plan(self, ends: Clips, steps: int) -> Int[Tensor, "B T"]:
+    def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The plan that most of M samples agree on."""
         known = self.recognise(ends.latents)
         inner = likeliest(self.network.sample(ends, inside(ends, steps), self.samples, self.generator).log_softmax(-1))
         return torch.cat([known[:, :1], inner, known[:, 1:]], 1)
 
-    def futures(self, seen: Clips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
+    def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """K sampled futures, block after block; a block that was sampled is shown by the mean clips of its steps."""
         told, found = seen.repeated(samples), []
         for start in range(0, ahead, self.model.config.horizon):
@@ -326,13 +326,13 @@ class Discrete(Forecaster):
         drawn = torch.cat(found, 1).unflatten(0, (-1, samples))
         return {"step": drawn} | {kind: table[drawn] for kind, table in self.words.items()}
 
-    def knowing(self, known: Known) -> Discrete:
+    def knowing(self, known: SeenProcedures) -> Discrete:
         """With the mean clip of each step, and its words."""
         self.prototypes, self.words = known.prototypes(), known.words()
         return self
 
 
-def discrete(model: VEDIT, known: Known, train: TrainConfig, text: str | None) -> Forecaster:
+def discrete(model: VEDIT, known: SeenProcedures, train: TrainConfig, text: str | None) -> Forecaster:
     """A trained diffusion of names."""
     with seeded(train.seed):
         network = NamesDiffusion(model)

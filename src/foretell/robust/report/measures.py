@@ -30,7 +30,7 @@ RARE = 0.02
 
 
 @dataclass(frozen=True)
-class Measure:
+class PictureMeasure:
     """A number that each picture has."""
 
     name: str
@@ -40,23 +40,23 @@ class Measure:
 
 
 MEASURES = (
-    Measure("brightness", "brighter", "darker"),
-    Measure("redness", "redder", "less red"),
-    Measure("greenness", "greener", "less green"),
-    Measure("blueness", "bluer", "less blue"),
-    Measure("contrast", "richer in contrast", "flatter"),
-    Measure("sharpness", "sharper or richer in detail", "blurred or smoother"),
-    Measure("brightness of the background", "brighter in the background", "darker in the background"),
-    Measure("redness of the background", "redder in the background", "less red in the background"),
-    Measure("greenness of the background", "greener in the background", "less green in the background"),
-    Measure("blueness of the background", "bluer in the background", "less blue in the background"),
-    Measure("detail of the background", "richer in detail in the background", "smoother in the background"),
+    PictureMeasure("brightness", "brighter", "darker"),
+    PictureMeasure("redness", "redder", "less red"),
+    PictureMeasure("greenness", "greener", "less green"),
+    PictureMeasure("blueness", "bluer", "less blue"),
+    PictureMeasure("contrast", "richer in contrast", "flatter"),
+    PictureMeasure("sharpness", "sharper or richer in detail", "blurred or smoother"),
+    PictureMeasure("brightness of the background", "brighter in the background", "darker in the background"),
+    PictureMeasure("redness of the background", "redder in the background", "less red in the background"),
+    PictureMeasure("greenness of the background", "greener in the background", "less green in the background"),
+    PictureMeasure("blueness of the background", "bluer in the background", "less blue in the background"),
+    PictureMeasure("detail of the background", "richer in detail in the background", "smoother in the background"),
 )
 """Of pixels, in the order of `measured`."""
 FILES = (
-    Measure("width in pixels", "wider", "narrower"),
-    Measure("height in pixels", "taller", "lower"),
-    Measure("size of the file", "larger as a file", "smaller as a file"),
+    PictureMeasure("width in pixels", "wider", "narrower"),
+    PictureMeasure("height in pixels", "taller", "lower"),
+    PictureMeasure("size of the file", "larger as a file", "smaller as a file"),
 )
 
 
@@ -149,7 +149,7 @@ def effects(
     return sorted(found, key=lambda effect: -effect.size)
 
 
-def _numeric(measure: Measure, first: Tensor, second: Tensor, level: float) -> Effect:
+def _numeric(measure: PictureMeasure, first: Tensor, second: Tensor, level: float) -> Effect:
     value = chance(first, second)
     low, high = interval(value, len(first), len(second), level)
     return Effect(measure.name, measure.more if value >= 0.5 else measure.less, value, low, high)

@@ -29,7 +29,7 @@ LARGE, SMALL = 0.8, 0.4
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownPicture:
     """A picture in the page."""
 
     source: str
@@ -38,13 +38,13 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Side:
+class EnvironmentColumn:
     """One environment of a class."""
 
     number: int
     rows: int
     share: float
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[ShownPicture] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Class:
     """A class and its environments."""
 
     name: str
-    sides: list[Side]
+    sides: list[EnvironmentColumn]
     effects: list[Effect]
     """The clear ones, between environment 0 and the last: of pixels, then of files; the largest first."""
     asked: int
     """How many were looked at."""
-    near: list[Picture]
+    near: list[ShownPicture]
     groups: list[list[int]] | None
     """Rows of each environment (down) and each known group (across)."""
 
@@ -132,14 +132,14 @@ def _class(c: int, found: Found, rows: Labelled, seed: int) -> Class:
             for e in range(len(sizes))
         ]
     if rows.pictures is None:
-        sides = [Side(e, size, share) for e, (size, share) in enumerate(zip(sizes, shares, strict=True))]
+        sides = [EnvironmentColumn(e, size, share) for e, (size, share) in enumerate(zip(sizes, shares, strict=True))]
         return Class(name, sides, [], 0, [], groups)
     chance = torch.Generator().manual_seed(seed)
     sides = []
     for e, (size, share) in enumerate(zip(sizes, shares, strict=True)):
         there = of[environment == e]
         some = there[torch.randperm(len(there), generator=chance)[:SHOWN]]
-        sides.append(Side(e, size, share, _pictures(some, found, rows)))
+        sides.append(EnvironmentColumn(e, size, share, _pictures(some, found, rows)))
     pictures = rows.pictures.subset(of)
     first, last = environment == 0, environment == len(sizes) - 1
     differ = effects(measured(pictures), pictures, first, last) if first.any() and last.any() else []
@@ -149,14 +149,14 @@ def _class(c: int, found: Found, rows: Labelled, seed: int) -> Class:
     return Class(name, sides, seen + filed, len(differ), _near(of, found, rows), groups)
 
 
-def _near(of: Int[Tensor, " n"], found: Found, rows: Labelled) -> list[Picture]:
+def _near(of: Int[Tensor, " n"], found: Found, rows: Labelled) -> list[ShownPicture]:
     """The rows of a class on which seeds agree least; those on which all agree are not near."""
     confidence = found.confidence[of]
     order = confidence.argsort(stable=True)[:NEAR]
     return _pictures(of[order[confidence[order] < 1]], found, rows)
 
 
-def _pictures(index: Int[Tensor, " k"], found: Found, rows: Labelled) -> list[Picture]:
+def _pictures(index: Int[Tensor, " k"], found: Found, rows: Labelled) -> list[ShownPicture]:
     assert rows.pictures is not None
     some = rows.pictures.subset(index)
     names = _names(some, index)
@@ -167,7 +167,7 @@ def _pictures(index: Int[Tensor, " k"], found: Found, rows: Labelled) -> list[Pi
         )
     ]
     pixels = some.take(torch.arange(len(some))).permute(0, 2, 3, 1).numpy()
-    return [Picture(page.uri(Image.fromarray(each)), title) for each, title in zip(pixels, told, strict=True)]
+    return [ShownPicture(page.uri(Image.fromarray(each)), title) for each, title in zip(pixels, told, strict=True)]
 
 
 def _names(some: Images, index: Int[Tensor, " k"]) -> list[str]:

@@ -16,7 +16,7 @@ from .block import Empty, Options, Report, Unreadable
 OF_MANY = tables.NAMES.index("description")
 """From this place on, a name in `tables.NAMES` may describe a whole collection rather than one record."""
 
-Record = Mapping[str, Any]
+Fields = Mapping[str, Any]
 
 
 def passages(path: Path, options: Options, report: Report) -> Iterator[Passage]:
@@ -67,7 +67,7 @@ def _lines(path: Path, report: Report) -> Iterator[Any]:
         report(f"{len(wrong):,} lines are not JSON; the first is line {wrong[0]:,}")
 
 
-def records(value: Any) -> list[Record]:
+def records(value: Any) -> list[Fields]:
     """The records of a JSON value, in the first of these forms that fits.
 
     - a list of objects, of texts, or of rows, which are lists; the first row may name the columns;
@@ -97,7 +97,7 @@ def records(value: Any) -> list[Record]:
     return [whole for record in found for whole in _whole(record)]
 
 
-def _table(rows: list[list[Any]]) -> Iterator[Record]:
+def _table(rows: list[list[Any]]) -> Iterator[Fields]:
     """Records from rows of values. The first row names the columns if it contains texts only, and others do not."""
     first, others = rows[0], rows[1:]
     named = all(isinstance(name, str) for name in first) and len(set(first)) == len(first)
@@ -130,7 +130,7 @@ def _are_texts(value: dict[str, Any]) -> bool:
     return texts and len(value) > 1 and (len({re.sub(r"\d+", "#", key) for key in value}) == 1 or len(value) > 50)
 
 
-def _longest_list(value: dict[str, Any]) -> Iterable[Record]:
+def _longest_list(value: dict[str, Any]) -> Iterable[Fields]:
     """The records of an object's longest list with better texts than its own; else the object.
 
     An object is a record if it has a text; or a description or a title, and the records of its lists have no better.
@@ -138,13 +138,13 @@ def _longest_list(value: dict[str, Any]) -> Iterable[Record]:
     return map(_record, max(_better_lists(value), key=len, default=[value]))
 
 
-def _better_lists(value: Record) -> list[list[Any]]:
+def _better_lists(value: Fields) -> list[list[Any]]:
     own = _place(value)
     lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
     return [v for v in lists if own >= OF_MANY and _best(v[0]) <= own]
 
 
-def _whole(record: Record) -> Iterator[Record]:
+def _whole(record: Fields) -> Iterator[Fields]:
     """The record, or the records in it, where only those have a text."""
     lists = [v for v in _better_lists(record) if _best(v[0]) < len(tables.NAMES)]
     if not lists:
@@ -164,13 +164,13 @@ def _best(record: Any) -> int:
     return min([_place(record), *(_best(v[0]) for v in lists)])
 
 
-def _place(record: Record) -> int:
+def _place(record: Fields) -> int:
     """The place of its best text in `tables.NAMES`; their number where it has none."""
     texts = {name.lower() for name, value in record.items() if tables.said(value)}
     return next((place for place, name in enumerate(tables.NAMES) if name in texts), len(tables.NAMES))
 
 
-def _record(value: Any) -> Record:
+def _record(value: Any) -> Fields:
     return value if isinstance(value, dict) else {"text": value}
 
 

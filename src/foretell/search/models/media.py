@@ -32,7 +32,7 @@ from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.vit import pool
 from foretell.problems import KINDS, NONE
-from foretell.problems import Clips as Seen
+from foretell.problems import PaddedClips as Seen
 from foretell.search.ingest.files import find
 from foretell.search.passage import Passage
 

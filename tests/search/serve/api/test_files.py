@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from foretell.search.add import Step
+from foretell.search.add import AddProgress
 
 V1 = "/api/v1/knowledge"
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_being_added_is_given_up_when_the_service_stops(serve, mo
     def endless(*_, **__):
         while True:
             time.sleep(0.01)
-            yield Step("a.txt", 0, 1, 0, 1)
+            yield AddProgress("a.txt", 0, 1, 0, 1)
 
     monkeypatch.setattr("foretell.search.serve.api.files.steps", endless)
     served = serve()

@@ -22,7 +22,7 @@ from foretell.data.sprites import Sprites, load
 from . import render
 from .check import truth
 from .draw import SPLITS, VERSION, Drawer, chance_of
-from .factors import COLOURS, GROUND_COLOURS, STYLES, Ground, Placed, Scene
+from .factors import COLOURS, GROUND_COLOURS, STYLES, CaptionedScene, Ground, Placed
 from .say import captions, swapped_colours, swapped_places
 from .words import TEMPLATES
 
@@ -33,9 +33,9 @@ __all__ = [
     "STYLES",
     "TEMPLATES",
     "VERSION",
+    "CaptionedScene",
     "Ground",
     "Placed",
-    "Scene",
     "captions",
     "chance_of",
     "masks",
@@ -47,16 +47,16 @@ __all__ = [
 ]
 
 
-def scene(seed: int, index: int, split: str = "train", sprites: Sprites | None = None) -> Scene:
+def scene(seed: int, index: int, split: str = "train", sprites: Sprites | None = None) -> CaptionedScene:
     """Scene number `index` of a split (one of `SPLITS`): a function of its arguments."""
     return Drawer(sprites or load(), split).scene(chance_of(split, seed, index))
 
 
-def picture(drawn: Scene, size: int, sprites: Sprites | None = None) -> np.ndarray:
+def picture(drawn: CaptionedScene, size: int, sprites: Sprites | None = None) -> np.ndarray:
     """A scene as people see it: uint8 [3, size, size]."""
     return render.picture(drawn, size, sprites or load())
 
 
-def masks(drawn: Scene, size: int, sprites: Sprites | None = None) -> np.ndarray:
+def masks(drawn: CaptionedScene, size: int, sprites: Sprites | None = None) -> np.ndarray:
     """Which pixels show which thing, without what another hides: bool [n, size, size]."""
     return render.masks(drawn, size, sprites or load())

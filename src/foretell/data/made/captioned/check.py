@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from foretell.data.sprites import Thing
 
-from .factors import GROUND_COLOURS, Ground, Placed, Scene
+from .factors import GROUND_COLOURS, CaptionedScene, Ground, Placed
 from .words import (
     ANYTHING,
     NUMBERS,
@@ -61,13 +61,13 @@ class Said(NamedTuple):
     ground: str | None = None
 
 
-def truth(caption: str, scene: Scene) -> bool | None:
+def truth(caption: str, scene: CaptionedScene) -> bool | None:
     """Whether a caption is true of a scene. None: it cannot be said, or the caption cannot be read."""
     said = read(caption)
     return None if said is None else {NO: False, PERHAPS: None, YES: True}[_truth(said, scene)]
 
 
-def named(expression: str, scene: Scene) -> tuple[int, ...] | None:
+def named(expression: str, scene: CaptionedScene) -> tuple[int, ...] | None:
     """Which things an expression names: "the red dog", "the dog left of the cat", "both cats", "all red things".
 
     Returns:
@@ -92,7 +92,7 @@ def named(expression: str, scene: Scene) -> tuple[int, ...] | None:
     return found if PERHAPS not in levels and len(found) in several else None
 
 
-def matching(phrase: Phrase, scene: Scene) -> list[int]:
+def matching(phrase: Phrase, scene: CaptionedScene) -> list[int]:
     """Of each thing of a scene whether a phrase names it: `NO`, `PERHAPS` or `YES`."""
     return [
         min(_described(thing, phrase), YES if phrase.place is None else _at(thing, phrase.place))
@@ -113,7 +113,7 @@ def relates(a: Placed, b: Placed, relation: str) -> int:
     return _graded(differences[relation], 0.0, 0.12)
 
 
-def _truth(said: Said, scene: Scene) -> int:
+def _truth(said: Said, scene: CaptionedScene) -> int:
     ground = YES if said.ground is None else _grounded(scene.ground, said.ground)
     if said.first is None:
         return ground

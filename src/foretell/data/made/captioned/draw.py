@@ -9,7 +9,7 @@ import numpy as np
 
 from foretell.data.sprites import Sprites
 
-from .factors import COLOURS, GROUND_COLOURS, PHOTOGRAPHS, Ground, Placed, Scene
+from .factors import COLOURS, GROUND_COLOURS, PHOTOGRAPHS, CaptionedScene, Ground, Placed
 
 VERSION = 1  # raise it when the same seed gives other scenes
 SPLITS = ("train", "test", "pictures", "words", "combinations", "things", "single")
@@ -65,7 +65,7 @@ class Drawer:
             self.pictures.setdefault(int(sprites.thing[picture]), []).append(picture)
         self.numbers = list(self.pictures)
 
-    def scene(self, chance: Random) -> Scene:
+    def scene(self, chance: Random) -> CaptionedScene:
         """One scene."""
         ground = _ground(chance)
         count = 1 if self.split == "single" else chance.choices((1, 2, 3, 4), (10, 30, 40, 20))[0]
@@ -78,7 +78,7 @@ class Drawer:
         for number, size in zip(numbers, sizes, strict=True):
             if (place := _place(chance, size, list(placed))) is not None:
                 placed[self._thing(chance, number, size, place, ground)] = number
-        return Scene(ground, tuple(placed), tuple(placed.values()))
+        return CaptionedScene(ground, tuple(placed), tuple(placed.values()))
 
     def _thing(self, chance: Random, number: int, size: float, place: tuple[float, float], ground: Ground) -> Placed:
         held_out = self.split == "combinations"

@@ -63,7 +63,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Scene:
+class CaptionedScene:
     """Things on a ground, the farthest first: a later one hides what it overlaps."""
 
     ground: Ground
@@ -90,7 +90,7 @@ class Scene:
         return rows
 
     @staticmethod
-    def of(rows: np.ndarray, sprites: Sprites | None = None) -> Scene:
+    def of(rows: np.ndarray, sprites: Sprites | None = None) -> CaptionedScene:
         """The scene that `rows` stand for; `sprites` are those that it was drawn from."""
         sprites, names = sprites or load(), list(GROUND_COLOURS)
         style, seed, *colours = (int(value) for value in rows[0])
@@ -100,4 +100,4 @@ class Scene:
             dyed = None if colour < 0 else names[colour]
             x, y, size = (value / _FINE for value in (x, y, size))
             things.append(Placed(sprites.things[number], picture, dyed, x, y, size, bool(flipped)))
-        return Scene(ground, tuple(things), tuple(rows[1:, 0].tolist()))
+        return CaptionedScene(ground, tuple(things), tuple(rows[1:, 0].tolist()))

@@ -19,7 +19,7 @@ from foretell.data.sprites import Sprites
 
 from .check import named
 from .draw import Drawer, chance_of, pick
-from .factors import COLOURS, Placed, Scene
+from .factors import COLOURS, CaptionedScene, Placed
 from .words import ANYTHING, PLACES, RELATIONS, SIZES, colour_words, plural
 
 FEW = 8
@@ -35,7 +35,7 @@ class Expression:
     """Places in `scene.things`, ascending; () where nothing is there that is so called."""
 
 
-def expressions(scene: Scene, chance: Random) -> list[Expression]:
+def expressions(scene: CaptionedScene, chance: Random) -> list[Expression]:
     """All expressions for the things of a scene, in an order by chance: of one thing, and of several."""
     found: dict[str, Expression] = {}
     for text in _candidates(scene, scene.things, chance):
@@ -46,7 +46,7 @@ def expressions(scene: Scene, chance: Random) -> list[Expression]:
     return listed
 
 
-def refer(scene: Scene, target: int, chance: Random) -> Expression | None:
+def refer(scene: CaptionedScene, target: int, chance: Random) -> Expression | None:
     """An expression for one thing, its place in `scene.things`; None where no words tell it from the others."""
     texts = list(_candidates(scene, scene.things[target : target + 1], chance))
     chance.shuffle(texts)
@@ -54,13 +54,13 @@ def refer(scene: Scene, target: int, chance: Random) -> Expression | None:
     return next((each for each in told if each and each.targets == (target,)), None)
 
 
-def _told(text: str, scene: Scene) -> Expression | None:
+def _told(text: str, scene: CaptionedScene) -> Expression | None:
     targets = named(text, scene) or ()
     several = text.startswith("all ")  # "all" means two or more
     return Expression(text, targets) if len(targets) > several else None
 
 
-def absent(scene: Scene, sprites: Sprites, chance: Random, tries: int = 20) -> Expression | None:
+def absent(scene: CaptionedScene, sprites: Sprites, chance: Random, tries: int = 20) -> Expression | None:
     """An expression that names nothing in a scene: another colour of a thing that is there, or another thing."""
     for _ in range(tries):
         colour = pick(chance, list(COLOURS))
@@ -78,7 +78,7 @@ class Group:
 
     text: str
     """What they share: "all red things"."""
-    scenes: tuple[Scene, ...]
+    scenes: tuple[CaptionedScene, ...]
     targets: tuple[tuple[int, ...], ...]
     """Of each scene the places of those things, at least one."""
 
@@ -103,7 +103,7 @@ def group(seed: int, index: int, sprites: Sprites, split: str = "train", count: 
             return Group(text, scenes, tuple(tuple(each or ()) for each in targets))
 
 
-def _shared(scene: Scene) -> list[list[str]]:
+def _shared(scene: CaptionedScene) -> list[list[str]]:
     """What things of a scene may share with others, in words: names, kinds, colours, sizes, places."""
     return [
         [f"all {plural(thing.thing.name)}" for thing in scene.things],
@@ -114,7 +114,7 @@ def _shared(scene: Scene) -> list[list[str]]:
     ]
 
 
-def _candidates(scene: Scene, things: tuple[Placed, ...], chance: Random) -> Iterator[str]:
+def _candidates(scene: CaptionedScene, things: tuple[Placed, ...], chance: Random) -> Iterator[str]:
     """Expressions that may name some of the things of a scene."""
     for thing in things:
         word, general = pick(chance, thing.thing.words), pick(chance, (*thing.thing.kinds, *ANYTHING))

@@ -14,7 +14,7 @@ from PIL import Image
 from foretell.data.photographs import FOLDER, PHOTOGRAPHS
 from foretell.data.sprites import Sprites
 
-from .factors import COLOURS, GROUND_COLOURS, Ground, Placed, Scene
+from .factors import COLOURS, GROUND_COLOURS, CaptionedScene, Ground, Placed
 
 CROPS = {
     "leaves": ("raccoon", (20, 250, 190, 384)),
@@ -27,7 +27,7 @@ SEEN = 128
 """A pixel belongs to a thing that covers half of it."""
 
 
-def picture(scene: Scene, size: int, sprites: Sprites) -> np.ndarray:
+def picture(scene: CaptionedScene, size: int, sprites: Sprites) -> np.ndarray:
     """A scene as people see it: uint8 [3, S, S]."""
     canvas = _ground(scene.ground, size).astype(np.float32)
     for thing in scene.things:
@@ -37,7 +37,7 @@ def picture(scene: Scene, size: int, sprites: Sprites) -> np.ndarray:
     return np.ascontiguousarray((canvas + 0.5).astype(np.uint8).transpose(2, 0, 1))
 
 
-def masks(scene: Scene, size: int, sprites: Sprites) -> np.ndarray:
+def masks(scene: CaptionedScene, size: int, sprites: Sprites) -> np.ndarray:
     """Which pixels show which thing, without what another hides: bool [n, S, S]."""
     found = np.zeros((len(scene.things), size, size), bool)
     for number, thing in enumerate(scene.things):

@@ -13,7 +13,7 @@ from random import Random
 
 from .check import truth
 from .draw import pick
-from .factors import Ground, Placed, Scene
+from .factors import CaptionedScene, Ground, Placed
 from .words import (
     ANYTHING,
     NUMBERS,
@@ -36,7 +36,7 @@ FORMS = {"name": 8, "place": 22, "ground": 6, "on": 10, "and": 22, "relation": 2
 """How often each form of a caption is drawn, where the scene allows it."""
 
 
-def captions(scene: Scene, chance: Random, split: str = "train", count: int = CAPTIONS) -> list[str]:
+def captions(scene: CaptionedScene, chance: Random, split: str = "train", count: int = CAPTIONS) -> list[str]:
     """At most `count` captions, all different and all true, in an order that means nothing."""
     speaker = _Speaker(scene, chance, split)
     found: dict[str, None] = {}  # in their order
@@ -47,7 +47,7 @@ def captions(scene: Scene, chance: Random, split: str = "train", count: int = CA
     return list(found)
 
 
-def swapped_colours(scene: Scene, chance: Random) -> list[str]:
+def swapped_colours(scene: CaptionedScene, chance: Random) -> list[str]:
     """Pairs, one behind the other: a true caption, and one with two colours exchanged, which is false."""
     dyed = [(thing, thing.colour) for thing in scene.things if thing.colour is not None]
     pairs = []
@@ -67,7 +67,7 @@ def swapped_colours(scene: Scene, chance: Random) -> list[str]:
     return _foils(pairs, scene, chance)
 
 
-def swapped_places(scene: Scene, chance: Random) -> list[str]:
+def swapped_places(scene: CaptionedScene, chance: Random) -> list[str]:
     """Pairs, one behind the other: a true caption of how two things lie, and a false one with both exchanged."""
     pairs = []
     for a, b in permutations(scene.things, 2):
@@ -85,7 +85,7 @@ def _both(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
     return (first, second), (second, first)
 
 
-def _foils(pairs: list[tuple[str, ...]], scene: Scene, chance: Random) -> list[str]:
+def _foils(pairs: list[tuple[str, ...]], scene: CaptionedScene, chance: Random) -> list[str]:
     """Some of the pairs of which the second is certainly false: another dog may be what the first is not."""
     chance.shuffle(pairs)
     sure = (pair for pair in pairs if truth(pair[0], scene) is True and truth(pair[1], scene) is False)
@@ -95,7 +95,7 @@ def _foils(pairs: list[tuple[str, ...]], scene: Scene, chance: Random) -> list[s
 class _Speaker:
     """Says something true of a scene."""
 
-    def __init__(self, scene: Scene, chance: Random, split: str) -> None:
+    def __init__(self, scene: CaptionedScene, chance: Random, split: str) -> None:
         self.scene, self.chance, self.split = scene, chance, split
         self.counts = _counts(scene) if split not in ("words", "things") else []
         several = len(scene.things) > 1
@@ -185,7 +185,7 @@ class _Speaker:
         return _ground(self.scene.ground, self.chance)
 
 
-def _counts(scene: Scene) -> list[tuple[int, str]]:
+def _counts(scene: CaptionedScene) -> list[tuple[int, str]]:
     """What there are several of, and how many exactly: of one name, of one kind, and of all things."""
     nouns = Counter(noun for thing in scene.things for noun in dict.fromkeys(_called(thing)))
     loose = {noun for noun in nouns for thing in scene.things if _perhaps(thing, noun)}

@@ -27,7 +27,7 @@ from .play import Play
 from .sprites import render
 from .tasks import STEPS, TASKS
 
-__all__ = ["STEPS", "TASKS", "Procedure", "film", "procedure"]
+__all__ = ["STEPS", "TASKS", "ProcedureScript", "film", "procedure"]
 
 VERSION = 1  # raise it when the same seed gives other pixels
 SECONDS = 2.0
@@ -35,7 +35,7 @@ SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Procedure:
+class ProcedureScript:
     """A procedure before it is filmed."""
 
     seed: int
@@ -45,7 +45,7 @@ class Procedure:
     """What is done, in order: a label of `STEPS` each, `VERB NOUN`."""
 
 
-def procedure(seed: int, index: int, branching: float = 1.0) -> Procedure:
+def procedure(seed: int, index: int, branching: float = 1.0) -> ProcedureScript:
     """Procedure number `index` of a seed.
 
     Those to train on are numbered from 0, and never have an order of steps that is held out. Those from 10⁹ on are for
@@ -65,10 +65,10 @@ def procedure(seed: int, index: int, branching: float = 1.0) -> Procedure:
     chance = np.random.default_rng([VERSION, seed, index])
     task = TASKS[int(chance.integers(len(TASKS)))]
     draw = tasks.draw if index >= FIRST_TEST else tasks.train_draw
-    return Procedure(seed, index, task.name, tuple(draw(task, chance, branching)))
+    return ProcedureScript(seed, index, task.name, tuple(draw(task, chance, branching)))
 
 
-def film(found: Procedure, size: int = 32, frames: int = 16) -> np.ndarray:
+def film(found: ProcedureScript, size: int = 32, frames: int = 16) -> np.ndarray:
     """The clips of a procedure: uint8 [steps, T, 3, size, size].
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .bench import FRONT, INSIDE, LIQUIDS, LOOKS, TOOL
 from .play import OUTSIDE, Play
-from .sprites import Sprite, Thing, last
+from .sprites import Sprite, SpriteGroup, last
 
 
 def put(play: Play, noun: str) -> None:
@@ -62,7 +62,7 @@ def pour(play: Play, noun: str) -> None:
     ground = bench.bottom if bench.holds else bench.top
     flow = ((play.clock > 0.33) & (play.clock < 0.72)).astype(float)
     fall = Sprite("box", bench.x + way * 0.06, (high + ground) / 2, 0.05, high - ground, colour, 0.0, flow, INSIDE)
-    bench.tools.append(Thing([fall]))
+    bench.tools.append(SpriteGroup([fall]))
     rise = play.through((0.35, 0.0), (0.75, 1.0))
     if bench.holds:
         room = bench.rim - bench.bottom
@@ -75,7 +75,7 @@ def pour(play: Play, noun: str) -> None:
         bench.liquid.h, bench.liquid.y = level, bench.bottom + level / 2
     else:
         layer = Sprite("disc", bench.x, bench.top + 0.01, 0.3 * rise, 0.05, colour, 0.0, rise, FRONT)
-        bench.things.append(Thing([layer], noun))
+        bench.things.append(SpriteGroup([layer], noun))
         bench.top += 0.02
 
 
@@ -84,7 +84,7 @@ def cut(play: Play, noun: str) -> None:
     thing = play.work(noun)
     x, y, width = last(thing.body.x), last(thing.body.y), last(thing.body.w)
     parted = np.where(play.clock >= 0.6, 1.0, 0.0)
-    right = Thing([replace(part) for part in thing.parts])
+    right = SpriteGroup([replace(part) for part in thing.parts])
     for piece, way in ((thing, -1), (right, 1)):
         piece.scale(1 - 0.54 * parted, 1.0)
         piece.move(piece.body.x + way * parted * (0.27 * width + 0.012), piece.body.y)
@@ -106,7 +106,7 @@ def wash(play: Play, noun: str) -> None:
         seen = ((play.clock > 0.45) & (play.clock < 0.97)).astype(float)
         up = play.through((0.4, y), (1.0, y + 0.3 + 0.05 * number))
         bubble = Sprite("disc", x + 0.12 * (number - 1), up, 0.08, 0.08, np.array([0.85, 0.95, 1.0]), 0.0, seen, TOOL)
-        play.bench.tools.append(Thing([bubble]))
+        play.bench.tools.append(SpriteGroup([bubble]))
     thing.tint(play.through((0.4, 1.0), (0.85, 1.15)))
 
 
@@ -126,7 +126,7 @@ def heat(play: Play, noun: str) -> None:
         puff = Sprite(
             "disc", x + 0.03 * play.wave(0, 1, 3), y, 0.13, 0.11, np.array([0.97, 0.97, 0.99]), 0.0, steam, TOOL
         )
-        bench.tools += [Thing([flame]), Thing([puff])]
+        bench.tools += [SpriteGroup([flame]), SpriteGroup([puff])]
     stand = bench.fixed[-1]
     hot = play.through((0, 0), (0.4, 0.8))[:, None]
     stand.colour = stand.colour + (np.array([0.95, 0.2, 0.05]) - stand.colour) * hot
@@ -184,7 +184,7 @@ def shake(play: Play, noun: str) -> None:
     bench = play.bench
     across, up = 0.12 * play.wave(0.15, 0.9, 4), play.through((0, 0), (0.15, 0.12), (0.85, 0.12), (1, 0))
     groups = [bench.vessel, *bench.things, *([bench.lid] if bench.lid else [])]
-    for thing in [*groups, *([Thing([bench.liquid])] if bench.liquid else [])]:
+    for thing in [*groups, *([SpriteGroup([bench.liquid])] if bench.liquid else [])]:
         thing.move(thing.body.x + across, thing.body.y + up)
 
 
@@ -244,7 +244,7 @@ def join(play: Play, noun: str) -> None:
     lit = play.through((0.66, 0.0), (0.74, 1.0), (0.9, 0.0))
     for turn in (0.0, pi):
         spark = Sprite("triangle", x - way * width / 2, y + 0.1, 0.16, 0.2, np.array([1.0, 0.95, 0.3]), turn, lit, TOOL)
-        bench.tools.append(Thing([spark]))
+        bench.tools.append(SpriteGroup([spark]))
     bench.things.append(thing)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from foretell.data.made.scenes.stage import Stage
 from foretell.data.made.scenes.world import Camera, Light
 
-from .sprites import Shape, Sprite, Thing
+from .sprites import Shape, Sprite, SpriteGroup
 
 Hue = tuple[float, float, float]
 BURNER = 0.09
@@ -91,16 +91,16 @@ class Bench:
     """Height of the table."""
     fixed: list[Sprite] = field(default_factory=list)
     """The table, the burner, and what stands about."""
-    vessel: Thing = field(default_factory=lambda: Thing([]))
+    vessel: SpriteGroup = field(default_factory=lambda: SpriteGroup([]))
     """The station itself: it can be shaken."""
-    things: list[Thing] = field(default_factory=list)
+    things: list[SpriteGroup] = field(default_factory=list)
     """What is at the station, in the order in which it came."""
-    prepared: dict[str, Thing] = field(default_factory=dict)
+    prepared: dict[str, SpriteGroup] = field(default_factory=dict)
     """What lies beside the station, ready."""
-    tools: list[Thing] = field(default_factory=list)
+    tools: list[SpriteGroup] = field(default_factory=list)
     """What is there for one step only."""
     liquid: Sprite | None = None
-    lid: Thing | None = None
+    lid: SpriteGroup | None = None
     top: float = 0.0
     """Height that the next thing is stacked at."""
     shades: dict[str, Hue] = field(default_factory=dict)
@@ -146,13 +146,13 @@ class Bench:
         jittered = (h + draw(-0.02, 0.02)) % 1, min(max(s + draw(-0.08, 0.08), 0), 1), min(v * draw(0.92, 1.06), 1)
         return np.array(colorsys.hsv_to_rgb(*jittered), np.float32)
 
-    def make(self, noun: str, x: float, y: float, layer: int = STATION) -> Thing:
+    def make(self, noun: str, x: float, y: float, layer: int = STATION) -> SpriteGroup:
         """A thing that looks like its noun."""
         looks = LOOKS[noun]
         parts = [Sprite(s, x + dx, y + dy, w, h, self.colour(hue), layer=layer) for s, dx, dy, w, h, hue in looks]
-        return Thing(parts, noun)
+        return SpriteGroup(parts, noun)
 
-    def latest(self, noun: str) -> Thing | None:
+    def latest(self, noun: str) -> SpriteGroup | None:
         """The thing of that noun that came to the station last."""
         return next((thing for thing in reversed(self.things) if thing.noun == noun), None)
 
@@ -174,7 +174,7 @@ def bench(stage: Stage, station: str) -> Bench:
         made.fixed.append(_stray(made, 1.0 - side + between(-0.1, 0.1), high + 0.07))
     if stage.maybe(0.5):
         made.fixed.append(_stray(made, 2 * x - side + between(-0.03, 0.05), made.floor + 0.06))
-    made.vessel = Thing(_vessel(made), station)
+    made.vessel = SpriteGroup(_vessel(made), station)
     made.top = made.rim
     return made
 

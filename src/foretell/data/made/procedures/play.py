@@ -10,7 +10,7 @@ from math import pi
 import numpy as np
 
 from .bench import LOOKS, TOOL, Bench
-from .sprites import Number, Thing, last
+from .sprites import Number, SpriteGroup, last
 
 OUTSIDE = 1.35  # beyond the picture's edge
 
@@ -41,7 +41,9 @@ class Play:
         share = np.clip((self.clock - start) / (stop - start), 0, 1)
         return np.sin(2 * pi * cycles * share)
 
-    def enter(self, noun: str, x: float, y: float, start: float = 0.0, stop: float = 0.9, above: bool = False) -> Thing:
+    def enter(
+        self, noun: str, x: float, y: float, start: float = 0.0, stop: float = 0.9, above: bool = False
+    ) -> SpriteGroup:
         """A new thing comes from outside to a place: over the side in an arc, or straight from above."""
         thing = self.bench.make(noun, x, y)
         side = self.bench.stage.choice((-0.75, 0.75))
@@ -54,14 +56,14 @@ class Play:
             thing.move(across, self.through((start, high), (middle, high), (stop, y)))
         return thing
 
-    def tool(self, name: str, x: Number, y: Number, layer: int = TOOL) -> Thing:
+    def tool(self, name: str, x: Number, y: Number, layer: int = TOOL) -> SpriteGroup:
         """A tool that is there for this step."""
         tool = self.bench.make(name, 0.0, 0.0, layer)
         tool.move(x, y)
         self.bench.tools.append(tool)
         return tool
 
-    def work(self, noun: str) -> Thing:
+    def work(self, noun: str) -> SpriteGroup:
         """The thing to be worked on: at the station, or ready beside it; else it comes there now."""
         bench = self.bench
         found = bench.prepared.get(noun) or bench.latest(noun)
@@ -70,7 +72,7 @@ class Play:
             bench.prepared[noun] = found
         return found
 
-    def bring(self, noun: str, x: float, y: float, above: bool = False) -> Thing:
+    def bring(self, noun: str, x: float, y: float, above: bool = False) -> SpriteGroup:
         """A thing comes to its place at the station: from beside it where it lies ready, else as `enter` does."""
         thing = self.bench.prepared.pop(noun, None)
         if thing is None:

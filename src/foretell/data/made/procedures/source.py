@@ -16,7 +16,7 @@ from foretell.data.source import Contents, Source, Splits, identity, in_parts
 from foretell.errors import ForetellError
 
 from . import SECONDS, VERSION, film, procedure
-from . import Procedure as Recipe
+from . import ProcedureScript as Recipe
 from .tasks import NOUNS, STEPS, TASKS, VERBS
 
 SCHEME = "procedures"

@@ -53,7 +53,7 @@ class Sprite:
 
 
 @dataclass(eq=False)
-class Thing:
+class SpriteGroup:
     """Sprites that move as one."""
 
     parts: list[Sprite]

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from .layout import Box
+
 # Codes of TeX's T1 fonts that do not say which letters they show. The last four are OT1's.
 _CODES = {
     **dict(zip(range(0x10, 0x17), "“”„«»–—", strict=True)),
@@ -22,8 +24,6 @@ _JOINED = "\u2060"  # takes no room; in the place of a line end that PDFium sees
 _RAISED = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
 _NUMBER = re.compile(r"(?<=[^\s\d])[+\-−–]?\d{1,3}|(?<=\d)\d{1,3}")
 _BREAK = re.compile(r"\r\n(?=\s?\S)")
-
-Box = tuple[float, float, float, float]
 
 
 def translated(text: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field
 from foretell.errors import ForetellError
 from foretell.http.json import Json, dumps
 from foretell.http.refusal import Refused
-from foretell.search.add import Added, Step, steps
+from foretell.search.add import Added, AddProgress, steps
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.api.answers import AddedOut, Files
 from foretell.search.serve.api.bodies import FileName, KnowledgeName
@@ -87,7 +87,7 @@ async def add(
     return Json(outcome)
 
 
-def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None) -> Iterator[Step]:
+def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None) -> Iterator[AddProgress]:
     """Add an upload, and remove its file at the end; `added` is filled on the way."""
     try:
         yield from steps(knowledge.collection, knowledge.model, [upload.path], added, text, base=upload.path.parent)
@@ -96,7 +96,7 @@ def _add(knowledge: Knowledge, upload: Upload, added: Added, text: str | None) -
         upload.remove()
 
 
-async def _lines(progress: AsyncIterator[Step], upload: Upload, added: Added) -> AsyncIterator[bytes]:
+async def _lines(progress: AsyncIterator[AddProgress], upload: Upload, added: Added) -> AsyncIterator[bytes]:
     """The progress as lines of JSON."""
     try:
         async for step in progress:

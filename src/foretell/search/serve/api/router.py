@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from foretell.http.json import JsonRoute
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """Why a request is refused (RFC 9457)."""
 
     title: str
@@ -20,7 +20,7 @@ class Problem(BaseModel):
 
 def api_router() -> APIRouter:
     """A router for paths under /api/v1."""
-    problem = {"model": Problem, "content": {"application/problem+json": {}}}
+    problem = {"model": ProblemDetails, "content": {"application/problem+json": {}}}
     refusals: dict[int | str, dict[str, Any]] = {
         "4XX": {"description": "Refused", **problem},
         "5XX": {"description": "Failed", **problem},
