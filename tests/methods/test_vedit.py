@@ -72,7 +72,7 @@ def test_every_objective_learns(data, objective):
     model.prepare(data)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []
-    for step in range(25):
+    for step in range(40):
         loss = model(views(model, data, step % 3))
         loss.backward()
         optimizer.step()

@@ -32,7 +32,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -99,26 +99,32 @@ class VEDITConfig:
 
 
 class Classifier(nn.Module):
-    """The attentive classifier: a learned query reads a clip's latents, and a linear layer names it, for each kind.
+    """The attentive classifier: a learned query reads clips' latents, and a linear layer names them, for each kind.
+
+    Each of a clip's latents is embedded by weights of its own: so the query knows which is which.
 
     Args:
-        channels: C.
+        shape: P and C.
         width: to read them in.
         heads: of the query.
         classes: how many there are of each kind.
     """
 
-    def __init__(self, channels: int, width: int, heads: int, classes: Mapping[str, int]) -> None:
+    def __init__(self, shape: tuple[int, int], width: int, heads: int, classes: Mapping[str, int]) -> None:
         super().__init__()
-        self.embed = nn.Linear(channels, width)
+        P, C = shape
+        self.embed = nn.Parameter(torch.randn(P, C, width) / C**0.5)
+        self.places = nn.Parameter(torch.zeros(P, width))
         self.pooler = AttentivePooler(width, heads)
         self.heads = nn.ModuleDict({kind: nn.Linear(width, count) for kind, count in classes.items() if count})
 
     def forward(
-        self, latents: Float[Tensor, "n N C"], there: Tensor | None = None
+        self, latents: Float[Tensor, "n clips P C"], there: Bool[Tensor, "n clips"] | None = None
     ) -> dict[str, Float[Tensor, "n classes"]]:
-        """Logits of each kind; `there` says which latents there are."""
-        pooled = self.pooler(self.embed(latents), there)
+        """Logits of each kind, of one clip or several together; `there` says which clips there are."""
+        embedded = torch.einsum("nkpc,pcd->nkpd", latents, self.embed) + self.places
+        known = None if there is None else there.repeat_interleave(len(self.places), 1)
+        pooled = self.pooler(embedded.flatten(1, 2), known)
         return {kind: head(pooled) for kind, head in self.heads.items()}
 
 
@@ -140,8 +146,8 @@ class VEDIT(Method):
         self.register_buffer("std", torch.ones(channels))
         self.denoiser = DiT(c.denoiser, channels, c.latents)
         counts = {"step": len(c.steps), "verb": len(c.verbs), "noun": len(c.nouns)}
-        self.classifier = Classifier(channels, width, heads, counts)
-        self.task_classifier = Classifier(channels, width, heads, {"task": len(c.tasks)})
+        self.classifier = Classifier((c.latents, channels), width, heads, counts)
+        self.task_classifier = Classifier((c.latents, channels), width, heads, {"task": len(c.tasks)})
 
     @classmethod
     def begin(cls, config: VEDITConfig, encoder: Method | None = None) -> VEDIT:
@@ -260,7 +266,7 @@ class VEDIT(Method):
         latents = torch.cat([found[asked.there], self.scaled(seen.latents)[seen.there]])
         losses = [
             entropy(logits, torch.cat([asked.labels[kind][asked.there], seen.labels[kind][seen.there]]))
-            for kind, logits in self.classifier(latents).items()
+            for kind, logits in self.classifier(latents.unsqueeze(1)).items()
         ]
         if self.config.tasks:
             losses.append(entropy(self._task(found, problem.seen, asked.there), task))
@@ -268,8 +274,7 @@ class VEDIT(Method):
 
     def _task(self, found: Float[Tensor, "B T P C"], seen: PaddedClips, there: Tensor) -> Float[Tensor, "B tasks"]:
         """Logits of the task, from all clips that were seen or denoised (3.2: all tokens)."""
-        every = torch.cat([found, self.scaled(seen.latents)], 1).flatten(1, 2)
-        known = torch.cat([there, seen.there], 1).repeat_interleave(self.config.latents, 1)
+        every, known = torch.cat([found, self.scaled(seen.latents)], 1), torch.cat([there, seen.there], 1)
         return self.task_classifier(every, known)["task"]
 
     def velocity(
@@ -312,7 +317,7 @@ class VEDIT(Method):
 
     def classify(self, latents: Float[Tensor, "*some P C"]) -> dict[str, Float[Tensor, "*some classes"]]:
         """Log-probabilities of the step, the verb and the noun that clips show."""
-        found = self.classifier(self.scaled(latents).flatten(0, -3))
+        found = self.classifier(self.scaled(latents).flatten(0, -3).unsqueeze(1))
         return {kind: each.float().log_softmax(-1).unflatten(0, latents.shape[:-2]) for kind, each in found.items()}
 
     def name_task(
@@ -346,6 +351,17 @@ class VEDIT(Method):
         """There are no views of a picture here. Raises ForetellError."""
         raise ForetellError(
             "VEDIT learns from latents of clips, which have no random views: LiDAR has nothing to compare"
+        )
+
+    @property
+    def example(self) -> str:
+        """Python for the model card: forecast what comes after some clips."""
+        c = self.config
+        given = "of features of your own" if self.encoder is None else "model.encode(clips), uint8 [n, 3, T, H, W]"
+        return (
+            "from foretell.forecast import forecast\n\n"
+            f"# seen: latents of the n steps so far, [n, {c.latents}, {c.channels}]: {given}\n"
+            "forecast(model, seen, steps=2).steps  # for each step ahead the likeliest names and their probabilities"
         )
 
     def features(self, x: Float[Tensor, "B 3 F H W"]) -> Float[Tensor, "B C"]:
