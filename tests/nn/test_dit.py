@@ -67,9 +67,18 @@ def test_the_last_block_needs_no_answer_of_the_seen_stream():
 def test_line_rotation_turns_by_the_place():
     q = torch.zeros(1, 1, 1, 4)
     q[..., 0] = 1.0
-    turned = turn(q, line_rotation(4, torch.tensor([[2.0]])))
-    angle = torch.tensor(2.0)
+    turned = turn(q, line_rotation(4, torch.tensor([[0.5]])))
+    angle = torch.tensor(0.5 * torch.pi / 2)
     torch.testing.assert_close(turned[0, 0, 0, :2], torch.stack([angle.cos(), angle.sin()]))
+
+
+def test_noise_has_a_way_around_the_blocks():
+    made = DiT(DiTConfig(width=32, depth=1, heads=4), channels=3)
+    noisy, seen, places = torch.randn(2, 3, 1, 3), torch.randn(2, 4, 1, 3), (torch.ones(2, 3), torch.zeros(2, 4))
+    assert made(noisy, seen, torch.ones(1), places).eq(0).all()
+    with torch.no_grad():
+        made.out.bias[3:] = 1.0  # b
+    torch.testing.assert_close(made(noisy, seen, torch.ones(1), places), noisy)
 
 
 def test_clock_by_hand():

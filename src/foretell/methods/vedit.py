@@ -18,6 +18,8 @@ Differs from the paper:
 - One denoiser and one classifier learn forecasting, planning and the tasks' names together, not one for each.
 - Latents are standardised channel by channel. Depth, width and the number of Euler steps are ours: the paper's are
   not printed.
+- Beside the blocks a gate leads from the noisy latents to the velocity (see `foretell.nn.dit.DiT`).
+- The classifier embeds each latent of a clip by weights of its own, so that it knows which is which.
 - Futures longer than `horizon` are denoised block after block, each seeing the blocks before.
 
 B batch · O seen clips · T unseen clips · P latents a clip · C their width · K samples
@@ -63,7 +65,7 @@ class VEDITConfig:
     denoiser: DiTConfig = field(default_factory=DiTConfig)
     objective: Objective = "velocity"
     """How it is trained: velocity error and cross-entropy, cross-entropy through the sampler, or directly."""
-    euler: int = 8
+    euler: int = 4
     """Euler steps from noise to latents: of `sampler` in training, and of all in use."""
     shift: float = 3.0
     """k: above 1 more of training and of the Euler steps is spent on noise. SD3's is 3."""
@@ -321,10 +323,10 @@ class VEDIT(Method):
         return {kind: each.float().log_softmax(-1).unflatten(0, latents.shape[:-2]) for kind, each in found.items()}
 
     def name_task(
-        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator
+        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator, euler: int | None = None
     ) -> Float[Tensor, "B tasks"]:
         """Log-probabilities of the task, the mean over sampled futures; arguments as of `sample`."""
-        found = self.scaled(self.sample(seen, asked, samples, generator)).flatten(0, 1)
+        found = self.scaled(self.sample(seen, asked, samples, generator, euler)).flatten(0, 1)
         logits = self._task(found, seen.repeated(samples), asked.there.repeat_interleave(samples, 0))
         return logits.float().softmax(-1).unflatten(0, (-1, samples)).mean(1).log()
 

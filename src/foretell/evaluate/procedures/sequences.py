@@ -37,7 +37,7 @@ from foretell.nn.vit import Block, initialise
 from foretell.problems import NONE, PaddedClips, Problem, draw
 from foretell.progress import watched
 from foretell.train.loop import TrainConfig, batch_index, generator, schedule
-from foretell.train.optimizer import adamw, set_rates
+from foretell.train.optimizer import chosen, set_rates
 
 NOISES = 10
 """Steps of discrete diffusion in use."""
@@ -62,7 +62,7 @@ def learned(
         text: of a progress bar; None for no bar.
     """
     c, cpu = model.config, torch.device("cpu")
-    optimizer = adamw([(module, 1.0)], train.lr, train.weight_decay)
+    optimizer = chosen(train.optimizer, [(module, 1.0)], train.lr, train.weight_decay)
     module.train()
     for step in watched(range(train.steps), text):
         rates = schedule(train, step)
