@@ -22,13 +22,22 @@ SOURCE = "Lin et al. 2025, arXiv:2410.03478"
 PAPER = "step forecasting +5.0, task classification +3.8, planning up to +2.28 SR, ED@20 −2.6 (verb) and −3.1 (noun)"
 QUESTIONS = 400
 """Of a kind."""
-GRAPHS = "graphs:600#branch={},step=0.7,video=0.1,width=16"
-SMALL = VEDITConfig(DiTConfig(width=48, depth=2, heads=4), shift=4.0, history=4, horizon=4)
-TRAIN = TrainConfig(steps=400, batch=64, lr=4e-3, lr_end=8e-5, weight_decay_end=0.04, precision="fp32", monitor_every=0)
-LARGER = VEDITConfig(DiTConfig(width=96, depth=3, heads=4), shift=4.0, history=6, horizon=3)
-LONGER = replace(TRAIN, steps=2000, batch=128, lr=2e-3, lr_end=4e-5)
+GRAPHS = "graphs:2000#branch={},step=0.7,video=0.1,width=16"
+SMALL = VEDITConfig(DiTConfig(width=48, depth=2, heads=4), shift=4.0, history=8, horizon=4)
+TRAIN = TrainConfig(
+    steps=300,
+    batch=256,
+    optimizer="muon",
+    lr=6e-3,
+    lr_end=0.0,
+    weight_decay_end=0.04,
+    precision="fp32",
+    monitor_every=0,
+)
+LARGER = VEDITConfig(DiTConfig(width=96, depth=2, heads=4), history=6, horizon=3)
+LONGER = replace(TRAIN, steps=1000)
 TEXT = (
-    f"600 made procedures; denoiser {SMALL.denoiser.width} × {SMALL.denoiser.depth} (width × depth); "
+    f"2,000 made procedures; denoiser {SMALL.denoiser.width} × {SMALL.denoiser.depth} (width × depth); "
     f"{TRAIN.steps} steps of {TRAIN.batch} procedures"
 )
 
@@ -36,7 +45,8 @@ TEXT = (
 def asked(model: VEDIT, data: Data[Any], seed: int, *, samples: int = 8, euler: int | None = None) -> Values:
     """All four tasks, and the seconds of this process that they took.
 
-    `samples` futures give a plan and the probabilities of a step; `euler` steps lead from noise to each.
+    `samples` futures give a plan and the probabilities of a step. `euler` steps lead from noise to plans and to what is
+    foreseen.
     """
     c = model.config
     questions = exam(data.test, {"step": c.steps, "verb": c.verbs, "noun": c.nouns}, c.tasks, seed, QUESTIONS)

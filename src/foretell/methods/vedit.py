@@ -27,14 +27,13 @@ B batch · O seen clips · T unseen clips · P latents a clip · C their width �
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,7 +42,7 @@ from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SIZE, ForetellError, 
 from foretell.method import Method
 from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.dit import DiT, DiTConfig
-from foretell.nn.pooler import AttentivePooler
+from foretell.nn.pooler import Classifier
 from foretell.nn.vit import VideoViTConfig, ViT
 from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, whole
 from foretell.registry import register
@@ -77,6 +76,8 @@ class VEDITConfig:
     """Clips that are denoised at once at most."""
     planned: tuple[int, ...] = (3, 4)
     """Lengths of the plans that are learned, the first and the last step included; none for forecasts alone."""
+    jitter: float = 0.5
+    """Noise on seen latents in training, in deviations of a channel: no clip is to be known by heart."""
     latents: int = 1
     """P, of a clip: means over so many parts of its time. Data with latents of its own decides by itself."""
     encoder: VideoViTConfig | None = None
@@ -89,7 +90,16 @@ class VEDITConfig:
     tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        within(self, euler=COUNT, shift=POSITIVE, weight=NOT_NEGATIVE, history=COUNT, horizon=COUNT, latents=SIZE)
+        within(
+            self,
+            euler=COUNT,
+            shift=POSITIVE,
+            weight=NOT_NEGATIVE,
+            jitter=NOT_NEGATIVE,
+            history=COUNT,
+            horizon=COUNT,
+            latents=SIZE,
+        )
         within(self, planned=Range(3, 1000, whole=True))
 
     @property
@@ -98,36 +108,6 @@ class VEDITConfig:
         from foretell.data import StepLatents
 
         return StepLatents()
-
-
-class Classifier(nn.Module):
-    """The attentive classifier: a learned query reads clips' latents, and a linear layer names them, for each kind.
-
-    Each of a clip's latents is embedded by weights of its own: so the query knows which is which.
-
-    Args:
-        shape: P and C.
-        width: to read them in.
-        heads: of the query.
-        classes: how many there are of each kind.
-    """
-
-    def __init__(self, shape: tuple[int, int], width: int, heads: int, classes: Mapping[str, int]) -> None:
-        super().__init__()
-        P, C = shape
-        self.embed = nn.Parameter(torch.randn(P, C, width) / C**0.5)
-        self.places = nn.Parameter(torch.zeros(P, width))
-        self.pooler = AttentivePooler(width, heads)
-        self.heads = nn.ModuleDict({kind: nn.Linear(width, count) for kind, count in classes.items() if count})
-
-    def forward(
-        self, latents: Float[Tensor, "n clips P C"], there: Bool[Tensor, "n clips"] | None = None
-    ) -> dict[str, Float[Tensor, "n classes"]]:
-        """Logits of each kind, of one clip or several together; `there` says which clips there are."""
-        embedded = torch.einsum("nkpc,pcd->nkpd", latents, self.embed) + self.places
-        known = None if there is None else there.repeat_interleave(len(self.places), 1)
-        pooled = self.pooler(embedded.flatten(1, 2), known)
-        return {kind: head(pooled) for kind, head in self.heads.items()}
 
 
 @register("vedit", VEDITConfig)
@@ -175,14 +155,14 @@ class VEDIT(Method):
         """What this very model reads: clips, too, where it has an encoder of clips."""
         from foretell.data import ClipEncoder, StepLatents
 
+        shape = (self.config.latents, self.config.channels) if self.config.channels else None
         if self.encoder is None:
-            return StepLatents()
+            return StepLatents(shape=shape)
         c = self.encoder.config
         assert isinstance(c, VideoViTConfig)
         digest = sha256(b"".join(t.cpu().numpy().tobytes() for t in self.encoder.state_dict().values()))
-        return StepLatents(
-            ClipEncoder(self.encode, f"{digest.hexdigest()[:16]} {self.config.latents}", c.image_size, c.frames)
-        )
+        key = f"{digest.hexdigest()[:16]} {self.config.latents}"
+        return StepLatents(ClipEncoder(self.encode, key, c.image_size, c.frames), shape)
 
     def suited(self, data: Dataset) -> VEDIT:
         """The same for the latents, steps and tasks of this data.
@@ -210,21 +190,31 @@ class VEDIT(Method):
 
     def prepare(self, data: Dataset) -> None:
         """Learn mean and deviation of each channel, from at most 20,000 clips."""
+        from foretell.data.procedures import check_shape
+
         assert data.columns["latents"], "suited to this data"
         every = max(len(data) // 2000, 1)
         values = data.batch(range(0, len(data), every)).ragged("latents").values
         assert isinstance(values, Tensor)
-        if values.shape[1:] != (self.config.latents, len(self.mean)):
-            raise ForetellError(_other(tuple(values.shape[1:]), self.config))
+        check_shape(values.shape[1:], (self.config.latents, len(self.mean)))
         values = values[:: max(len(values) // 20_000, 1)].float().flatten(0, 1)
         self.mean.copy_(values.mean(0))
         self.std.copy_(values.std(0).clamp_min(1e-6))
 
     def views(self, batch: Batch, generator: torch.Generator) -> Problem:
-        """A forecast or a plan of each procedure, see `foretell.problems.draw`."""
-        c, labelled = self.config, "labels" in batch
-        task = batch["labels"] if labelled else None
-        return draw(self.whole(batch), task, generator, c.history, c.horizon, c.planned)
+        """A forecast or a plan of each procedure."""
+        labelled = "labels" in batch
+        return self.problem(self.whole(batch), batch["labels"] if labelled else None, generator)
+
+    def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
+        """A forecast or a plan of each procedure, see `foretell.problems.draw`, with noise on what is seen."""
+        c = self.config
+        found = draw(clips, task, generator, c.history, c.horizon, c.planned)
+        if not c.jitter:
+            return found
+        latents = found.seen.latents
+        noise = torch.randn(latents.shape, generator=generator, device=latents.device)
+        return replace(found, seen=replace(found.seen, latents=latents + c.jitter * self.std * noise))
 
     def whole(self, batch: Batch) -> PaddedClips:
         """All clips of some procedures.
@@ -232,9 +222,10 @@ class VEDIT(Method):
         Raises:
             ForetellError: they are of another width than the model's, or another number of latents.
         """
+        from foretell.data.procedures import check_shape
+
         found = whole({name: batch.ragged(name) for name in ("latents", *KINDS)})
-        if found.latents.shape[2:] != (self.config.latents, len(self.mean)):
-            raise ForetellError(_other(tuple(found.latents.shape[2:]), self.config))
+        check_shape(found.latents.shape[2:], (self.config.latents, len(self.mean)))
         return found
 
     def forward(self, views: Problem) -> Float[Tensor, ""]:
@@ -399,10 +390,3 @@ def entropy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Fl
     """Cross-entropy over those that have a label; 0 where none has."""
     known = labels != NONE
     return F.cross_entropy(logits[known], labels[known]) if known.any() else logits.sum() * 0.0
-
-
-def _other(found: tuple[int, ...], config: VEDITConfig) -> str:
-    return (
-        f"the data has {found[0]} latents of width {found[1]} a clip, and the model expects {config.latents} of width "
-        f"{config.channels}: give features of the encoder that it was trained with"
-    )

@@ -128,8 +128,8 @@ class MMDiTBlock(nn.Module):
 class DiT(nn.Module):
     """Noisy latents and seen latents to the velocity of the noisy ones.
 
-    The output is v = a + b ⊙ x_s, where the last layer gives a and b, both 0 in the beginning. So noise has a way around
-    the blocks, which could be narrower than the latents are. The ideal is a = −x₀/s and b = 1/s.
+    The output is v = a + b ⊙ x_s, where the last layer gives a and b, both 0 in the beginning. So noise has a way
+    around the blocks, which may be narrower than the latents are. The ideal is a = −x₀/s and b = 1/s.
 
     Args:
         config: its size.

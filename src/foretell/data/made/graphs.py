@@ -54,7 +54,9 @@ def make(count: int, branch: float, seed: int) -> list[Annotated]:
     known = paths(branch)
     shares = np.array([share for _, share in known])
     return [
-        _procedure(f"{split}-{number}", split, known[chance.choice(len(known), p=shares)][0], int(chance.integers(TASKS)))
+        _procedure(
+            f"{split}-{number}", split, known[chance.choice(len(known), p=shares)][0], int(chance.integers(TASKS))
+        )
         for split, some in (("train", count), ("test", count // 4))
         for number in range(some)
     ]

@@ -10,6 +10,7 @@ import torch
 from rich.table import Table
 
 from foretell.data import Procedures
+from foretell.data.procedures import check_shape
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.encode import evaluating
 from foretell.evaluate.procedures.counts import Bigram, Copy, Nearest, Recogniser, SeenProcedures
@@ -86,13 +87,7 @@ def evaluate(
     check_range("questions", most, COUNT)
     c = model.config
     for data in (train, test):
-        if data.shape != (c.latents, c.channels):
-            P, C = data.shape
-            raise ForetellError(
-                f"the data has {P} latents of width {C} a clip, and the model expects {c.latents} of width "
-                f"{c.channels}: "
-                "give features of the encoder that it was trained with"
-            )
+        check_shape(data.shape, (c.latents, c.channels))
     if int(test.lengths.max()) < 2:
         raise ForetellError("every test procedure has one step alone: there is no next step to forecast")
     names = {"step": c.steps, "verb": c.verbs, "noun": c.nouns}

@@ -30,11 +30,12 @@ from foretell.evaluate.procedures.forecaster import (
     recent,
 )
 from foretell.method import seeded
-from foretell.methods.vedit import VEDIT, Classifier, entropy
+from foretell.methods.vedit import VEDIT, entropy
 from foretell.nn.dit import DiT
+from foretell.nn.pooler import Classifier
 from foretell.nn.rotary import line_rotation
 from foretell.nn.vit import Block, initialise
-from foretell.problems import NONE, PaddedClips, Problem, draw
+from foretell.problems import NONE, PaddedClips, Problem
 from foretell.progress import watched
 from foretell.train.loop import TrainConfig, batch_index, generator, schedule
 from foretell.train.optimizer import chosen, set_rates
@@ -61,15 +62,14 @@ def learned(
         train: how.
         text: of a progress bar; None for no bar.
     """
-    c, cpu = model.config, torch.device("cpu")
+    cpu = torch.device("cpu")
     optimizer = chosen(train.optimizer, [(module, 1.0)], train.lr, train.weight_decay)
     module.train()
     for step in watched(range(train.steps), text):
         rates = schedule(train, step)
         set_rates(optimizer, rates["lr"], rates["weight_decay"])
         rows = batch_index(step, len(known.task), train.batch, train.seed)
-        chance = generator(train.seed, step, 0, cpu)
-        problem = draw(known.clips.rows(rows), known.task[rows], chance, c.history, c.horizon, c.planned)
+        problem = model.problem(known.clips.rows(rows), known.task[rows], generator(train.seed, step, 0, cpu))
         loss(problem).backward()
         if train.clip:
             nn.utils.clip_grad_norm_(module.parameters(), train.clip)
@@ -221,8 +221,12 @@ class NamesDiffusion(nn.Module):
         c = model.config
         self.model, self.classes = [model], len(c.steps)
         self.network = DiT(c.denoiser, self.classes, 1, seen=c.latents * len(model.mean))
-        self.classifier = Classifier((c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"step": self.classes})
-        self.task_classifier = Classifier((c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"task": len(c.tasks)})
+        self.classifier = Classifier(
+            (c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"step": self.classes}
+        )
+        self.task_classifier = Classifier(
+            (c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"task": len(c.tasks)}
+        )
 
     def forward(self, problem: Problem) -> Float[Tensor, ""]:
         """Squared error of the clean rows (PDPP's loss), and cross-entropies of what was seen."""
