@@ -76,8 +76,6 @@ class VEDITConfig:
     """Clips that are denoised at once at most."""
     planned: tuple[int, ...] = (3, 4)
     """Lengths of the plans that are learned, the first and the last step included; none for forecasts alone."""
-    jitter: float = 0.5
-    """Noise on seen latents in training, in deviations of a channel: no clip is to be known by heart."""
     latents: int = 1
     """P, of a clip: means over so many parts of its time. Data with latents of its own decides by itself."""
     encoder: VideoViTConfig | None = None
@@ -95,7 +93,6 @@ class VEDITConfig:
             euler=COUNT,
             shift=POSITIVE,
             weight=NOT_NEGATIVE,
-            jitter=NOT_NEGATIVE,
             history=COUNT,
             horizon=COUNT,
             latents=SIZE,
@@ -207,14 +204,9 @@ class VEDIT(Method):
         return self.problem(self.whole(batch), batch["labels"] if labelled else None, generator)
 
     def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
-        """A forecast or a plan of each procedure, see `foretell.problems.draw`, with noise on what is seen."""
+        """A forecast or a plan of each procedure, see `foretell.problems.draw`."""
         c = self.config
-        found = draw(clips, task, generator, c.history, c.horizon, c.planned)
-        if not c.jitter:
-            return found
-        latents = found.seen.latents
-        noise = torch.randn(latents.shape, generator=generator, device=latents.device)
-        return replace(found, seen=replace(found.seen, latents=latents + c.jitter * self.std * noise))
+        return draw(clips, task, generator, c.history, c.horizon, c.planned)
 
     def whole(self, batch: Batch) -> PaddedClips:
         """All clips of some procedures.
