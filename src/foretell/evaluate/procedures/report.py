@@ -94,7 +94,7 @@ def evaluate(
     asked = exam(test, names, c.tasks, seed, most)
     unknown = int((renumbering(test.steps, c.steps) == NONE).sum())
     with evaluating(model, "cpu"):
-        known = _known(model, train, names)
+        known = known_of(model, train)
         found = questioned(Denoised(model, torch.Generator().manual_seed(seed)), asked)
         against = {}
         for name, forecaster in _baselines(model, known, {*baselines, "bigram"}, replace(budget, seed=seed), progress):
@@ -124,8 +124,10 @@ def questioned(forecaster: Forecaster, asked: Exam) -> dict[str, Any]:
     }
 
 
-def _known(model: VEDIT, train: Procedures, names: dict[str, tuple[str, ...]]) -> SeenProcedures:
+def known_of(model: VEDIT, train: Procedures) -> SeenProcedures:
+    """What baselines learn from, in the numbers of the model's names."""
     c = model.config
+    names = {"step": c.steps, "verb": c.verbs, "noun": c.nouns}
     task = torch.full((len(train),), NONE)
     if train.labels is not None:
         task = renumbering(train.classes, c.tasks)[train.labels]
