@@ -200,6 +200,27 @@ def test_a_file_of_another_layout(tmp_path):
         read(f"coin:{path}", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        (video(("boil", "soon", 3.0)), r"segment is \['soon', 3.0\], expected \[start, end\] in seconds"),
+        (video(("boil", 0.0, 3.0), duration="long"), "duration is 'long', expected seconds"),
+    ],
+)
+def test_times_that_are_none(video, said, tmp_path):
+    path = tmp_path / "COIN.json"
+    path.write_text(json.dumps({"database": {"a": video}}))
+    with pytest.raises(ForetellError, match=said):
+        read(f"coin:{path}", tmp_path)
+
+
+def test_a_step_that_ends_before_it_begins_leaves_its_video_out(tmp_path):
+    path = tmp_path / "COIN.json"
+    path.write_text(json.dumps({"database": VIDEOS | {"d": video(("boil water", 5.0, 3.0), ("drink", 6.0, 7.0))}}))
+    (skipped,) = read(f"coin:{path}", tmp_path).skipped
+    assert skipped.reason == "step 1 is from 5 to 3 s, expected an end after its start"
+
+
 def test_branching_is_a_dial(tmp_path):
     def ways(spec):
         data = read(spec, tmp_path)

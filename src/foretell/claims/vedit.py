@@ -100,8 +100,8 @@ BRANCHING = Claim(
     scale=TEXT,
     arms={"denoising": DENOISED, "one pass": DIRECT},
     expects=(Expect("sr 4", "denoising", "one pass"), Expect("ed@20", "one pass", "denoising")),
-    remark="Three ways in 40, 30 and 30 % of all cases; two of them share a step. Of the network in one pass, the first "
-    "of five futures takes the likeliest names, and the others draw them place by place.",
+    remark="Three ways in 40, 30 and 30 % of all cases; two of them share a step. Of the network in one pass, the "
+    "first of five futures takes the likeliest names, and the others draw them place by place.",
     data=GRAPHS.format(1),
 )
 
@@ -152,8 +152,8 @@ PRETRAINING = Claim(
         Expect("forecast", "together", "velocity first", by=-0.03),
         Expect("sr 4", "together", "velocity first", by=-0.03),
     ),
-    remark="The second arm first learns the velocity alone for as many steps, and then what the first arm learns: it is "
-    "trained for twice as long. The margin is three points.",
+    remark="The second arm first learns the velocity alone for as many steps, and then what the first arm learns. "
+    "So it is trained for twice as long. The margin is three points.",
     data=GRAPHS.format(1),
 )
 

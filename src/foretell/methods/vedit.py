@@ -173,7 +173,7 @@ class VEDIT(Method):
             raise ForetellError("VEDIT learns from procedures: give data such as coin:COIN.json.gz or procedures:2000")
         P, C = data.shape
         if len(data.steps) < 2:
-            raise ForetellError(f"found {len(data.steps)} kinds of steps, expected two or more, to tell them apart")
+            raise ForetellError("all steps of the data have one label, expected two or more, to tell them apart")
         if int(data.lengths.max()) < 2:
             raise ForetellError(
                 "every procedure has one step alone, expected some with two or more, to forecast the next"
