@@ -170,8 +170,8 @@ def _strip(shown: tuple[str, Path | ClipOf | None]) -> Strip:
 
     title, clip = shown
     try:
-        if isinstance(clip, Path):
-            return Strip(title, whole(clip, SIDE, FRAMES))
-        return Strip(title, clip and read(clip, SIDE, FRAMES))
+        if clip is None:
+            return Strip(title, None)
+        return Strip(title, whole(clip, SIDE, FRAMES) if isinstance(clip, Path) else read(clip, SIDE, FRAMES))
     except ForetellError:
         return Strip(title, None)

@@ -18,7 +18,6 @@ Differs from the paper:
 - One denoiser and one classifier learn forecasting, planning and the tasks' names together, not one for each.
 - Latents are standardised channel by channel. Depth, width and the number of Euler steps are ours: the paper's are
   not printed.
-- Beside the blocks a gate leads from the noisy latents to the velocity (see `foretell.nn.dit.DiT`).
 - The classifier embeds each latent of a clip by weights of its own, so that it knows which is which.
 - Futures longer than `horizon` are denoised block after block, each seeing the blocks before.
 
@@ -88,15 +87,7 @@ class VEDITConfig:
     tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        within(
-            self,
-            euler=COUNT,
-            shift=POSITIVE,
-            weight=NOT_NEGATIVE,
-            history=COUNT,
-            horizon=COUNT,
-            latents=SIZE,
-        )
+        within(self, euler=COUNT, shift=POSITIVE, weight=NOT_NEGATIVE, history=COUNT, horizon=COUNT, latents=SIZE)
         within(self, planned=Range(3, 1000, whole=True))
 
     @property

@@ -126,10 +126,7 @@ class MMDiTBlock(nn.Module):
 
 
 class DiT(nn.Module):
-    """Noisy latents and seen latents to the velocity of the noisy ones.
-
-    The output is v = a + b ⊙ x_s, where the last layer gives a and b, both 0 in the beginning. So noise has a way
-    around the blocks, which may be narrower than the latents are. The ideal is a = −x₀/s and b = 1/s.
+    """Noisy latents and seen latents to the velocity of the noisy ones. Its output layer begins at zero.
 
     Args:
         config: its size.
@@ -147,7 +144,7 @@ class DiT(nn.Module):
         self.clock = nn.Sequential(nn.Linear(256, D), nn.SiLU(), nn.Linear(D, D))
         self.blocks = nn.ModuleList(MMDiTBlock(config, last=n == config.depth - 1) for n in range(config.depth))
         self.modulation = nn.Linear(D, 2 * D)
-        self.out = nn.Linear(D, 2 * channels)
+        self.out = nn.Linear(D, channels)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -187,8 +184,7 @@ class DiT(nn.Module):
         for block in self.blocks:
             x, y = block(x, y, condition, rotations, mask)
         shift, scale = self.modulation(condition).unsqueeze(1).chunk(2, dim=-1)
-        change, kept = self.out(modulated(x, shift, scale)).unflatten(1, (-1, P)).chunk(2, dim=-1)
-        return torch.addcmul(change, kept, noisy)
+        return self.out(modulated(x, shift, scale)).unflatten(1, (-1, P))
 
 
 def modulated(x: Float[Tensor, "B N D"], shift: Tensor, scale: Tensor) -> Float[Tensor, "B N D"]:

@@ -85,19 +85,24 @@ class Denoised(Forecaster):
 
     def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """K sampled futures, block after block; without noise the first is the likeliest, and the others are drawn."""
-        c = self.model.config
-        told, found = seen.repeated(samples), []
-        for start in range(0, ahead, c.horizon):
-            told = recent(told, c.history)
-            asked = after(told, min(c.horizon, ahead - start))
-            latents = self.model.sample(told, asked, 1, generator, self.euler)[:, 0]
-            found.append(latents)
-            told = joined(told, asked, latents)
-        logs = self.model.classify(torch.cat(found, 1))
+        logs = self.model.classify(foreseen(self.model, seen, ahead, samples, generator, self.euler).flatten(0, 1))
         drawn = {kind: each.argmax(-1) for kind, each in logs.items()}
-        if c.objective == "direct":
+        if self.model.config.objective == "direct":
             drawn = {kind: _with_draws(drawn[kind], logs[kind], samples, generator) for kind in drawn}
         return {kind: each.unflatten(0, (-1, samples)) for kind, each in drawn.items()}
+
+
+def foreseen(
+    model: VEDIT, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator, euler: int | None = None
+) -> Float[Tensor, "B K Z P C"]:
+    """K futures of the next Z clips, block after block: each block sees the last clips, those of blocks before, too."""
+    c, told, found = model.config, seen.repeated(samples), []
+    for start in range(0, ahead, c.horizon):
+        told = recent(told, c.history)
+        asked = after(told, min(c.horizon, ahead - start))
+        found.append(model.sample(told, asked, 1, generator, euler)[:, 0])
+        told = joined(told, asked, found[-1])
+    return torch.cat(found, 1).unflatten(0, (-1, samples))
 
 
 def likeliest(logs: Float[Tensor, "B M T steps"]) -> Int[Tensor, "B T"]:

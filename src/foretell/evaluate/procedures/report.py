@@ -83,7 +83,7 @@ def evaluate(
         ForetellError: no test procedure has two steps, a baseline is not known, or the data has other latents.
     """
     if foreign := [name for name in baselines if name not in BASELINES]:
-        raise ForetellError(f"{foreign[0]!r} is not a baseline; there are {', '.join(BASELINES)}")
+        raise ForetellError(f"{foreign[0]!r} is not a baseline, expected some of {', '.join(BASELINES)}")
     check_range("questions", most, COUNT)
     c = model.config
     for data in (train, test):
