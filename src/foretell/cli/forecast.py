@@ -156,7 +156,8 @@ def _lines(found: Forecast) -> str:
 def _draw(found: Forecast, told: _Told, path: Path) -> None:
     from foretell.forecast import forecast_figure
 
-    note = f"{len(found.futures)} futures were sampled; a bar is the mean probability over them"
+    some = f", {DRAWN} are drawn" if found.nearest and len(found.futures) > DRAWN else ""
+    note = f"{len(found.futures)} futures were sampled{some}; a bar is the mean probability over them"
     futures = [[_strip((each.label, each.clip)) for each in future] for future in found.nearest[:DRAWN]]
     goal = None if told.aim is None else _strip(told.aim)
     figure = forecast_figure([_strip(each) for each in told.strips], found.steps, futures, goal, note)
