@@ -316,9 +316,11 @@ class StepLatents(Reads["Procedures"]):
     """Procedures as latents of the clips of their steps (see `foretell.data.annotations`).
 
     encoder: makes the latents where the data has clips; None for data that has latents.
+    shape: P and C, that a trained model expects; None for any. Other data is refused before all of it is read.
     """
 
     encoder: ClipEncoder | None = None
+    shape: tuple[int, int] | None = None
 
     def find(self, spec: str | Path, seed: int) -> Splits:
         """The splits of annotated procedures."""

@@ -192,7 +192,6 @@ def model_card(model: Method, name: str) -> str:
         f"{name} of {parameters(module):,} parameters{', which is untrained' if name == model.untrained else ''}"
         for name, module in model.trained().items()
     )
-    size = "T, H, W" if len(getattr(model.config.encoder, "grid", (0, 0))) == 3 else "H, W"
     return f"""---
 library_name: foretell
 tags: [representation-learning, {config["method"]}]
@@ -206,6 +205,6 @@ A foretell model, `{config["method"]}`: {sizes}.
 import foretell
 
 model = foretell.load("{name}")
-features = model.features(images)  # [B, 3, {size}] in [0, 1] -> [B, D]
+{model.example}
 ```
 """

@@ -31,7 +31,7 @@ from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
 from foretell.train.monitors import Monitors
-from foretell.train.optimizer import adamw, muon, set_rates
+from foretell.train.optimizer import chosen, set_rates
 from foretell.train.prefetch import Prefetched
 from foretell.train.schedules import cosine, linear, warmup_cosine
 from foretell.train.show import Show
@@ -124,10 +124,7 @@ class Trainer:
         self.called = distribute(model, world, config.shard)
         self.dtype = precision(config.precision, world.device)
         modules = [(module, 1.0) for module in model.trained().values()]
-        if config.optimizer == "muon":
-            self.optimizer = muon(modules, config.lr, config.weight_decay, self.dtype)
-        else:
-            self.optimizer = adamw(modules, config.lr, config.weight_decay)
+        self.optimizer = chosen(config.optimizer, modules, config.lr, config.weight_decay, self.dtype)
         self.monitors = Monitors(images, config.seed) if config.monitor_every else None
 
     def batch(self, part: int) -> Batch:
