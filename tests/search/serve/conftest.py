@@ -29,13 +29,17 @@ class Served:
                 ("admin", "", "admin"),
             )
         }
-        config = uvicorn.Config(build(self.store, settings, reranker), port=0, log_level="warning", access_log=False)
+        config = uvicorn.Config(self.app(settings, reranker), port=0, log_level="warning", access_log=False)
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
         while not self.server.started:
             time.sleep(0.01)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    def app(self, settings, reranker):
+        """The application that runs."""
+        return build(self.store, settings, reranker)
 
     def raw(self, method, path, body=b"", headers=None):
         """Status, headers and bytes of an answer."""
