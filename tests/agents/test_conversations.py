@@ -4,13 +4,23 @@ Each line of the user is a comment. Every argument that an agent could not know 
 """
 
 import base64
+import io
 import re
 
 import numpy as np
+from PIL import Image
 from tests.agents.conftest import GUIDE, Agent, png
 from tests.data.conftest import film
 
+from foretell.data.photographs import FOLDER, PHOTOGRAPHS
 from foretell.search import Knowledge
+
+
+def photograph(name, factor=1.0):
+    """A photograph that ships, darker by a factor, in base64."""
+    image = Image.open(FOLDER / PHOTOGRAPHS[name]).convert("RGB").resize((64, 64))
+    image.point(lambda value: value * factor).save(file := io.BytesIO(), "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def test_1_where_is_it_written(agent):
@@ -116,21 +126,21 @@ def test_8_find_my_photograph_but_darker(agent):
     # "Which of my photographs looks like this one, only darker?"
     agent.call("create_knowledge", name="album", model="iwm-mini")
     try:
-        for name, colour in {
-            "bright.png": (210, 120, 90),
-            "dark.png": (105, 60, 45),
-            "green.png": (40, 160, 60),
+        for name, (photo, factor) in {
+            "cup.png": ("coffee", 1),
+            "dark.png": ("coffee", 0.5),
+            "cat.png": ("cat", 1),
         }.items():
-            agent.call("add_file", knowledge="album", file={"name": name, "base64": png(colour, noise=30)})
+            agent.call("add_file", knowledge="album", file={"name": name, "base64": photograph(photo, factor)})
         assert "file" in agent.call("describe_knowledge", knowledge="album")["ask_with"]
-        mine = {"name": "mine.png", "base64": png((210, 120, 90), noise=30)}
+        mine = {"name": "mine.png", "base64": photograph("coffee")}
         same = agent.call("search_knowledges", knowledges=["album"], file=mine)["results"]
-        assert same[0]["metadata"]["source"] == "bright.png"
-        changed = agent.call("search_knowledges", knowledges=["album"], file=mine, imagine={"brightness": 0.5})[
+        assert same[0]["metadata"]["source"] == "cup.png"
+        darker = agent.call("search_knowledges", knowledges=["album"], file=mine, imagine={"brightness": 0.5})[
             "results"
         ]
-        scores = [{each["metadata"]["source"]: each["score"] for each in some} for some in (same, changed)]
-        assert scores[1]["dark.png"] > scores[0]["dark.png"]  # it is nearer to what the model imagines
+        before, after = ({each["metadata"]["source"]: each["score"] for each in some} for some in (same, darker))
+        assert after["dark.png"] - after["cup.png"] > before["dark.png"] - before["cup.png"]
         # "And what would the model think this one looks like, darker?"
         told = agent.result("imagine_change", file=mine, changes={"brightness": 0.5})
         assert told.structured_content["rank_of_the_asked_version"] < told.structured_content["rank_by_chance"]
@@ -143,7 +153,7 @@ def test_9_when_does_something_strange_happen(agent, tmp_path):
     # "Is anything odd in this clip?"
     models = agent.call("list_models")["models"]
     name = next(each["name"] for each in models if "measure_surprise" in each["tools"])
-    clip = base64.b64encode(film(tmp_path / "ball.mp4", 24).read_bytes()).decode()
+    clip = base64.b64encode(film(tmp_path / "ball.mp4", 24, 10).read_bytes()).decode()
     told = agent.call("measure_surprise", file={"name": "ball.mp4", "base64": clip}, model=name)
     assert told["peak_at_seconds"] in [point["seconds"] for point in told["curve"]]
     assert max(point["surprise"] for point in told["curve"]) > 0
