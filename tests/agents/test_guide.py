@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.agents.test_http import Door
 
 from foretell.cli import main
 from foretell.http.settings import ServiceSettings
-from tests.agents.test_http import Door
 
 GUIDE = Path(__file__).parents[2] / "docs" / "agents.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)

@@ -311,7 +311,7 @@ def test_a_photograph_is_searched_for_and_imagined(agent):
         broken = {"name": "a.png", "base64": base64.b64encode(b"no picture").decode()}
         assert agent.refused("add_file", knowledge="photos", file=broken).startswith("not an image")
         sentence = agent.refused("search_knowledges", knowledges=["photos"], file=broken)
-        assert sentence.startswith("a.png: not an image")
+        assert sentence.startswith("photos: a.png: not an image")
     finally:
         agent.desk.library.remove(agent.desk.caller, "photos")
 
@@ -337,7 +337,7 @@ def test_a_change_is_imagined(agent, monkeypatch):
         ({"changes": {"hue": 0.1}, "model": "vjepa-deep"}, "needs a model that can be told of a change"),
     ):
         assert sentence in agent.refused("imagine_change", file=photo, **arguments)
-    monkeypatch.setattr(see, "PIXELS", 1_000_000)
+    monkeypatch.setattr("foretell.agents.desk.PIXELS", 1_000_000)
     wide = {"name": "a.png", "base64": png(size=(2000, 600))}
     sentence = "file has 2000 × 600 pixels, expected at most 1 megapixels: make it smaller"
     assert agent.refused("imagine_change", file=wide, changes={"hue": 0.1}) == sentence

@@ -1,6 +1,7 @@
 """Several knowledges that are searched at once, and scores that can be compared."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from foretell.search.several import K, KnowledgeHit, SeveralHits, reranked
 def two(tmp_path, cloud):
     """A store, and knowledges of vectors: 30 entries, 20 entries, and both together."""
     vectors = cloud(50)
-    with Store(tmp_path / "store") as store:
+    with closing(Store(tmp_path / "store")) as store:
         made = {}
         for name, part in {"a": slice(0, 30), "b": slice(30, 50), "all": slice(0, 50)}.items():
             made[name] = Knowledge.create(store, name)

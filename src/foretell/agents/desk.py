@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import mimetypes
 import os
 import tempfile
 from base64 import b64decode
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+from PIL import Image
 from pydantic import Field
 
 from foretell.agents.models import ServedModels
@@ -25,6 +27,8 @@ from foretell.search.serve.library import Library
 from foretell.search.storage.protocol import Key
 
 T = TypeVar("T")
+PIXELS = 25_000_000
+"""The most pixels of a picture."""
 
 
 class SentFile(RequestBody):
@@ -118,6 +122,7 @@ class Desk:
         if sent.path is not None:
             path = self._own(sent.path, what)
             _check_ending(path.name, endings, what)
+            _check_pixels(path, what)
             with _named(path, path.name):
                 yield GivenFile(path, None)
             return
@@ -128,6 +133,7 @@ class Desk:
         with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
             path = Path(folder) / sent.name
             path.write_bytes(content)
+            _check_pixels(path, what)
             with _named(path, sent.name):
                 yield GivenFile(path, Path(folder))
 
@@ -155,6 +161,22 @@ def _check_name(name: str, endings: Sequence[str] | frozenset[str], what: str) -
 def _check_ending(name: str, endings: Sequence[str] | frozenset[str], what: str) -> None:
     if Path(name).suffix.lower() not in endings:
         raise ForetellError(f"{what} is called {name!r:.80}, expected a name that ends in {', '.join(sorted(endings))}")
+
+
+def _check_pixels(path: Path, what: str) -> None:
+    """Refuse a picture that is too large, by its head. A small file can hold a picture that fills the memory."""
+    if not (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
+        return
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ForetellError(f"{what} has too many pixels, expected at most {PIXELS // 10**6} megapixels") from None
+    except Exception:  # Pillow's plugins raise errors of any type on bad files; the reader tells the reason
+        return
+    if width * height > PIXELS:
+        most = f"expected at most {PIXELS / 10**6:g} megapixels"
+        raise ForetellError(f"{what} has {width} × {height} pixels, {most}: make it smaller")
 
 
 def _decoded(text: str, what: str) -> bytes:

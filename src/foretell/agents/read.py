@@ -30,7 +30,7 @@ DEEPEST = 1000
 """The last result of a search that an agent can reach."""
 READ, READ_MOST = 20, 50
 """The number of results that a reranker reads: the first where it is enough for what is asked, or the second."""
-AROUND = 400
+AROUND = 200
 """Entries with ids so near are looked through for the neighbours of an entry."""
 SAMPLE = 50
 """The first entries, from which the fields of a knowledge's metadata are told."""

@@ -18,8 +18,6 @@ from foretell.agents.tool import AgentTool, ToolAnswer
 from foretell.errors import ForetellError
 
 IMAGES, VIDEOS = "iwm-mini", "vjepa-deep"  # as in foretell.capabilities, which brings torch
-PIXELS = 25_000_000
-"""The most pixels of a picture."""
 FRAMES = 3000
 """The most frames of a clip."""
 WINDOWS, POINTS = 100, 60
@@ -176,24 +174,11 @@ class LabelPicture(AgentTool):
 
 
 def _picture(desk: Desk, sent: SentFile, size: int) -> Any:
-    """A photograph as a model sees it: uint8 [3, S, S]. Raises ForetellError where it is none, or too large."""
-    from PIL import Image, UnidentifiedImageError
-
+    """A photograph as a model sees it: uint8 [3, S, S]. Raises ForetellError where it is none."""
     from foretell import imagine as imagining
     from foretell.data import folder
-    from foretell.data.images.decode import quiet_pillow
 
     with desk.file(sent, folder.ENDINGS, "file") as given:
-        try:
-            with quiet_pillow(), Image.open(given.path) as image:
-                width, height = image.size
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-            width = height = 0  # its reader tells the reason
-        if width * height > PIXELS:
-            most = PIXELS // 1_000_000
-            raise ForetellError(
-                f"file has {width} × {height} pixels, expected at most {most} megapixels: make it smaller"
-            )
         return imagining.read_image(given.path, size)
 
 

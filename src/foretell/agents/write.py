@@ -15,14 +15,13 @@ from foretell.search import ingest
 from foretell.search.add import Added, AddProgress, steps
 from foretell.search.ingest.block import Metadata
 from foretell.search.models.text import DEFAULT
-from foretell.search.serve.api.bodies import ID, RequestBody
+from foretell.search.serve.api.bodies import ID, LongText, RequestBody
 
 BATCH = 100
 """The most texts, or ids, of one call."""
 SHOWN = 20
 """The most reasons that an answer tells."""
 
-LongText = Annotated[str, Field(max_length=100_000)]
 EntryIds = Annotated[
     list[Annotated[int, Field(ge=0, le=ID)]],
     Field(min_length=1, max_length=BATCH, description="ids of entries, from a search"),
