@@ -3,10 +3,10 @@
 import asyncio
 import json
 
+import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 from tests.search.serve.conftest import Served, build
 
 from foretell.agents.http import open_door
@@ -38,7 +38,7 @@ class Door(Served):
 
         async def run():
             headers = {"x-api-key": self.keys.get(key, key)} if key else {}
-            async with create_mcp_http_client(headers) as http:
+            async with httpx2.AsyncClient(headers=headers, timeout=300) as http:
                 transport = streamable_http_client(f"http://127.0.0.1:{self.port}/mcp", http_client=http)
                 async with Client(transport, mode=mode) as client:
                     return await question(client)
