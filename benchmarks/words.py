@@ -3,6 +3,7 @@ backward, AdamW. And what mixing costs: Llip's step against K, and a search by w
 
     python -m benchmarks.words step
     python -m benchmarks.words search
+    python -m benchmarks.words search --model llip-mini --rounds 100
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import tyro
 from torch import Tensor
 
 from benchmarks.measure import interleaved, one_thread, table
+from foretell import hub
+from foretell.augment import to_float
+from foretell.data import load
 from foretell.methods.llip import CaptionedPairs, Llip, LlipConfig
 from foretell.nn.mixture import Mixture, MixtureConfig
 from foretell.nn.text import TextConfig
@@ -29,6 +33,7 @@ TEXT = TextConfig(width=192, depth=4, heads=3, vocabulary=2048, length=LENGTH)
 SIGLIP = LlipConfig(ENCODER, TEXT, MixtureConfig(by="first", out=192), crop=(1.0, 1.0))
 OUTPUTS = (1, 4, 8, 16, 64)
 PICTURES = (1_000, 10_000, 100_000)
+SCENES = (1_000, 5_000, 20_000)
 SHORTLIST = 128
 
 
@@ -88,34 +93,51 @@ def steps(rounds: int) -> None:
     table(["library", "ms a step", "pairs/s", "× foretell's time"], rows)
 
 
-def search(rounds: int) -> None:
-    """One query, by a first pass and a shortlist, and with all pictures mixed anew; CPU seconds."""
-    mixture = Mixture(MixtureConfig(out=96, heads=6), 96, 96)
+def noise(n: int, queries: int) -> tuple[Mixture, Tensor, Tensor]:
+    """A mixture, the outputs of pictures and the vectors of captions, all random."""
+    return Mixture(MixtureConfig(out=96, heads=6), 96, 96), torch.randn(n, 8, 96), torch.randn(queries, 96)
+
+
+def scenes(model: Llip, n: int, queries: int) -> tuple[Mixture, Tensor, Tensor]:
+    """The same of a trained model, captioned scenes, and captions of some of them."""
+    data = load(f"captions:{n}", model.config.reads, progress="scenes")
+    parts = torch.arange(n).split(256)
+    h = torch.cat([model.outputs(to_float(data.batch(part).pixels)) for part in parts])
+    asked = [texts[0] for texts in data.texts(torch.arange(0, n, n // queries).tolist())]
+    return model.mixture, h, model.caption_vectors(asked)
+
+
+def search(rounds: int, name: str | None) -> None:
+    """One query, by a first pass of max-sim and a shortlist, and with all pictures mixed anew; CPU seconds."""
+    model = hub.load(name) if name else None
     rows = []
     with torch.no_grad():
-        for n in PICTURES:
-            h, g = torch.randn(n, 8, 96), torch.randn(rounds, 96)
-            z, t = torch.cat([mixture(some)[:, 0] for some in h.split(4096)]), mixture.embed_text(g)
+        for n in PICTURES if model is None else SCENES:
+            mixture, h, g = noise(n, rounds) if model is None else scenes(model, n, rounds)
+            t = mixture.embed_text(g)
+            z = torch.cat([mixture(part.flatten(0, 1).unsqueeze(1))[:, 0] for part in h.split(4096)])
+            z = z.unflatten(0, (n, -1))
             fast, full, kept = 0.0, 0.0, 0
             for one, unit in zip(g.split(1), t, strict=True):
                 began = process_time()
-                likely = (z @ unit).topk(SHORTLIST).indices
+                likely = (z @ unit).amax(1).topk(SHORTLIST).indices
                 best = likely[mixture.similarity(h[likely], one)[:, 0].topk(10).indices]
                 fast += process_time() - began
                 began = process_time()
-                exact = torch.cat([mixture.similarity(some, one)[:, 0] for some in h.split(4096)]).topk(10).indices
+                exact = torch.cat([mixture.similarity(part, one)[:, 0] for part in h.split(4096)]).topk(10).indices
                 full += process_time() - began
                 kept += len({*best.tolist()} & {*exact.tolist()})
-            rows.append([f"{n:,}", f"{rounds / fast:.0f}", f"{rounds / full:.1f}", f"{kept / rounds / 10:.2f}"])
+            asked = len(g)
+            rows.append([f"{n:,}", f"{asked / fast:.0f}", f"{asked / full:.1f}", f"{kept / asked / 10:.3f}"])
     table(["pictures", "queries/s, shortlist", "queries/s, all", "of the ten best, found"], rows)
-    print("random outputs: the least that a first pass finds")
+    print(f"{name}: captioned scenes" if name else "random outputs: the least that a first pass finds")
 
 
-def main(what: tyro.conf.Positional[Literal["step", "search"]], rounds: int = 9) -> None:
-    """Measure one of the two."""
+def main(what: tyro.conf.Positional[Literal["step", "search"]], rounds: int = 9, model: str | None = None) -> None:
+    """Measure one of the two; a search also of a trained model and captioned scenes."""
     one_thread()
     torch.manual_seed(0)
-    steps(rounds) if what == "step" else search(rounds)
+    steps(rounds) if what == "step" else search(rounds, model)
 
 
 if __name__ == "__main__":

@@ -80,8 +80,12 @@ class EncodesText(Protocol):
         """The unit vector of each image for each text; [B, 1, E] where texts have no say."""
         ...
 
+    def apart(self, h: Float[Tensor, "B K D"]) -> Float[Tensor, "B K E"]:
+        """The unit vector of each output alone: the nearest of an image's K to a text is near `similarity`."""
+        ...
+
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:
-        """A unit vector a text, in the space of the images' `features`: their product comes near `similarity`."""
+        """A unit vector a text, in the space of `features` and `apart`."""
         ...
 
 

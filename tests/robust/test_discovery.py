@@ -7,9 +7,9 @@ import torch
 from tests.robust.test_xrm import shortcut
 
 from foretell.cli import main
-from foretell.data import Vectors, load
+from foretell.data import Vectors, load, train_test
 from foretell.data.made import colormnist
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 from foretell.robust.discovery import Labelled, discovery, elected, held_out, labelled, purity, stability
 from foretell.robust.twins import Settings, TwinConfig
 
@@ -115,3 +115,21 @@ def test_pictures_need_a_model(tmp_path):
 def load_unlabelled(folder):
     np.savez(folder / "plain.npz", features=np.zeros((4, 2), np.float32))
     return load(folder / "plain.npz", Vectors())
+
+
+def test_without_an_mnist_the_digits_of_scikit_learn_are_coloured(tmp_path, monkeypatch):
+    sklearn = pytest.importorskip("sklearn.datasets")
+    monkeypatch.delenv("FORETELL_MNIST", raising=False)
+    with pytest.warns(ForetellWarning, match="these are scikit-learn's 1,797 digits; name one by colormnist:PATH"):
+        train, test = train_test("colormnist", Vectors(), cache_dir=tmp_path, progress=False)
+    assert (len(train), len(test)) == (1438, 359)
+    seen = train.batch(range(1438))
+    channels = seen["features"].view(-1, 2, 196)
+    assert (channels.amax(2) > 0).sum(1).eq(1).all()  # one colour each
+    assert torch.equal(channels.amax(2).argmax(1), seen["groups"])
+    digit = torch.from_numpy(sklearn.load_digits().target)[torch.arange(1797) % 5 != 4]
+    assert (train.labels == (digit < 5).long()).float().mean().item() == pytest.approx(0.75, abs=0.04)
+    agree = (seen["groups"] == train.labels).float()
+    assert agree[::2].mean().item() == pytest.approx(0.8, abs=0.05)
+    assert agree[1::2].mean().item() == pytest.approx(0.9, abs=0.05)
+    assert (test.batch(range(359))["groups"] == test.labels).float().mean().item() == pytest.approx(0.1, abs=0.06)

@@ -129,6 +129,12 @@ def test_a_table_may_name_its_groups_as_it_likes(tmp_path, capsys):
     flags = ("--test", tmp_path / "test.parquet", "--draws", 0, "--steps", 20, "--out", tmp_path / "run", "--json")
     run(tmp_path / "data.parquet", "--groups", "place", *flags)
     assert set(json.loads(capsys.readouterr().out)["groups"]) == {"0/farm", "0/sea", "1/farm", "1/sea"}
+    flags = (*flags[:-2], tmp_path / "other", "--json")
+    run(tmp_path / "data.parquet", "--groups", "label", "--by", "place", *flags)  # the place is no feature
+    assert set(json.loads(capsys.readouterr().out)["groups"]) == {"0/farm", "0/sea", "1/farm", "1/sea"}
+    with pytest.raises(SystemExit):
+        run(tmp_path / "data.parquet", "--groups", "place", "--by", "a", *flags[:-2], tmp_path / "third")
+    assert "--groups place and --by a are two columns of a table of vectors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -136,8 +142,8 @@ def test_a_table_may_name_its_groups_as_it_likes(tmp_path, capsys):
     [
         (("--groups", "label"), "names no test split"),
         (("--groups", "place", "--test", "{test}"), "has no column 'place' for the group"),
-        (("--groups", "label", "--test", "{pictures}"), "holds pictures: name a model"),
-        (("--groups", "label", "--test", "{test}", "--by", "place"), "place: there is no such column"),
+        (("--groups", "label", "--test", "{pictures}"), "holds pictures, expected the same in both"),
+        (("--groups", "label", "--test", "{test}", "--by", "place"), "has no column 'place' for the group"),
         (("--groups", "label", "--test", "{foreign}"), "has classes that were not trained: maybe"),
         (("--groups", "label", "--test", "{plain}"), "has no labels of two classes or more"),
         (("--groups", "label", "--algorithm", "grupdro"), "Expected one of"),
@@ -159,3 +165,11 @@ def test_bad_input_is_a_sentence(folder, tmp_path, capsys, flags, said):
     assert said in error
     assert "Traceback" not in error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_one_row_is_refused(tmp_path, capsys):
+    rare = tmp_path / "rare.npz"
+    np.savez(rare, features=shortcut(40)[0], labels=np.r_[np.arange(39) % 2, 2])
+    with pytest.raises(SystemExit):
+        run(rare, "--test", rare, "--groups", "label", "--out", tmp_path / "run")
+    assert "class 2 has one row, expected 3 or more" in capsys.readouterr().err

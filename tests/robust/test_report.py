@@ -15,7 +15,7 @@ from foretell.data.images.grouped import GroupedImages
 from foretell.robust.discovery import Found, Labelled
 from foretell.robust.report import render
 from foretell.robust.report.measures import MEASURES, chance, effects, interval, measured
-from foretell.robust.report.page import percent
+from foretell.robust.report.shares import agreement, percent, places
 
 
 def test_a_chance_counts_pairs():
@@ -158,6 +158,25 @@ def test_shares_are_never_rounded_to_all_or_nothing():
     ]
 
 
+def test_shares_that_are_near_are_told_apart():
+    assert (places(0.9, 0.8), places(0.9971, 0.9969, 0.9973), places(0.9996, 0.9994), places(1.0)) == (1, 2, 2, 1)
+    assert agreement({"value": 1.0, "low": 1.0, "high": 1.0}) == "100 % of the rows"
+    alike = agreement({"value": 0.9967, "low": 0.9967, "high": 0.9967})
+    assert alike == "99.7 % of the rows, whichever repetition is left out"
+    near = agreement({"value": 0.9996, "low": 0.9994, "high": 0.9998})
+    assert near == "99.96 % of the rows (99.94 % to 99.98 %)"
+    assert agreement({"value": 0.999999, "low": 0.999998, "high": 1.0}).startswith("> 99.999 % of the rows")
+
+
+def test_the_page_says_how_to_go_on(photos):
+    found = found_of(photos, (torch.arange(60) % 3 == 0).long())
+    del found.report["purity"]
+    rows = Labelled(torch.zeros(60, 2), photos.labels, photos.classes)
+    options = ("--features", "my model", "--label", "y")
+    page = Page(render(found, rows, data="photos", out=Path("out"), options=options))
+    assert "foretell robust photos --features 'my model' --label y --groups out/environments.parquet" in page.text
+
+
 def test_the_command_looks_at_pictures_end_to_end(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FORETELL_CACHE", str(tmp_path / "cache"))
     data = tmp_path / "found"
@@ -219,7 +238,7 @@ def test_texts_ask_for_a_text_model(tmp_path, capsys):
     (tmp_path / "comments.csv").write_text("comment_text,toxicity\nwell said,0.0\nfool,0.9\n")
     with pytest.raises(SystemExit):
         main(["discover", str(tmp_path / "comments.csv"), "--out", str(tmp_path / "out")])
-    assert "holds texts (comment_text) and no pictures; name a text model by --features" in capsys.readouterr().err
+    assert "holds texts and no pictures; name a text model by --features" in capsys.readouterr().err
 
 
 def test_what_is_not_there_is_said(tmp_path, capsys):

@@ -21,6 +21,11 @@ GROUPED = (
     "ImageNet-9"
 )
 
+RAW = (
+    "take vectors as they come. Otherwise each column is brought to mean 0 and deviation 1 over the rows that are "
+    "learned from; pixels, and colormnist as it was published, never are"
+)
+
 
 @dataclass(frozen=True)
 class Discover:
@@ -45,6 +50,7 @@ class Discover:
         arg(help="of the twins. None: linear for features, mlp for colormnist, conv for pixels"),
     ] = None
     size: Annotated[int, arg(help="pixels a side of pictures that are learned from their pixels")] = 32
+    raw: Annotated[bool, arg(help=RAW)] = False
     steps: Annotated[int, arg(help="optimiser steps of the twins")] = 1000
     draws: Annotated[int, arg(help="settings to draw; the one with most flips is taken")] = 10
     seeds: Annotated[int, arg(help="runs with the settings that were taken")] = 10
@@ -72,7 +78,7 @@ def discover(args: list[str]) -> None:
     kind = holds(flags.data)
     rows = _rows(flags, kind)
     pixels = kind == "pictures" and not flags.features
-    network = flags.network or ("conv" if pixels else "mlp" if "mnist" in flags.data.partition(":")[0] else "linear")
+    network = flags.network or ("conv" if pixels else "mlp" if coloured(flags.data) else "linear")
     config = TwinConfig(network, steps=flags.steps, optimizer="sgd" if network == "linear" else "adam")
     found = discovery.discovery(
         rows,
@@ -81,6 +87,7 @@ def discover(args: list[str]) -> None:
         seed=flags.seed,
         config=config,
         environments=flags.environments,
+        scaled=not (flags.raw or coloured(flags.data)),
     )
     flags.out.mkdir(parents=True, exist_ok=True)
     parts = map(pyarrow.table, discovery.tables(found, rows))
@@ -89,7 +96,7 @@ def discover(args: list[str]) -> None:
         for part in chain([first], parts):
             file.write_table(part)
     write_json(flags.out / "report.json", found.report)
-    page = render(found, rows, data=flags.data, out=flags.out, seed=flags.seed)
+    page = render(found, rows, data=flags.data, out=flags.out, options=_options(flags, kind), seed=flags.seed)
     write_atomically(flags.out / "report.html", page)
     print(json.dumps(found.report, indent=2) if flags.json else summary(found.report, flags.out))
 
@@ -101,9 +108,10 @@ def _rows(flags: Discover, kind: str) -> Labelled:
     from foretell.robust.rows import labelled
 
     if kind == "texts":
-        from foretell.cli.sentences import labelled_texts
+        from foretell.cli.sentences import labelled_texts, text_model
 
-        return labelled_texts(Path(flags.data).expanduser(), flags.features, flags.label, flags.group)
+        path = Path(flags.data).expanduser()
+        return labelled(labelled_texts(path, text_model(flags.features, path), flags.label, flags.group))
     model = None if flags.features is None else encoders.load(flags.features)
     if kind == "vectors":
         return labelled(load(flags.data, Vectors(flags.label, flags.group), seed=flags.seed), model)
@@ -111,22 +119,42 @@ def _rows(flags: Discover, kind: str) -> Labelled:
     return labelled(load(flags.data, reads, seed=flags.seed), model, progress="Encoding the pictures")
 
 
+def _options(flags: Discover, kind: str) -> list[str]:
+    """What `foretell robust` must be told of the same data."""
+    features = flags.features or ("iwm-mini" if kind == "pictures" else None)  # pixels alone are not for it
+    told = {"--features": features, "--label": flags.label, "--by": flags.group}
+    return [word for name, value in told.items() if value for word in (name, value)] + ["--raw"] * flags.raw
+
+
+def coloured(spec: str) -> bool:
+    """Whether data is ColorMNIST or a variant of it."""
+    from foretell.data.made.colormnist import VARIANTS
+
+    return spec.partition(":")[0] in VARIANTS
+
+
 def summary(report: dict[str, Any], out: Path) -> str:
     """The report in lines."""
+    from foretell.robust.report.shares import agreement, percent, places
+
     lines = []
     if report["skipped"]:
-        lines.append(f"{report['skipped']:,} rows could not be used and are left out; {out / 'report.html'} says why")
+        n = report["skipped"]
+        lost = "1 row could not be used and is" if n == 1 else f"{n:,} rows could not be used and are"
+        lines.append(f"{lost} left out; {out / 'report.html'} says why")
     if not report["flip_rate"]:
-        lines.append("No shortcut was found: in some class the twins err on all rows or on none.")
+        lines.append(
+            "No shortcut was found: in some class, the twins err on all or on none of the rows that are learned from, "
+            "or of those for validation. The rows may be too few."
+        )
     for name, sizes in report["environments"].items():
         each = ", ".join(f"{size:,} rows in environment {e}" for e, size in enumerate(sizes))
         lines.append(f"{name}: {each}")
     if agree := report["stability"]:
-        lines.append(
-            f"two seeds agree on {agree['value']:.1%} of the rows ({agree['low']:.1%} to {agree['high']:.1%}); "
-            f"by chance {agree['chance']:.1%}"
-        )
+        lines.append(f"two seeds agree on {agreement(agree)}; by chance on {percent(agree['chance'])}")
     if pure := report.get("purity"):
-        lines.append(f"purity by the known groups: {pure['value']:.1%}; without environments {pure['without']:.1%}")
+        n = places(pure["value"], pure["without"])
+        told, chance = percent(pure["value"], n), percent(pure["without"], n)
+        lines.append(f"purity by the known groups: {told}; without environments {chance}")
     lines.append(f"{out / 'environments.parquet'} has the environment of every row, {out / 'report.html'} shows them")
     return "\n".join(lines)

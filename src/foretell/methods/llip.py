@@ -121,7 +121,16 @@ class Llip(Method):
     """Learn images from captions, each of which chooses what it is about."""
 
     config: LlipConfig
-    entrances = (*Method.entrances, "outputs", "caption_vectors", "encode_text", "similarity", "mixed", "compared")
+    entrances = (
+        *Method.entrances,
+        "outputs",
+        "caption_vectors",
+        "encode_text",
+        "similarity",
+        "mixed",
+        "apart",
+        "compared",
+    )
 
     def __init__(self, config: LlipConfig) -> None:
         super().__init__(config)
@@ -261,6 +270,10 @@ class Llip(Method):
     def mixed(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B _ E"]:
         """ẑ: the unit vector of each image, mixed by each caption."""
         return self.mixture(h, g)
+
+    def apart(self, h: Float[Tensor, "B K D"]) -> Float[Tensor, "B K E"]:
+        """The unit vector of each output of images, as a caption gets it that chooses this one alone."""
+        return self.mixture(h.flatten(0, 1).unsqueeze(1))[:, 0].unflatten(0, h.shape[:2])
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:
         """t: the unit vector of each text, in the space of `features`."""

@@ -20,8 +20,8 @@ class RobustConfig:
     """How a classifier is trained."""
 
     algorithm: Name = "groupdro"
-    network: Kind = "linear"
-    """Of vectors; a world model that is finetuned has its own."""
+    network: Kind | None = None
+    """Of vectors; a model that is finetuned has its own. None: `linear`, and of the command `mlp` for colormnist."""
     width: int = 390
     """Hidden width of `mlp`, which has two hidden layers."""
     bias: bool = True
@@ -29,7 +29,8 @@ class RobustConfig:
     steps: int = 1001
     every: int = 50
     """Steps between two looks at the validation groups: the best look is kept."""
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam"] | None = None
+    """None: `adam` for `mlp`, and `sgd` otherwise."""
     lr: float = 1e-3
     batch: int = 64
     weight_decay: float = 1e-4
@@ -47,10 +48,17 @@ class RobustConfig:
 
     def __post_init__(self) -> None:
         known("algorithm", self.algorithm, ALGORITHMS)
-        known("network", self.network, get_args(Kind))
-        known("optimizer", self.optimizer, ("sgd", "adam"))
+        if self.network is not None:
+            known("network", self.network, get_args(Kind))
+        if self.optimizer is not None:
+            known("optimizer", self.optimizer, ("sgd", "adam"))
         within(self, width=SIZE, steps=COUNT, every=COUNT, batch=COUNT, seed=SEED, anneal=NOT_NEGATIVE, momentum=SHARE)
         within(self, lr=POSITIVE, weight_decay=NOT_NEGATIVE, eta=NOT_NEGATIVE, penalty=NOT_NEGATIVE, times=POSITIVE)
+
+    @property
+    def rule(self) -> Literal["sgd", "adam"]:
+        """The optimizer: what `optimizer` says, or goes with `network`."""
+        return self.optimizer or ("adam" if self.network == "mlp" else "sgd")
 
 
 def drawn(count: int, like: RobustConfig, seed: int = 0) -> list[RobustConfig]:

@@ -53,6 +53,7 @@ def discovery(
     seed: int = 0,
     config: TwinConfig | None = None,
     environments: int = 2,
+    scaled: bool = True,
     progress: bool = True,
 ) -> Found:
     """Discover environments; other arguments are as of `foretell.robust.xrm.discover`.
@@ -60,13 +61,25 @@ def discovery(
     Args:
         environments: 2, as in the paper: both twins are right, or one errs. 3 is our own: both are right, one errs, or
             both err.
+        scaled: bring each column of vectors to mean 0 and deviation 1. ColorMNIST, whose columns are pixels, was
+            published without.
 
     Raises:
         ForetellError: as `check` and `xrm.discover`.
     """
     check(rows)
     validation = held_out(rows.y, seed)
-    found = discover(rows.x, rows.y, validation, draws=draws, seeds=seeds, seed=seed, config=config, progress=progress)
+    found = discover(
+        rows.x,
+        rows.y,
+        validation,
+        draws=draws,
+        seeds=seeds,
+        seed=seed,
+        config=config,
+        scaled=scaled,
+        progress=progress,
+    )
     by_seed = assigned(found, environments)
     votes = torch.zeros(len(rows.y), 2)
     for run in found.runs:

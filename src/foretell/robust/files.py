@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from foretell.errors import ForetellError
@@ -12,6 +13,7 @@ from foretell.hub.files import built, dump, parse, read_json, read_weights, writ
 from foretell.robust.config import RobustConfig
 from foretell.robust.learn import Outcome
 from foretell.robust.networks import Layers, Pictured
+from foretell.robust.scaling import Scaling
 
 
 def save(outcome: Outcome, classes: tuple[str, ...], folder: Path) -> None:
@@ -25,9 +27,11 @@ def save(outcome: Outcome, classes: tuple[str, ...], folder: Path) -> None:
     if isinstance(network, Pictured):
         save_classifier(network.classifier, folder)
         return
-    inputs = next(network.parameters()).shape[1]
+    assert isinstance(network, nn.Sequential)
+    inputs, scaled = next(network.parameters()).shape[1], isinstance(network[0], Scaling)
     write_weights(folder / "model.safetensors", network.state_dict(), {"format": "foretell"})
-    write_json(folder / "config.json", {"robust": dump(outcome.config), "inputs": inputs, "classes": classes})
+    known = {"robust": dump(outcome.config), "inputs": inputs, "classes": classes, "scaled": scaled}
+    write_json(folder / "config.json", known)
 
 
 def load(folder: str | Path) -> tuple[nn.Sequential, tuple[str, ...]]:
@@ -43,7 +47,12 @@ def load(folder: str | Path) -> tuple[nn.Sequential, tuple[str, ...]]:
         raise ForetellError(f"{folder} holds no classifier of vectors, expected a folder that `foretell robust` wrote")
     config = parse(RobustConfig, known["robust"], path, "robust")
     classes = parse(tuple[str, ...], known["classes"], path, "classes")
-    layers = Layers(parse(int, known["inputs"], path, "inputs"), len(classes), config)
+    inputs, scaled = (
+        parse(int, known["inputs"], path, "inputs"),
+        parse(bool, known.get("scaled", False), path, "scaled"),
+    )
+    scaling = Scaling(torch.zeros(inputs), torch.ones(inputs)) if scaled else None  # its numbers are among the weights
+    layers = Layers(inputs, len(classes), config, scaling)
     weights = folder / "model.safetensors"
     network = built(lambda: layers.make(config.seed), read_weights(weights), weights)
     return network.eval(), classes

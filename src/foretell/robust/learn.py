@@ -241,7 +241,7 @@ class Training:
         groups = [
             {"params": list(part.parameters()), "lr": config.lr * share} for part, share in self.networks.rates(network)
         ]
-        if config.optimizer == "adam":
+        if config.rule == "adam":
             return torch.optim.Adam(groups, config.lr, weight_decay=config.weight_decay)
         return torch.optim.SGD(groups, config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 

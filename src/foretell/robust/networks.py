@@ -18,6 +18,7 @@ from foretell.finetune.classifier import FinetuneConfig, WorldModelClassifier
 from foretell.finetune.supervise import fitted
 from foretell.method import Method, seeded, unrelated
 from foretell.robust.config import RobustConfig
+from foretell.robust.scaling import Scaling
 
 
 @runtime_checkable
@@ -40,6 +41,8 @@ class Layers:
     inputs: int
     classes: int
     config: RobustConfig
+    scaling: Scaling | None = None
+    """What comes before them."""
 
     def make(self, seed: int) -> nn.Sequential:
         """One layer, or three with ReLU between them."""
@@ -52,7 +55,7 @@ class Layers:
                 if config.bias:
                     nn.init.zeros_(layer.bias)
         nn.init.zeros_(layers[-1].weight)
-        steps: list[nn.Module] = [layers[0]]
+        steps: list[nn.Module] = [*([self.scaling] if self.scaling else []), layers[0]]
         for layer in layers[1:]:
             steps += [nn.ReLU(), layer]
         return nn.Sequential(*steps)

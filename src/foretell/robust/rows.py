@@ -6,6 +6,7 @@ N rows · D width of a row · S side of a picture in pixels
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,20 +102,30 @@ def check(rows: Labelled) -> None:
     Raises:
         ForetellError: one class, a class with fewer than three rows, or rows that are all alike.
     """
-    counts = torch.bincount(rows.y, minlength=len(rows.classes)).tolist()
-    if len(counts) < 2:
-        raise ForetellError(
-            f"found 1 class ({', '.join(rows.classes)}) among the labels, expected two or more: a shortcut goes "
-            "with a class and not with another"
-        )
-    if few := [(name, count) for name, count in zip(rows.classes, counts, strict=True) if count < LEAST]:
-        name, count = few[0]
-        raise ForetellError(
-            f"class {name} has {'one row' if count == 1 else f'{count} rows'}, expected {LEAST} or more: two to learn "
-            "from and one to validate. Leave the class out, or join it with another"
-        )
+    enough(rows.y, rows.classes)
     if not any(bool((part != rows.x[:1]).any()) for part in rows.x.split(PART)):
         raise ForetellError(f"all rows are alike: {len(rows.y):,} times the same numbers, expected rows that differ")
+
+
+def enough(y: Int[Tensor, " N"], classes: Sequence[str]) -> None:
+    """Refuse labels of which a class cannot be learned and validated.
+
+    Raises:
+        ForetellError: one class, or a class with one or two rows; a class without rows does not count.
+    """
+    counts = torch.bincount(y, minlength=len(classes)).tolist()
+    there = {name: count for name, count in zip(classes, counts, strict=True) if count}
+    if len(there) < 2:
+        raise ForetellError(
+            f"found 1 class ({', '.join(there)}) among the labels, expected two or more: a shortcut goes with a class "
+            "and not with another"
+        )
+    if few := [name for name, count in there.items() if count < LEAST]:
+        count = there[few[0]]
+        raise ForetellError(
+            f"class {few[0]} has {'one row' if count == 1 else f'{count} rows'}, expected {LEAST} or more: two to "
+            "learn from and one to validate. Leave the class out, or join it with another"
+        )
 
 
 def _features(model: Method | FrozenEncoder, data: Pictures, progress: str | None) -> Tensor:

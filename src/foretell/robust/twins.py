@@ -16,6 +16,7 @@ from torch import Tensor
 
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, within
 from foretell.robust.convolution import ConvolutionalTwins
+from foretell.robust.scaling import Scaling
 
 Kind = Literal["linear", "mlp"]
 TwinKind = Literal["linear", "mlp", "conv"]
@@ -63,9 +64,19 @@ class Twins:
         classes: n.
         config: the kind of network.
         generator: draws the weights of hidden layers. The last layer begins at zero, so that no twin has an opinion.
+        scaling: of the rows; None to take them as they come.
     """
 
-    def __init__(self, runs: int, inputs: int, classes: int, config: TwinConfig, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        runs: int,
+        inputs: int,
+        classes: int,
+        config: TwinConfig,
+        generator: torch.Generator,
+        scaling: Scaling | None = None,
+    ) -> None:
+        self.scaling = scaling
         hidden = [config.width] * 2 if config.network == "mlp" else []
         sizes = list(pairwise([inputs, *hidden, classes]))
         M = 2 * runs
@@ -81,6 +92,8 @@ class Twins:
 
     def __call__(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "R 2 B n"]:
         """The logits of every network."""
+        if self.scaling is not None:
+            x = self.scaling(x)
         z = torch.einsum("bd,mdh->mbh", x, self.weights[0]) + self.biases[0]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             z = torch.baddbmm(bias, z.relu(), weight)

@@ -31,6 +31,7 @@ from torch.nn import functional as F
 from foretell.errors import ForetellError
 from foretell.progress import watched
 from foretell.robust.convolution import SIDE, ConvolutionalTwins
+from foretell.robust.scaling import Scaling
 from foretell.robust.twins import Optimizer, Settings, TwinConfig, TwinKind, Twins
 from foretell.train.loop import batch_index, generator
 
@@ -81,6 +82,7 @@ def train(
     config: TwinConfig | None = None,
     *,
     validation: Bool[Tensor, " _"] | None = None,
+    scaled: bool = False,
     progress: str | None = None,
 ) -> list[Run]:
     """Train twins for each of several settings at once.
@@ -93,6 +95,7 @@ def train(
         seeds: of each run: they draw the halves and the flips. The first draws the order of the rows, for all.
         config: the network and the number of steps.
         validation: rows that are given an environment and not learned from; None for none.
+        scaled: bring each column of vectors to mean 0 and deviation 1 over the rows that are learned from.
         progress: what to call the work on a progress bar; None for no bar.
 
     Raises:
@@ -107,7 +110,8 @@ def train(
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
     drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
-    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0, torch.device("cpu")))
+    scaling = Scaling.of(x, ~validation) if scaled and x.ndim == 2 else None
+    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0, torch.device("cpu")), scaling)
     optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])
@@ -146,14 +150,16 @@ def flip_chance(logits: Float[Tensor, "*some n"]) -> Float[Tensor, "*some"]:
 
 
 def _twins(
-    x: Tensor, runs: int, classes: int, config: TwinConfig, chance: torch.Generator
+    x: Tensor, runs: int, classes: int, config: TwinConfig, chance: torch.Generator, scaling: Scaling | None
 ) -> Twins | ConvolutionalTwins:
     """Networks for vectors or for pictures."""
     pictures = x.ndim == 4 and x.shape[1] == 3 and min(x.shape[2:]) >= SIDE
     if pictures != (config.network == "conv") or x.ndim != (4 if pictures else 2):
         expected = f"pictures [N, 3, S, S], S at least {SIDE}" if config.network == "conv" else "vectors [N, D]"
         raise ForetellError(f"network {config.network} takes {expected}; found {list(x.shape)}")
-    return ConvolutionalTwins(runs, classes, chance) if pictures else Twins(runs, x.shape[1], classes, config, chance)
+    if pictures:
+        return ConvolutionalTwins(runs, classes, chance)
+    return Twins(runs, x.shape[1], classes, config, chance, scaling)
 
 
 def _numbers(x: Shaped[Tensor, "B ..."]) -> Float[Tensor, "B ..."]:
@@ -224,6 +230,7 @@ def discover(
     seeds: int = 10,
     seed: int = 0,
     config: TwinConfig | None = None,
+    scaled: bool = False,
     progress: bool = True,
 ) -> Discovery:
     """Choose settings by flip rate, which asks for no annotation, and train that choice with several seeds (§4).
@@ -236,6 +243,7 @@ def discover(
         seeds: how many runs of the chosen one.
         seed: the first of them; it also draws the settings.
         config: the network and the number of steps.
+        scaled: as of `train`.
         progress: show bars.
 
     Raises:
@@ -245,7 +253,8 @@ def discover(
     given = drawn(draws, seed, config.network) if isinstance(draws, int) else list(draws)
 
     def runs(settings: list[Settings], of: list[int], what: str) -> list[Run]:
-        return train(x, y, settings, of, config, validation=validation, progress=what if progress else None)
+        said = what if progress else None
+        return train(x, y, settings, of, config, validation=validation, scaled=scaled, progress=said)
 
     tried = runs(given, [seed] * len(given), "Trying settings")
     best, rates = max(tried, key=lambda run: run.flip_rate).settings, [run.flip_rate for run in tried]

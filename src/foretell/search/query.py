@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,19 +89,23 @@ def by_words(
 ) -> Sequence[Hit]:
     """The photographs that fit a text best. Arguments and errors as of `Knowledge.search`.
 
-    Scores are `vector`, the cosine of a text and a photograph where the text has no say, and `mixed`, where it has.
+    Scores are `vector`, the cosine of a text and the nearest of a photograph's vectors, and `mixed`, that of a text and
+    the vectors as it mixes them.
     """
     if not query.strip():
         raise ForetellError("the query is empty, expected words")
-    hits = collection.search(model.ask(query), max(top, SHORTLIST), level, filter, None)
+    wanted, found = max(top, SHORTLIST), dict[int, Hit]()
+    for vector in model.ask(query):
+        for hit in collection.search(vector, wanted, level, filter, None):
+            found[hit.id] = max(hit, found.get(hit.id, hit), key=lambda hit: hit.score)
+    likely = sorted(found.values(), key=lambda hit: -hit.score)[:wanted]
+    vectors = {entry.id: entry.vector for entry in collection.fetch([hit.id for hit in likely])}
+    hits = [hit for hit in likely if hit.id in vectors]  # another process may have deleted some
     if not hits:
         return []
-    vectors = {entry.id: entry.vector for entry in collection.fetch([hit.id for hit in hits])}
-    hits = [hit for hit in hits if hit.id in vectors]  # another process may have deleted some
     mixed = model.mixed(query, [vectors[hit.id] for hit in hits]).tolist()
     ranked = sorted(zip(mixed, hits, strict=True), key=lambda pair: -pair[0])[:top]
-    first = sqrt(2)
-    return [replace(hit, score=m, scores={"vector": hit.score * first, "mixed": m}) for m, hit in ranked]
+    return [replace(hit, score=m, scores={"vector": hit.score * model.scale, "mixed": m}) for m, hit in ranked]
 
 
 def check_top(top: int, level: int) -> int:

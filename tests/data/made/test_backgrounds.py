@@ -52,7 +52,7 @@ def test_pictures_come_with_groups_and_files(tmp_path):
     ("spec", "said"),
     [
         ("backgrounds:many", "expected backgrounds, or backgrounds:N"),
-        ("backgrounds:8:colour=1", "there is no dial 'colour', expected correlation or noise"),
+        ("backgrounds:8:colour=1", "there is no dial 'colour', expected correlation, noise or test"),
         ("backgrounds:8:correlation=2", "correlation is 2, expected 0.5 to 1"),
         ("backgrounds:8:noise=lots", "noise is 'lots', expected a number"),
     ],

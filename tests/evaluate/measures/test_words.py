@@ -72,6 +72,9 @@ class Knows(Method):
     def encode_text(self, texts):
         return F.normalize(self.caption_vectors(texts), dim=-1)
 
+    def apart(self, h):
+        return F.normalize(h, dim=-1)
+
     def features(self, x):
         return F.normalize(self.outputs(x)[:, 0], dim=-1)
 

@@ -41,16 +41,16 @@ def test_an_entry_holds_all_that_a_caption_can_choose_from(folder):
     assert isinstance(model, WordModel)
     pixels = [np.random.default_rng(i).integers(0, 256, (3, 16, 16), dtype=np.uint8) for i in range(4)]
     vectors = model.passages(pixels)
-    assert vectors.shape == (4, model.dimension) == (4, 24 + 3 * 24)
+    assert vectors.shape == (4, model.dimension) == (4, 2 * 3 * 24)
     llip = hub.load(folder)
     x = torch.from_numpy(np.stack(pixels)).float() / 255
     with torch.no_grad():
         exact = llip.similarity(llip.outputs(x), llip.caption_vectors(["a dog"]))[:, 0]
-        first = llip.features(x) @ llip.encode_text(["a dog"])[0]
+        alone = [llip.similarity(llip.outputs(x)[:, [k]], llip.caption_vectors(["a dog"]))[:, 0] for k in range(3)]
     np.testing.assert_allclose(model.mixed("a dog", list(vectors)), exact, rtol=1e-4, atol=1e-5)
     asked = model.ask("a dog")
-    cosine = vectors @ asked / np.linalg.norm(vectors, axis=1) / np.linalg.norm(asked)
-    np.testing.assert_allclose(cosine * 2**0.5, first, rtol=1e-4, atol=1e-5)
+    cosine = vectors @ asked.T / np.linalg.norm(vectors, axis=1, keepdims=True) / np.linalg.norm(asked, axis=1)
+    np.testing.assert_allclose(cosine * model.scale, torch.stack(alone, 1), rtol=1e-4, atol=1e-5)
 
 
 def test_words_find_photographs_as_the_model_ranks_them(folder, photographs, tmp_path):

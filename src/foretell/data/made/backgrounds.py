@@ -1,6 +1,6 @@
 """Animals before grounds: pictures whose ground goes with the animal in most of them, and with nothing in the test set.
 
-    backgrounds   backgrounds:2000   backgrounds:2000:correlation=0.9,noise=0.1
+    backgrounds   backgrounds:2000   backgrounds:2000:correlation=0.9,noise=0.1   backgrounds:2000:test=2000
 
 The label says whether the animal is a bird or a mammal. The group says whether the ground is land (leaves or wood) or
 sky (an evening sky or galaxies). Birds are before the sky, and mammals before land, in a share `correlation` of the
@@ -101,7 +101,7 @@ class Collage(NamedTuple):
 
 
 def find(spec: str, seed: int, groups: bool = False) -> Splits:
-    """Pictures to learn from, and an eighth as many to test on; `seed` draws them.
+    """Pictures to learn from, and `test` pictures to test on, or an eighth as many; `seed` draws them.
 
     Args:
         spec: `backgrounds:N:DIAL=VALUE,…`; N and the dials may be left out.
@@ -111,7 +111,7 @@ def find(spec: str, seed: int, groups: bool = False) -> Splits:
     Raises:
         ForetellError: N is no number, or no such dial, or its value is out of range.
     """
-    count, dials = parsed(spec)
+    count, dials, test = parsed(spec)
     known = sprites.load().fingerprint
     return {
         split: Source(
@@ -119,25 +119,31 @@ def find(spec: str, seed: int, groups: bool = False) -> Splits:
             identity=identity("backgrounds", VERSION, known, split, many, *set_to, seed, groups),
             read=partial(_read, first, many, set_to, seed, groups),
         )
-        for split, (first, many, set_to) in {"train": (0, count, dials), "test": (HELD_OUT, count // 8, EVEN)}.items()
+        for split, (first, many, set_to) in {"train": (0, count, dials), "test": (HELD_OUT, test, EVEN)}.items()
     }
 
 
-def parsed(spec: str) -> tuple[int, Dials]:
-    """How many, and the dials."""
+def parsed(spec: str) -> tuple[int, Dials, int]:
+    """How many, the dials, and how many to test on."""
     name, *parts = spec.split(":")
     words = parts.pop().split(",") if parts and not parts[-1].isdecimal() and "=" in parts[-1] else []
-    dials = {}
+    dials, test = {}, None
     for word in words:
         dial, _, value = word.partition("=")
+        if dial == "test":
+            if not (value.isdecimal() and int(value) >= 8):
+                raise ForetellError(f"{spec}: test is {value!r}, expected a whole number of pictures, 8 or more")
+            test = int(value)
+            continue
         try:
             dials[dial] = float(value)
         except ValueError:
             raise ForetellError(f"{spec}: {dial} is {value!r}, expected a number") from None
         if dial not in RANGES:
-            raise ForetellError(f"{spec}: there is no dial {dial!r}, expected {' or '.join(RANGES)}")
+            raise ForetellError(f"{spec}: there is no dial {dial!r}, expected {', '.join(RANGES)} or test")
         check_range(f"{spec}: {dial}", dials[dial], RANGES[dial])
-    return asked(":".join([name, *parts]), "pictures"), Dials(**dials)
+    count = asked(":".join([name, *parts]), "pictures")
+    return count, Dials(**dials), test or count // 8
 
 
 def scene(index: int, dials: Dials, seed: int) -> tuple[Collage, np.random.Generator]:

@@ -28,7 +28,7 @@ class Retrieval(WordMeasure):
     """R@1, R@5 and R@10, both ways.
 
     Every candidate is mixed anew for every caption. Beside that stands what a search does that cannot afford it: a
-    first pass by the product of `features` and `encode_text`, of which the first `shortlist` are mixed anew.
+    first pass by max-sim, the nearest of an image's K outputs, of which the first `shortlist` are mixed anew.
 
     A caption is true of more than the image it was written for. R@1 counts that image alone, as papers do. Of scenes
     that are made here every factor is known, so `true@1` says how often the first image found fits the caption.
@@ -73,9 +73,11 @@ class Retrieval(WordMeasure):
 
     def _first_pass(self, subject: Subject, texts: list[str], m: int) -> Float[Tensor, "m n"]:
         model: Any = subject.model
-        with evaluating(subject.model, subject.device):
-            unit = [model.encode_text(texts[i : i + 256]).float().cpu() for i in range(0, len(texts), 256)]
-        return subject.ask.features[:m] @ torch.cat(unit).T
+        with evaluating(subject.model, subject.device) as device:
+            t = torch.cat([model.encode_text(texts[i : i + 256]).float() for i in range(0, len(texts), 256)])
+            outputs = subject.outputs[:m].to(device)
+            nearest = [(model.apart(some).float() @ t.T).amax(1).cpu() for some in outputs.split(64)]
+        return torch.cat(nearest)
 
     def _true(
         self, subject: Subject, exact: Tensor, first: Tensor, texts: list[str], owner: Int[Tensor, " n"]

@@ -126,6 +126,10 @@ class Towers(Method):
         """The unit vector of each image; texts have no say."""
         return F.normalize(h.float(), dim=-1)
 
+    def apart(self, h: Float[Tensor, "B 1 E"]) -> Float[Tensor, "B 1 E"]:
+        """The unit vector of each image: there is one output."""
+        return F.normalize(h.float(), dim=-1)
+
     def similarity(self, h: Float[Tensor, "B 1 E"], g: Float[Tensor, "n E"]) -> Float[Tensor, "B n"]:
         """The cosine of each image and each text."""
         return F.normalize(h[:, 0].float(), dim=-1) @ F.normalize(g.float(), dim=-1).T

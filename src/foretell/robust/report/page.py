@@ -6,6 +6,7 @@ N rows · E environments
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from foretell import page
 from foretell.data import Images
 from foretell.robust.discovery import Found
 from foretell.robust.report.measures import Effect, effects, measured
+from foretell.robust.report.shares import agreement, percent, places
 from foretell.robust.rows import Labelled
 
 SHOWN, NEAR, TOLD, FILED = 18, 12, 6, 4
@@ -62,7 +64,7 @@ class Class:
     """Rows of each environment (down) and each known group (across)."""
 
 
-def render(found: Found, rows: Labelled, *, data: str, out: Path, seed: int = 0) -> str:
+def render(found: Found, rows: Labelled, *, data: str, out: Path, options: Sequence[str] = (), seed: int = 0) -> str:
     """The report as HTML.
 
     Args:
@@ -70,17 +72,20 @@ def render(found: Found, rows: Labelled, *, data: str, out: Path, seed: int = 0)
         rows: that it was made of.
         data: what the user calls it.
         out: the folder of environments.parquet, as its reader would write it.
+        options: that `foretell robust` needs for this data, such as `--features MODEL`.
         seed: draws the pictures that are shown.
 
     Raises:
         MissingExtra: jinja2 is not installed.
     """
     environment = page.environment(Path(__file__).parent, "the report")
-    environment.filters |= {"percent": percent, "shell": shlex.quote, "strength": strength}
+    environment.globals["places"] = places
+    environment.filters |= {"percent": percent, "agreement": agreement, "shell": shlex.quote, "strength": strength}
     report = found.report
     return environment.get_template("report.html.jinja").render(
         data=data,
         out=str(out),
+        options=shlex.join(options),
         report=report,
         rows=len(rows.y),
         classes=described(found, rows, seed),
@@ -96,16 +101,6 @@ def render(found: Found, rows: Labelled, *, data: str, out: Path, seed: int = 0)
 def stable(stability: dict[str, float] | None) -> bool | None:
     """Whether seeds agree more than such environments would by chance; None where nobody asked."""
     return None if stability is None else stability["low"] > stability["chance"]
-
-
-def percent(value: float) -> str:
-    """A share for people: never 0 % or 100 % where it is not."""
-    shown = f"{value:.1%}"
-    if shown == "100.0%" and value < 1:
-        shown = "> 99.9%"
-    if shown == "0.0%" and value > 0:
-        shown = "< 0.1%"
-    return shown.replace("%", " %")
 
 
 def strength(effect: Effect) -> str:

@@ -1,9 +1,10 @@
 """Photographs that are searched by words, by a model that knows both.
 
-An entry's vector holds all that a caption can choose from, h, and before it z, what it is compared with where no
-caption chooses: [‖h‖ z, h]. A text asks first with [t, 0], where t is its own vector. So the cosine is ⟨z, t⟩ / √2,
-whatever store computes it. Entries that are found so are then mixed anew for the text, and sorted. A photograph asks
-with its own vector.
+An entry's vector holds all that a caption can choose from, h, and before it the K embeddings z₁ … z_K that a caption
+gets which chooses one output alone: [s z₁, …, s z_K, h], s = ‖h‖ / √K. A text asks first with K vectors, the k-th of
+which has its own vector t in the place of z_k, and zeros elsewhere. So the cosines are ⟨z_k, t⟩ / √(2K), whatever store
+computes them, and the best of K searches are those of the largest ⟨z_k, t⟩: max-sim (ColBERT, arXiv:2004.12832, eq. 3).
+Entries that are found so are then mixed anew for the text, and sorted. A photograph asks with its own vector.
 
 n entries · K outputs an image · D width · E of embeddings
 """
@@ -11,12 +12,12 @@ n entries · K outputs an image · D width · E of embeddings
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
-from torch.nn import functional as F
 
 from foretell import hub
 from foretell.augment import to_float
@@ -46,27 +47,34 @@ class WordModel(ImageModel):
         super().__init__(name, model)
 
     def _width(self) -> int:
-        x = torch.zeros(1, 3, self.size, self.size)
         with torch.no_grad():
-            h, z = self._parts(x)
-        self._outputs: tuple[int, ...] = tuple(h.shape[1:])
-        return z.shape[1] + h[0].numel()
+            h, z = self._parts(torch.zeros(1, 3, self.size, self.size))
+        self._outputs, self._embedding = tuple(h.shape[1:]), z.shape[2]
+        return z[0].numel() + h[0].numel()
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """h [n, K, D] and z [n, E] of images in [0, 1]."""
+    def _parts(self, x: Tensor) -> tuple[Float[Tensor, "n K D"], Float[Tensor, "n K E"]]:
+        """h and z of images in [0, 1]."""
         h = self._knows.outputs(x).float()
-        return h, F.normalize(self._model.features(x).float(), dim=-1)
+        return h, self._knows.apart(h).float()
 
     def _vectors(self, pixels: UInt8[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n D"]:
         h, z = self._parts(to_float(torch.from_numpy(pixels)))
-        flat = h.flatten(1)
-        return torch.cat([flat.norm(dim=1, keepdim=True) * z, flat], 1).numpy()
+        scale = h.flatten(1).norm(dim=1).view(-1, 1, 1) / h.shape[1] ** 0.5
+        return torch.cat([(scale * z).flatten(1), h.flatten(1)], 1).numpy()
+
+    @property
+    def scale(self) -> float:
+        """What the cosines of `ask` are multiplied by, to be those of a text and an embedding."""
+        return sqrt(2 * self._outputs[0])
 
     @torch.no_grad()
-    def ask(self, text: str) -> Float32[np.ndarray, " D"]:
-        """The vector that a text asks first with. Raises ForetellError where it is empty."""
-        t = self._knows.encode_text([text])[0]
-        return torch.cat([t, t.new_zeros(self.dimension - len(t))]).numpy()
+    def ask(self, text: str) -> Float32[np.ndarray, "K D"]:
+        """The vectors that a text asks first with. Raises ForetellError where it is empty."""
+        t = self._knows.encode_text([text])[0].float()
+        K = self._outputs[0]
+        asked = t.new_zeros(K, self.dimension)
+        asked[:, : K * self._embedding].unflatten(1, (K, -1)).diagonal(dim1=0, dim2=1).copy_(t.unsqueeze(1))
+        return asked.numpy()
 
     @torch.no_grad()
     def mixed(self, text: str, vectors: Sequence[np.ndarray]) -> Float32[np.ndarray, " n"]:
