@@ -46,6 +46,7 @@ COMMANDS = (
     "export",
     "knowledge",
     "serve",
+    "mcp",
     "keys",
 )
 """Every command has a module of its name, with a function of its name. Only the called one is imported: a search

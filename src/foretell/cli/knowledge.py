@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -18,7 +18,7 @@ from foretell.cli.terminal import dumps, line, plain
 from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
-    from foretell.search import Hit
+    from foretell.search import Hit, SeveralHits
     from foretell.search.storage.hnsw import Level
 
 
@@ -172,6 +172,7 @@ class Search(InStore):
             metavar="QUERY",
         ),
     ]
+    also: Annotated[tuple[str, ...], arg(help="more knowledges of the store: all are searched at once")] = ()
     top: Annotated[int, arg(help="how many results")] = 10
     level: Annotated[
         str,
@@ -195,28 +196,39 @@ class Search(InStore):
 
     def run(self) -> None:
         """Print the results, best first."""
-        from foretell.search import Knowledge
+        from foretell.search import Knowledge, search_several
         from foretell.search.storage import filters
 
-        changes = _changes(self.imagine)
+        options: dict[str, Any] = {
+            "level": _level(self.level),
+            "filter": filters.parse(self.filter) if self.filter else None,
+            "rerank": self.reranker or self.rerank,
+            "hybrid": self.hybrid,
+            "imagine": _changes(self.imagine),
+        }
         with Knowledge.open(self.store, self.name) as opened:
             media = opened.model.kind != "text"
-            hits = opened.search(
-                Path(self.query) if media and os.path.isfile(self.query) else self.query,
-                self.top,
-                level=_level(self.level),
-                filter=filters.parse(self.filter) if self.filter else None,
-                rerank=self.reranker or self.rerank,
-                read=self.read,
-                hybrid=self.hybrid,
-                imagine=changes,
-            )
+            query = Path(self.query) if media and os.path.isfile(self.query) else self.query
+            if self.also:
+                others = [Knowledge.open(opened.store, name) for name in self.also]
+                self._print_several(search_several([opened, *others], query, self.top, **options))
+                return
+            hits = opened.search(query, self.top, read=self.read, **options)
         if self.json:
             told = [asdict(hit) | ({"file": hit.metadata.get("source")} if media else {}) for hit in hits]
             print(dumps({"results": told}))
         else:
             for hit in hits:
                 _print_hit(hit)
+
+    def _print_several(self, found: SeveralHits) -> None:
+        if self.json:
+            told = {"results": [asdict(hit) for hit in found.hits], "way": found.way, "scores": found.scores}
+            print(dumps(told))
+            return
+        print(f"scores: {found.scores}", file=sys.stderr)
+        for hit in found.hits:
+            _print_hit(hit, f"{hit.knowledge}  ")
 
 
 @dataclass(frozen=True)
@@ -327,8 +339,8 @@ def _print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
         print(f"foretell: skipped {line(name)}: {line(reason)}", file=sys.stderr)
 
 
-def _print_hit(hit: Hit) -> None:
+def _print_hit(hit: Hit, knowledge: str = "") -> None:
     time = f"{hit.time[0]:.1f}–{hit.time[1]:.1f} s" if hit.time else ""
     page = f"page {hit.page}" if hit.page is not None else ""
     where = "  ".join(filter(None, (line(str(hit.metadata.get("source", ""))), page, time)))
-    print(f"{hit.score:.3f}  {hit.id}  {where}" + (f"\n{plain(hit.text)}\n" if hit.text else ""))
+    print(f"{hit.score:.3f}  {knowledge}{hit.id}  {where}" + (f"\n{plain(hit.text)}\n" if hit.text else ""))

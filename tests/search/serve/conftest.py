@@ -29,7 +29,7 @@ class Served:
                 ("admin", "", "admin"),
             )
         }
-        self.app = build(self.store, settings, **choices)
+        self.app = self.build(settings, **choices)
         config = uvicorn.Config(self.app, port=0, log_level="warning", access_log=False)
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.server.run)
@@ -37,6 +37,10 @@ class Served:
         while not self.server.started:
             time.sleep(0.01)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    def build(self, settings, **choices):
+        """The application that runs."""
+        return build(self.store, settings, **choices)
 
     def raw(self, method, path, body=b"", headers=None):
         """Status, headers and bytes of an answer."""

@@ -17,8 +17,8 @@ from foretell.http.service import Service, add_error_handlers, run
 from foretell.http.settings import ServiceSettings
 from foretell.http.work import Work
 from foretell.search.models.cross_encoder import DEFAULT
-from foretell.search.serve import keys
-from foretell.search.serve.api import entries, files, knowledge, search
+from foretell.search.serve import keys, openai
+from foretell.search.serve.api import entries, files, knowledge, search, several
 from foretell.search.serve.api.uploads import incoming
 from foretell.search.serve.choices import DriaChoices
 from foretell.search.serve.dria import index as dria_index
@@ -28,7 +28,7 @@ from foretell.search.serve.library import Library
 from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Backend
 
-ROUTERS = (search, knowledge, entries, files, dria_index, dria_knowledge)
+ROUTERS = (search, several, knowledge, entries, files, openai, dria_index, dria_knowledge)
 """A request tries them in this order, so the searches come first."""
 
 
