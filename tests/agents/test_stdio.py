@@ -47,7 +47,7 @@ def test_reading_only_leaves_out_what_writes(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "required"),
+        ([], "Missing from foretell mcp: --data STR, --store STR (see foretell mcp --help)"),
         (["--store", "s", "--files", "nowhere"], "--files nowhere is not a folder, expected one"),
         (["--store", "s", "--reranker", "none"], "there is no reranker 'none'"),
     ],
