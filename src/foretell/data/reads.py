@@ -5,6 +5,7 @@ load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/photos-with-captions", Captions(64))
 load("path/to/waterbirds", GroupedPhotographs(64))
+load("questions:20000", Questions(64))
 load("path/to/features.npz", Vectors())
 load("coin:COIN.json.gz", StepLatents())
 """
@@ -155,6 +156,33 @@ class Captions(Photographs):
         from .captions import form
 
         return form.captioned(self.size)
+
+
+@dataclass(frozen=True)
+class Questions(Reads[Records]):
+    """Questions about one or several pictures, with answers (see `foretell.data.questions`).
+
+    size: side of the pictures in pixels.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        within(self, size=WHOLE)
+
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of questions that are made here."""
+        from .made.questions import source
+
+        if is_made(spec, "questions"):
+            return source.find(str(spec), self.size, seed)
+        raise ForetellError(f"{str(spec)!r}: expected questions:N for questions about scenes, which are made here")
+
+    def form(self) -> Form[Records]:
+        """Pictures, questions and answers, ragged."""
+        from . import questions
+
+        return questions.form(self.size)
 
 
 @dataclass(frozen=True)
