@@ -17,6 +17,7 @@ from foretell.http.work import Work
 from foretell.search import Knowledge, Store
 from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.serve.library import Library
+from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Key
 
 TOWNS = [
@@ -77,10 +78,11 @@ def shelf(tmp_path_factory):
         food.insert(FOOD)
     with Knowledge.create(store, "secret", owner="other") as secret:
         secret.insert(["Nobody else may read this."])
-    library, work, models = Library(store, DEFAULT), Work(8), ServedModels()
-    yield library, work, models
+    library, work, readers, models = Library(store), Work(8), Readers(DEFAULT, 50), ServedModels()
+    yield library, work, readers, models
     work.close()
     models.close()
+    readers.close()
     library.close()
     store.close()
 

@@ -3,14 +3,13 @@
 import json
 from contextlib import closing
 
-import numpy as np
 import pytest
 from tests.search.conftest import TEXTS
 
 from foretell.cli import main
 from foretell.errors import ForetellError
 from foretell.search import Knowledge, Store, search_several
-from foretell.search.several import K, KnowledgeHit, SeveralHits, reranked
+from foretell.search.several import K
 
 
 @pytest.fixture
@@ -106,29 +105,21 @@ def test_words_are_fused_by_rank_and_ties_by_cosine(asked):
     assert [round(hit.score, 6) for hit in found.hits] == [round(1 / 61, 6)] * 2 + [round(1 / 62, 6)] * 2
 
 
-def test_a_reranker_reads_all_together(asked):
+def test_a_reranker_reads_all_together(asked, monkeypatch):
     made, _ = asked
     found = search_several([made["a"], made["b"]], "3", 20)
     read = []
 
-    def score(texts):
+    def score(query, texts, **_):
         read.extend(texts)
-        return [float(text.split()[1]) for text in texts]
+        return [1000 * float(text.split()[1]) for text in texts]
 
-    ranked = reranked(found, 3, score)
-    numbers = [hit.metadata["n"] for hit in found.hits]
-    assert read == [f"row {n}" for n in numbers]
-    assert [hit.metadata["n"] for hit in ranked.hits] == sorted(numbers, reverse=True)[:3]
-    assert [hit.score for hit in ranked.hits] == [hit.scores["rerank"] for hit in ranked.hits]
+    monkeypatch.setattr("foretell.search.models.reranking.scores", score)
+    ranked = search_several([made["a"], made["b"]], "3", 3, rerank=True)
+    assert read == [f"row {hit.metadata['n']}" for hit in found.hits]
+    assert {hit.knowledge for hit in ranked.hits} <= {"a", "b"}
+    assert [hit.score for hit in ranked.hits] == sorted((hit.scores["blended"] for hit in ranked.hits), reverse=True)
     assert ranked.way == "rerank"
-
-
-def test_entries_without_text_are_not_read_and_come_last(made):
-    made.insert_vectors(np.eye(3), None, ["", "b", "c"])
-    hits = [KnowledgeHit(**vars(hit)) for hit in made.query([1.0, 0.5, 0.1], 3)]
-    ranked = reranked(SeveralHits("own", hits), 3, lambda texts: [{"b": 0.1, "c": 0.2}[text] for text in texts])
-    assert [hit.text for hit in ranked.hits] == ["c", "b", ""]
-    assert reranked(SeveralHits("own", hits[:1]), 3, lambda texts: pytest.fail("nothing to read")).hits == hits[:1]
 
 
 def test_what_cannot_be_searched_is_named(asked, monkeypatch):

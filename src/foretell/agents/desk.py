@@ -7,7 +7,7 @@ import mimetypes
 import os
 import tempfile
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,10 @@ from foretell.http.refusal import Refused, keyless
 from foretell.http.work import Work
 from foretell.search.add import AddProgress
 from foretell.search.knowledge import Knowledge
+from foretell.search.query import H
 from foretell.search.serve.api.bodies import RequestBody
 from foretell.search.serve.library import Library
+from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Key
 
 T = TypeVar("T")
@@ -71,6 +73,7 @@ class Desk:
     caller: Key | None
     library: Library
     work: Work
+    readers: Readers
     models: ServedModels
     folders: Sequence[Path] = ()
     """Folders whose files may be named by their path."""
@@ -89,10 +92,24 @@ class Desk:
         """Run a call that writes, after all earlier ones. Raises Refused where too many wait."""
         return await self.work.write(call)
 
-    async def steps(self, make: Callable[[], Iterator[AddProgress]]) -> None:
+    async def steps(self, make: Callable[[], Generator[AddProgress, None, None]]) -> None:
         """Run a long call in the thread for files, and tell the agent how far it is. Raises Refused where many wait."""
-        async for step in self.work.steps(make, lambda: None):
+        async for step in self.work.steps(make, lambda: None, self.who):
             await self.progress(step.fraction)
+
+    @property
+    def who(self) -> str:
+        """The name under which long work is counted, as of `foretell.search.serve.call.Call`."""
+        return f"owner {self.caller.owner}" if self.caller else "no key"
+
+    def most_read(self) -> int:
+        """How many passages a reranker reads for this caller at most."""
+        return self.readers.most(self.caller is not None)
+
+    async def rerank(self, query: str, hits: Sequence[H], top: int) -> Sequence[H]:
+        """The best results, of which a reranker has read some. Raises Refused where too many wait."""
+        keyed = self.caller is not None
+        return await self.work.readers.run(lambda: self.readers.rerank(query, hits, top, keyed), self.who)
 
     async def look(self, call: Callable[[], T]) -> T:
         """Run a model, after all earlier calls of models. Raises Refused where too many wait."""

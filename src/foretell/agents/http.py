@@ -80,7 +80,8 @@ def open_door(app: FastAPI, models: ServedModels, settings: ServiceSettings, nam
     def desk(context: ServerRequestContext[Any, Any]) -> Desk:
         state, request, report = app.state, context.request, context.session.report_progress
         assert isinstance(request, Request)  # the transport gives what the gate has let through
-        return Desk(request.state.caller, state.library, state.work, models, progress=lambda share: report(share, 1.0))
+        served = state.library, state.work, state.readers, models
+        return Desk(request.state.caller, *served, progress=lambda share: report(share, 1.0))
 
     manager = StreamableHTTPSessionManager(server(desk), stateless=True, max_request_body_size=settings.body)
     route = Route(PATH, AgentDoor(manager, names, settings.cors), name="agents", include_in_schema=False)

@@ -14,7 +14,6 @@ from foretell.agents.tool import AgentTool, ToolAnswer
 from foretell.errors import ForetellError
 from foretell.search.entries import Entry, Hit
 from foretell.search.knowledge import Knowledge
-from foretell.search.models.load import load_reranker
 from foretell.search.serve.api.bodies import ID
 from foretell.search.several import (
     MOST_SEARCHED,
@@ -22,14 +21,13 @@ from foretell.search.several import (
     SeveralHits,
     check_readable,
     find_in_several,
-    reranked,
 )
 from foretell.search.storage.protocol import About
 
 DEEPEST = 1000
 """The last result of a search that an agent can reach."""
-READ, READ_MOST = 20, 50
-"""The number of results that a reranker reads: the first where it is enough for what is asked, or the second."""
+READ_MOST = 50
+"""The last result of a reranked search that an agent can reach."""
 AROUND = 200
 """Entries with ids so near are looked through for the neighbours of an entry."""
 SAMPLE = 50
@@ -143,14 +141,10 @@ class SearchKnowledges(AgentTool):
         if last > (READ_MOST if self.rerank else DEEPEST):
             most = f"{READ_MOST} with rerank" if self.rerank else f"{DEEPEST}"
             raise ForetellError(f"offset and limit reach result {last}, expected at most {most}: ask more precisely")
-        wanted = (READ if last < READ else READ_MOST + 1) if self.rerank else last + 1
+        wanted = max(last + 1, desk.most_read()) if self.rerank else last + 1
         found = await desk.search(lambda: self._found(desk, wanted))
         if self.rerank and self.query is not None:
-            query = self.query
-            reranker = desk.library.reranker
-            found = await desk.search(
-                lambda: reranked(found, wanted, lambda texts: load_reranker(reranker).score(query, texts).tolist())
-            )
+            found = SeveralHits("rerank", await desk.rerank(self.query, found.hits, wanted))
         names = await desk.search(lambda: {desk.find(each).collection.contract_id: each for each in self.knowledges})
         results = fitting([self._result(hit, names) for hit in found.hits[self.offset : last]])
         end = self.offset + len(results)

@@ -14,7 +14,9 @@ from foretell.agents.desk import Desk
 from foretell.agents.models import ServedModels
 from foretell.agents.server import TOOLS, server
 from foretell.http.work import Work
+from foretell.search.query import READ_USUAL
 from foretell.search.serve.library import Library
+from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Backend, Key
 
 WAITING = 128
@@ -40,12 +42,12 @@ def serve(
         folders: files in these may be named by their path.
         read_only: without the tools that write.
     """
-    library, work = Library(store, reranker), Work(WAITING)
+    library, work, readers = Library(store), Work(WAITING), Readers(reranker, READ_USUAL)
     caller = Key("agent", owner, "admin", "", None)
 
     def desk(context: ServerRequestContext[Any, Any]) -> Desk:
         report = context.session.report_progress
-        return Desk(caller, library, work, models, folders, progress=lambda share: report(share, 1.0))
+        return Desk(caller, library, work, readers, models, folders, progress=lambda share: report(share, 1.0))
 
     served = server(desk, [tool for tool in TOOLS if not (read_only and tool.effects.writes)])
 
@@ -58,4 +60,5 @@ def serve(
     finally:
         work.close()
         models.close()
+        readers.close()
         library.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -109,7 +109,7 @@ class AddFile(AgentTool):
             told |= {"not_used": reasons[:SHOWN], "not_used_in_all": len(reasons)}
         return ToolAnswer(told)
 
-    def _steps(self, desk: Desk, added: Added) -> Iterator[AddProgress]:
+    def _steps(self, desk: Desk, added: Added) -> Generator[AddProgress, None, None]:
         knowledge = desk.find(self.knowledge, write=True)
         model = knowledge.model
         endings = ingest.ENDINGS if model.kind == "text" else model.endings
@@ -199,7 +199,7 @@ class Reindex(AgentTool):
         """As of `AgentTool`."""
         built = False
 
-        def run() -> Iterator[AddProgress]:
+        def run() -> Generator[AddProgress, None, None]:
             nonlocal built
             knowledge = desk.find(self.knowledge, write=True)
             built = knowledge.build()

@@ -203,6 +203,7 @@ class Search(InStore):
             "level": _level(self.level),
             "filter": filters.parse(self.filter) if self.filter else None,
             "rerank": self.reranker or self.rerank,
+            "read": self.read,
             "hybrid": self.hybrid,
             "imagine": _changes(self.imagine),
         }
@@ -213,7 +214,7 @@ class Search(InStore):
                 others = [Knowledge.open(opened.store, name) for name in self.also]
                 self._print_several(search_several([opened, *others], query, self.top, **options))
                 return
-            hits = opened.search(query, self.top, read=self.read, **options)
+            hits = opened.search(query, self.top, **options)
         if self.json:
             told = [asdict(hit) | ({"file": hit.metadata.get("source")} if media else {}) for hit in hits]
             print(dumps({"results": told}))

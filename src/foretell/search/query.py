@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +22,7 @@ from foretell.search.storage.protocol import Collection, Record
 
 Scores: TypeAlias = Callable[[str, Sequence[str]], Iterable[float]]
 """Reads passages for a query, and gives the scores of the first ones, in their order. It may stop early."""
+H = TypeVar("H", bound=Hit)
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
@@ -100,7 +101,7 @@ def depth(top: int, read: int) -> int:
     return max(top, min(READ_LEAST, read))
 
 
-def reranked(query: str, hits: Sequence[Hit], top: int, read: int, scores: Scores) -> Sequence[Hit]:
+def reranked(query: str, hits: Sequence[H], top: int, read: int, scores: Scores) -> Sequence[H]:
     """The best results once a reranker has read some of them.
 
     It reads the first ones that have a text. Results that it did not read have no score `rerank`. They come after the

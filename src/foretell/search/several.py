@@ -3,7 +3,8 @@
 - `own`: there is one knowledge. Its scores need no change.
 - `cosine`: one model embedded all knowledges. All scores are cosines of one query in one space. So the result is that
   of one knowledge with all the entries.
-- `rerank`: a reranker is asked for. It reads the query with each passage, and knows neither knowledge nor model.
+- `rerank`: a reranker is asked for. It reads the query with the best passages of all knowledges, and its scores are
+  averaged with those above, as in one knowledge.
 - `rank`: all else. Cosines of two models have two scales, and BM25 counts the words of one knowledge. Only ranks are
   left:
 
@@ -16,34 +17,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, check_range
 from foretell.search.entries import Hit
 from foretell.search.knowledge import Knowledge
-from foretell.search.models.load import load_reranker
-from foretell.search.query import check_top
+from foretell.search.models import reranking
+from foretell.search.query import READ, READ_USUAL, check_top, depth, reranked
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.hnsw import Level
 from foretell.search.storage.protocol import Record
 
 MOST_SEARCHED = 32
 """The most knowledges of one search."""
-SHORT = 20
-"""A reranker reads at least this many results of all knowledges together."""
 K = 60
 """The constant of reciprocal rank fusion."""
 
+Seen: TypeAlias = Callable[[Knowledge], np.ndarray]
+"""The pixels that the model of a knowledge sees of the file of a query."""
 Way: TypeAlias = Literal["own", "cosine", "rerank", "rank"]
 """How the scores of several knowledges were made comparable."""
 WAYS: dict[Way, str] = {
     "own": "those of the one knowledge",
     "cosine": "cosines of one model, −1 to 1: comparable over all knowledges",
-    "rerank": "of one reranker that read each passage with the query: comparable over all knowledges",
+    "rerank": "of one reranker that read each passage with the query, and of the search, in equal parts",
     "rank": "1 / (60 + rank in its own knowledge), because the knowledges' own scores have different scales",
 }
 """Way -> what the scores are."""
@@ -79,6 +81,7 @@ def search_several(
     level: Level = 2,
     filter: Filter | None = None,
     rerank: bool | str = False,
+    read: int = READ_USUAL,
     hybrid: bool = False,
     imagine: Mapping[str, float] | None = None,
 ) -> SeveralHits:
@@ -91,6 +94,7 @@ def search_several(
         level: as of `Knowledge.search`.
         filter: as of `Knowledge.search`; an entry without the field is not found.
         rerank: as of `Knowledge.search`; one reranker reads the best results of all knowledges together.
+        read: as of `Knowledge.search`, of all knowledges together.
         hybrid: as of `Knowledge.search`.
         imagine: as of `Knowledge.search`.
 
@@ -98,19 +102,19 @@ def search_several(
         ForetellError: as `Knowledge.search`; the message names the knowledge.
     """
     top = check_top(top, level)
-    if rerank:
-        check_readable(knowledges)
-    wanted = max(top, SHORT) if rerank else top
-    found = find_in_several(knowledges, query, wanted, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
     if not rerank:
-        return found
-    name = (rerank,) if isinstance(rerank, str) else ()
-    return reranked(found, top, lambda texts: load_reranker(*name).score(str(query), texts).tolist())
+        return find_in_several(knowledges, query, top, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
+    check_readable(knowledges)
+    check_range("read", read, READ)
+    deep = depth(top, read)
+    found = find_in_several(knowledges, query, deep, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
+    scores = partial(reranking.scores, name=rerank) if isinstance(rerank, str) else reranking.scores
+    return SeveralHits("rerank", reranked(str(query), found.hits, top, read, scores))
 
 
 def find_in_several(
     knowledges: Sequence[Knowledge],
-    query: str | Path | bytes,
+    query: str | Path | bytes | Seen,
     top: int,
     *,
     level: Level = 2,
@@ -118,7 +122,7 @@ def find_in_several(
     hybrid: bool = False,
     imagine: Mapping[str, float] | None = None,
 ) -> SeveralHits:
-    """As `search_several`, without a reranker."""
+    """As `search_several`, without a reranker. A query may also be what each knowledge's model sees of a file."""
     several = list({each.collection.contract_id: each for each in knowledges}.values())
     if not 1 <= len(several) <= MOST_SEARCHED:
         raise ForetellError(f"there are {len(several)} knowledges, expected 1 to {MOST_SEARCHED}")
@@ -128,9 +132,10 @@ def find_in_several(
     found: list[KnowledgeHit] = []
     for knowledge, record in zip(several, records, strict=True):
         try:
-            _check_query(knowledge, query)
+            own = query(knowledge) if callable(query) else query
+            _check_query(knowledge, own)
             if vector is None:
-                hits = knowledge.search(query, top, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
+                hits = knowledge.search(own, top, level=level, filter=filter, hybrid=hybrid, imagine=imagine)
             else:
                 hits = knowledge.query(vector, top, level=level, filter=filter)
         except ForetellError as error:
@@ -143,21 +148,6 @@ def find_in_several(
     if same and not hybrid:
         return SeveralHits("cosine", sorted(found, key=lambda hit: -hit.score)[:top])
     return SeveralHits("rank", _fused(found, same)[:top])
-
-
-def reranked(found: SeveralHits, top: int, score: Callable[[Sequence[str]], Sequence[float]]) -> SeveralHits:
-    """The best results once a reranker has read them. Entries without a text are not read, and come last.
-
-    Args:
-        found: results of texts.
-        top: how many are wanted.
-        score: the reranker: the scores of passages, for the query.
-    """
-    read = [hit for hit in found.hits if hit.text.strip()]
-    scores = score([hit.text for hit in read]) if read else []
-    given = [replace(hit, score=s, scores=hit.scores | {"rerank": s}) for hit, s in zip(read, scores, strict=True)]
-    others = [hit for hit in found.hits if not hit.text.strip()]
-    return SeveralHits("rerank", [*sorted(given, key=lambda hit: -hit.score), *others][:top])
 
 
 def check_readable(knowledges: Sequence[Knowledge]) -> None:

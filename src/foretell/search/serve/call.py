@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from fastapi import Request
 
 from foretell.http.work import Work, unless_left
-from foretell.search.entries import Hit
 from foretell.search.knowledge import Knowledge
+from foretell.search.query import H
 from foretell.search.serve.choices import DriaChoices
 from foretell.search.serve.library import Library
 from foretell.search.serve.readers import Readers
@@ -55,7 +55,7 @@ class Call:
         """How many results to find for `top` of them, which are perhaps reranked."""
         return self.readers.depth(top, self.caller is not None) if rerank else top
 
-    async def rerank(self, query: str, hits: Sequence[Hit], top: int) -> Sequence[Hit]:
+    async def rerank(self, query: str, hits: Sequence[H], top: int) -> Sequence[H]:
         """The best results, of which a reranker has read some. Searches do not wait for it."""
         keyed = self.caller is not None
         reading = self.work.readers.run(lambda: self.readers.rerank(query, hits, top, keyed), self.who)

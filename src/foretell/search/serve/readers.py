@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.search.add import Guard
-from foretell.search.entries import Hit
 from foretell.search.ingest.guard import Limits
 from foretell.search.models import reranking
 from foretell.search.models.text import TextModel
-from foretell.search.query import READ_LEAST, depth, reranked
+from foretell.search.query import READ_LEAST, H, depth, reranked
 from foretell.workers.worker import Job, Workers
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Readers:
         """How many results to find for a request that asks for `top`, reranked."""
         return depth(top, self.most(keyed))
 
-    def rerank(self, query: str, hits: Sequence[Hit], top: int, keyed: bool) -> Sequence[Hit]:
+    def rerank(self, query: str, hits: Sequence[H], top: int, keyed: bool) -> Sequence[H]:
         """The best results, of which a reranker has read some. As `foretell.search.query.reranked`."""
         with self._rerankers.one() as worker:
             scores = partial(reranking.scores_in, worker, self._name, KEYED if keyed else KEYLESS)

@@ -41,13 +41,13 @@ async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
     not read; they have no score `rerank`, and come last.
     """
     call = Call(request)
-    pixels = None if _only(body) == "query" else await _pixels(call, name, body)
+    seen = None if only(body) == "query" else await pixels(call, name, body)
 
     def run() -> Sequence[Hit]:
         knowledge = call.find(name)
         check_words(knowledge.model, rerank=body.rerank)
         return knowledge.search(
-            _text(knowledge, body) if pixels is None else pixels,
+            _text(knowledge, body) if seen is None else seen,
             call.depth(body.top, body.rerank),
             level=SCAN if body.exact else body.level,
             filter=body.filter,
@@ -78,7 +78,7 @@ async def query(request: Request, name: KnowledgeName, body: VectorSearch) -> Js
     return Json({"results": await call.search(run, quick=quick)})
 
 
-def _only(body: Search) -> str:
+def only(body: Search) -> str:
     """The name of the field that holds the query."""
     given = [field for field in ("query", "image", "video") if getattr(body, field) is not None]
     if len(given) != 1:
@@ -96,7 +96,8 @@ def _text(knowledge: Knowledge, body: Search) -> str:
     return body.query or ""
 
 
-async def _pixels(call: Call, name: str, body: Search) -> np.ndarray:
+async def pixels(call: Call, name: str, body: Search) -> np.ndarray:
+    """What the model of a knowledge sees of the file of a query."""
     knowledge = await call.search(lambda: call.find(name))
     if (await call.search(lambda: knowledge.model)).kind == "text":
         raise Refused(400, "this knowledge contains texts: it is asked with query, a text")
