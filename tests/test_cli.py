@@ -269,13 +269,14 @@ def test_scenes_are_written_to_look_at(tmp_path, capsys):
     out = runs(capsys, "scenes", "--out", tmp_path / "pairs", "--pairs", "all", "--n", 2, "--size", 16).out
     assert "collision-visible.png" in out
     assert len(json.loads((tmp_path / "clips" / "scenes.json").read_text())) == 2
-    assert len(list((tmp_path / "pairs").glob("*.mp4"))) == 9 * 4
+    assert len(list((tmp_path / "pairs").glob("*-visible/*possible/*.mp4"))) == 9 * 4
     from foretell.data import Clips, load
 
     videos = load(tmp_path / "clips", Clips(16, frames=8), progress=False)
     assert (len(videos), videos.skipped) == (2, ())
     with Image.open(tmp_path / "pairs" / "shape-visible.png") as strips:
-        assert strips.size == (16 * 18, 4 * 18)
+        assert strips.height == 4 * 18
+        assert strips.width > 16 * 18 + 40  # names stand before the strips
 
 
 def test_what_is_there_is_not_written_over(model, photos, capsys):

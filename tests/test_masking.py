@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
 from foretell.masking import BlockMasks, QuadrantMasks, RandomMasks, complement
-from foretell.masking.blocks import block_size, place
+from foretell.masking.blocks import _official_size, block_size, place
 
 SEEDS = st.integers(0, 2**31)
 SIDES = st.integers(4, 16)
@@ -38,9 +38,47 @@ def test_random_masks_never_overlap_and_keep_their_budget(seed, grid, batch, blo
 
 
 @given(seed=SEEDS, side=st.integers(7, 16), batch=st.integers(1, 8))
-def test_raster_masks_never_overlap(seed, side, batch):
+def test_cut_masks_never_overlap(seed, side, batch):
+    context, target = draw(seed, (side, side), batch, keep="first")
+    check_laws(context, target, side * side)
+
+
+@given(seed=SEEDS, side=st.integers(13, 16), batch=st.integers(1, 8))
+def test_official_masks_never_overlap_on_usual_grids(seed, side, batch):
     context, target = draw(seed, (side, side), batch, keep="raster")
     check_laws(context, target, side * side)
+
+
+@given(seed=SEEDS, batch=st.integers(1, 8))
+def test_official_contexts_have_more_than_ten_patches_on_small_grids_too(seed, batch):
+    """There targets are given up, one after each twenty draws, as in the released code."""
+    context, target = draw(seed, (6, 6), batch, keep="raster", blocks=6)
+    assert context.shape[1] > 10
+    assert (context.diff(dim=1) > 0).all()
+    assert not torch.isin(target, torch.arange(30, 36)).any()  # no block reaches the last row
+
+
+def test_official_masks_need_a_grid_that_is_large_enough():
+    with pytest.raises(ForetellError, match=r"4×4 grid have contexts of 3×3, expected more than 10 patches"):
+        draw(0, (4, 4), 1, keep="raster")
+
+
+def test_one_number_decides_area_and_aspect_of_an_official_block():
+    assert _official_size(0.0, (0.15, 0.2), (0.75, 1.5), (14, 14)) == (5, 6)  # 29 patches
+    assert _official_size(0.999, (0.15, 0.2), (0.75, 1.5), (14, 14)) == (8, 5)  # 39 patches
+    assert _official_size(0.9999, (0.85, 1.0), (1.0, 1.0), (14, 14)) == (13, 13)  # never the whole grid
+
+
+def test_the_official_masks_keep_57_patches_and_never_show_the_last_row():
+    """Measured with the released collator: 14 × 14 patches, batches of 32."""
+    generator = torch.Generator().manual_seed(0)
+    masks = BlockMasks(keep="raster")
+    drawn = [masks.draw(generator, (14, 14), 32)[0] for _ in range(400)]
+    kept = sum(index.shape[1] for index in drawn) / len(drawn)
+    assert 55.5 < kept < 58.5
+    seen = torch.stack([visible(index, 196).float().mean(0) for index in drawn]).mean(0).view(14, 14)
+    assert seen[-1].max() == 0
+    assert seen[0].mean() > 0.3
 
 
 @given(seed=SEEDS, grid=st.tuples(SIDES, SIDES))
@@ -66,7 +104,7 @@ def test_the_defaults_fit_the_default_grid_whatever_is_drawn():
         assert BlockMasks().draw(generator, (8, 8), 1)[0].shape[1] >= 8 * 8 * 0.2
 
 
-@pytest.mark.parametrize("keep", ["random", "raster"])
+@pytest.mark.parametrize("keep", ["random", "first"])
 @pytest.mark.parametrize("seed", range(5))
 def test_blocks_that_may_cover_the_grid_are_refused_at_the_first_draw(keep, seed):
     with pytest.raises(ForetellError, match=r"6 blocks of up to 39 patches may cover the whole 14×14 grid"):
@@ -90,8 +128,8 @@ def test_no_side_of_the_image_is_preferred():
     assert seen.min() > 0.08, "the middle, where most blocks lie"
 
 
-def test_the_official_cut_hardly_ever_shows_the_last_row():
-    seen = share_visible("raster")
+def test_the_cut_hardly_ever_shows_the_last_row():
+    seen = share_visible("first")
     assert seen[0].mean() > 0.3
     assert seen[-1].mean() < 0.02
 

@@ -1,5 +1,7 @@
 """Progress: a bar on a terminal, at most a line elsewhere; nothing on standard output."""
 
+from itertools import count
+
 import pytest
 
 from foretell import progress
@@ -33,6 +35,13 @@ def test_elsewhere_there_is_one_line(capsys):
         reading.advance()
         reading.reach(2, "more")
     assert capsys.readouterr() == ("", "Reading two files.\n")
+
+
+def test_elsewhere_a_line_now_and_then_says_how_much_is_done(monkeypatch, capsys):
+    clock = count(0, 6)  # six seconds from one look to the next; ten must have passed for a line
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert list(progress.watched(range(6), "encoding")) == list(range(6))
+    assert capsys.readouterr().err.splitlines() == [f"encoding: {done} of 6" for done in (2, 4, 6)]
 
 
 def test_lines_stand_above_the_bar_as_they_are(terminal, capsys):

@@ -29,6 +29,7 @@ WRONG = {
         **dict.fromkeys(("steps", "batch", "accumulate", "checkpoint_every", "log_every"), (0, -1)),
         "steps": (0, 10**400),
         "monitor_every": (-1,),
+        "rates_ahead": (-1,),
     },
     ViTConfig: NUMBERS | BLOCKS | PIXELS | {"patch_size": (0, -8), "image_size": (0, -64), "last_width": (0, -1)},
     VideoViTConfig: {"frames": (0, -2), "tubelet": (0, -2), "patch_size": (0,)},

@@ -120,12 +120,14 @@ def test_a_run_whose_file_has_moved_goes_on(file, photos, tmp_path):
 
 
 def test_its_help_has_its_own_flags_and_the_recipes_text(file, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["train", f"{file}:OtherHalf", "--help"])
-    assert stop.value.code == 0
-    said = capsys.readouterr().out
-    assert "The other half of your own photographs" in said
-    assert "--model.crop" in said
+    for flag, all_of_them in (("--help", False), ("--help-all", True)):
+        with pytest.raises(SystemExit) as stop:
+            main(["train", f"{file}:OtherHalf", flag])
+        assert stop.value.code == 0
+        said = capsys.readouterr().out
+        assert "The other half of your own photographs" in said
+        assert "--steps" in said
+        assert ("--model.crop" in said) == all_of_them
 
 
 @pytest.fixture

@@ -18,7 +18,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from foretell.actions import ImageBatch, Parameter, PictureActions, States
-from foretell.errors import NOT_NEGATIVE, SHARE, Range, within
+from foretell.errors import NOT_NEGATIVE, SHARE, ForetellError, Range, within
+
+ROUNDING = 0.01
+"""How far pixels may lie beyond [0, 1], after resizing and blurring."""
+_PIXELS = "expected numbers in [0, 1], not standardised: foretell.preprocess(images, model) makes them"
 
 PerImage: TypeAlias = Float[Tensor, " B"]
 """A value for each picture."""
@@ -136,6 +140,7 @@ def random_resized_crop(
     scale: tuple[float, float] = (0.3, 1.0),
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
     flip: float = 0.5,
+    redrawn: bool = False,
 ) -> Float[Tensor, "B C {size} {size}"]:
     """Crop a random part of each picture, resize it, mirror it or not.
 
@@ -146,11 +151,15 @@ def random_resized_crop(
         scale: area of the part, as a share of the picture.
         aspect: width over height of the part, drawn evenly on a logarithmic scale.
         flip: chance of mirroring left and right.
+        redrawn: draw a part again where it does not fit into the picture, and put it on whole pixels, as torchvision's
+            RandomResizedCrop does. Otherwise it is cut to the picture, so that its area is smaller.
 
     Returns:
         Pixels in [0, 1], bilinear.
     """
     B, _, H, W = images.shape
+    if redrawn:
+        return _cropped(images, size, *_redrawn(images, generator, scale, aspect), generator, flip)
     area, ratio, x, y, mirrored = torch.rand(5, B, generator=generator, device=images.device)
     area = (scale[0] + (scale[1] - scale[0]) * area) * H * W
     low, high = torch.tensor(aspect).log().tolist()
@@ -158,12 +167,66 @@ def random_resized_crop(
     width = ((area * ratio).sqrt() / W).clamp(max=1)  # shares of the picture's sides
     height = ((area / ratio).sqrt() / H).clamp(max=1)
     sign = torch.where(mirrored < flip, -1.0, 1.0)
+    return _sampled(images, size, width, height, (2 * x - 1) * (1 - width), (2 * y - 1) * (1 - height), sign)
+
+
+def _redrawn(
+    images: Float[Tensor, "B C H W"],
+    generator: torch.Generator,
+    scale: tuple[float, float],
+    aspect: tuple[float, float],
+) -> tuple[PerImage, PerImage, PerImage, PerImage]:
+    """Width, height, left and top of a part of each picture, in pixels: the first of ten that fits, or the largest
+    part in the middle whose aspect is allowed.
+    """
+    B, _, H, W = images.shape
+    area, ratio, x, y = torch.rand(4, 10, B, generator=generator, device=images.device)
+    area = (scale[0] + (scale[1] - scale[0]) * area) * H * W
+    low, high = torch.tensor(aspect).log().tolist()
+    ratio = (low + (high - low) * ratio).exp()
+    width, height = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (width >= 1) & (width <= W) & (height >= 1) & (height <= H)
+    first, any_fits = fits.to(torch.uint8).argmax(0, keepdim=True), fits.any(0)
+    width, height, x, y = (each.gather(0, first)[0] for each in (width, height, x, y))
+    left, top = (x * (W - width + 1)).floor(), (y * (H - height + 1)).floor()
+    whole = float(min(W, round(H * aspect[1]))), float(min(H, round(W / aspect[0])))
+    middle = float((W - int(whole[0])) // 2), float((H - int(whole[1])) // 2)
+    parts = zip((width, height, left, top), (*whole, *middle), strict=True)
+    width, height, left, top = (torch.where(any_fits, part, other) for part, other in parts)
+    return width, height, left, top
+
+
+def _cropped(
+    images: Float[Tensor, "B C H W"],
+    size: int,
+    width: PerImage,
+    height: PerImage,
+    left: PerImage,
+    top: PerImage,
+    generator: torch.Generator,
+    flip: float,
+) -> Float[Tensor, "B C {size} {size}"]:
+    """Parts of pictures by their pixels, resized, mirrored or not."""
+    B, _, H, W = images.shape
+    sign = torch.where(torch.rand(B, generator=generator, device=images.device) < flip, -1.0, 1.0)
+    x, y = (2 * left + width) / W - 1, (2 * top + height) / H - 1
+    return _sampled(images, size, width / W, height / H, x, y, sign)
+
+
+def _sampled(
+    images: Float[Tensor, "B C H W"],
+    size: int,
+    width: PerImage,
+    height: PerImage,
+    x: PerImage,
+    y: PerImage,
+    sign: PerImage,
+) -> Float[Tensor, "B C {size} {size}"]:
+    """Parts of pictures: their sides as shares of the picture's, their centres in [−1, 1]; sign −1 mirrors one."""
     zero = torch.zeros_like(width)
     # the affine map from the result's coordinates in [−1, 1] to the picture's
-    matrix = torch.stack(
-        [sign * width, zero, (2 * x - 1) * (1 - width), zero, height, (2 * y - 1) * (1 - height)], 1
-    ).view(B, 2, 3)
-    where = F.affine_grid(matrix, [B, 3, size, size], align_corners=False)
+    matrix = torch.stack([sign * width, zero, x, zero, height, y], 1).view(len(images), 2, 3)
+    where = F.affine_grid(matrix, [len(images), 3, size, size], align_corners=False)
     if images.device.type == "mps":  # has no padding by the border in torch 2.9 and 2.10
         return _without_border(images, where)
     return F.grid_sample(images, where, padding_mode="border", align_corners=False)
@@ -195,9 +258,31 @@ def distort(
     return augment.apply(view, augment.destroy(generator, augment.draw(generator, len(view))))
 
 
-def to_float(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """uint8 pixels to floats in [0, 1]."""
-    return images.float().div_(255)
+def to_float(images: UInt8[Tensor, "*shape"] | Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """uint8 pixels to floats in [0, 1]. Floats that are in [0, 1] already stay as they are.
+
+    Raises:
+        ForetellError: another type, or floats beyond [0, 1].
+    """
+    if images.dtype == torch.uint8:
+        return images.float().div_(255)
+    check_pixels(images)
+    return images
+
+
+def check_pixels(x: Tensor) -> None:
+    """Refuse pixels that are no numbers in [0, 1]: a network would take them for a picture of another brightness.
+
+    Raises:
+        ForetellError: names what was found.
+    """
+    if not x.is_floating_point():
+        raise ForetellError(f"pixels are {x.dtype}, {_PIXELS}")
+    if torch.compiler.is_compiling() or x.is_meta or not x.numel():  # no values yet
+        return
+    low, high = torch.stack(x.detach().aminmax()).tolist()
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false of NaN too
+        raise ForetellError(f"pixels are {low:.4g} to {high:.4g}, {_PIXELS}")
 
 
 def _each(value: Tensor) -> Tensor:

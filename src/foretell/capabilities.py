@@ -207,8 +207,8 @@ class Classifies(Protocol):
         """Logits of images in [0, 1], at the size of the model's images."""
         ...
 
-    def classify(self, images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"]) -> list[tuple[str, float]]:
-        """The likeliest class of each image, and its probability."""
+    def classify(self, images: Any) -> list[tuple[str, float]]:
+        """The likeliest class of each image, and its probability; of anything that `foretell.preprocess` takes."""
         ...
 
 

@@ -99,3 +99,12 @@ def spans(numbers: Iterable[int], between: str = ", ") -> str:
         else:
             runs.append([number, number])
     return between.join(f"{first}–{last}" if last > first else str(first) for first, last in runs)
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """What somebody may have meant, for a message: " (did you mean 'train'?)"; nothing where no name is like it."""
+    from difflib import get_close_matches  # errors are imported by everything
+
+    names = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), names, 1)
+    return f" (did you mean {names[found[0]]!r}?)" if found else ""

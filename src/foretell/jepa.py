@@ -173,13 +173,14 @@ class JEPA(Method):
             ForetellError: the predictor was never trained, or there is another number of actions.
         """
         require(self, Predicts, "imagining a change")
+        s_x = self.encode(x)
         if action is not None:
             if len(action) not in (1, len(x)):
                 raise ForetellError(
                     f"actions are {tuple(action.shape)}, expected a row of numbers for each of {len(x)}"
                 )
             action = action.expand(len(x), -1)
-        return self.predict(self.encode(x), action=action, grid=self.context_encoder.grid(x))[:, 0]
+        return self.predict(s_x, action=action, grid=self.context_encoder.grid(x))[:, 0]
 
     @property
     def patch_encoder(self) -> ViT:

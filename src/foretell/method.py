@@ -130,6 +130,12 @@ class Method(nn.Module, ABC):
     def features(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B D"]:
         """The global embedding of x in [0, 1]: what probes, neighbours and search use."""
 
+    @property
+    def example(self) -> str:
+        """Python for the model card: what to do with `model`."""
+        size = "T, H, W" if len(getattr(self.config.encoder, "grid", (0, 0))) == 3 else "H, W"
+        return f"features = model.features(images)  # [B, 3, {size}] in [0, 1] -> [B, D]"
+
     def latents(self, x: Float[Tensor, "B C ..."]) -> Float[Tensor, "B _ D"]:
         """The latents that monitors check for collapse: layer-normed, of x in [0, 1]; one for each image, or for each
         patch.

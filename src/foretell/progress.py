@@ -1,11 +1,13 @@
 """Progress for people, on standard error: standard output is for reports.
 
-A terminal shows a bar. Elsewhere there is no bar, and at most one line that says what takes long.
+A terminal shows a bar. Elsewhere there is no bar: one line may say at once what takes long, and after every ten seconds
+a line says how much of it is done.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from operator import length_hint
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 T = TypeVar("T")
+EVERY = 10.0
+"""Seconds between two lines where no terminal shows a bar."""
 
 
 class Bar:
@@ -24,6 +28,7 @@ class Bar:
         self, drawn: Progress | None = None, text: str = "", total: float | None = None, *, silent: bool = False
     ) -> None:
         self._drawn, self._silent = drawn, silent
+        self._text, self._total, self._done, self._spoke = text, total, 0.0, time.monotonic()
         self._task = None if drawn is None else drawn.add_task(escaped(text), total=total)
 
     @property
@@ -32,9 +37,15 @@ class Bar:
         return self._drawn is not None
 
     def advance(self, more: float = 1) -> None:
-        """Count `more` of the total as done."""
+        """Count `more` of the total as done. Where no terminal shows it, a line says so now and then."""
         if self._drawn is not None and self._task is not None:
             self._drawn.advance(self._task, more)
+            return
+        self._done += more
+        if self._text and not self._silent and time.monotonic() - self._spoke >= EVERY:
+            self._spoke = time.monotonic()
+            of = "" if self._total is None else f" of {self._total:,.0f}"
+            say(f"{self._text}: {self._done:,.0f}{of}")
 
     def reach(self, done: float, text: str | None = None) -> None:
         """Count `done` of the total as done; `text` names the present work."""
@@ -68,7 +79,7 @@ def bar(text: str | None, total: float | None, line: str | None = None) -> Itera
     if not console.is_terminal:
         if line is not None:
             say(line)
-        yield Bar()
+        yield Bar(text=text, total=total)
         return
     with Progress(console=console, transient=True) as drawn:
         yield Bar(drawn, text, total)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, near
 from foretell.method import Method
 
 M = TypeVar("M", bound=Method)
@@ -170,7 +170,8 @@ def unknown(name: object, source: object = None) -> str:
         source: the method's source, from a run's config.json. It is shown, and never run.
     """
     if not isinstance(source, str):
-        return f"method is {name!r}, expected one of {', '.join((*METHODS, *packaged()))}"
+        known = (*METHODS, *packaged())
+        return f"method is {name!r}, expected one of {', '.join(known)}{near(str(name), known)}"
     missing = f"method is {name!r}, which is not known here; it came from {source}"
     if source.startswith("package "):
         return f"{missing}: install that package"

@@ -9,6 +9,7 @@ import torch
 
 from foretell.data import StepLatents, load, train_test
 from foretell.data.annotations.simulate import Simulated
+from foretell.data.made import graphs
 from foretell.errors import ForetellError
 
 
@@ -199,6 +200,27 @@ def test_a_file_of_another_layout(tmp_path):
         read(f"coin:{path}", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        (video(("boil", "soon", 3.0)), r"segment is \['soon', 3.0\], expected \[start, end\] in seconds"),
+        (video(("boil", 0.0, 3.0), duration="long"), "duration is 'long', expected seconds"),
+    ],
+)
+def test_times_that_are_none(video, said, tmp_path):
+    path = tmp_path / "COIN.json"
+    path.write_text(json.dumps({"database": {"a": video}}))
+    with pytest.raises(ForetellError, match=said):
+        read(f"coin:{path}", tmp_path)
+
+
+def test_a_step_that_ends_before_it_begins_leaves_its_video_out(tmp_path):
+    path = tmp_path / "COIN.json"
+    path.write_text(json.dumps({"database": VIDEOS | {"d": video(("boil water", 5.0, 3.0), ("drink", 6.0, 7.0))}}))
+    (skipped,) = read(f"coin:{path}", tmp_path).skipped
+    assert skipped.reason == "step 1 is from 5 to 3 s, expected an end after its start"
+
+
 def test_branching_is_a_dial(tmp_path):
     def ways(spec):
         data = read(spec, tmp_path)
@@ -206,3 +228,22 @@ def test_branching_is_a_dial(tmp_path):
 
     assert len(ways("graphs:60#branch=0,width=2")) == 3  # a way a task
     assert len(ways("graphs:60#branch=1,width=2")) > 12
+
+
+def test_the_best_forecaster_of_graphs_by_hand():
+    """Nine next steps: at chance two are right in 40 %, and the last step alone hides the order and the first way."""
+    assert graphs.optimum(0.0) == {"forecast": 1.0, "sr 3": 1.0, "sr 4": 1.0}
+    assert graphs.optimum(1.0)["forecast"] == pytest.approx((7 + 0.4 + 0.4) / 9)
+    assert graphs.optimum(1.0, memory=1)["forecast"] == pytest.approx((6 + 0.4 + 0.4 + 0.0) / 9)
+    assert graphs.optimum(1.0)["sr 4"] == pytest.approx((3 + 0.7 + 0.4 + 0.7 + 0.4) / 7)
+
+
+def test_graphs_are_drawn_from_their_paths(tmp_path):
+    known = graphs.paths(0.5)
+    assert sum(share for _, share in known) == pytest.approx(1.0)
+    assert len({path for path, _ in known}) == len(known)
+    data = read("graphs:60#branch=1,width=2", tmp_path)
+    names = {path for path, _ in known}
+    for row in range(len(data)):
+        nouns = [data.names["noun"][n] for n in data.batch([row]).ragged("noun")[0].tolist()]
+        assert tuple(" ".join(noun.split("-")[2:]) for noun in nouns) in names

@@ -154,6 +154,13 @@ def test_a_batch_has_its_columns_by_name():
         Batch()
 
 
+def test_a_loop_over_lists_ends():
+    made = Ragged(torch.arange(3), torch.tensor([0, 1, 3]))
+    assert [each.tolist() for each in made] == [[0], [1, 2]]
+    with pytest.raises(IndexError, match="sample 2 of 2"):
+        made[2]
+
+
 def test_a_batch_moves_as_a_whole():
     batch = Batch(pixels=torch.zeros(2, 3), captions=tensor(captions([0, 3]))).to("meta")
     assert batch.pixels.device.type == "meta"

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from foretell.data.images.decode import MAX_PIXELS, Item, Unusable, decode, decode_all, quiet_pillow
+from foretell.errors import ForetellWarning
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -56,6 +57,9 @@ def test_every_format(tmp_path, kind):
         ("YCbCr", (76, 85, 255), "TIFF", [254, 0, 0]),
         ("I;16", 65535, "PNG", [255, 255, 255]),
         ("I;16", 257 * 100, "PNG", [100, 100, 100]),
+        ("I;16", 4095, "PNG", [255, 255, 255]),  # 12 bits
+        ("I;16", 700, "PNG", [174, 174, 174]),  # 10 bits
+        ("I", 102, "TIFF", [102, 102, 102]),  # bytes in 32 bits
         ("I;16", 257 * 100, "TIFF", [100, 100, 100]),
         ("I;16B", 257 * 100, "TIFF", [100, 100, 100]),
         ("I", 257 * 100, "TIFF", [100, 100, 100]),
@@ -90,11 +94,28 @@ def test_other_ranges_are_stretched(values):
     assert image[:, :, 1].min() >= 243
 
 
-def test_values_that_are_no_numbers():
-    half = np.array([[np.nan, 1.0], [np.nan, 1.0]], np.float32)
-    assert decode(saved(Image.fromarray(half), "TIFF"), 2)[0, 0].tolist() == [255, 255]  # 1 is all there is
-    with pytest.raises(Unusable, match="no finite value"):
-        decode(saved(Image.fromarray(half * np.nan), "TIFF"), 2)
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_values_that_are_no_numbers(odd):
+    half = np.array([[odd, 1.0], [0.5, 1.0]], np.float32)
+    with pytest.raises(Unusable, match="holds NaN or infinity"):
+        decode(saved(Image.fromarray(half), "TIFF"), 2)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_twelve_bits_in_sixteen_are_twelve_bits(bits):
+    """Cameras and scanners write 10 to 14 bits into 16: by their type they would be nearly black."""
+    ramp = Image.fromarray(np.tile(np.linspace(0, 2**bits - 1, 64).astype(np.uint16), (64, 1)))
+    row = decode(saved(ramp, "PNG"), 64)[0, 0].astype(int)
+    np.testing.assert_allclose(row, np.linspace(0, 255, 64), atol=1)
+
+
+def test_pictures_that_use_a_small_part_of_their_range_are_told_of():
+    dim = saved(Image.fromarray(np.array([[60000, 60100]], np.uint16).repeat(2, 0)), "PNG")
+    wide = saved(Image.fromarray(np.array([[0, 60100]], np.uint16).repeat(2, 0)), "PNG")
+    items = [Item(name, lambda data=data: (data, None)) for name, data in (("a", dim), ("b", wide), ("c", dim))]
+    with pytest.warns(ForetellWarning, match=r"^a and 1 more use less than a sixteenth"):
+        (decoded,) = decode_all(items, 2)
+    assert len(decoded.columns["pixels"]) == 3
 
 
 def test_palette_with_transparency():
@@ -257,3 +278,9 @@ def test_what_belongs_to_the_process_is_restored():
     assert limit == Image.MAX_IMAGE_PIXELS
     assert filters == warnings.filters
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    pytest.importorskip("pillow_heif", reason="the extra heif is not installed").register_heif_opener()
+    photo().save(tmp_path / "a.heic", quality=95)
+    assert np.abs(decode(tmp_path / "a.heic", 16).astype(int) - decode(photo(), 16)).mean() < 3

@@ -106,6 +106,117 @@ def test_split_folders(write, read, divide, test):
     assert greys(read(root, split="test")) == [2]
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train2017", "val2017"),
+        ("TRAIN", "VAL"),
+        ("train_set", "test_set"),
+        ("trainset", "testset"),
+        ("train-images", "val-images"),
+        ("images_train", "images_val"),
+        ("Training Images", "Validation Images"),
+        ("outer/set/train", "outer/set/val"),
+        ("images/train", "images/val"),
+        ("trainval", "test"),
+        ("a/b/c/train_2014", "a/b/c/eval_2014"),
+    ],
+)
+@pytest.mark.parametrize("classes", [("cat/", "dog/"), ("images/cat/", "images/dog/"), ("",)], ids=len)
+def test_splits_are_found_by_many_names_at_any_depth(write, divide, train, test, classes):
+    names = [f"{split}/{folder}{n}.png" for split in (train, test) for folder in classes for n in range(2)]
+    learned, held_out = divide(write(*names))
+    half = len(names) // 2
+    assert greys(learned) == list(range(half))
+    assert greys(held_out) == list(range(half, len(names)))
+    assert learned.classes == held_out.classes == (("cat", "dog") if len(classes) == 2 else ())
+
+
+def test_splits_below_other_folders_are_one_each(write, divide):
+    """As MVTec lays its pictures out; the folders above the splits are the classes."""
+    learned, held_out = divide(
+        write(*(f"{kind}/{part}/1.png" for kind in ("cup", "nut") for part in ("train", "test")))
+    )
+    assert (greys(learned), greys(held_out)) == ([0, 2], [1, 3])
+    assert learned.classes == ("cup", "nut")
+
+
+@pytest.mark.parametrize("name", ["train station", "bullet_train", "test pattern", "valley"])
+def test_classes_that_begin_like_splits_stay_classes(write, read, name):
+    assert read(write("car/1.png", f"{name}/1.png", "plane/1.png")).classes == tuple(sorted(("car", name, "plane")))
+
+
+def test_folders_that_look_like_splits_and_are_none_are_told_of(write, read):
+    root = write(*(f"fold_{n}/1.png" for n in range(5)))
+    with pytest.warns(ForetellWarning, match=r"fold_0, fold_1, fold_2, fold_3, … were taken for classes; if they are"):
+        assert len(read(root).classes) == 5
+
+
+def test_a_validation_split_with_labels_comes_before_a_test_split_without(write, divide):
+    names = [f"{split}/{kind}/1.png" for split in ("train", "val") for kind in ("cat", "dog")]
+    with pytest.warns(ForetellWarning, match="test/ has no class folders, and val/ has"):
+        _, held_out = divide(write(*names, "test/1.png"))
+    assert held_out.labels.tolist() == [0, 1]
+
+
+def test_a_class_is_one_by_whatever_system_its_name_was_written(write, divide):
+    """macOS writes é as e and an accent; Linux keeps what it is given."""
+    learned, held_out = divide(
+        write("train/caf\u00e9/1.png", "train/dog/1.png", "val/cafe\u0301/1.png", "val/dog/1.png")
+    )
+    assert learned.classes == held_out.classes == ("caf\u00e9", "dog")
+    assert held_out.labels.tolist() == [0, 1]
+
+
+def test_a_class_without_training_pictures_is_named_and_not_scored(write, divide):
+    root = write("train/cat/1.png", "train/dog/1.png", "test/dog/1.png", "test/eel/1.png", "test/eel/2.png")
+    with pytest.warns(ForetellWarning, match=r"without a training sample, which are left out: eel \(2\)$"):
+        _, held_out = divide(root)
+    assert greys(held_out) == [2]
+    write("train/cat/1.png", "train/dog/1.png", "test/eel/1.png", "test/cat/1.png")
+    (root / "test" / "dog" / "1.png").unlink()
+    (root / "test" / "cat" / "1.png").unlink()
+    # a test split of which training knows no folder has no classes
+    assert divide(root)[1].labels is None
+
+
+def test_the_only_picture_of_a_class_is_learned_from(write, divide):
+    root = write(*(f"{kind}/1.png" for kind in "abcdefgh"), *(f"z/{n}.png" for n in range(9)))
+    learned, held_out = divide(root)
+    assert set(held_out.labels.tolist()) == {8}
+    assert set(learned.labels.tolist()) == set(range(9))
+
+
+def test_classes_of_one_picture_each_are_not_used(write, divide):
+    with pytest.warns(ForetellWarning, match="each class has one sample"):
+        learned, held_out = divide(write(*(f"{kind}/1.png" for kind in "abcdef")))
+    assert (len(learned), len(held_out), learned.labels, held_out.labels) == (5, 1, None, None)
+
+
+def test_pictures_in_both_splits_are_told_of(write, root, divide):
+    write("train/1.png", "train/2.png", "test/1.png", "test/2.png")
+    noise = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    for copy in ("train/1.png", "test/2.png"):
+        Image.fromarray(noise).save(root / copy)
+    with pytest.warns(ForetellWarning, match="1 of 2 test pictures are training pictures too, pixel for pixel"):
+        divide(root)
+
+
+def test_files_of_other_kinds_are_counted_with_advice(write, root, read, encoded):
+    write("a.png")
+    (root / "scan1").write_bytes(encoded(7))  # without an ending, and a picture
+    (root / "README").write_text("no picture")
+    (root / "notes.txt").write_text("no picture")
+    for name in ("b.HEIC", "c.heic", "d.dng", "e.psd"):
+        (root / name).write_bytes(b"something")
+    with pytest.warns(ForetellWarning, match=r"2 \.heic, 1 without an ending, 1 \.dng, 1 \.psd left out") as told:
+        images = read(root)
+    assert greys(images) == [0, 7]
+    said = str(told[0].message)
+    assert all(word in said for word in ("pip install pillow-heif", "developed to JPEG", "saved as PNG"))
+    assert ".txt" not in said
+
+
 def test_test_is_preferred_to_validation(write, read):
     assert greys(read(write("train/1.png", "val/1.png", "test/1.png"), split="test")) == [2]
 

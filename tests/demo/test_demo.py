@@ -292,6 +292,26 @@ def test_says_what_the_monitors_say(found, drawn, loss, spread, says):
         assert words in text
 
 
+@pytest.mark.parametrize("reversed_row", [False, True])
+def test_rows_that_order_the_models_otherwise_are_explained(found, drawn, reversed_row):
+    """A row has versions of its own: the shipped model may lead in all and fall behind in brightness."""
+
+    def scored(model, value, brightness):
+        rows = {
+            name: one | {"value": brightness if name == "brightness" else value}
+            for name, one in model["mrr"]["per_action"].items()
+        }
+        return model | {"mrr": model["mrr"] | {"value": value, "per_action": rows}}
+
+    models = {
+        "fresh": scored(found["models"]["fresh"], 0.05, 0.056),
+        "<i>&iwm": scored(found["models"]["iwm-tiny"], 0.1, 0.043 if reversed_row else 0.1),
+    }
+    text = Page(render(found | {"models": models, "same_banks": True}, drawn, trace(lines()), Path("out"))).text
+    assert "Each row has versions of its own" in text
+    assert ("the rows of brightness order the two models the other way round" in text) == reversed_row
+
+
 def test_models_with_other_actions_are_not_compared(found, drawn, patched):
     other = replace(TINY, augment=replace(TINY.augment, hue=0.2))
     images = load("photographs", 32, split="test", seed=0)

@@ -79,7 +79,7 @@ def test_the_command(run, capsys, tmp_path):
     assert "future 3 is nearest to: " in text
     picture = tmp_path / "next.png"
     found = json.loads(said(run, capsys, "--data", DATA, "--seen", "2", "--to-goal", "--json", "--out", str(picture)))
-    assert len(found["steps"]) == 5
+    assert len(found["steps"]) == 7
     assert {"steps", "futures", "nearest", "seen", "goal", "task"} == set(found)
     assert picture.stat().st_size > 1000
 
@@ -90,8 +90,9 @@ def test_the_command(run, capsys, tmp_path):
         ([], "either CLIPs or --data"),
         (["--data", DATA, "--row", "99"], "--row is 99, and the data has 6"),
         (["--data", DATA, "--seen", "99"], "--seen is 99"),
-        (["--data", DATA, "--seen", "7", "--to-goal"], "nothing lies between"),
+        (["--data", DATA, "--seen", "9", "--to-goal"], "nothing lies between"),
         (["clip.mp4"], "no encoder of clips"),
+        (["--data", "graphs:2000#width=9"], "1 latents of width 9 a clip, and the model expects 1 of width 8"),
         (["--data", DATA, "--samples", "0"], "--samples is 0"),
     ],
 )
@@ -104,7 +105,7 @@ def test_words_that_are_off(run, args, message, capsys):
 def test_another_kind_of_model(capsys):
     with pytest.raises(SystemExit):
         cli.main(["forecast", "iwm-mini", "clip.mp4"])
-    assert "needs a VEDIT" in capsys.readouterr().err
+    assert "iwm-mini is of the kind IWM, expected a VEDIT" in capsys.readouterr().err
 
 
 def test_evaluate_by_command(run, capsys, tmp_path):

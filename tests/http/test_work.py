@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from foretell.http import work as module
 from foretell.http.refusal import Refused
-from foretell.http.work import Work
+from foretell.http.work import Pool, Work, unless_left
+from foretell.stop import check
 
 
 def run(use, waiting=4):
@@ -82,13 +85,90 @@ def test_a_caller_that_leaves_stops_a_long_call():
 
 
 def test_a_long_call_that_never_starts_is_told(monkeypatch):
-    monkeypatch.setattr(module, "FILES", -1)
-    refused = []
+    monkeypatch.setattr(module, "WAITING", 0)
+    refused, gate = [], threading.Event()
 
     async def use(work):
-        steps = work.steps(lambda: iter([1]), lambda: refused.append(True))
+        busy = asyncio.ensure_future(work.files.run(gate.wait, "me"))
+        await asyncio.sleep(0)
+        steps = work.steps(lambda: (i for i in [1]), lambda: refused.append(True), "me")
         with pytest.raises(Refused, match="too many requests are waiting"):
             await anext(steps)
+        gate.set()
+        await busy
 
     run(use)
     assert refused == [True]
+
+
+def test_callers_take_turns_and_none_takes_all_threads():
+    order, gate = [], threading.Event()
+
+    async def use(work):
+        def job(name):
+            return lambda: (gate.wait(), order.append(name))
+
+        pool = Pool("test", 2, 1, 10, 5)
+        greedy = [asyncio.ensure_future(pool.run(job(f"a{i}"), "a")) for i in range(4)]
+        await asyncio.sleep(0)
+        others = [asyncio.ensure_future(pool.run(job(name), name)) for name in ("b", "c")]
+        await asyncio.sleep(0)
+        assert len(pool._stops) == 2  # one of a, whose others wait, and b
+        gate.set()
+        await asyncio.gather(*greedy, *others)
+        pool.stop()
+
+    run(use)
+    assert set(order[:2]) == {"a0", "b"}
+    assert order.index("c") < order.index("a2")
+
+
+def test_a_caller_that_waits_for_too_much_is_refused_and_others_are_not():
+    gate = threading.Event()
+
+    async def use(work):
+        pool = Pool("test", 1, 1, 10, 2)
+        calls = [asyncio.ensure_future(pool.run(gate.wait, "a")) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused, match="too many requests are waiting"):
+            await pool.run(gate.wait, "a")
+        calls.append(asyncio.ensure_future(pool.run(gate.wait, "b")))
+        calls[1].cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        done = await asyncio.gather(*calls, return_exceptions=True)
+        assert [each is True for each in done] == [True, False, True, True]
+        assert not pool._queues
+        pool.stop()
+
+    run(use)
+
+
+def test_a_call_whose_caller_leaves_is_told_to_stop():
+    stopped = threading.Event()
+
+    def call():
+        try:
+            while True:
+                check()
+                time.sleep(0.001)
+        finally:
+            stopped.set()
+
+    async def use(work):
+        gone = asyncio.Event()
+
+        async def receive():
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        asyncio.get_running_loop().call_later(0.05, gone.set)
+        with pytest.raises(ClientDisconnect):
+            await unless_left(receive, work.search(call))
+        assert await asyncio.to_thread(stopped.wait, 10)
+        assert await unless_left(receive_nothing, work.search(lambda: "still here")) == "still here"
+
+    async def receive_nothing():
+        await asyncio.Event().wait()
+
+    run(use)

@@ -6,11 +6,13 @@ from itertools import pairwise
 import pytest
 import torch
 
+from foretell import hub
 from foretell.data import Images, StepLatents, load
 from foretell.errors import ForetellError
 from foretell.methods import VEDIT, VEDITConfig
 from foretell.methods.vedit import entropy, shifted, times
 from foretell.nn.dit import DiTConfig
+from foretell.nn.pooler import Classifier
 from foretell.problems import NONE, PaddedClips, between, draw, forecast, whole
 
 CONFIG = VEDITConfig(DiTConfig(width=16, depth=2, heads=2), history=3, horizon=2, euler=3)
@@ -72,7 +74,7 @@ def test_every_objective_learns(data, objective):
     model.prepare(data)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []
-    for step in range(25):
+    for step in range(40):
         loss = model(views(model, data, step % 3))
         loss.backward()
         optimizer.step()
@@ -124,6 +126,23 @@ def test_entropy_leaves_out_what_has_no_label():
     expected = torch.nn.functional.cross_entropy(logits[:1], torch.tensor([0]))
     torch.testing.assert_close(entropy(logits, torch.tensor([0, NONE])), expected)
     assert entropy(logits, torch.tensor([NONE, NONE])) == 0
+
+
+def test_the_classifier_knows_which_latent_is_which():
+    torch.manual_seed(0)
+    made = Classifier((2, 3), 16, 2, {"step": 4})
+    clips = torch.randn(5, 1, 2, 3)
+    assert not torch.allclose(made(clips)["step"], made(clips.flip(2))["step"])
+    told, there = torch.cat([clips, torch.randn(5, 1, 2, 3)], 1), torch.tensor([[True, False]]).expand(5, 2)
+    torch.testing.assert_close(made(told, there)["step"], made(clips)["step"])
+
+
+def test_its_card_says_how_to_forecast(model, data, tmp_path):
+    assert "[n, 1, 8]: of features of your own" in hub.save(model, tmp_path / "m").joinpath("README.md").read_text()
+    seen = data.batch([0]).ragged("latents")[0][:2].float()
+    told = {"model": model, "seen": seen}
+    exec(model.example, told)  # what a card shows, runs
+    assert "forecast" in told
 
 
 def line(lengths, C=2):

@@ -67,8 +67,8 @@ def test_the_last_block_needs_no_answer_of_the_seen_stream():
 def test_line_rotation_turns_by_the_place():
     q = torch.zeros(1, 1, 1, 4)
     q[..., 0] = 1.0
-    turned = turn(q, line_rotation(4, torch.tensor([[2.0]])))
-    angle = torch.tensor(2.0)
+    turned = turn(q, line_rotation(4, torch.tensor([[0.5]])))
+    angle = torch.tensor(0.5 * torch.pi / 2)
     torch.testing.assert_close(turned[0, 0, 0, :2], torch.stack([angle.cos(), angle.sin()]))
 
 

@@ -14,6 +14,7 @@ from foretell.nn.causal import CausalConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import ViTConfig
 from foretell.plan import CEM, benchmark, copied, landscape, plan, table
+from foretell.plan.planner import Plan
 
 ENCODER = ViTConfig(image_size=16, patch_size=8, width=12, depth=1, heads=3)
 FEW = CEM(samples=12, elites=3, iterations=2, horizon=2, bound="box")
@@ -196,7 +197,7 @@ def test_the_command_plans_and_draws(saved, tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert np.shape(report["actions"]) == (2, 2)
     assert np.abs(report["actions"]).sum(1).max() <= 0.1 + 1e-6
-    assert report.keys() == {"actions", "energy", "now"}
+    assert report.keys() == {"actions", "energy", "now", "worse_than_nothing"}
     assert (tmp_path / "energy.png").stat().st_size > 1000
     main(args)
     assert "action 2: " in capsys.readouterr().out
@@ -233,3 +234,8 @@ def test_missing_pictures_are_said(saved, capsys):
     with pytest.raises(SystemExit):
         main(["plan", str(saved[0]), "gone.png", str(saved[2]), "--state", "0", "0"])
     assert "gone.png" in capsys.readouterr().err
+
+
+def test_a_plan_that_ends_no_nearer_than_doing_nothing_says_so():
+    found = Plan(torch.zeros(3, 1, 2), torch.tensor([1.0, 0.5, 2.0]), torch.ones(3), torch.zeros(3, 1))
+    assert found.worse.tolist() == [True, False, True]

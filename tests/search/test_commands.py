@@ -36,13 +36,15 @@ def test_create_add_search_show_export_import_and_remove(store, tmp_path, capsys
     assert {"id", "score", "text", "page", "metadata"} <= best.keys()
     assert best["metadata"] == {"source": "b.txt"}
     assert "Rockets" in run(capsys, "search", "notes", "space flight", *at, "--rerank", "--hybrid")
+    assert "Rockets" in run(capsys, "search", "notes", "space flight", *at, "--level", "exact", "--top", 1)
     filtered = run(capsys, "search", "notes", "space flight", *at, "--filter", "source=a.md", "--json")
     assert [hit["metadata"]["source"] for hit in json.loads(filtered)["results"]] == ["a.md"]
 
     about = json.loads(run(capsys, "show", "notes", *at, "--json"))
     assert (about["title"], about["count"]) == ("Mine", 2)
     assert (about["file_type"], about["index_type"]) == ("Markdown, TXT", "hnsw")
-    assert about["contract_id"] in run(capsys, "show", "notes", *at)
+    assert about["contract_id"] in (shown := run(capsys, "show", "notes", *at))
+    assert "no graph: every entry is scanned" in shown
     assert [(f["name"], f["kind"], f["entries"]) for f in json.loads(run(capsys, "files", "notes", *at, "--json"))] == [
         ("a.md", "Markdown", 1),
         ("b.txt", "TXT", 1),
@@ -76,6 +78,8 @@ def test_wrong_words_end_in_one_sentence(store, tmp_path, capsys):
         (("search", "notes", "x", "--store", store, "--filter", "x"), "filter 'x'"),
         (("search", "notes", "x", "--store", store, "--imagine", "hue"), "imagine is 'hue'"),
         (("search", "notes", "x", "--store", store, "--top", 0), "top is 0"),
+        (("search", "notes", "x", "--store", store, "--level", "most"), "level is 'most', expected 0 to 4, or 'exact'"),
+        (("search", "notes", "x", "--store", store, "--rerank", "--read", 0), "read is 0, expected a whole number"),
         (("import", tmp_path / "none", "--store", store), "does not exist"),
         (("remove", "notes", "--file", "a.md", "--store", store), "no file 'a.md'"),
     ):

@@ -12,6 +12,7 @@ from foretell import ForetellError
 from foretell.data import photographs
 from foretell.imagine import actions_of, read_image
 from foretell.search import Knowledge
+from foretell.search.query import blended
 from foretell.search.storage.filters import parse
 
 
@@ -26,11 +27,27 @@ def test_the_nearest_in_meaning_come_first(texts):
         assert re.fullmatch("[0-9a-f]{32}", hits[0].key)
 
 
-def test_a_reranker_sorts_by_its_own_score(texts):
-    hits = texts.search("what fuel does a rocket use?", 3, rerank=True)
+def test_a_reranker_sorts_by_its_score_and_that_of_the_search(texts):
+    hits = texts.search("what fuel does a rocket use?", 4, rerank=True)
     assert hits[0].id == 1
-    assert [hit.score for hit in hits] == [hit.scores["rerank"] for hit in hits]
+    assert [list(hit.scores) for hit in hits] == [["vector", "rerank", "blended"]] * 4
+    assert [hit.score for hit in hits] == sorted((hit.scores["blended"] for hit in hits), reverse=True)
+    vector, rerank = (np.array([hit.scores[name] for hit in hits]) for name in ("vector", "rerank"))
+    assert blended(vector, rerank) == pytest.approx([hit.score for hit in hits])
     assert hits[0].score > 0.5 > hits[1].score
+
+
+def test_scores_are_blended_on_the_rerankers_scale():
+    search = np.array([0.9, 0.5, 0.1])  # mean 0.5, spread 0.4 √(2/3)
+    logits = np.array([-1.0, 3.0, -2.0])  # mean 0, spread √(14/3)
+    stretched = (search - 0.5) / (0.4 * (2 / 3) ** 0.5) * (14 / 3) ** 0.5
+    expected = 1 / (1 + np.exp(-(logits + stretched) / 2))
+    assert blended(search, 1 / (1 + np.exp(-logits))) == pytest.approx(expected)
+    assert blended(search, np.array([-1.0, 3.0, -2.0])) == pytest.approx((logits + stretched) / 2)
+    assert blended(np.array([0.5]), np.array([0.25])) == pytest.approx([0.25])
+    equal = blended(np.array([0.7, 0.7]), np.array([1.0, 0.0]))
+    assert equal[0] > 0.99 > 0.01 > equal[1]
+    assert len(blended(np.array([]), np.array([]))) == 0
 
 
 def test_hybrid_fuses_ranks(texts):
@@ -161,3 +178,30 @@ def test_photographs_are_found_as_they_are_and_as_imagined(store, tmp_path):
         ):
             with pytest.raises(ForetellError, match=said):
                 use()
+
+
+def test_what_has_no_text_is_not_read_and_comes_last(store, monkeypatch):
+    from foretell.search.models import cross_encoder
+
+    read = []
+
+    def score(self, query, passages):
+        read.extend(passages)
+        return np.array([len(passage) / 100 for passage in passages])
+
+    monkeypatch.setattr(cross_encoder.Reranker, "score", score)
+    with Knowledge.create(store, "mixed") as mixed:
+        vectors = np.eye(384, dtype=np.float32)[0] + np.linspace(0, 1, 60)[:, None] * np.eye(384, dtype=np.float32)[1]
+        mixed.insert_vectors(vectors, texts=["" if i % 2 else f"{'x' * (i % 10)} text" for i in range(60)])
+        hits = mixed.search("word", 60, rerank=True, read=15)
+        assert len(read) == 15
+        assert all(text.strip() for text in read)
+        assert [("rerank" in hit.scores) for hit in hits] == [True] * 15 + [False] * 45
+        rest = [hit.score for hit in hits[15:]]
+        assert rest == sorted(rest, reverse=True)
+        read.clear()
+        assert len(mixed.search("word", 3, rerank=True)) == 3
+        assert len(read) == 10  # the twenty nearest, without those that have no text
+        for wrong in (0, 201):
+            with pytest.raises(ForetellError, match=f"read is {wrong}, expected a whole number, 1 to 200"):
+                mixed.search("word", rerank=True, read=wrong)

@@ -31,6 +31,7 @@ from foretell.surprise import (
     surprises,
 )
 from foretell.surprise.benchmark import another
+from foretell.surprise.layouts import _whole_steps
 from foretell.surprise.measure import default_contexts
 
 ENCODER = VideoViTConfig(image_size=32, patch_size=16, width=12, depth=1, heads=3, frames=16, tubelet=2)
@@ -403,6 +404,11 @@ def test_intphys_pairs_share_their_past(tmp_path):
         next(LAYOUTS["intphys"](tmp_path, 32))
 
 
+def test_of_a_hundred_frames_of_intphys_forty_nine_are_read_as_by_the_released_code():
+    assert [len(range(100)[: _whole_steps(100, skip)][::skip]) for skip in (2, 5, 10)] == [49, 19, 9]
+    assert [_whole_steps(8, 1), _whole_steps(1, 2)] == [8, 2]
+
+
 def test_grasp_counts_for_each_property_of_a_test(tmp_path):
     rng = np.random.default_rng(0)
     for test, lengths in (("SolidityContinuity2", (20, 20, 30)), ("Collision", (20,))):
@@ -465,3 +471,15 @@ def test_wrong_words_are_explained(args, message, capsys):
     with pytest.raises(SystemExit):
         main(["surprise", *args])
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("contexts", "chosen"), [((4,), 4), ((4, 8), None)])
+def test_contexts_that_are_given_are_not_chosen(contexts, chosen):
+    """No validation pair is scored: of several contexts the mean is taken."""
+
+    def validation():
+        pytest.fail("a validation pair was asked for")
+        yield
+
+    report = benchmark(MODEL, [sudden(2, 1)], validation(), baselines=False, contexts=contexts)
+    assert set(report["contexts"].values()) == {chosen}

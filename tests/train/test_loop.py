@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from foretell.errors import ForetellError
 from foretell.evaluate.spread import Spread, spread
@@ -91,6 +92,53 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, images):
     assert start == 4
     assert len(damaged) == 1
     assert newest.name in damaged[0]
+
+
+def spoil(trainer, at):
+    """Make a weight NaN after step `at`, as one absurd step does; the losses up to there are finite."""
+    step = trainer.step
+
+    def spoiling(number, batches):
+        loss = step(number, batches)
+        if number == at:
+            trainer.model.predictor.project.bias.data[0] = float("nan")
+        return loss
+
+    trainer.step = spoiling
+    return trainer
+
+
+def checkpoints(out):
+    return [int(path.stem.removeprefix("step-")) for path in sorted((out / "checkpoints").iterdir())]
+
+
+@pytest.mark.parametrize("at", [3, 4, 5])
+def test_weights_that_are_not_numbers_never_push_out_good_ones(tmp_path, images, at):
+    """Checkpoints come oftener than lines of the log, so that nobody looks at the loss before they are saved."""
+    config = replace(SHORT, steps=9, checkpoint_every=1, log_every=9, monitor_every=0)
+    with pytest.raises(ForetellError, match=rf"project\.bias at step {at + 1}, expected finite numbers, so it was not"):
+        spoil(Trainer(fresh(), images, config, tmp_path, HERE), at).run()
+    assert checkpoints(tmp_path) == [at - 1, at]
+
+
+def test_checkpoints_that_are_not_numbers_are_passed_over_and_do_not_push_out_good_ones(tmp_path, images):
+    """An earlier version wrote such: at 5 and 6 here, after a good one at 2, whose weights a resumed run takes."""
+    Trainer(fresh(), images, replace(SHORT, steps=2, monitor_every=0), tmp_path, HERE).run()
+    folder = tmp_path / "checkpoints"
+    tensors = load_file(folder / "step-00000002.safetensors")
+    for step in (5, 6):
+        odd = {name: t.double().mul(float("inf")).to(t.dtype) for name, t in tensors.items()}
+        save_file(odd, folder / f"step-{step:08d}.safetensors", {"step": str(step)})
+    model = fresh()
+    trainer = Trainer(model, images, replace(SHORT, monitor_every=0), tmp_path, HERE)
+    start, passed = checkpoint.resume(folder, model, trainer.optimizer, HERE)
+    assert start == 2
+    assert [sentence.partition(" holds ")[0][-20:] for sentence in passed] == [
+        "00000006.safetensors",
+        "00000005.safetensors",
+    ]
+    checkpoint.save(folder, 3, model, trainer.optimizer, HERE)
+    assert checkpoints(tmp_path) == [2, 3]
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path, images):

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 
+import filelock
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -203,3 +204,42 @@ def test_a_finished_run_is_not_overwritten(photos, whole):
     done = subprocess.run(command(photos, whole), env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "already holds a run" in done.stderr
+
+
+def test_there_must_be_a_run_to_resume(photos, tmp_path):
+    with pytest.raises(ForetellError, match=r"frist holds no run, expected one to resume"):
+        train(TINY, TrainConfig(steps=1, batch=2), str(photos), tmp_path / "frist", resume=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_process_writes_a_run(photos, tmp_path):
+    """The second writer is refused while the first lives, and may take over when it is gone, whatever ended it."""
+    out = tmp_path / "run"
+    first = started(photos, out, "--steps", "100000", "--checkpoint-every", "5", until=10)
+    try:
+        for more in ((), ("--resume",)):
+            late = subprocess.run(
+                command(photos, out, "--steps", "100000", *more), env=ENVIRONMENT, capture_output=True, text=True
+            )
+            assert late.returncode == 1
+            assert "already holds a run" in late.stderr if not more else "in use by another process" in late.stderr
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.communicate()
+    at = max(line["step"] for line in read(out / "metrics.jsonl")) + 5
+    run(photos, out, "--steps", str(at), "--checkpoint-every", "5", "--resume")
+    assert [line["step"] for line in read(out / "metrics.jsonl") if "loss" in line] == list(range(1, at + 1))
+
+
+def test_a_folder_is_held_before_a_run_begins(tmp_path, photos):
+    """While the first decodes its data there is no config.json yet: the lock alone keeps the second away."""
+    with filelock.FileLock(tmp_path / ".lock"), pytest.raises(ForetellError, match="in use by another process"):
+        train(TINY, TrainConfig(steps=1, batch=2), str(photos), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_run_that_finds_no_data_leaves_no_folder(tmp_path):
+    with pytest.raises(ForetellError, match="not found"):
+        train(TINY, TrainConfig(steps=1, batch=2), str(tmp_path / "nowhere"), tmp_path / "run")
+    assert not list(tmp_path.iterdir())

@@ -22,6 +22,7 @@ from foretell.evaluate.statistics import student_t
 from foretell.hub.files import dump
 from foretell.recipes import Recipe
 from foretell.train.loop import TrainConfig
+from foretell.train.run import is_run
 from foretell.train.run import run as train
 
 Verdict = Literal["holds", "fails", "undecided"]
@@ -92,7 +93,7 @@ class Arm:
     def values(self, data: Data[Any], seed: int, folder: Path) -> Values:
         """Train, if no model is there, and measure."""
         if not (folder / "model.safetensors").is_file():
-            train(self.recipe.model, self._train(seed), "claim", folder, resume=True, images=data.train)
+            train(self.recipe.model, self._train(seed), "claim", folder, resume=is_run(folder), images=data.train)
             for checkpoint in (folder / "checkpoints").iterdir():  # with the optimiser's state; the model stays
                 checkpoint.unlink()
         return self.measure(hub.load(folder), data, seed)

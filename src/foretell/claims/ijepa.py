@@ -21,7 +21,7 @@ TRUNCATION = Claim(
     scale=ACCURACY,
     arms={
         "random budget": Arm(ijepa(), probes),
-        "raster cut": Arm(ijepa(masks=BlockMasks(keep="raster")), probes),
+        "raster cut": Arm(ijepa(masks=BlockMasks(keep="first")), probes),
         **UNTRAINED,
     },
     expects=(Expect("linear", "random budget", "raster cut"), Expect("linear", "raster cut", "untrained")),

@@ -21,7 +21,7 @@ class Evaluate:
     """Measure a model: probes, collapse, and how well it knows the effect of a change (MRR)."""
 
     model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
-    data: Annotated[str, arg(help=ANY_DATA)]
+    data: Annotated[tuple[str, ...], arg(help=f"{ANY_DATA}. Several make one data set")]
     json: Annotated[bool, arg(help="print JSON instead of a table")] = False
     out: Annotated[Path | None, arg(help="also write the JSON here")] = None
     bank: Annotated[int, arg(help="versions of an image that a prediction is ranked among")] = 256
@@ -113,7 +113,7 @@ def _procedures(flags: Evaluate, model: Any, learn: Any, test: Any) -> tuple[dic
     return report, procedures.table(report)
 
 
-def _read(data: str, reads: Reads[Any], seed: int) -> tuple[Pictures, Pictures]:
+def _read(data: tuple[str, ...], reads: Reads[Any], seed: int) -> tuple[Pictures, Pictures]:
     """What to learn from and what to test on. A model of words is also measured on pictures without captions."""
     import warnings
 

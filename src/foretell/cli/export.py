@@ -20,7 +20,10 @@ class Export:
     out: Annotated[Path, arg(help="folder to write")]
     format: Annotated[
         Format,
-        arg(help="huggingface: for transformers' IJepaModel or VJEPA2Model; foretell: config.json and safetensors"),
+        arg(
+            help="huggingface: for transformers' IJepaModel or VJEPA2Model; onnx: an encoder for any runtime; timm or "
+            "torchvision: a ViT or a ResNet under their names; foretell: config.json and safetensors"
+        ),
     ] = "huggingface"
     encoder: Annotated[Encoder, arg(help="the encoder to write, for forms that have only one")] = "target"
     dtype: Annotated[Precision, arg(help="type to store numbers in")] = "float32"

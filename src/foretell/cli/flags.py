@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import tyro
 
-from foretell.errors import ForetellError, Range, check_range
+from foretell.errors import ForetellError, Range, check_range, near
 from foretell.extras import needed
 
 DATA = (
@@ -83,7 +83,7 @@ def first(args: list[str], command: str, what: str, choices: dict[str, str]) -> 
         print(f"`foretell {command} {what} --help` lists the flags.")
         sys.exit(0)
     if not args or args[0] not in choices:
-        found = f"{args[0]!r} is not one" if args else "none is given"
+        found = f"{args[0]!r} is not one{near(args[0], choices)}" if args else "none is given"
         raise Usage(f"{command} needs a {what} first, and {found}; there are {', '.join(choices)}")
     return args[0]
 
@@ -105,7 +105,8 @@ def output(flag: str, path: Path | None, endings: tuple[str, ...] = ()) -> None:
     if path is None:
         return
     if endings and path.suffix.lower() not in endings:
-        raise Usage(f"{flag} {path} is not the name of a picture, expected one that ends in {', '.join(endings)}")
+        what = "picture" if endings in (PICTURES, FIGURES) else "table"
+        raise Usage(f"{flag} {path} is not the name of a {what}, expected one that ends in {', '.join(endings)}")
     if endings is FIGURES:
         needed("matplotlib", flag)
     try:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DRAWN = 4
 """Futures in the picture, at most."""
+SIDE, FRAMES = 96, 16
+"""Pixels and frames of clips in the picture: encoders see smaller ones."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,14 @@ def forecast(args: list[str]) -> None:
     model = hub.load(flags.model)
     if not isinstance(model, VEDIT):
         raise ForetellError(
-            f"{flags.model} is a {type(model).__name__}; forecasting steps needs a VEDIT: foretell train vedit"
+            f"{flags.model} is of the kind {type(model).__name__}, expected a VEDIT: train one by foretell train vedit"
         )
     data = _load(flags.data, model)
     bank = _load(flags.bank, model) if flags.bank else data
     told = _row(flags, data, model) if data else _videos(flags, model)
     found = ask(model, told.seen, goal=told.goal, steps=told.steps, samples=flags.samples, bank=bank, seed=flags.seed)
     if flags.out:
-        _draw(found, told, model, flags.out)
+        _draw(found, told, flags.out)
     print(json.dumps(found.numbers(), indent=2) if flags.json else _lines(found))
 
 
@@ -83,9 +85,9 @@ class _Told:
     seen: Any
     goal: Any
     steps: int
-    strips: list[tuple[str, Any]]
-    """Of what was seen: a title, and where its pixels are or they themselves."""
-    aim: tuple[str, Any] | None = None
+    strips: list[tuple[str, Path | ClipOf | None]]
+    """Of what was seen: a title, and where its pixels are; None where nobody knows."""
+    aim: tuple[str, Path | ClipOf | None] | None = None
 
 
 def _load(spec: str | None, model: VEDIT) -> Procedures | None:
@@ -111,7 +113,9 @@ def _row(flags: Asked, data: Procedures, model: VEDIT) -> _Told:
         raise Usage(
             f"--to-goal: nothing lies between step {flags.seen} of procedure {flags.row} and its last, {len(step)}"
         )
-    strips = [(data.steps[step[place]], data.clip(flags.row, place)) for place in range(len(step))]
+    strips: list[tuple[str, Path | ClipOf | None]] = [
+        (data.steps[step[place]], data.clip(flags.row, place)) for place in range(len(step))
+    ]
     goal, aim = (latents[-1], strips[-1]) if flags.to_goal else (None, None)
     return _Told(latents[: flags.seen], goal, between if flags.to_goal else flags.steps, strips[: flags.seen], aim)
 
@@ -130,7 +134,7 @@ def _videos(flags: Asked, model: VEDIT) -> _Told:
     paths = [*flags.clips, *([flags.goal] if flags.goal else [])]
     pixels = [whole(path, encoder.size, encoder.frames) for path in paths]
     latents = model.encode(torch.from_numpy(np.stack(pixels)).transpose(1, 2))
-    strips = [(path.name, clip) for path, clip in zip(paths, pixels, strict=True)]
+    strips: list[tuple[str, Path | ClipOf | None]] = [(path.name, path) for path in paths]
     n = len(flags.clips)
     return _Told(
         latents[:n], latents[-1] if flags.goal else None, flags.steps, strips[:n], strips[-1] if flags.goal else None
@@ -149,29 +153,26 @@ def _lines(found: Forecast) -> str:
     return "\n".join(lines)
 
 
-def _draw(found: Forecast, told: _Told, model: VEDIT, path: Path) -> None:
+def _draw(found: Forecast, told: _Told, path: Path) -> None:
     from foretell.forecast import forecast_figure
 
-    note = f"{len(found.futures)} futures were sampled; a bar is the mean probability over them"
-    futures = [[_strip((each.label, each.clip), model) for each in future] for future in found.nearest[:DRAWN]]
-    goal = None if told.aim is None else _strip(told.aim, model)
-    figure = forecast_figure([_strip(each, model) for each in told.strips], found.steps, futures, goal, note)
+    some = f", {DRAWN} are drawn" if found.nearest and len(found.futures) > DRAWN else ""
+    note = f"{len(found.futures)} futures were sampled{some}; a bar is the mean probability over them"
+    futures = [[_strip((each.label, each.clip)) for each in future] for future in found.nearest[:DRAWN]]
+    goal = None if told.aim is None else _strip(told.aim)
+    figure = forecast_figure([_strip(each) for each in told.strips], found.steps, futures, goal, note)
     figure.savefig(path)
 
 
-def _strip(shown: tuple[str, Any], model: VEDIT) -> Strip:
+def _strip(shown: tuple[str, Path | ClipOf | None]) -> Strip:
     """A clip with its pixels, where they can be had: `coin:FILE`, say, has no videos."""
-    import numpy as np
-
-    from foretell.data.clips import read
+    from foretell.data.clips import read, whole
     from foretell.forecast import Strip
 
     title, clip = shown
-    encoder = model.reads.encoder
-    if clip is None or isinstance(clip, np.ndarray) or encoder is None:
-        return Strip(title, clip if isinstance(clip, np.ndarray) else None)
-    place: ClipOf = clip
     try:
-        return Strip(title, read(place, encoder.size, encoder.frames, encoder.fps))
+        if clip is None:
+            return Strip(title, None)
+        return Strip(title, whole(clip, SIDE, FRAMES) if isinstance(clip, Path) else read(clip, SIDE, FRAMES))
     except ForetellError:
         return Strip(title, None)

@@ -64,3 +64,10 @@ def imagine(args: list[str]) -> None:
     swept = flags.sweep or (() if values else tuple(p.name for p in parameters if not p.destructive))
     rows = imagining.sweep(model, image, *swept, bank=flags.bank, seed=flags.seed) if swept else {}
     imagining.draw(asked, rows).save(flags.out)
+    if asked:
+        said = f"the picture that was asked for is number {asked.rank}"
+    else:
+        ranks = sorted(one.rank for row in rows.values() for one in row)
+        said = f"the pictures of {len(ranks)} changes are number {ranks[len(ranks) // 2]} by the median"
+    chance = f"1 is best, about {flags.bank // 2} is chance"
+    print(f"wrote {flags.out}: by the model's prediction {said} of {flags.bank} ({chance})")

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from foretell.cli.flags import Usage, at_least, output, table
 from foretell.cli.store import RERANKER, STORE, Action, run_action
+from foretell.cli.terminal import dumps, line, plain
 from foretell.errors import ForetellError
 
 if TYPE_CHECKING:
-    from foretell.search import Hit
+    from foretell.search import Hit, SeveralHits
+    from foretell.search.storage.hnsw import Level
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Add(InStore):
         if not added.files + added.unchanged:
             raise ForetellError("no file could be used")
         if self.json:
-            print(json.dumps(asdict(added), indent=2))
+            print(dumps(asdict(added)))
         else:
             gone = f", {added.removed} removed" if added.removed else ""
             print(f"{added.entries} entries of {added.files} files added{gone}; {added.unchanged} files unchanged")
@@ -102,7 +103,7 @@ class Embed(InStore):
         )
         _print_skipped(done.skipped)
         if self.json:
-            print(json.dumps(asdict(done), indent=2))
+            print(dumps(asdict(done)))
         else:
             added = f"{done.entries} entries of {done.rows} rows added"
             print(f"{added}; {done.unchanged} were there, {done.unusable} rows unusable")
@@ -121,9 +122,9 @@ class List(Action):
 
         abouts = Knowledge.list(self.store)
         if self.json:
-            print(json.dumps([asdict(about) for about in abouts], indent=2))
+            print(dumps([asdict(about) for about in abouts]))
         elif abouts:
-            print(table({each.name: f"{each.count} entries  {each.model}  {each.title}" for each in abouts}))
+            print(table({line(a.name): line(f"{a.count} entries  {a.model}  {a.title}") for a in abouts}))
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,8 @@ class Show(InStore):
         from foretell.search import Knowledge
 
         with Knowledge.open(self.store, self.name) as opened:
-            about = asdict(opened.about)
-        print(json.dumps(about, indent=2) if self.json else table({k: str(v) for k, v in about.items()}))
+            about = asdict(opened.about) | {"search": opened.collection.state()}
+        print(dumps(about) if self.json else table({k: line(str(v)) for k, v in about.items()}))
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,10 @@ class Files(InStore):
         with Knowledge.open(self.store, self.name) as opened:
             files = opened.files()
         if self.json:
-            print(json.dumps([asdict(file) for file in files], indent=2, ensure_ascii=False))
+            print(dumps([asdict(file) for file in files]))
         else:
             for file in files:
-                print(f"{file.entries:>7} entries  {file.kind:<8}  {file.name}")
+                print(f"{file.entries:>7} entries  {file.kind:<8}  {line(file.name)}")
 
 
 @dataclass(frozen=True)
@@ -171,13 +172,18 @@ class Search(InStore):
             metavar="QUERY",
         ),
     ]
+    also: Annotated[tuple[str, ...], arg(help="more knowledges of the store: all are searched at once")] = ()
     top: Annotated[int, arg(help="how many results")] = 10
-    level: Annotated[int, arg(help="effort of the search, 0 to 4; it matters in large knowledges")] = 2
+    level: Annotated[
+        str,
+        arg(help="effort, 0 to 4, which matters in large knowledges; exact compares all entries"),
+    ] = "2"
     filter: Annotated[
         tuple[str, ...], arg(help="conditions on metadata: lang=en 'year>=2020'; a field twice with =: either value")
     ] = ()
     rerank: Annotated[bool, arg(help="let a reranker read the best results and sort them")] = False
     reranker: Annotated[str | None, RERANKER] = None
+    read: Annotated[int, arg(help="results that the reranker reads at most, 1 to 200")] = 50
     hybrid: Annotated[bool, arg(help="also look for the query's words (BM25), and fuse the two rankings")] = False
     imagine: Annotated[
         tuple[str, ...],
@@ -190,27 +196,40 @@ class Search(InStore):
 
     def run(self) -> None:
         """Print the results, best first."""
-        from foretell.search import Knowledge
+        from foretell.search import Knowledge, search_several
         from foretell.search.storage import filters
 
-        changes = _changes(self.imagine)
+        options: dict[str, Any] = {
+            "level": _level(self.level),
+            "filter": filters.parse(self.filter) if self.filter else None,
+            "rerank": self.reranker or self.rerank,
+            "read": self.read,
+            "hybrid": self.hybrid,
+            "imagine": _changes(self.imagine),
+        }
         with Knowledge.open(self.store, self.name) as opened:
             media = opened.model.kind != "text"
-            hits = opened.search(
-                Path(self.query) if media and os.path.isfile(self.query) else self.query,
-                self.top,
-                level=self.level,
-                filter=filters.parse(self.filter) if self.filter else None,
-                rerank=self.reranker or self.rerank,
-                hybrid=self.hybrid,
-                imagine=changes,
-            )
+            query = Path(self.query) if media and os.path.isfile(self.query) else self.query
+            if self.also:
+                others = [Knowledge.open(opened.store, name) for name in self.also]
+                self._print_several(search_several([opened, *others], query, self.top, **options))
+                return
+            hits = opened.search(query, self.top, **options)
         if self.json:
             told = [asdict(hit) | ({"file": hit.metadata.get("source")} if media else {}) for hit in hits]
-            print(json.dumps({"results": told}, indent=2, ensure_ascii=False))
+            print(dumps({"results": told}))
         else:
             for hit in hits:
                 _print_hit(hit)
+
+    def _print_several(self, found: SeveralHits) -> None:
+        if self.json:
+            told = {"results": [asdict(hit) for hit in found.hits], "way": found.way, "scores": found.scores}
+            print(dumps(told))
+            return
+        print(f"scores: {found.scores}", file=sys.stderr)
+        for hit in found.hits:
+            _print_hit(hit, f"{hit.knowledge}  ")
 
 
 @dataclass(frozen=True)
@@ -308,13 +327,21 @@ def _changes(conditions: Sequence[str]) -> dict[str, float] | None:
     return changes or None
 
 
+def _level(text: str) -> Level:
+    from foretell.search.storage.hnsw import SCAN
+
+    if text != SCAN and not text.isdecimal():
+        raise Usage(f"level is {text!r}, expected 0 to 4, or {SCAN!r}")
+    return int(text) if text.isdecimal() else SCAN
+
+
 def _print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
     for name, reason in skipped:
-        print(f"foretell: skipped {name}: {reason}", file=sys.stderr)
+        print(f"foretell: skipped {line(name)}: {line(reason)}", file=sys.stderr)
 
 
-def _print_hit(hit: Hit) -> None:
+def _print_hit(hit: Hit, knowledge: str = "") -> None:
     time = f"{hit.time[0]:.1f}–{hit.time[1]:.1f} s" if hit.time else ""
     page = f"page {hit.page}" if hit.page is not None else ""
-    where = "  ".join(filter(None, (str(hit.metadata.get("source", "")), page, time)))
-    print(f"{hit.score:.3f}  {hit.id}  {where}" + (f"\n{hit.text}\n" if hit.text else ""))
+    where = "  ".join(filter(None, (line(str(hit.metadata.get("source", ""))), page, time)))
+    print(f"{hit.score:.3f}  {knowledge}{hit.id}  {where}" + (f"\n{plain(hit.text)}\n" if hit.text else ""))

@@ -35,6 +35,7 @@ def label(args: list[str]) -> None:
     from foretell.capabilities import EncodesText, require
     from foretell.errors import ForetellError
     from foretell.label.ask import distinct
+    from foretell.progress import say
     from foretell.train.world import enter
 
     flags = parse(Label, args, "label")
@@ -57,6 +58,7 @@ def label(args: list[str]) -> None:
     found = labelling.ask(model, torch.stack([*read.values()]), labels) if read else []
     if flags.out and found:
         labelling.draw(found).save(flags.out)
+        say(f"wrote {flags.out}")
     if flags.json:
         told = [{"image": p, "label": one.label, "scores": one.scores} for p, one in zip(read, found, strict=True)]
         print(json.dumps(told, indent=2, ensure_ascii=False))

@@ -76,6 +76,7 @@ def _pictures(flags: Plan, model: Method, now: str, goal: str) -> None:
 
     from foretell import plan as planning
     from foretell.imagine import read_image
+    from foretell.progress import say
 
     size = model.config.encoder.image_size
     image, wanted = read_image(now, size), read_image(goal, size)
@@ -86,13 +87,20 @@ def _pictures(flags: Plan, model: Method, now: str, goal: str) -> None:
         grid = planning.landscape(model, image, wanted, state, axes=flags.axes, limit=flags.search.limit)
         first = actions[0][flags.axes[0]], actions[0][flags.axes[1]]
         planning.draw(image, wanted, grid, first).savefig(flags.plot, dpi=120)
-    report = {"actions": actions, "energy": found.energy.item(), "now": found.now.item()}
+        say(f"wrote {flags.plot}")
+    worse = bool(found.worse[0])
+    report = {"actions": actions, "energy": found.energy.item(), "now": found.now.item(), "worse_than_nothing": worse}
     if flags.json:
         print(json.dumps(report, indent=2))
         return
     for number, action in enumerate(actions, 1):
         print(f"action {number}: {' '.join(f'{value:.4f}' for value in action)}")
-    print(f"energy {report['energy']:.4f} foreseen, {report['now']:.4f} now")
+    print(f"energy {found.energy.item():.4f} foreseen, {found.now.item():.4f} now")
+    if worse:
+        print(
+            "This plan is foreseen to be worse than doing nothing: the goal may be reached already, or it is farther "
+            f"than the model sees; look further ahead (--horizon {flags.search.horizon + 1}), or give a nearer goal"
+        )
 
 
 def _benchmark(flags: Plan, model: Method, task: str) -> None:

@@ -71,6 +71,8 @@ def scenes(args: list[str]) -> None:
         variety=Variety(flags.background, flags.textures),
     )
     print(f"{len(written)} files in {flags.out}: {', '.join(path.name for path in written if path.suffix == '.png')}")
+    if flags.pairs:
+        print(f"foretell surprise --benchmark pairs --data {flags.out} measures a model at them")
 
 
 def _procedures(flags: Scenes) -> None:

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from foretell.cli.flags import FIGURES, MODEL, Usage, at_least, output, parse
+from foretell.errors import Range, check_range
 
 if TYPE_CHECKING:
     import torch
+
+
+PACED = ("pairs", "intphys2")
+"""Benchmarks whose videos are read at the model's pace, or at the one that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Surprise:
     ] = ()
     plot: Annotated[Path | None, arg(help="draw the curves under film strips here (PNG)")] = None
     benchmark: Annotated[
-        Literal["scenes", "pairs", "intphys", "grasp", "inflevel"] | None,
+        Literal["scenes", "pairs", "intphys", "grasp", "inflevel", "intphys2"] | None,
         arg(help="score pairs: made here (scenes), PROPERTY/possible|impossible/NAME, or a published set"),
     ] = None
     model: Annotated[str, arg(help="with --benchmark: the model to score")] = "vjepa-deep"
@@ -36,10 +41,18 @@ class Surprise:
     ] = None
     data: Annotated[Path | None, arg(help="with --benchmark other than scenes: the folder")] = None
     skip: Annotated[
-        int | None, arg(help="with a published set: read every Nth frame; by default 2, 10 and 5 as in the paper")
+        int | None,
+        arg(help="with a published set: read every Nth frame; by default 2, 10 and 5 as in the paper; intphys2: --fps"),
+    ] = None
+    fps: Annotated[
+        float | None,
+        arg(help="frames a second: videos are resampled to it, a folder of pictures has it; by default the model's"),
     ] = None
     pairs: Annotated[int, arg(help="with --benchmark scenes: pairs of each property")] = 100
-    context: Annotated[tuple[int, ...], arg(help="frames seen of a window; by default 2 to 10 sixteenths of it")] = ()
+    context: Annotated[
+        tuple[int, ...],
+        arg(help="frames seen of a window; by default 2 to 10 sixteenths of it, chosen among by --benchmark"),
+    ] = ()
     stride: Annotated[int, arg(help="frames between two windows")] = 2
     targets: Annotated[
         Literal["window", "future"],
@@ -51,8 +64,13 @@ class Surprise:
 
     def __post_init__(self) -> None:
         at_least(self, skip=1, pairs=1, stride=1)
-        if self.skip and self.benchmark not in ("intphys", "grasp", "inflevel"):
-            raise Usage("--skip needs a published set (--benchmark intphys, grasp or inflevel): leave it out")
+        check_range("--fps", self.fps, Range(0, 1000, above=True), Usage)
+        if self.fps and self.benchmark not in (None, *PACED):
+            raise Usage(f"--fps is for videos and for --benchmark {' or '.join(PACED)}: leave it out")
+        if self.fps and self.skip:
+            raise Usage("--fps and --skip are two ways to say one thing: leave one of them out")
+        if self.skip and self.benchmark not in ("intphys", "grasp", "inflevel", "intphys2"):
+            raise Usage("--skip needs a published set (--benchmark intphys, grasp, inflevel or intphys2): leave it out")
         if self.plot and self.benchmark:
             raise Usage("--plot draws curves of videos, and --benchmark scores pairs: leave one of them out")
         if self.data and self.benchmark in (None, "scenes"):
@@ -84,6 +102,7 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     from foretell.capabilities import Foresees, require
     from foretell.data.video import read_video
     from foretell.errors import ForetellError
+    from foretell.progress import say
 
     name, *paths = flags.what
     output("--plot", flags.plot, FIGURES)
@@ -92,7 +111,7 @@ def _videos(flags: Surprise, device: torch.device) -> None:
     found, wrong = {}, 0
     for path in paths:
         try:
-            pixels, seconds = read_video(path, model.config.encoder.image_size, **model.config.reads.pace)
+            pixels, seconds = read_video(path, model.config.encoder.image_size, **_pace(flags, model))
             video = torch.from_numpy(pixels).transpose(0, 1)
             contexts = measure.measurable(model, video.shape[1], flags.context, path)
         except ForetellError as error:
@@ -105,6 +124,7 @@ def _videos(flags: Surprise, device: torch.device) -> None:
         found[path] = video, measure.surprise(model, video.unsqueeze(0), progress=f"Watching {path}", **asked), seconds
     if flags.plot and found:
         measure.draw(found).savefig(flags.plot, dpi=120)
+        say(f"wrote {flags.plot}")
     report = {path: measure.told(one, seconds) for path, (_, one, seconds) in found.items()}
     if flags.json:
         print(json.dumps(report, indent=2))
@@ -115,6 +135,11 @@ def _videos(flags: Surprise, device: torch.device) -> None:
             print(f"{path}: {windows}; the curve over frames peaks at {when}")
     if wrong:
         raise ForetellError(f"{wrong} of {len(paths)} videos could not be measured")
+
+
+def _pace(flags: Surprise, model: Any) -> dict[str, Any]:
+    """The pace of videos: the model's, or the one that was asked for."""
+    return {"fps": flags.fps, "stride": 1} if flags.fps else model.config.reads.pace
 
 
 def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
@@ -143,7 +168,10 @@ def _benchmark(flags: Surprise, name: str, device: torch.device) -> None:
     else:
         if flags.data is None:
             raise Usage(f"--benchmark {name} needs --data, the folder of its clips")
-        pace = model.config.reads.pace if name == "pairs" else {"skip": flags.skip} if flags.skip else {}
+        if name in PACED:
+            pace = {"stride": flags.skip} if flags.skip else _pace(flags, model)
+        else:
+            pace = {"skip": flags.skip} if flags.skip else {}
         e = model.config.encoder
         test = measure.LAYOUTS[name](flags.data, e.image_size, **pace)
         validation = measure.scenes(20, 2 * flags.seed, e.image_size, e.frames)

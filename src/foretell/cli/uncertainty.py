@@ -37,3 +37,4 @@ def uncertainty(args: list[str]) -> None:
     image = imagining.read_image(flags.image, model.config.encoder.image_size)
     found = imagining.uncertainty(model, image, contexts=flags.contexts, draws=flags.draws, seed=flags.seed)
     imagining.draw_uncertainty(found).savefig(flags.out, dpi=150)
+    print(f"wrote {flags.out}")

@@ -11,6 +11,7 @@
     batch = episodes.batch([0, 1, 2])                # batch.pixels, batch["states"], batch["actions"]
 
     captioned = load("captions:20000", Captions(64)) # pictures with several captions each
+    asked = load("questions:20000", Questions(64))   # questions about pictures, with answers and outlines
     captioned.texts([0, 1, 2])                       # a list of strings for each
 
     Images.of(array, labels)                         # what is in memory already, or a torch data set
@@ -33,6 +34,7 @@ from .reads import (
     EpisodeClips,
     GroupedPhotographs,
     Photographs,
+    Questions,
     Reads,
     StepLatents,
     Vectors,
@@ -54,6 +56,7 @@ __all__ = [
     "Photographs",
     "Pictures",
     "Procedures",
+    "Questions",
     "Ragged",
     "Reads",
     "Records",

@@ -38,7 +38,9 @@ class Ragged:
         return len(self.offsets) - 1
 
     def __getitem__(self, sample: int) -> Tensor | Ragged:
-        """The list of one sample, a view."""
+        """The list of one sample, a view. Raises IndexError where there is no such sample: so a loop ends."""
+        if not 0 <= sample < len(self):
+            raise IndexError(f"sample {sample} of {len(self)}")
         return self.part(sample, sample + 1).values
 
     def part(self, start: int, stop: int) -> Ragged:

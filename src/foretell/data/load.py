@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 import torch
 
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, ForetellWarning
 
 from . import cache
+from .apart import checked
 from .dataset import Captioned, Columns, Episodes, Images, K, joined
 from .reads import Captions, EpisodeClips, Photographs, Reads
 
@@ -111,30 +113,48 @@ def load(
 
 @overload
 def train_test(
-    spec: str | Path, reads: int, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: int, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Images, Images]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: Captions, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: Captions, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Captioned, Captioned]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: EpisodeClips, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: EpisodeClips, *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Episodes, Episodes]: ...
 @overload
 def train_test(
-    spec: str | Path, reads: Reads[K], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: Reads[K], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[K, K]: ...
 def train_test(
-    spec: str | Path, reads: int | Reads[Any], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
+    spec: Specs, reads: int | Reads[Any], *, seed: int = 0, cache_dir: Path | None = None, progress: bool = True
 ) -> tuple[Any, Any]:
-    """The data to learn from and the data to test on; arguments and errors are as of `load`.
+    """The data to learn from and the data to test on; arguments and errors are as of `load`. Of several places each is
+    divided by itself.
 
     The named splits are taken if there are two (train with test, or else train with valid). Otherwise every fifth
     sample is for testing, of each class where there are labels; `seed` draws which. At least two samples are needed. A
-    video gives one clip, so that no video is on both sides.
+    video gives one clip, so that no video is on both sides. The only sample of a class is never held out.
+
+    Warns of a class that only the test split has: its samples are left out, because nothing could learn them. And of
+    pictures that are in both splits.
     """
-    reads = _reads(reads).apart()
+    several = places(spec)
+    wanted = _reads(reads)
+    found = [_sides(one, wanted.paced(one, len(several) > 1).apart(), seed, cache_dir, progress) for one in several]
+    train, test = (_chosen(side) for side in zip(*found, strict=True))
+    return checked(" ".join(map(str, several)), train, test)
+
+
+Sided: TypeAlias = tuple[Any, torch.Tensor]
+"""A whole set, and a mask of the samples that are taken."""
+
+
+def _sides(
+    spec: str | Path, reads: Reads[Any], seed: int, cache_dir: Path | None, progress: bool
+) -> tuple[Sided, Sided]:
+    """What to learn from and what to test on, of one place."""
     splits, form = reads.find(spec, seed), reads.form()
     train, *test = [
         cache.cached(splits[split], form, _cache_folder(cache_dir), progress)
@@ -142,12 +162,26 @@ def train_test(
         if split in splits
     ]
     if test:
-        return train, test[0]
+        return _all(train), _all(test[0])
     if len(train) < 2:
         what = form.what.removesuffix("s")
         raise ForetellError(f"{spec}: found one usable {what}, expected two or more, to train and to test")
     held_out = _held_out(train, seed)
-    return train.subset(~held_out), train.subset(held_out)
+    if not held_out.any():  # each class has a single sample
+        train = train.with_columns(train.stored, labels=None, classes=())
+        held_out = _held_out(train, seed)
+        warnings.warn(f"{spec}: each class has one sample, so the classes are not used", ForetellWarning, stacklevel=3)
+    return (train, ~held_out), (train, held_out)
+
+
+def _all(data: Columns) -> Sided:
+    return data, torch.ones(len(data), dtype=torch.bool)
+
+
+def _chosen(sides: Sequence[Sided]) -> Any:
+    """One side of all places, as one set."""
+    whole, mask = joined([data for data, _ in sides]), torch.cat([mask for _, mask in sides])
+    return whole if mask.all() else whole.subset(mask)
 
 
 def places(spec: Specs) -> Sequence[str | Path]:
@@ -177,12 +211,20 @@ def _load(
 
 
 def _held_out(data: Columns, seed: int) -> torch.Tensor:
-    """A mask [N], true for every fifth sample in an order shuffled by `seed` and sorted by class."""
+    """A mask [N], true for every fifth sample in an order shuffled by `seed` and sorted by class.
+
+    The only sample of a class is learned from: a class that was never trained cannot be named.
+    """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     if data.labels is not None:
         order = order[data.labels[order].argsort(stable=True)]
     mask = torch.zeros(len(data), dtype=torch.bool)
     mask[order[min(2, len(data) - 1) :: 5]] = True
+    if data.labels is not None:
+        alone = data.labels.bincount()[data.labels] == 1
+        mask &= ~alone
+        if not mask.any() and not alone.all():  # those that would have been held out were all alone
+            mask[order[~alone[order]][-1]] = True
     return mask
 
 

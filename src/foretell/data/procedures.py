@@ -169,7 +169,12 @@ def form(reads: StepLatents) -> Form[Procedures]:
     """Procedures, for the cache."""
     encoder = reads.encoder
     key = "" if encoder is None else f"{encoder.key} {encoder.size} {encoder.frames} {encoder.fps}"
-    return Form("procedures", _procedures, f"procedures {VERSION} {key}".rstrip(), partial(_decode, encoder=encoder))
+    return Form(
+        "procedures",
+        _procedures,
+        f"procedures {VERSION} {key}".rstrip(),
+        partial(_decode, encoder=encoder, expected=reads.shape),
+    )
 
 
 def _procedures(stored: Stored) -> Procedures:
@@ -178,7 +183,18 @@ def _procedures(stored: Stored) -> Procedures:
     )
 
 
-def _decode(items: Iterable[Item], encoder: ClipEncoder | None) -> Generator[Decoded, None, None]:
+def check_shape(found: Sequence[int], expected: Sequence[int]) -> None:
+    """Raise ForetellError where a clip's latents, P of width C, are others than a model expects."""
+    if tuple(found) != tuple(expected):
+        raise ForetellError(
+            f"the data has {found[0]} latents of width {found[1]} a clip, and the model expects {expected[0]} of width "
+            f"{expected[1]}: give features of the encoder that it was trained with"
+        )
+
+
+def _decode(
+    items: Iterable[Item], encoder: ClipEncoder | None, expected: tuple[int, int] | None
+) -> Generator[Decoded, None, None]:
     remaining, shape = iter(items), None
     while chunk := list(islice(remaining, CHUNK)):
         skipped: list[Skipped] = []
@@ -191,7 +207,9 @@ def _decode(items: Iterable[Item], encoder: ClipEncoder | None) -> Generator[Dec
                 skipped.append(Skipped(item.name, str(error)))
         kept = []
         for (name, procedure, numbers), latents in zip(found, _latents(found, encoder), strict=True):
-            shape = shape or latents.shape[1:]
+            if shape is None:
+                shape = latents.shape[1:]
+                check_shape(shape, expected or shape)
             if latents.shape[1:] == shape:
                 kept.append((procedure, numbers, latents))
             else:

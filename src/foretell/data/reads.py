@@ -5,6 +5,7 @@ load("path/to/videos", Clips(64, frames=16, fps=8))
 load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/photos-with-captions", Captions(64))
 load("path/to/waterbirds", GroupedPhotographs(64))
+load("questions:20000", Questions(64))
 load("path/to/features.npz", Vectors())
 load("coin:COIN.json.gz", StepLatents())
 """
@@ -158,6 +159,33 @@ class Captions(Photographs):
 
 
 @dataclass(frozen=True)
+class Questions(Reads[Records]):
+    """Questions about one or several pictures, with answers (see `foretell.data.questions`).
+
+    size: side of the pictures in pixels.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        within(self, size=WHOLE)
+
+    def find(self, spec: str | Path, seed: int) -> Splits:
+        """The splits of questions that are made here."""
+        from .made.questions import source
+
+        if is_made(spec, "questions"):
+            return source.find(str(spec), self.size, seed)
+        raise ForetellError(f"{str(spec)!r}: expected questions:N for questions about scenes, which are made here")
+
+    def form(self) -> Form[Records]:
+        """Pictures, questions and answers, ragged."""
+        from . import questions
+
+        return questions.form(self.size)
+
+
+@dataclass(frozen=True)
 class Clips(Reads[Videos]):
     """Clips of videos.
 
@@ -205,7 +233,7 @@ class Clips(Reads[Videos]):
             return pusher.find(str(spec), self, seed, steps=False)
         root = located(spec)
         if str(spec) and os.path.isdir(root):
-            return folder.find(root, files_below(root), decode.ENDINGS)
+            return folder.find(root, files_below(root), decode.ENDINGS | decode.ANIMATIONS)
         if str(spec) and os.path.isfile(root):
             return lists.find(root) if root.suffix.lower() in lists.LISTS else decode.find(root)
         raise ForetellError(
@@ -232,7 +260,14 @@ class Clips(Reads[Videos]):
 
 @dataclass(frozen=True)
 class EpisodeClips(Clips):
-    """Clips of episodes: with a state and an action a step (see `foretell.data.video.episodes`)."""
+    """Clips of episodes: with a state and an action a step (see `foretell.data.video.episodes`).
+
+    state, action, camera: the features of LeRobot's layout that are read; no state for "", the first camera for None.
+    """
+
+    state: str = "observation.state"
+    action: str = "action"
+    camera: str | None = None
 
     def find(self, spec: str | Path, seed: int) -> Splits:
         """The splits of a folder of videos with tables, or of a pusher's episodes."""
@@ -243,11 +278,11 @@ class EpisodeClips(Clips):
             return pusher.find(str(spec), self, seed)
         root = located(spec)
         if str(spec) and os.path.isdir(root):
-            return episodes.find(root, files_below(root))
+            return episodes.find(root, self)
         found = "not a folder" if str(spec) and os.path.exists(root) else "not found"
         raise ForetellError(
             f"{str(spec)!r}: {found}, expected a folder of videos, each with a table of its name (.csv or .parquet), "
-            "or pusher"
+            "a folder in LeRobot's layout, or pusher"
         )
 
     def form(self) -> Form[Episodes]:
@@ -309,9 +344,11 @@ class StepLatents(Reads["Procedures"]):
     """Procedures as latents of the clips of their steps (see `foretell.data.annotations`).
 
     encoder: makes the latents where the data has clips; None for data that has latents.
+    shape: P and C, that a trained model expects; None for any. Other data is refused before all of it is read.
     """
 
     encoder: ClipEncoder | None = None
+    shape: tuple[int, int] | None = None
 
     def find(self, spec: str | Path, seed: int) -> Splits:
         """The splits of annotated procedures."""

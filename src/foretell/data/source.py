@@ -16,7 +16,7 @@ from .items import Item
 
 SPLITS = {
     "train": ("train", "training"),
-    "test": ("test", "testing", "valid", "val", "validation", "dev"),
+    "test": ("test", "testing", "valid", "val", "validation", "dev", "eval", "evaluation"),
 }
 """Purpose of a split -> the names that people give it, the preferred one first."""
 

@@ -4,7 +4,7 @@
 - `.npy`: an array [N, D], read piece by piece; `labels.npy` and `groups.npy` beside it, or other names that were asked
   for. The whole is never in memory.
 - `.parquet`, `.csv`: a row a vector. Columns `label` and `group` (or `labels`, `groups`) say what they say; all other
-  columns are numbers, and a parquet column may hold lists of them.
+  columns are numbers, and a parquet column may hold lists of them. A column `file` with names is left out.
 
 Other columns can be asked for as the label or the group. Labels and groups are whole numbers from 0, or names. Rows
 that cannot be used (a number is missing or not finite, no label, no group) are left out and listed in `skipped`. Other
@@ -27,7 +27,7 @@ from foretell.extras import needed
 
 from .cache import Form, Stored
 from .dataset import Records, Skipped
-from .headings import delimited, heading
+from .headings import FILES, delimited, heading
 from .items import MISSING, Decoded, Item
 from .source import Contents, Source, Splits, file_at, identity
 
@@ -84,13 +84,19 @@ def _read(path: Path, label: str | None, group: str | None) -> Contents:
         "groups": heading(path, list(table), group, GROUPS, "group"),
     }
     told = {name: table[column] for name, column in of.items() if column is not None}
-    features = _features(path, {name: values for name, values in table.items() if name not in of.values()})
+    rest = {name: values for name, values in table.items() if name not in of.values() and not _named(name, values)}
+    features = _features(path, rest)
     columns: dict[str, np.ndarray] = {"features": features}
     names = {}
     for name, values in told.items():
         columns[name], names[name] = _numbered(path, name, values, len(features))
     items = [Item(path.name, lambda: (columns, None))]
     return Contents(len(features), names.pop("labels", ()), items, names)
+
+
+def _named(name: str, values: Any) -> bool:
+    """Whether a column names the file of each row, and is no feature."""
+    return name.lower() in FILES and len(values) > 0 and isinstance(values[0], str)
 
 
 def _features(path: Path, table: dict[str, Any]) -> np.ndarray:

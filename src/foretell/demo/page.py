@@ -39,6 +39,7 @@ def render(found: dict[str, Any], pictures: Drawings, curves: dict[str, Chart], 
     environment.filters.update(filters)
     (fresh, ours), (name, shipped) = found["models"].items()
     assert fresh == "fresh"
+    small, large = ours["mrr"], shipped["mrr"]
     return environment.get_template("report.html.jinja").render(
         training=found["training"],
         versions=found["versions"],
@@ -46,6 +47,12 @@ def render(found: dict[str, Any], pictures: Drawings, curves: dict[str, Chart], 
         fresh=ours,
         shipped=shipped,
         shipped_name=name,
+        reversed_rows=[
+            row
+            for row, one in small["per_action"].items()
+            if (other := large["per_action"].get(row))
+            and (one["value"] > other["value"]) != (small["value"] > large["value"])
+        ],
         pictures=pictures,
         curves=curves,
         out=str(out),

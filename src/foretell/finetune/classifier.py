@@ -25,7 +25,7 @@ from math import gcd
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -109,9 +109,9 @@ class WorldModelClassifier(nn.Module):
         """Logits of images in [0, 1]."""
         return self.head(self.latents(images))
 
-    def classify(self, images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"]) -> list[tuple[str, float]]:
-        """The likeliest class of each image, and its probability. Floats are in [0, 1]."""
-        return likeliest(self, images, self.classes)
+    def classify(self, images: Any) -> list[tuple[str, float]]:
+        """The likeliest class of each image, and its probability; of anything that `foretell.preprocess` takes."""
+        return likeliest(self, images, self.classes, self)
 
     def rates(self, pretrained: float) -> list[tuple[nn.Module, float]]:
         """The parts to train, each with its share of the learning rate."""

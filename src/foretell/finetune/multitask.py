@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -96,11 +96,16 @@ class MultitaskClassifier(nn.Module):
         which = torch.full((len(images),), place, device=images.device)
         return self.heads[place](self.latents(images, which))
 
-    def classify(
-        self, images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"], task: str
-    ) -> list[tuple[str, float]]:
-        """The likeliest of a task's classes for each image, and its probability. Floats are in [0, 1]."""
-        return likeliest(partial(self, task=task), images, self.tasks[task])
+    def classify(self, images: Any, task: str) -> list[tuple[str, float]]:
+        """The likeliest of a task's classes for each image, and its probability; of anything that
+        `foretell.preprocess` takes.
+
+        Raises:
+            ForetellError: there is no such task, or as `foretell.preprocess`.
+        """
+        if task not in self.tasks:
+            raise ForetellError(f"task is {task!r}, expected one of {', '.join(self.tasks)}")
+        return likeliest(self, images, self.tasks[task], partial(self, task=task))
 
     def rates(self, pretrained: float) -> list[tuple[nn.Module, float]]:
         """The parts to train, each with its share of the learning rate. Tokens and heads start at random."""

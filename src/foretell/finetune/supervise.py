@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.augment import to_float
 from foretell.data import Images
 from foretell.errors import ForetellError
 from foretell.evaluate.intervals import accuracy_of
+from foretell.inputs import preprocess
 
 
 def labels_of(images: Images, name: str, classes: tuple[str, ...] | None = None) -> Int[Tensor, " n"]:
@@ -70,11 +72,18 @@ def accuracy(
 
 @torch.no_grad()
 def likeliest(
-    logits: Callable[[Tensor], Tensor],
-    images: Float[Tensor, "B 3 H W"] | UInt8[Tensor, "B 3 H W"],
-    classes: tuple[str, ...],
+    classifier: nn.Module, images: Any, classes: tuple[str, ...], logits: Callable[[Tensor], Tensor]
 ) -> list[tuple[str, float]]:
-    """The likeliest class of each image, and its probability. Floats are in [0, 1]."""
-    images = images if images.is_floating_point() else to_float(images)
-    probability, place = logits(images).softmax(1).max(1)
+    """The likeliest class of each image, and its probability.
+
+    Args:
+        classifier: decides the size of images and the device.
+        images: anything that `foretell.preprocess` takes.
+        classes: names of the classes.
+        logits: those of images in [0, 1].
+
+    Raises:
+        ForetellError: as `foretell.preprocess`.
+    """
+    probability, place = logits(preprocess(images, classifier)).softmax(1).max(1)
     return [(classes[c], p) for c, p in zip(place.tolist(), probability.tolist(), strict=True)]

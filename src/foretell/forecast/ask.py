@@ -20,7 +20,7 @@ from foretell.data import Procedures
 from foretell.data.procedures import ClipOf
 from foretell.errors import COUNT, SEED, ForetellError, check_range
 from foretell.evaluate.encode import evaluating
-from foretell.evaluate.procedures.forecaster import after, inside, joined, recent
+from foretell.evaluate.procedures.forecaster import after, foreseen, inside
 from foretell.methods.vedit import VEDIT
 from foretell.problems import KINDS, NONE, PaddedClips
 
@@ -123,7 +123,7 @@ def forecast(
     with evaluating(model) as device:
         told, generator = clips(seen.to(device)), torch.Generator(device).manual_seed(seed)
         if goal is None:
-            latents = _next(model, told, steps, samples, generator)
+            latents = foreseen(model, told, steps, samples, generator)[0]
         else:
             ends = clips(torch.stack([seen[-1], goal]).to(device), [0, steps + 1])
             latents = model.sample(ends, inside(ends, steps + 2), samples, generator)[0]
@@ -149,19 +149,6 @@ def clips(latents: Float[Tensor, "n P C"], places: Sequence[int] | None = None) 
     where = torch.tensor([*(range(n) if places is None else places)], dtype=torch.float32, device=device)
     labels = {kind: torch.full((1, n), NONE, device=device) for kind in KINDS}
     return PaddedClips(latents.float()[None], where[None], torch.ones(1, n, dtype=torch.bool, device=device), labels)
-
-
-def _next(
-    model: VEDIT, seen: PaddedClips, steps: int, samples: int, generator: torch.Generator
-) -> Float[Tensor, "K H P C"]:
-    """K futures of the next steps, block after block."""
-    c, told, found = model.config, seen.repeated(samples), []
-    for start in range(0, steps, c.horizon):
-        told = recent(told, c.history)
-        asked = after(told, min(c.horizon, steps - start))
-        found.append(model.sample(told, asked, 1, generator)[:, 0])
-        told = joined(told, asked, found[-1])
-    return torch.cat(found, 1)
 
 
 def _nearest(model: VEDIT, latents: Float[Tensor, "K H P C"], bank: Procedures) -> tuple[tuple[Near, ...], ...]:

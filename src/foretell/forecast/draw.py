@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ FRAMES = 4
 """Frames of a strip."""
 BARS = 5
 """Steps that have a bar, the likeliest first."""
+LETTERS = 46
+"""Of the note, that a column is wide enough for."""
 COLUMNS = 5
 """Steps side by side; of more, the first ones are drawn."""
 WIDTH, GAP, MARGIN, TITLE = 2.5, 0.22, 0.3, 0.24  # inches
@@ -74,14 +77,14 @@ def forecast_figure(
         row = above[first : first + columns]
         page.strips(row, [GOAL if strip is goal else SEEN for strip in row])
     more = f" (the first {len(shown)} of {len(steps)})" if len(shown) < len(steps) else ""
-    page.heading("what comes next" + more)
+    page.heading(("what lies between" if goal else "what comes next") + more)
     page.bars(shown)
     if futures:
         page.heading("clips of the bank nearest to each sampled future")
         for future in futures:
             page.strips(future[: len(shown)], [FUTURE] * len(shown))
-    if note:
-        page.line(note)
+    for line in wrap(note, LETTERS * columns):
+        page.line(line)
     return page.figure()
 
 
@@ -111,7 +114,7 @@ class _Page:
 
     def strips(self, row: Sequence[Strip], colours: Sequence[str]) -> None:
         """Film strips side by side, each with its title."""
-        height = WIDTH / FRAMES
+        height = WIDTH / FRAMES if any(strip.clip is not None for strip in row) else 0.0
         for place, (strip, colour) in enumerate(zip(row, colours, strict=True)):
             left = MARGIN + place * (WIDTH + GAP)
             self._texts.append((left, self._top + 0.1, _short(strip.title, 34), GREY, 8.5))

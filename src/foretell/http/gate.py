@@ -17,13 +17,16 @@ from foretell.errors import ForetellError
 from foretell.http.metrics import Metrics
 from foretell.http.refusal import Refused, Respond
 from foretell.http.settings import ServiceSettings
-from foretell.http.work import Work
+from foretell.http.work import STOPPED, Work
 
 FRESH = 1.0
 """Seconds for which a key is remembered. A revoked key opens nothing after that time."""
 REMEMBERED = 4096
 """The number of keys that are remembered, and of callers' rates."""
-STOPPED = "the service was stopped before this was done; send it again"
+FORM = "multipart/form-data"
+"""The type of a form with files, as browsers and `curl -F` send it."""
+FREE = ("/health", "/metrics")
+"""These paths are outside of the limits on a caller's rate: who watches the service must not be refused."""
 
 
 class Caller(Protocol):
@@ -61,7 +64,7 @@ class Gate:
     ) -> None:
         self._app, self._find, self._respond = app, find, respond
         self._settings, self._work, self._metrics = settings, work, metrics
-        self._known: OrderedDict[str, tuple[Caller | None, float]] = OrderedDict()  # with the time it is fresh until
+        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()  # with the time it is fresh until
         self._rate = Rate(settings.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +72,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # the server leaves the body of the answer out
+            scope = {**scope, "method": "GET"}
         with self._metrics.request(scope) as watched:
 
             async def watched_send(message: Message) -> None:
@@ -89,14 +94,9 @@ class Gate:
         request = Request(scope)
         secret = _secret(request)
         address = request.client.host if request.client else ""
-        caller = await self._caller(secret) if secret else None
-        if wait := self._rate.wait(caller.name if caller else f"address {address}"):
-            seconds = ceil(wait)
-            raise Refused(429, f"too many requests; try again in {seconds} s", Retry_After=str(seconds))
-        if secret and caller is None:
-            raise Refused(401, "this API key is not known here, or was revoked", WWW_Authenticate="Bearer")
-        request.state.caller = caller
-        limit = self._settings.upload if scope["method"] == "PUT" else self._settings.body
+        request.state.caller = None if scope["path"] in FREE else await self._admitted(secret, f"address {address}")
+        files = scope["method"] == "PUT" or request.headers.get("content-type", "").startswith(FORM)
+        limit = self._settings.upload if files else self._settings.body
         if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
             raise Refused(415, f"the body is compressed ({encoding:.20}); send it as it is")
         length = request.headers.get("content-length", "0")
@@ -104,14 +104,32 @@ class Gate:
             raise Refused(413, _too_large(limit))
         await self._app(scope, _limited(receive, limit), send)
 
-    async def _caller(self, secret: str) -> Caller | None:
-        caller, until = self._known.get(secret, (None, 0.0))
-        if until < time.monotonic():
+    async def _admitted(self, secret: str | None, address: str) -> Caller | None:
+        """The caller, within its rate.
+
+        A key that has to be looked up takes a token of its address for that, and gives it back if there is such a key.
+        So nobody can make the service look up keys faster than its rate.
+        """
+        caller, until = self._known.get(secret, (None, 0.0)) if secret else (None, 0.0)
+        if caller is None or until < time.monotonic():
+            if secret is None:
+                self._take(address)
+                return None
+            self._take(f"keys of {address}")
             caller = await self._work.search(lambda: self._find(secret))
+            if caller is None:
+                raise Refused(401, "this API key is not known here, or was revoked", WWW_Authenticate="Bearer")
+            self._rate.give(f"keys of {address}")
             self._known[secret] = caller, time.monotonic() + FRESH
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
+        self._take(caller.name)
         return caller
+
+    def _take(self, caller: str) -> None:
+        if wait := self._rate.wait(caller):
+            seconds = ceil(wait)
+            raise Refused(429, f"too many requests; try again in {seconds} s", Retry_After=str(seconds))
 
 
 class Rate:
@@ -138,6 +156,12 @@ class Rate:
         while len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)  # the caller that was away longest: that bucket is most likely full
         return 0.0 if granted else (1 - tokens) / self._rate
+
+    def give(self, caller: str) -> None:
+        """Give a token back."""
+        if caller in self._buckets:
+            tokens, then = self._buckets[caller]
+            self._buckets[caller] = tokens + 1, then
 
 
 def _secret(request: Request) -> str | None:

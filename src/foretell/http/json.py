@@ -9,6 +9,9 @@ import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+BOM = b"\xef\xbb\xbf"
+"""Some editors and shells put it before UTF-8."""
+
 
 def dumps(content: Any) -> bytes:
     """The content as JSON; an array of numpy becomes a list."""
@@ -43,4 +46,4 @@ class JsonRoute(APIRoute):
 
 class _Request(Request):
     async def json(self) -> Any:
-        return orjson.loads(await self.body())
+        return orjson.loads((await self.body()).removeprefix(BOM))

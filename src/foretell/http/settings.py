@@ -17,5 +17,7 @@ class ServiceSettings:
     """The largest uploaded file (a PUT request), in bytes."""
     cors: tuple[str, ...] = ()
     """Origins: their pages may call the service from a browser. None by default."""
+    reranked: int = 50
+    """The most passages that a reranker reads for a request with a key, 1 to 200. Requests without one get 20."""
     waiting: int = 128
     """The number of requests that may wait for a thread. The service refuses more, and asks to try again."""

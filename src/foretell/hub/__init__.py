@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from foretell import shipped
-from foretell.errors import ForetellError
+from foretell.errors import ForetellError, near
 from foretell.hub import official
 from foretell.hub.files import (
     built,
+    finite,
     from_config,
     read_json,
     read_metadata,
@@ -51,7 +52,7 @@ def save(model: Method, folder: str | Path, card: str | None = None, dtype: torc
     tensors = {name: t.to(dtype) if dtype and t.is_floating_point() else t for name, t in model.state_dict().items()}
     write_weights(folder / "model.safetensors", tensors, {"format": "foretell"})
     write_json(config, known | to_config(model))
-    write_atomically(folder / "README.md", card or _card(model, folder.name))
+    write_atomically(folder / "README.md", card or model_card(model, folder.name))
     return folder
 
 
@@ -129,7 +130,10 @@ def _find(name: str | Path) -> Path:
             raise ForetellError(f"{str(name)!r} is no repository of the hub: expected {HUB}user/name")
         return _download(repository)
     hint = f"; {HUB}{name} would ask the Hugging Face hub" if re.fullmatch(r"[\w-]+/[\w.-]+", str(name)) else ""
-    raise ForetellError(f"there is no model {str(name)!r}: expected a folder, or one of {', '.join(models())}{hint}")
+    meant = near(str(name), models())
+    raise ForetellError(
+        f"there is no model {str(name)!r}{meant}: expected a folder, or one of {', '.join(models())}{hint}"
+    )
 
 
 def _folder(path: Path) -> Path:
@@ -164,28 +168,30 @@ def _download(repository: str) -> Path:
 
 
 def _weights(folder: Path) -> Path:
-    """The finished model of a run, or its newest whole checkpoint. Damaged ones are skipped, as `--resume` does."""
+    """The finished model of a run, or its newest good checkpoint. Others are passed over, as `--resume` does."""
     finished = folder / "model.safetensors"
     checkpoints = sorted((folder / "checkpoints").glob("step-*.safetensors"), reverse=True)
     if finished.is_file() or not checkpoints:
         return finished
-    return next(filter(_whole, checkpoints), checkpoints[0])
+    return next(filter(_good, checkpoints), checkpoints[0])
 
 
-def _whole(path: Path) -> bool:
+def _good(path: Path) -> bool:
+    """Whether a checkpoint is whole and finite."""
     try:
+        finite(read_weights(path), path)
         return bool(read_metadata(path))
     except ForetellError:
         return False
 
 
-def _card(model: Method, name: str) -> str:
+def model_card(model: Method, name: str) -> str:
+    """A short model card, in Markdown: what the model is, and the lines that load it."""
     config = to_config(model)
     sizes = ", ".join(
         f"{name} of {parameters(module):,} parameters{', which is untrained' if name == model.untrained else ''}"
         for name, module in model.trained().items()
     )
-    size = "T, H, W" if len(getattr(model.config.encoder, "grid", (0, 0))) == 3 else "H, W"
     return f"""---
 library_name: foretell
 tags: [representation-learning, {config["method"]}]
@@ -199,6 +205,6 @@ A foretell model, `{config["method"]}`: {sizes}.
 import foretell
 
 model = foretell.load("{name}")
-features = model.features(images)  # [B, 3, {size}] in [0, 1] -> [B, D]
+{model.example}
 ```
 """

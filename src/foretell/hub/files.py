@@ -24,6 +24,8 @@ from foretell.methods import METHODS
 
 M = TypeVar("M", bound=nn.Module)
 
+LONGEST = 200
+"""Characters of a list of tensors in an error."""
 PICKLE = "a PyTorch pickle, which could run code and is never opened here"
 FOREIGN = {
     b"PK\x03\x04": PICKLE,
@@ -260,8 +262,10 @@ def finite(tensors: Mapping[str, Tensor], source: Path | str) -> None:
     """
     odd = [name for name, t in tensors.items() if not _finite(t)]
     if odd:
+        names = brief(odd)
+        some = names if len(names) <= LONGEST else f"{len(odd)} tensors, such as {min(odd)}"
         raise ForetellError(
-            f"{source} holds NaN or infinity in {brief(odd)}, expected finite numbers: its training diverged or the "
+            f"{source} holds NaN or infinity in {some}, expected finite numbers: its training diverged or the "
             "file is damaged; use an earlier checkpoint"
         )
 

@@ -11,12 +11,13 @@ import torch
 from foretell import hub
 from foretell.capabilities import EncodesPatches, require
 from foretell.errors import ForetellError
+from foretell.hub import onnx_form, timm_form
 from foretell.hub.files import finite
 from foretell.hub.official import huggingface, huggingface_video
 from foretell.method import Method
 from foretell.nn.vit import VideoViTConfig
 
-Format = Literal["huggingface", "foretell"]
+Format = Literal["huggingface", "foretell", "onnx", "timm", "torchvision"]
 Encoder = Literal["target", "context"]
 Precision = Literal["float32", "float16", "bfloat16"]
 
@@ -29,6 +30,9 @@ def _huggingface(model: Method, out: Path, encoder: Encoder, dtype: torch.dtype)
 
 FORMATS: dict[str, Callable[[Method, Path, Encoder, torch.dtype], Path]] = {
     "huggingface": _huggingface,
+    "onnx": onnx_form.save,
+    "timm": timm_form.save,
+    "torchvision": timm_form.save,
     "foretell": lambda model, out, _, dtype: hub.save(model, out, dtype=dtype),
 }
 """name -> what writes it, given the model, where to, which encoder (for forms that hold one) and the type of floats."""
@@ -43,8 +47,10 @@ def export(
         model: any method.
         out: a folder, made if need be.
         format: `huggingface` writes transformers' I-JEPA, with one encoder. A V-JEPA with positions of kind
-            `rotary-vjepa2` becomes its V-JEPA 2, with one encoder and the predictor. `foretell` is this library's own
-            form: it turns a training checkpoint of gigabytes into a folder that is safe to pass on.
+            `rotary-vjepa2` becomes its V-JEPA 2, with one encoder and the predictor. `onnx` is an encoder, held against
+            torch. `timm` is an encoder under timm's names; `torchvision` is another word for it: a ResNet has the same
+            names in both. `foretell` is this library's own form: it turns a training checkpoint of gigabytes into a
+            folder that is safe to pass on.
         encoder: which encoder, for forms that have only one.
         dtype: type to store floats in.
 

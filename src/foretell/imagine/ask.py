@@ -120,9 +120,13 @@ def imagine_all(
     """Ask a model for several changes of one image, and compare all answers with one bank. As `imagine`."""
     world = require(model, Imagines, "imagining a change")
     actions, side = world.actions, world.config.encoder.image_size
-    if image.shape != (3, side, side):
-        raise ForetellError(f"the image is {tuple(image.shape)}, but this model looks at (3, {side}, {side})")
-    image = image if image.is_floating_point() else to_float(image)
+    if not isinstance(image, torch.Tensor) or image.shape != (3, side, side):
+        found = tuple(image.shape) if isinstance(image, torch.Tensor) else f"a {type(image).__name__}"
+        raise ForetellError(
+            f"the image is {found}, but this model looks at (3, {side}, {side}): foretell.preprocess(image, model)[0] "
+            "makes that"
+        )
+    image = to_float(image)
     device = next(model.parameters()).device
 
     pairs = [actions.split(values) for values in asks]

@@ -60,8 +60,7 @@ def ask(
     knows = require(model, EncodesText, "labelling")
     labels = distinct(labels)
     with evaluating(model) as device:
-        x = pictures.to(device)
-        x = x if x.is_floating_point() else to_float(x)
+        x = to_float(pictures.to(device))
         texts = [template.format(label) for label in labels for template in templates]
         g = knows.caption_vectors(texts).unflatten(0, (len(labels), -1)).mean(1)
         cosines = knows.similarity(knows.outputs(x), g).float()

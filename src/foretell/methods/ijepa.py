@@ -5,9 +5,13 @@ Architecture", CVPR 2023, arXiv:2301.08243.
 
 Differs from the paper:
 - d is the smooth L1 distance to layer-normed targets, as in the released code; the paper prints L2.
-- A fixed budget of context patches, kept at random (see `foretell.masking`); the released code cuts in raster
-  order.
-- Block area and aspect are drawn independently; the released code uses one random number for both.
+- A fixed budget of context patches, kept at random, and blocks of independent area and aspect anywhere (see
+  `foretell.masking`). The released code's masks are `masks.keep` raster.
+- Small recipes begin with outputs of blocks scaled by their depth, with rates at step 0 of their schedules, and with
+  crops that are cut to the photograph. The paper's recipes have the released code's (`depth_scaled`, `rates_ahead`,
+  `crops_redrawn`).
+- The first layer is drawn as in MAE (Xavier), and the mask token does not decay.
+- Crops are resized bilinearly without antialiasing.
 """
 
 from __future__ import annotations
@@ -42,6 +46,8 @@ class IJEPAConfig(ReadsPhotographs):
     masks: Masks = field(default_factory=BlockMasks)
     crop: tuple[float, float] = (0.3, 1.0)
     """Area of the random crop, as a share of the photograph; the only augmentation."""
+    crops_redrawn: bool = False
+    """Draw a crop that does not fit again, as torchvision does, in place of cutting it."""
 
     def __post_init__(self) -> None:
         within(self, crop=SOME)
@@ -62,6 +68,8 @@ class IJEPA(JEPA):
     def views(self, batch: Batch, generator: torch.Generator) -> Views:
         """x = y = a random crop; context and target blocks differ."""
         c = self.config
-        y = random_resized_crop(to_float(batch.pixels), c.encoder.image_size, generator, c.crop, flip=0.0)
+        y = random_resized_crop(
+            to_float(batch.pixels), c.encoder.image_size, generator, c.crop, flip=0.0, redrawn=c.crops_redrawn
+        )
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
         return Views(y, y, context_index, target_index, chance=generator)

@@ -12,7 +12,9 @@ Differs from the paper:
   (see `foretell.masking`). That is 31 % of 14 × 14; the rectangles leave 53 % free on average. All others are
   predicted, jointly, so that a third of them lie outside the rectangles. docs/log.md has the result of the paper's
   masks.
-- Strengths of the random crop are not printed: I-JEPA's (0.3, 1).
+- Strengths of the random crop are not printed: I-JEPA's (0.3, 1). Crops are cut to the photograph, and the paper's
+  recipes draw them again as torchvision does (`crops_redrawn`).
+- There is no released code. Outputs of blocks are scaled by their depth at first; I-JEPA's code does not in the end.
 """
 
 from __future__ import annotations
@@ -53,6 +55,8 @@ class IWMConfig(ReadsPhotographs):
     """Jitter the source on top of the target (main text) rather than independently of it (appendix)."""
     crop: tuple[float, float] = (0.3, 1.0)
     """Area of the random crop, as a share of the photograph."""
+    crops_redrawn: bool = False
+    """Draw a crop that does not fit again, as torchvision does, in place of cutting it."""
 
     def __post_init__(self) -> None:
         within(self, crop=SOME)
@@ -86,7 +90,9 @@ class IWM(JEPA):
         """x = destroy(jitter(crop)), masked; y = jitter(crop); a = the way from x to y."""
         c, augment = self.config, self.config.augment
         B = len(batch)
-        crop = random_resized_crop(to_float(batch.pixels), c.encoder.image_size, generator, c.crop)
+        crop = random_resized_crop(
+            to_float(batch.pixels), c.encoder.image_size, generator, c.crop, redrawn=c.crops_redrawn
+        )
 
         jitter = augment.draw(generator, B)
         y = augment.apply(crop, jitter)

@@ -18,6 +18,7 @@ Differs from the paper:
 - One denoiser and one classifier learn forecasting, planning and the tasks' names together, not one for each.
 - Latents are standardised channel by channel. Depth, width and the number of Euler steps are ours: the paper's are
   not printed.
+- The classifier embeds each latent of a clip by weights of its own, so that it knows which is which.
 - Futures longer than `horizon` are denoised block after block, each seeing the blocks before.
 
 B batch · O seen clips · T unseen clips · P latents a clip · C their width · K samples
@@ -25,7 +26,6 @@ B batch · O seen clips · T unseen clips · P latents a clip · C their width �
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
@@ -41,7 +41,7 @@ from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SIZE, ForetellError, 
 from foretell.method import Method
 from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.dit import DiT, DiTConfig
-from foretell.nn.pooler import AttentivePooler
+from foretell.nn.pooler import Classifier
 from foretell.nn.vit import VideoViTConfig, ViT
 from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, whole
 from foretell.registry import register
@@ -63,7 +63,7 @@ class VEDITConfig:
     denoiser: DiTConfig = field(default_factory=DiTConfig)
     objective: Objective = "velocity"
     """How it is trained: velocity error and cross-entropy, cross-entropy through the sampler, or directly."""
-    euler: int = 8
+    euler: int = 4
     """Euler steps from noise to latents: of `sampler` in training, and of all in use."""
     shift: float = 3.0
     """k: above 1 more of training and of the Euler steps is spent on noise. SD3's is 3."""
@@ -98,30 +98,6 @@ class VEDITConfig:
         return StepLatents()
 
 
-class Classifier(nn.Module):
-    """The attentive classifier: a learned query reads a clip's latents, and a linear layer names it, for each kind.
-
-    Args:
-        channels: C.
-        width: to read them in.
-        heads: of the query.
-        classes: how many there are of each kind.
-    """
-
-    def __init__(self, channels: int, width: int, heads: int, classes: Mapping[str, int]) -> None:
-        super().__init__()
-        self.embed = nn.Linear(channels, width)
-        self.pooler = AttentivePooler(width, heads)
-        self.heads = nn.ModuleDict({kind: nn.Linear(width, count) for kind, count in classes.items() if count})
-
-    def forward(
-        self, latents: Float[Tensor, "n N C"], there: Tensor | None = None
-    ) -> dict[str, Float[Tensor, "n classes"]]:
-        """Logits of each kind; `there` says which latents there are."""
-        pooled = self.pooler(self.embed(latents), there)
-        return {kind: head(pooled) for kind, head in self.heads.items()}
-
-
 @register("vedit", VEDITConfig)
 class VEDIT(Method):
     """Denoise the latents of unseen steps of a procedure, beside those of the steps that were seen."""
@@ -140,8 +116,8 @@ class VEDIT(Method):
         self.register_buffer("std", torch.ones(channels))
         self.denoiser = DiT(c.denoiser, channels, c.latents)
         counts = {"step": len(c.steps), "verb": len(c.verbs), "noun": len(c.nouns)}
-        self.classifier = Classifier(channels, width, heads, counts)
-        self.task_classifier = Classifier(channels, width, heads, {"task": len(c.tasks)})
+        self.classifier = Classifier((c.latents, channels), width, heads, counts)
+        self.task_classifier = Classifier((c.latents, channels), width, heads, {"task": len(c.tasks)})
 
     @classmethod
     def begin(cls, config: VEDITConfig, encoder: Method | None = None) -> VEDIT:
@@ -167,14 +143,14 @@ class VEDIT(Method):
         """What this very model reads: clips, too, where it has an encoder of clips."""
         from foretell.data import ClipEncoder, StepLatents
 
+        shape = (self.config.latents, self.config.channels) if self.config.channels else None
         if self.encoder is None:
-            return StepLatents()
+            return StepLatents(shape=shape)
         c = self.encoder.config
         assert isinstance(c, VideoViTConfig)
         digest = sha256(b"".join(t.cpu().numpy().tobytes() for t in self.encoder.state_dict().values()))
-        return StepLatents(
-            ClipEncoder(self.encode, f"{digest.hexdigest()[:16]} {self.config.latents}", c.image_size, c.frames)
-        )
+        key = f"{digest.hexdigest()[:16]} {self.config.latents}"
+        return StepLatents(ClipEncoder(self.encode, key, c.image_size, c.frames), shape)
 
     def suited(self, data: Dataset) -> VEDIT:
         """The same for the latents, steps and tasks of this data.
@@ -188,7 +164,7 @@ class VEDIT(Method):
             raise ForetellError("VEDIT learns from procedures: give data such as coin:COIN.json.gz or procedures:2000")
         P, C = data.shape
         if len(data.steps) < 2:
-            raise ForetellError(f"found {len(data.steps)} kinds of steps, expected two or more, to tell them apart")
+            raise ForetellError("all steps of the data have one label, expected two or more, to tell them apart")
         if int(data.lengths.max()) < 2:
             raise ForetellError(
                 "every procedure has one step alone, expected some with two or more, to forecast the next"
@@ -202,21 +178,26 @@ class VEDIT(Method):
 
     def prepare(self, data: Dataset) -> None:
         """Learn mean and deviation of each channel, from at most 20,000 clips."""
+        from foretell.data.procedures import check_shape
+
         assert data.columns["latents"], "suited to this data"
         every = max(len(data) // 2000, 1)
         values = data.batch(range(0, len(data), every)).ragged("latents").values
         assert isinstance(values, Tensor)
-        if values.shape[1:] != (self.config.latents, len(self.mean)):
-            raise ForetellError(_other(tuple(values.shape[1:]), self.config))
+        check_shape(values.shape[1:], (self.config.latents, len(self.mean)))
         values = values[:: max(len(values) // 20_000, 1)].float().flatten(0, 1)
         self.mean.copy_(values.mean(0))
         self.std.copy_(values.std(0).clamp_min(1e-6))
 
     def views(self, batch: Batch, generator: torch.Generator) -> Problem:
+        """A forecast or a plan of each procedure."""
+        labelled = "labels" in batch
+        return self.problem(self.whole(batch), batch["labels"] if labelled else None, generator)
+
+    def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
         """A forecast or a plan of each procedure, see `foretell.problems.draw`."""
-        c, labelled = self.config, "labels" in batch
-        task = batch["labels"] if labelled else None
-        return draw(self.whole(batch), task, generator, c.history, c.horizon, c.planned)
+        c = self.config
+        return draw(clips, task, generator, c.history, c.horizon, c.planned)
 
     def whole(self, batch: Batch) -> PaddedClips:
         """All clips of some procedures.
@@ -224,9 +205,10 @@ class VEDIT(Method):
         Raises:
             ForetellError: they are of another width than the model's, or another number of latents.
         """
+        from foretell.data.procedures import check_shape
+
         found = whole({name: batch.ragged(name) for name in ("latents", *KINDS)})
-        if found.latents.shape[2:] != (self.config.latents, len(self.mean)):
-            raise ForetellError(_other(tuple(found.latents.shape[2:]), self.config))
+        check_shape(found.latents.shape[2:], (self.config.latents, len(self.mean)))
         return found
 
     def forward(self, views: Problem) -> Float[Tensor, ""]:
@@ -260,7 +242,7 @@ class VEDIT(Method):
         latents = torch.cat([found[asked.there], self.scaled(seen.latents)[seen.there]])
         losses = [
             entropy(logits, torch.cat([asked.labels[kind][asked.there], seen.labels[kind][seen.there]]))
-            for kind, logits in self.classifier(latents).items()
+            for kind, logits in self.classifier(latents.unsqueeze(1)).items()
         ]
         if self.config.tasks:
             losses.append(entropy(self._task(found, problem.seen, asked.there), task))
@@ -268,8 +250,7 @@ class VEDIT(Method):
 
     def _task(self, found: Float[Tensor, "B T P C"], seen: PaddedClips, there: Tensor) -> Float[Tensor, "B tasks"]:
         """Logits of the task, from all clips that were seen or denoised (3.2: all tokens)."""
-        every = torch.cat([found, self.scaled(seen.latents)], 1).flatten(1, 2)
-        known = torch.cat([there, seen.there], 1).repeat_interleave(self.config.latents, 1)
+        every, known = torch.cat([found, self.scaled(seen.latents)], 1), torch.cat([there, seen.there], 1)
         return self.task_classifier(every, known)["task"]
 
     def velocity(
@@ -312,14 +293,14 @@ class VEDIT(Method):
 
     def classify(self, latents: Float[Tensor, "*some P C"]) -> dict[str, Float[Tensor, "*some classes"]]:
         """Log-probabilities of the step, the verb and the noun that clips show."""
-        found = self.classifier(self.scaled(latents).flatten(0, -3))
+        found = self.classifier(self.scaled(latents).flatten(0, -3).unsqueeze(1))
         return {kind: each.float().log_softmax(-1).unflatten(0, latents.shape[:-2]) for kind, each in found.items()}
 
     def name_task(
-        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator
+        self, seen: PaddedClips, asked: PaddedClips, samples: int, generator: torch.Generator, euler: int | None = None
     ) -> Float[Tensor, "B tasks"]:
         """Log-probabilities of the task, the mean over sampled futures; arguments as of `sample`."""
-        found = self.scaled(self.sample(seen, asked, samples, generator)).flatten(0, 1)
+        found = self.scaled(self.sample(seen, asked, samples, generator, euler)).flatten(0, 1)
         logits = self._task(found, seen.repeated(samples), asked.there.repeat_interleave(samples, 0))
         return logits.float().softmax(-1).unflatten(0, (-1, samples)).mean(1).log()
 
@@ -346,6 +327,17 @@ class VEDIT(Method):
         """There are no views of a picture here. Raises ForetellError."""
         raise ForetellError(
             "VEDIT learns from latents of clips, which have no random views: LiDAR has nothing to compare"
+        )
+
+    @property
+    def example(self) -> str:
+        """Python for the model card: forecast what comes after some clips."""
+        c = self.config
+        given = "of features of your own" if self.encoder is None else "model.encode(clips), uint8 [n, 3, T, H, W]"
+        return (
+            "from foretell.forecast import forecast\n\n"
+            f"# seen: latents of the n steps so far, [n, {c.latents}, {c.channels}]: {given}\n"
+            "forecast(model, seen, steps=2).steps  # for each step ahead the likeliest names and their probabilities"
         )
 
     def features(self, x: Float[Tensor, "B 3 F H W"]) -> Float[Tensor, "B C"]:
@@ -381,10 +373,3 @@ def entropy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Fl
     """Cross-entropy over those that have a label; 0 where none has."""
     known = labels != NONE
     return F.cross_entropy(logits[known], labels[known]) if known.any() else logits.sum() * 0.0
-
-
-def _other(found: tuple[int, ...], config: VEDITConfig) -> str:
-    return (
-        f"the data has {found[0]} latents of width {found[1]} a clip, and the model expects {config.latents} of width "
-        f"{config.channels}: give features of the encoder that it was trained with"
-    )

@@ -9,7 +9,11 @@ Differs from the paper:
 - Targets are layer-normed, as in the released code.
 - A fixed budget of visible places (see `foretell.masking.tubes`), and all others are predicted.
 - One mask token; the released code has one for each of the two masks (`token_per_mask`).
-- Its schedules end where they end; the released code stretches them by a quarter and cuts that off.
+- Its schedules end where they end; the released code stretches them by a quarter and cuts that off. Its rates are one
+  step ahead of ours (`rates_ahead`).
+- Crops have an aspect of 3/4 to 4/3 and are cut to the frame; the released code's have 0.75 to 1.35, and are drawn
+  again where they do not fit.
+- Outputs of blocks are scaled by their depth at first; the released code undoes this (`depth_scaled`).
 
 B batch · T tubelets · P places of the plane · D width
 """
@@ -117,10 +121,17 @@ class VJEPA(JEPA):
         return every[:, : seen * rows * columns], every[:, seen * rows * columns :]
 
     def foresee(self, x: Float[Tensor, "B 3 F H W"], seen: int) -> Float[Tensor, "B L D"]:
-        """The model's prediction of a clip after its first `seen` tubelets. It sees only the pixels of these."""
+        """The model's prediction of a clip after its first `seen` tubelets. It sees only the pixels of these.
+
+        A predictor with a token for each mask is asked with the first one, as Meta's evaluation of surprise does
+        (arXiv:2502.11831, released code).
+        """
         past, future = self.divide(x, seen)
         grid = self.context_encoder.grid(x)
-        return self.predict(self.encode(x, past), past, future.unsqueeze(1), grid=grid)[:, 0]
+        first = None
+        if self.config.token_per_mask:
+            first = torch.eye(len(self.config.masks.blocks), device=x.device)[:1].expand(len(x), -1)
+        return self.predict(self.encode(x, past), past, future.unsqueeze(1), first, grid)[:, 0]
 
     def trivial(self, views: Views) -> dict[str, float]:
         """The losses of guesses without learning, and two measures of motion (see `motion`)."""

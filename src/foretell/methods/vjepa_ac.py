@@ -10,8 +10,11 @@ The encoder comes from a trained model and stays frozen. Only the predictor lear
 world model that `foretell.plan` plans with.
 
 Differs from the paper:
-- Sine–cosine positions in the place of rotary ones; actions and states have a time only, as in the paper.
+- Sine–cosine positions in the place of rotary ones, which the released weights have (`predictor.positions`); actions
+  and states have a time only, as in the paper.
 - Predictions are layer-normed like their targets, as in the released code.
+- The loss of the rollout is that of its end, as printed; the released code takes the mean over its steps
+  (`rollout_mean`, set by the paper's recipe). A rollout's states are sums of actions; there they are the recorded ones.
 - A predictor may predict changes (`predictor.residual`); by default it is the paper's.
 - States and actions are scaled by their deviation in the data, so that any unit will do.
 
@@ -69,12 +72,21 @@ class VJEPAACConfig:
     """Frames of a training clip: one more than steps."""
     rollout: int = 2
     """Steps ahead of the loss that feeds predictions back; 1 leaves it out."""
+    rollout_mean: bool = False
+    """The error of the rollout is the mean over its steps, as in the released code; otherwise that of its end."""
     fps: float | None = None
     """Frames a second that videos are resampled to: the paper's robots, 4. None takes their frames as they come."""
     stride: int = 1
     """Every `stride`-th of these frames is in the clip."""
     clips: int = 1
     """Clips of a video at most, from its beginning to its end."""
+
+    state: str = "observation.state"
+    """Of data in LeRobot's layout: the feature with the state; empty for none."""
+    action: str = "action"
+    """Of such data: the feature with the action."""
+    camera: str | None = None
+    """Of such data: the camera; None for the first."""
 
     def __post_init__(self) -> None:
         if self.actions < 1:
@@ -93,7 +105,9 @@ class VJEPAACConfig:
         """The data that the method reads, for `foretell.data.load`."""
         from foretell.data import EpisodeClips
 
-        return EpisodeClips(self.encoder.image_size, self.frames, self.fps, self.stride, self.clips)
+        c = self
+        pace = (c.encoder.image_size, c.frames, c.fps, c.stride, c.clips)
+        return EpisodeClips(*pace, state=c.state, action=c.action, camera=c.camera)
 
 
 @dataclass(frozen=True)
@@ -202,6 +216,9 @@ class VJEPAAC(Method):
     ) -> Float[Tensor, "B K N D"]:
         """ẑ_{k+1} for each of K steps, from everything up to then; comparable with `target`."""
         rows, columns = self.config.encoder.grid[-2:]
+        for name, numbers, width in (("states", states, self.config.states), ("actions", actions, self.config.actions)):
+            if numbers.ndim != 3 or numbers.shape[2] != width:
+                raise ForetellError(f"{name} are {list(numbers.shape)}, expected [B, steps, {width}]")
         actions, states = actions / self.action_scale, (states - self.state_mean) / self.state_scale
 
         def predictor(latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:
@@ -238,8 +255,13 @@ class VJEPAAC(Method):
         R = self.config.rollout
         if R == 1:
             return teacher
+        return teacher + self._ahead(views, z)
+
+    def _ahead(self, views: Trajectory, z: Float[Tensor, "B T N D"]) -> Float[Tensor, ""]:
+        """The error of a rollout from the first frame."""
+        R = self.config.rollout
         ahead = self.rollout(z[:, 0], views.states[:, 0], views.actions[:, :R])
-        return teacher + losses.l1(ahead[:, -1], z[:, R])
+        return losses.l1(ahead, z[:, 1 : R + 1]) if self.config.rollout_mean else losses.l1(ahead[:, -1], z[:, R])
 
     def trained(self) -> dict[str, nn.Module]:
         """The encoder, which is frozen, and the predictor."""
@@ -269,11 +291,12 @@ class VJEPAAC(Method):
         errors = {n: losses.l1(self.predict(z[:, :-1], views.states, a), z[:, 1:]).item() for n, a in told.items()}
         ahead = self.rollout(z[:, 0], views.states[:, 0], views.actions[:, :R])
         errors["rollout"] = losses.l1(ahead[:, -1], z[:, R]).item()
+        total = errors["teacher"] + (self._ahead(views, z).item() if R > 1 else 0.0)
         copies = {
             "copy": losses.l1(z[:, :-1], z[:, 1:]).item(),
             "copy_rollout": losses.l1(z[:, 0], z[:, R]).item(),
         }
-        return {"loss": errors["teacher"] + (errors["rollout"] if R > 1 else 0.0), **errors, **copies}
+        return {"loss": total, **errors, **copies}
 
     def _encode(self, frames: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B T N D"]:
         """Each frame separately; for an encoder of clips it is repeated to fill a tubelet (§3.1)."""

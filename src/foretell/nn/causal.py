@@ -9,12 +9,14 @@ B batch · K steps · N patches · n tokens a step · D encoder width · d predi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor, nn
 
 from foretell.nn.positions import sincos
+from foretell.nn.rotary import pairs_an_axis, rotations
 from foretell.nn.vit import Block, initialise, transformer
 
 
@@ -30,8 +32,14 @@ class CausalConfig:
     parts. Not in the paper.
     """
 
+    positions: Literal["sincos", "rotary-vjepa2"] = "sincos"
+    """`rotary-vjepa2`: those of the released weights (see `foretell.nn.rotary`). Actions and states are turned by their
+    time alone."""
+
     def __post_init__(self) -> None:
         transformer(self, "predictor")
+        if self.positions == "rotary-vjepa2":
+            pairs_an_axis(self.width // self.heads, (1, 1, 1))
 
 
 class CausalPredictor(nn.Module):
@@ -75,20 +83,30 @@ class CausalPredictor(nn.Module):
             states: the actor's state at each frame; not read where S is 0.
             grid: rows and columns of patches.
         """
-        K = latents.shape[1]
-        place = sincos(self.config.width, (K, *grid), device=latents.device).unflatten(0, (K, -1))
-        told = [self.embed_action(actions)]
+        K, rotation = latents.shape[1], None
+        told, patches = [self.embed_action(actions)], self.embed(latents)
         if self.embed_state is not None:
             told.append(self.embed_state(states))
-        when = place.mean(1)  # actions and states have a time, and no place in the plane
-        h = torch.cat([*((token + when).unsqueeze(2) for token in told), self.embed(latents) + place], 2)
+        if self.config.positions == "sincos":
+            place = sincos(self.config.width, (K, *grid), device=latents.device).unflatten(0, (K, -1))
+            when = place.mean(1)  # actions and states have a time, and no place in the plane
+            told, patches = [token + when for token in told], patches + place
+        else:
+            rotation = self._rotation((K, *grid), len(told), latents.device)
+        h = torch.cat([*(token.unsqueeze(2) for token in told), patches], 2)
         n = h.shape[2]
         mask = block_causal(K, n, h.device) if K > 1 else None
         h = h.flatten(1, 2)
         for block in self.blocks:
-            h = block(h, mask=mask)
+            h = block(h, rotation=rotation, mask=mask)
         found = self.project(self.norm(h.unflatten(1, (K, n))[:, :, len(told) :]))
         return latents + found if self.config.residual else found
+
+    def _rotation(self, grid: tuple[int, int, int], told: int, device: torch.device) -> Complex[Tensor, "R 1 1 Kn P"]:
+        """The rotation of each token. The first patch of a step is turned by the time alone, as what is told."""
+        table = rotations(self.config.width // self.config.heads, grid, True, device).unflatten(1, (grid[0], -1))
+        every = torch.cat([table[:, :, :1].expand(-1, -1, told, -1), table], 2)
+        return every.flatten(1, 2).unsqueeze(1).unsqueeze(1)
 
 
 def block_causal(steps: int, tokens: int, device: torch.device | str = "cpu") -> Bool[Tensor, "Kn Kn"]:

@@ -1,7 +1,13 @@
 """Attentive pooling: from patch latents to one vector, by a learned query (V-JEPA §4.2; IWM's heads).
 
-B batch · N patches · D width
+Differs from the paper:
+- The query is used as it is learned; the released code projects it first.
+- A norm ends the pooling; the released code has none.
+
+B batch · N patches · D width · n samples · P latents a clip · C their width
 """
+
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Bool, Float
@@ -46,3 +52,33 @@ class AttentiveClassifier(nn.Sequential):
         nn.init.trunc_normal_(head.weight, std=0.02)
         nn.init.zeros_(head.bias)
         super().__init__(pooler, head)
+
+
+class Classifier(nn.Module):
+    """The attentive classifier: a learned query reads clips' latents, and a linear layer names them, for each kind.
+
+    Each of a clip's latents is embedded by weights of its own: so the query knows which is which.
+
+    Args:
+        shape: P and C.
+        width: to read them in.
+        heads: of the query.
+        classes: how many there are of each kind.
+    """
+
+    def __init__(self, shape: tuple[int, int], width: int, heads: int, classes: Mapping[str, int]) -> None:
+        super().__init__()
+        P, C = shape
+        self.embed = nn.Parameter(torch.randn(P, C, width) / C**0.5)
+        self.places = nn.Parameter(torch.zeros(P, width))
+        self.pooler = AttentivePooler(width, heads)
+        self.heads = nn.ModuleDict({kind: nn.Linear(width, count) for kind, count in classes.items() if count})
+
+    def forward(
+        self, latents: Float[Tensor, "n clips P C"], there: Bool[Tensor, "n clips"] | None = None
+    ) -> dict[str, Float[Tensor, "n classes"]]:
+        """Logits of each kind, of one clip or several together; `there` says which clips there are."""
+        embedded = torch.einsum("nkpc,pcd->nkpd", latents, self.embed) + self.places
+        known = None if there is None else there.repeat_interleave(len(self.places), 1)
+        pooled = self.pooler(embedded.flatten(1, 2), known)
+        return {kind: head(pooled) for kind, head in self.heads.items()}

@@ -36,6 +36,8 @@ class PredictorConfig:
     """Whether queries, keys and values have a bias."""
     init_std: float | None = 0.02
     """As `ViTConfig.init_std`."""
+    depth_scaled: bool = True
+    """As `ViTConfig.depth_scaled`."""
 
     def __post_init__(self) -> None:
         transformer(self, "predictor")
@@ -74,7 +76,7 @@ class Predictor(nn.Module):
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias) for _ in range(c.depth))
         self.norm = nn.LayerNorm(config.width, eps=config.eps)
         self.project = nn.Linear(config.width, answer or encoder_width)
-        initialise(self, self.blocks, c.init_std)
+        initialise(self, self.blocks, c.init_std, c.depth_scaled)
         self.queries = queries
         self.stochastic = StochasticPositions(config.noise, self.embed)
 

@@ -12,6 +12,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foretell.errors import ForetellError
+
+
+def told(action: Float[Tensor, "B A"] | None, width: int) -> Float[Tensor, "B A"]:
+    """The action that queries read. Raises ForetellError where it is missing, or has another number of columns."""
+    if action is None or action.ndim != 2 or action.shape[1] != width:
+        found = "missing" if action is None else list(action.shape)
+        raise ForetellError(f"action is {found}, expected [B, {width}]: zeros are the null action")
+    return action
+
 
 class MaskTokens(nn.Module):
     """I-JEPA §3: one learned token, plus the position it asks for. It knows nothing of actions."""
@@ -43,7 +53,10 @@ class TokenPerMask(nn.Module):
         self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B _ d"]:
         """[B, L, d] -> [B, L, d]; an action without columns tells nothing."""
-        token = self.tokens[self.usual] if action is None or not action.shape[1] else action @ self.tokens
+        if action is None or not action.shape[1]:
+            token = self.tokens[self.usual]
+        else:
+            token = told(action, len(self.tokens)) @ self.tokens
         return token.unsqueeze(-2) + position
 
 
@@ -52,6 +65,7 @@ class FeatureConditioned(MaskTokens):
 
     def __init__(self, width: int, actions: int) -> None:
         super().__init__(width)
+        self.actions = actions
         self.mix = nn.Sequential(
             nn.Linear(width + actions, width),
             nn.ReLU(),
@@ -64,8 +78,7 @@ class FeatureConditioned(MaskTokens):
         self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B _ d"]:
         """[B, L, d], [B, A] -> [B, L, d]."""
-        assert action is not None, "a conditioned predictor needs an action (zeros for none)"
-        tokens = super().forward(position)
+        tokens, action = super().forward(position), told(action, self.actions)
         return self.mix(torch.cat([tokens, action.unsqueeze(1).expand(-1, tokens.shape[1], -1)], -1))
 
 
@@ -86,5 +99,5 @@ class SequenceConditioned(MaskTokens):
         self, position: Float[Tensor, "B L d"], action: Float[Tensor, "B A"] | None = None
     ) -> Float[Tensor, "B _ d"]:
         """[B, L, d], [B, A] -> [B, L + A, d]."""
-        assert action is not None, "a conditioned predictor needs an action (zeros for none)"
+        action = told(action, len(self.weight))
         return torch.cat([super().forward(position), action.unsqueeze(-1) * self.weight + self.bias], 1)

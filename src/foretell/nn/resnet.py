@@ -92,7 +92,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B N D"]:
         """Encode pixels in [0, 1]; `pool` of the result is torchvision's average pool."""
-        return self.net(standardised(x, self.mean, self.std)).flatten(2).transpose(1, 2)
+        return self.net(standardised(x, self.mean, self.std, self.training)).flatten(2).transpose(1, 2)
 
 
 def _conv(width: int, out: int, size: int, stride: int = 1) -> nn.Conv2d:

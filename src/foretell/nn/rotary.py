@@ -13,7 +13,7 @@ z ↦ α z + β z̄. So its table has two rows, α and β; the correct table has
 B batch · h heads · N patches · d width of a head · R rows of the table, 1 or 2 · P pairs, d/2
 """
 
-from math import prod
+from math import pi, prod
 
 import torch
 from jaxtyping import Complex, Float
@@ -54,6 +54,9 @@ def rotations(
 def line_rotation(width: int, places: Float[Tensor, "B N"]) -> Complex[Tensor, "1 B 1 N P"]:
     """By what places along one axis multiply queries and keys, where samples differ in their places.
 
+    Places are few: neighbours differ by a quarter turn in the fastest pair, and the slowest pairs by hardly anything.
+    So ωₖ = π/2 · 100^(−k/n), with wavelengths from 4 to 400 steps.
+
     Args:
         width: d, even.
         places: of each token, in steps; fractions and numbers below 0 are places, too.
@@ -62,7 +65,7 @@ def line_rotation(width: int, places: Float[Tensor, "B N"]) -> Complex[Tensor, "
         α for `turn`.
     """
     pairs = pairs_an_axis(width, (1,))
-    frequency = 10000 ** -(torch.arange(pairs, dtype=torch.float64, device=places.device) / pairs)
+    frequency = pi / 2 * 100 ** -(torch.arange(pairs, dtype=torch.float64, device=places.device) / pairs)
     angles = places.double().unsqueeze(-1) * frequency
     return torch.polar(torch.ones_like(angles), angles).to(torch.complex64).unsqueeze(1).unsqueeze(0)
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Complex, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foretell.augment import check_pixels
 from foretell.errors import DEPTH, FINITE, POSITIVE, SIDE, SIZE, ForetellError, Range, within
 from foretell.nn.attention import Attention
 from foretell.nn.positions import PositionKind, Positions
@@ -64,6 +65,9 @@ class ViTConfig:
     init_std: float | None = 0.02
     """Standard deviation of the weights at first: the papers'. None for 1/√(fan-in), with which networks narrower than
     theirs learn sooner (docs/log.md)."""
+    depth_scaled: bool = True
+    """Divide the outputs of block n by √(2n) at first. The released code of I-JEPA and V-JEPA draws all linear layers
+    again after that, so that nothing is divided there (False); V-JEPA 2's does not."""
     registers: int = 0
     """R: learned tokens that attend with the patches and lie nowhere (arXiv:2309.16588). Llip mixes what becomes of
     them."""
@@ -166,20 +170,21 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-def initialise(root: nn.Module, blocks: nn.ModuleList, std: float | None = 0.02) -> None:
+def initialise(root: nn.Module, blocks: nn.ModuleList, std: float | None = 0.02, depth_scaled: bool = True) -> None:
     """Truncated normals; the output of each block is scaled by 1/√(2·depth so far), as in I-JEPA.
 
     Args:
         root: whose linear layers are drawn.
         blocks: those of it that add to what went before.
         std: deviation of the weights; None for 1/√(fan-in) of each layer.
+        depth_scaled: whether the outputs of blocks are scaled.
     """
     for module in root.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5 if std is None else std)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    for depth, block in enumerate(blocks, start=1):
+    for depth, block in enumerate(blocks if depth_scaled else (), start=1):
         for name, parameter in block.named_parameters():
             if name in ("attn.proj.weight", "mlp.fc2.weight"):
                 parameter.data.div_((2.0 * depth) ** 0.5)
@@ -193,11 +198,38 @@ def patchify(x: Shaped[Tensor, "B C *size"], patch: tuple[int, ...]) -> Shaped[T
     return x.reshape(B, C, *split).permute(0, *rows, 1, *inside).reshape(B, -1, C * prod(patch))
 
 
-def standardised(x: Float[Tensor, "B 3 ..."], mean: Tensor, std: Tensor) -> Float[Tensor, "B 3 ..."]:
-    """Pixels in [0, 1] as a network wants them. Raises ForetellError of bytes: 255 would be taken for a brightness."""
-    if not x.is_floating_point():
-        raise ForetellError(f"pixels are {x.dtype}, expected numbers in [0, 1]: foretell.augment.to_float makes them")
+def standardised(
+    x: Float[Tensor, "B 3 ..."], mean: Tensor, std: Tensor, training: bool = False
+) -> Float[Tensor, "B 3 ..."]:
+    """Pixels in [0, 1] as a network wants them.
+
+    Args:
+        x: the pixels.
+        mean: of each channel.
+        std: of each channel.
+        training: do not look at the values: views are made of pixels that were looked at, and looking waits for a GPU.
+
+    Raises:
+        ForetellError: x is no batch of images or clips, or its values are not in [0, 1].
+    """
+    check_batch(x, mean.ndim - 1)
+    if not (training and x.is_floating_point()):
+        check_pixels(x)
     return (x - mean) / std
+
+
+def check_batch(x: Any, axes: int) -> None:
+    """Refuse what is no batch of one image or more (two axes), or of one clip or more (three)."""
+    expected = f"[B, 3, {'T, H, W' if axes == 3 else 'H, W'}]"
+    if not isinstance(x, Tensor):
+        raise ForetellError(
+            f"x is a {type(x).__name__}, expected a tensor {expected} of numbers in [0, 1]: "
+            "foretell.preprocess(x, model) makes it"
+        )
+    if x.ndim != axes + 2 or x.shape[1] != 3:
+        raise ForetellError(f"x is {list(x.shape)}, expected {expected}: a batch, also of one")
+    if not len(x):
+        raise ForetellError(f"x is {list(x.shape)}, expected {expected} with one or more: the batch is empty")
 
 
 class ViT(nn.Module):
@@ -219,7 +251,7 @@ class ViT(nn.Module):
         outs = [None] * (c.depth - 1) + [c.last_width]
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
-        initialise(self, self.blocks, c.init_std)
+        initialise(self, self.blocks, c.init_std, c.depth_scaled)
         if isinstance(self.patch_embed, nn.Linear):
             # Small patches have few pixels: σ = 0.02 would drown what a patch shows in where it lies. As in MAE.
             nn.init.xavier_uniform_(self.patch_embed.weight)
@@ -230,10 +262,8 @@ class ViT(nn.Module):
 
     def grid(self, x: Shaped[Tensor, "B C *size"]) -> tuple[int, ...]:
         """Patches along each axis of x. Raises ForetellError where patches do not fill it, or an axis is missing."""
+        check_batch(x, len(self.patch))
         size = tuple(x.shape[2:])
-        if len(size) != len(self.patch) or x.shape[1] != 3:
-            expected = "[B, 3, T, H, W]" if len(self.patch) == 3 else "[B, 3, H, W]"
-            raise ForetellError(f"x is {list(x.shape)}, expected {expected}: a batch, also of one")
         if any(s % p for s, p in zip(size, self.patch, strict=True)):
             raise ForetellError(f"x of {size} pixels cannot be cut into patches of {self.patch}: resize or crop it")
         return tuple(s // p for s, p in zip(size, self.patch, strict=True))
@@ -249,7 +279,7 @@ class ViT(nn.Module):
             [B, K or N, D]: a latent a kept patch, in the order of `index`.
 
         Raises:
-            ForetellError: x has bytes, or a shape that cannot be cut into patches.
+            ForetellError: x is not in [0, 1], or has a shape that cannot be cut into patches.
         """
         return self.norm(self._blocks(*self._tokens(x, index))[:, self.config.registers :])
 
@@ -286,7 +316,7 @@ class ViT(nn.Module):
         """Registers and embedded patches, and how they are turned where positions are rotary."""
         grid = self.grid(x)
         position, rotation = self.positions(grid, x.device), self.positions.rotation(grid, x.device, index)
-        x = standardised(x, self.mean, self.std)
+        x = standardised(x, self.mean, self.std, self.training)
         if isinstance(self.patch_embed, Stem):
             if index is not None:
                 raise ForetellError(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from foretell.augment import to_float
@@ -44,6 +44,11 @@ class Plan:
     """The same difference for the present picture."""
     trace: Float[Tensor, "B iterations"]
     """The elites' mean energy, iteration by iteration."""
+
+    @property
+    def worse(self) -> Bool[Tensor, " B"]:
+        """Whether the plan is foreseen to end no nearer to the goal than doing nothing."""
+        return self.energy >= self.now
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,7 @@ def _problem(model: Rolls, image: Tensor, goal: Tensor, state: Tensor | None) ->
         some = picture if picture.ndim == 4 else picture.unsqueeze(0)
         if some.shape[1:] != (3, side, side):
             raise ForetellError(f"the {name} is {tuple(picture.shape)}, but this model looks at (3, {side}, {side})")
-        clips.append((some if some.is_floating_point() else to_float(some)).unsqueeze(2))
+        clips.append(to_float(some).unsqueeze(2))
     now, there = clips
     if state is None:
         if S:

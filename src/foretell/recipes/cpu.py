@@ -201,8 +201,11 @@ def vedit() -> Recipe:
 
     foretell train vedit --data coin:COIN.json.gz --out runs/vedit
 
-    Clips need an encoder, by default the shipped video model; data with latents of its own does not use it.
+    Clips need an encoder, by default the shipped video model; data with latents of its own does not use it. A clip of
+    the shipped model has eight latents, one a tubelet: their mean would lose the order of time.
     """
-    denoiser = DiTConfig(width=96, depth=3, heads=4)
-    train = TrainConfig(steps=2000, batch=128, lr=2e-3, weight_decay_end=0.04, clip=1.0)
-    return Recipe(VEDITConfig(denoiser, history=6, horizon=3), train, encoder="vjepa-deep")
+    denoiser = DiTConfig(width=96, depth=2, heads=4)
+    train = TrainConfig(
+        steps=2000, batch=256, optimizer="muon", lr=6e-3, lr_end=0.0, weight_decay_end=0.04, precision="fp32"
+    )
+    return Recipe(VEDITConfig(denoiser, latents=8), train, encoder="vjepa-deep")

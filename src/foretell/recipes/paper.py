@@ -7,7 +7,8 @@ are guesses.
 
 Differs from all of them: photographs are stored at the size of the model. The shorter side is resized and the centre is
 cut out (see `foretell.data`). Random crops are cut from this square. A crop of a third of the area is enlarged 1.7
-times; the papers crop the original's pixels. Pixels outside the centre's square are never seen.
+times; the papers crop the original's pixels. Pixels outside the centre's square are never seen. The crops of
+joint-embedding methods are cut to the picture where torchvision draws them again.
 """
 
 from dataclasses import replace
@@ -29,10 +30,23 @@ RESNET50 = ResNetConfig(name="resnet50", image_size=224, small_images=False)
 IMAGENET = 1_281_167
 
 
-def _epochs(epochs: int, batch: int, warmup: int, lr_start: float) -> TrainConfig:
+def _epochs(epochs: int, batch: int, warmup: int, lr_start: float, rates_ahead: int = 0) -> TrainConfig:
     return TrainConfig(
-        steps=epochs * IMAGENET // batch, batch=batch, warmup=warmup / epochs, lr_start=lr_start, checkpoint_every=5000
+        steps=epochs * IMAGENET // batch,
+        batch=batch,
+        warmup=warmup / epochs,
+        lr_start=lr_start,
+        rates_ahead=rates_ahead,
+        checkpoint_every=5000,
     )
+
+
+def _ijepa(encoder: ViTConfig, depth: int, noise: PositionNoise | None = None) -> IJEPAConfig:
+    """As the released code begins: no output scaled by its depth, crops drawn again."""
+    predictor = PredictorConfig(
+        width=384, depth=depth, heads=encoder.heads, noise=noise or PositionNoise(), depth_scaled=False
+    )
+    return IJEPAConfig(replace(encoder, depth_scaled=False), predictor, crops_redrawn=True)
 
 
 def iwm_inv_12x384() -> Recipe:
@@ -40,7 +54,7 @@ def iwm_inv_12x384() -> Recipe:
 
     Paper: linear 74.5, attentive 77.0, MRR 0.09.
     """
-    model = IWMConfig(encoder=VIT_B16, predictor=PredictorConfig(width=384, depth=12, heads=12))
+    model = IWMConfig(VIT_B16, PredictorConfig(width=384, depth=12, heads=12), crops_redrawn=True)
     return Recipe(model, _epochs(300, 1024, 40, 1e-4))
 
 
@@ -49,32 +63,29 @@ def iwm_equi_18x384() -> Recipe:
 
     Paper: linear 67.5, attentive 75.1, predictor finetuning 83.3, MRR 0.79.
     """
-    model = IWMConfig(encoder=VIT_B16, predictor=PredictorConfig(width=384, depth=18, heads=12))
+    model = IWMConfig(VIT_B16, PredictorConfig(width=384, depth=18, heads=12), crops_redrawn=True)
     return Recipe(model, _epochs(300, 1024, 40, 1e-4))
 
 
 def iwm_equi_36x512() -> Recipe:
     """IWM^Equi_{36,512}: ViT-L/16, the paper's largest. Paper: predictor finetuning 85.0, end to end 85.4."""
-    model = IWMConfig(encoder=VIT_L16, predictor=PredictorConfig(width=512, depth=36, heads=16))
+    model = IWMConfig(VIT_L16, PredictorConfig(width=512, depth=36, heads=16), crops_redrawn=True)
     return Recipe(model, _epochs(300, 1024, 40, 1e-4))
 
 
 def ijepa_vitb16() -> Recipe:
     """I-JEPA ViT-B/16, 600 ImageNet epochs. Paper: linear 72.9."""
-    model = IJEPAConfig(encoder=VIT_B16, predictor=PredictorConfig(width=384, depth=6, heads=12))
-    return Recipe(model, _epochs(600, 2048, 15, 1e-4))
+    return Recipe(_ijepa(VIT_B16, 6), _epochs(600, 2048, 15, 1e-4, rates_ahead=1))
 
 
 def ijepa_vitl16() -> Recipe:
     """I-JEPA ViT-L/16, 600 ImageNet epochs. Paper: linear 77.5."""
-    model = IJEPAConfig(encoder=VIT_L16, predictor=PredictorConfig(width=384, depth=12, heads=16))
-    return Recipe(model, _epochs(600, 2048, 15, 1e-4))
+    return Recipe(_ijepa(VIT_L16, 12), _epochs(600, 2048, 15, 1e-4, rates_ahead=1))
 
 
 def ijepa_vith14() -> Recipe:
     """I-JEPA ViT-H/14, 300 ImageNet epochs. Paper: linear 79.3, in under 72 hours on 16 A100."""
-    model = IJEPAConfig(encoder=VIT_H14, predictor=PredictorConfig(width=384, depth=12, heads=16))
-    return Recipe(model, _epochs(300, 2048, 40, 2e-4))
+    return Recipe(_ijepa(VIT_H14, 12), _epochs(300, 2048, 40, 2e-4, rates_ahead=1))
 
 
 def flexpredict_vitb16() -> Recipe:
@@ -98,22 +109,28 @@ def vjepa2_ac_vitg() -> Recipe:
     Paper: 10 tries each, averaged over two laboratories: reach 100 %, grasp a cup 65 %, pick and place it 80 %. The
     learning rate falls along a cosine here; the paper keeps it until the last 15 of 315 epochs.
     """
-    predictor = CausalConfig(width=1024, depth=24, heads=16)
-    model = VJEPAACConfig(predictor=predictor, actions=7, states=7, frames=16, fps=4.0)
+    predictor = CausalConfig(width=1024, depth=24, heads=16, positions="rotary-vjepa2")
+    model = VJEPAACConfig(predictor=predictor, actions=7, states=7, frames=16, fps=4.0, rollout_mean=True)
     train = TrainConfig(
-        steps=315 * 300, batch=256, warmup=15 / 315, lr_start=7.5e-5, lr=4.25e-4, lr_end=0.0, weight_decay_end=0.04
+        steps=315 * 300,
+        batch=256,
+        warmup=15 / 315,
+        lr_start=7.5e-5,
+        lr=4.25e-4,
+        lr_end=0.0,
+        weight_decay_end=0.04,
+        rates_ahead=1,
     )
     return Recipe(model, train, encoder="facebook/vjepa2-vitg-fpc64-256")
 
 
 def _flexpredict(encoder: ViTConfig, depth: int, sigma: float, train: TrainConfig) -> Recipe:
-    predictor = PredictorConfig(width=384, depth=depth, heads=encoder.heads, noise=PositionNoise(sigma))
-    return Recipe(IJEPAConfig(encoder=encoder, predictor=predictor), train)
+    return Recipe(_ijepa(encoder, depth, PositionNoise(sigma)), train)
 
 
 def _flexible(epochs: int, warmup: int, lr: float) -> TrainConfig:
     """Noise makes training sensitive to the rate: lower than I-JEPA's, and not so low at the end (§A)."""
-    return replace(_epochs(epochs, 2048, warmup, 2e-4), lr=lr, lr_end=1e-4)
+    return replace(_epochs(epochs, 2048, warmup, 2e-4, rates_ahead=1), lr=lr, lr_end=1e-4)
 
 
 def _joint(epochs: int, batch: int, momentum: float = 0.996) -> TrainConfig:

@@ -20,9 +20,12 @@ __all__ = [
     "Entry",
     "Hit",
     "Knowledge",
+    "KnowledgeHit",
     "Passage",
+    "SeveralHits",
     "Store",
     "open_backend",
+    "search_several",
 ]
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from foretell.search.entries import Draft, Entry, Hit
     from foretell.search.knowledge import Knowledge
     from foretell.search.passage import Passage
+    from foretell.search.several import KnowledgeHit, SeveralHits, search_several
     from foretell.search.storage.open import open_backend
     from foretell.search.storage.protocol import About, AddedFile, Backend, Busy
     from foretell.search.storage.sqlite.store import Store
@@ -44,6 +48,9 @@ _HOMES = {
     "AddedFile": "storage.protocol",
     "Hit": "entries",
     "Knowledge": "knowledge",
+    "KnowledgeHit": "several",
+    "SeveralHits": "several",
+    "search_several": "several",
     "Passage": "passage",
     "AddProgress": "add",
     "Store": "storage.sqlite.store",

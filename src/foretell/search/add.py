@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -28,6 +28,7 @@ from foretell.search.storage.protocol import Addition, Collection, Former
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
+    from foretell.search.models.pictures import Through
     from foretell.search.models.text import TextModel
 
 BATCH = 256  # entries of small files that are written in one transaction
@@ -73,6 +74,17 @@ class AddProgress:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """The limits on what files may cost. The defaults are for files of one's own."""
+
+    documents: Limits = field(default_factory=Limits)
+    pictures: Callable[[], AbstractContextManager[Through]] | None = None
+    """Opens a process that decodes pictures and videos; None decodes them in this one."""
+    nice: int = 0
+    """How much the processes stand back for others."""
+
+
+@dataclass(frozen=True)
 class _Content:
     """The contents of a file."""
 
@@ -110,6 +122,7 @@ def steps(
     text: str | None = None,
     password: str | None = None,
     base: Path | None = None,
+    guard: Guard | None = None,
 ) -> Iterator[AddProgress]:
     """Add files to a collection, and report how far it is. `done` counts the finished work.
 
@@ -124,13 +137,14 @@ def steps(
         password: opens encrypted PDF files.
         base: the folder that file names are relative to; None to know files by their whole path. An upload passes
             through a temporary folder, and the next upload with the same name is the same file.
+        guard: the limits on what a file may cost; None for those of `Guard`.
 
     Raises:
         ForetellError: as `Knowledge.add`.
     """
     found = _found(model, paths, done)
     waiting: list[Addition] = []
-    with _reader(model, text, password) as read:
+    with _reader(model, text, password, guard or Guard()) as read:
         for count, file in enumerate(found):
             yield (step := AddProgress(str(file.path), count, len(found), 0, 0))
             hash = _hash(file.path, text)
@@ -174,14 +188,17 @@ def _found(model: TextModel | ImageModel, paths: Sequence[Path], done: Added) ->
 
 @contextmanager
 def _reader(
-    model: TextModel | ImageModel, text: str | None, password: str | None
+    model: TextModel | ImageModel, text: str | None, password: str | None, guard: Guard
 ) -> Iterator[Callable[[FoundFile], _Content]]:
     """A function that reads a file for the model. It may raise ForetellError, with the reason why it cannot."""
-    if model.kind != "text":
-        yield partial(_pictures, model)
-        return
-    with Parser(Options(text, password), Limits()) as parser:
-        yield partial(_document, parser)
+    if model.kind == "text":
+        with Parser(Options(text, password), guard.documents, guard.nice) as parser:
+            yield partial(_document, parser)
+    elif guard.pictures is None:
+        yield partial(_pictures, model, {})
+    else:
+        with guard.pictures() as through:
+            yield partial(_pictures, model, {"through": through})
 
 
 def _document(parser: Parser, file: FoundFile) -> _Content:
@@ -190,8 +207,8 @@ def _document(parser: Parser, file: FoundFile) -> _Content:
     return _Content(parsed.passages, texts, parsed.unread, parsed.failure)
 
 
-def _pictures(model: ImageModel, file: FoundFile) -> _Content:
-    passages, clips, damage = model.entries(file.path, file.name)
+def _pictures(model: ImageModel, how: dict[str, Through], file: FoundFile) -> _Content:
+    passages, clips, damage = model.entries(file.path, file.name, **how)
     return _Content(passages, clips, [f"{damage}; these are kept"] if damage else [])
 
 

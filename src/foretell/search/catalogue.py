@@ -66,6 +66,7 @@ def find(store: Backend, name: str, owner: str | None) -> Record:
     """
     text_of("name", name)
     found = store.find(name, owner)
+    found = [each for each in found if each.contract_id == name] or found  # another may be called so
     if len(found) == 1:
         return found[0]
     if found:

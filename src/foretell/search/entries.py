@@ -6,7 +6,7 @@ n entries · D width
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,7 +32,8 @@ class Hit:
     metadata: dict[str, Value]
     scores: dict[str, float] = field(default_factory=dict)
     """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: 0 to 1 from a
-    cross-encoder, −1 to 1 from a ColBERT. `mixed`: cosine of words and a photograph that was mixed for them."""
+    cross-encoder, −1 to 1 from a ColBERT. `blended`: the mean of that and of the score before, on the same scale.
+    `mixed`: cosine of words and a photograph that was mixed for them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,19 @@ class Draft:
 def as_draft(entry: Entry) -> Draft:
     """An entry as a draft, to write it again."""
     return Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+
+
+def changed(entry: Entry, text: str | None, vector: np.ndarray | None, metadata: Mapping[str, Value] | None) -> Draft:
+    """An entry with new contents, to write it again; None leaves one as it is. Raises ForetellError as `checked`."""
+    draft = as_draft(entry)
+    return checked(
+        replace(
+            draft,
+            text=draft.text if text is None else text,
+            vector=draft.vector if vector is None else vector,
+            metadata=draft.metadata if metadata is None else metadata,
+        )
+    )
 
 
 def as_vectors(values: Any) -> Float32[np.ndarray, "n D"]:

@@ -6,28 +6,26 @@ n entries · D width
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foretell.errors import SEED, ForetellError, check_range
-from foretell.search import catalogue, entries
+from foretell.search import catalogue, change, entries
 from foretell.search.add import Added, add
 from foretell.search.entries import Draft, Entry, Hit
 from foretell.search.models.load import load_model
-from foretell.search.models.onnx import texts_of
-from foretell.search.models.text import DEFAULT, TextModel, embed
-from foretell.search.query import by_file, by_text, by_vector, by_words, check_model, check_top
+from foretell.search.models.text import DEFAULT, TextModel
+from foretell.search.query import READ_USUAL, SearchArguments, answer, by_vector, check_model, check_top
 from foretell.search.storage.export import export
 from foretell.search.storage.filters import Filter, Value
+from foretell.search.storage.hnsw import Level
 from foretell.search.storage.protocol import About, AddedFile, Backend, Collection
 
 if TYPE_CHECKING:
     from foretell.search.models.media import ImageModel
-    from foretell.search.models.words import WordModel
 
 
 class Knowledge:
@@ -215,14 +213,8 @@ class Knowledge:
             ForetellError: a value has the wrong type, the model cannot be used, or the disk is full. Then nothing was
                 added.
         """
-        fields = entries.metadata_for(texts, metadata)
-        texts_of(texts, "text")
         model = self.model
-        if model.kind != "text":
-            raise ForetellError(f"this knowledge contains {model.of} ({model.name}): it takes files of them, not texts")
-        vectors = embed(model, texts, progress=progress)
-        drafts = [Draft(t, v, metadata=m) for t, v, m in zip(texts, vectors, fields, strict=True)]
-        return self.write(drafts, model.fingerprint)
+        return self.write(change.of_texts(model, texts, metadata, progress=progress), model.fingerprint)
 
     def insert_vectors(
         self,
@@ -231,12 +223,7 @@ class Knowledge:
         texts: Sequence[str] | None = None,
     ) -> Sequence[int]:
         """Add entries with given vectors [n, D]; the first ones decide D. Otherwise as `insert`."""
-        matrix = entries.as_vectors(vectors)
-        fields = entries.metadata_for(matrix, metadata)
-        texts = [str(m.get("text", "")) for m in fields] if texts is None else texts
-        if len(texts) != len(matrix):
-            raise ForetellError(f"there are {len(matrix)} vectors and {len(texts)} texts: expected as many")
-        return self.write([Draft(t, v, metadata=m) for t, v, m in zip(texts, matrix, fields, strict=True)])
+        return self.write(change.of_vectors(vectors, metadata, texts))
 
     def write(self, drafts: Sequence[Draft], fingerprint: str | None = None) -> Sequence[int]:
         """Add entries as they are. A draft with the key of an entry replaces that entry. Otherwise as `insert`."""
@@ -259,27 +246,21 @@ class Knowledge:
             ForetellError: there is no such entry, or as `insert`.
         """
         (old,) = self.fetch([id])
-        draft, fingerprint = entries.as_draft(old), None
-        if vector is not None:
-            draft = replace(draft, vector=entries.as_vectors([vector])[0])
-        elif text is not None and text != old.text:
-            model = self.model
-            if model.kind != "text":
-                raise ForetellError(f"this knowledge contains {model.of}: give the vector with the text")
-            draft, fingerprint = replace(draft, vector=model.passages([text])[0]), model.fingerprint
-        if text is not None:
-            draft = replace(draft, text=text)
-        self.write([draft if metadata is None else replace(draft, metadata=metadata)], fingerprint)
+        new, fingerprint = change.vector_of(old, text, vector, lambda: self.model)
+        if not self.collection.update(id, text=text, vector=new, metadata=metadata, fingerprint=fingerprint):
+            raise ForetellError(f"there is no entry {id!r}")
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete entries. Unknown ids are ignored. Returns how many entries were deleted."""
-        return self.collection.delete([int(id) for id in ids if isinstance(id, int | np.integer)])
+        deleted = self.collection.delete([int(id) for id in ids if isinstance(id, int | np.integer)])
+        self.collection.build_behind()  # a graph that lost many entries finds fewer
+        return deleted
 
     def remove_file(self, file: str | Path) -> int:
         """Delete a file's entries. A file that is added again later is new.
 
         Args:
-            file: its path, or its name where only one file has this name.
+            file: its path, or its name as `files` gives it.
 
         Returns:
             The number of its entries.
@@ -287,14 +268,7 @@ class Knowledge:
         Raises:
             ForetellError: no file with this name was added, or several were.
         """
-        files = self.collection.files()
-        own = str(Path(file).resolve())
-        found = [own] if own in files else [place for place, each in files.items() if each.name == str(file)]
-        if not found:
-            raise ForetellError(f"no file {str(file)!r:.200} was added here")
-        if len(found) > 1:
-            raise ForetellError(f"{len(found)} files called {str(file)!r:.200} were added here: give the path of one")
-        return self.collection.remove_file(found[0])
+        return self.collection.remove_file(change.place_of(self.collection.files(), file))
 
     # --- reading
 
@@ -323,12 +297,13 @@ class Knowledge:
 
     def search(
         self,
-        query: str | Path | bytes,
+        query: str | Path | bytes | np.ndarray,
         top: int = 10,
         *,
-        level: int = 2,
+        level: Level = 2,
         filter: Filter | None = None,
         rerank: bool | str = False,
+        read: int = READ_USUAL,
         hybrid: bool = False,
         imagine: Mapping[str, float] | None = None,
         model: str | None = None,
@@ -338,14 +313,15 @@ class Knowledge:
         Args:
             query: a text. In a knowledge of photographs or videos: the path of a photograph, the bytes of its file, or
                 the path of a video. The middle of a video that is longer than a clip is the query. Where the model
-                knows words, a `str` is a text, and a `Path` is a file.
+                knows words, a `str` is a text, and a `Path` is a file. An array is what `model.read` gave of one.
             top: how many results, at most 10,000.
             level: how hard to look, 0 to 4: a larger one is slower and misses less. It matters above some 25,000
-                entries; below, all entries are compared.
+                entries; below, all entries are compared. `"exact"` compares all of any number.
             filter: conditions on metadata, see `foretell.search.storage.filters.Filter`.
-            rerank: a reranker reads the best results, at least 20, and sorts them. A name or a folder chooses another
-                than the default: a cross-encoder (`foretell.search.models.cross_encoder.SPECS`) or a ColBERT
-                (`foretell.search.models.colbert.SPECS`).
+            rerank: a reranker reads the best results and sorts them. Results that it does not read come after these. A
+                name or a folder chooses another than the default: a cross-encoder
+                (`foretell.search.models.cross_encoder.SPECS`) or a ColBERT (`foretell.search.models.colbert.SPECS`).
+            read: how many results the reranker reads at most, 1 to 200. It reads at least 20 where it may.
             hybrid: also search for the query's words (BM25), and fuse the two rankings.
             imagine: search for the query as a world model imagines it: of photographs changed, `{"brightness": 0.6}`;
                 of clips of steps what comes next, `{"next": 1}`, by several futures, of which the nearest counts.
@@ -355,21 +331,12 @@ class Knowledge:
             ForetellError: the knowledge cannot answer such a query, a value is out of its range, or the model cannot
                 be loaded.
         """
-        top = check_top(top, level)
-        embedder = self._model(model)
-        if embedder.kind != "text":
-            if hybrid or rerank:
-                raise ForetellError(f"this knowledge contains {embedder.of}, without words to rerank or to look for")
-            if embedder.words and isinstance(query, str):
-                if imagine:
-                    raise ForetellError("imagine changes a photograph, and this query is a text: give one of them")
-                return by_words(self.collection, cast("WordModel", embedder), query, top, level, filter)
-            return by_file(self.collection, embedder, query, top, level, filter, imagine)
-        if imagine:
-            raise ForetellError(f"this knowledge contains texts ({embedder.name}), and only a world model imagines")
-        return by_text(self.collection, embedder, query, top, level, filter, rerank, hybrid)
+        asked = SearchArguments(query, check_top(top, level), level, filter, rerank, read, hybrid, imagine)
+        return answer(self.collection, self._model(model), asked)
 
-    def query(self, vector: ArrayLike, top: int = 10, *, level: int = 2, filter: Filter | None = None) -> Sequence[Hit]:
+    def query(
+        self, vector: ArrayLike, top: int = 10, *, level: Level = 2, filter: Filter | None = None
+    ) -> Sequence[Hit]:
         """Find the entries nearest to a vector [D], by cosine similarity. Otherwise as `search`."""
         return by_vector(self.collection, vector, top, level, filter)
 

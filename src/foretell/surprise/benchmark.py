@@ -124,10 +124,10 @@ def benchmark(
         model: a video model.
         test: the pairs to score.
         validation: other pairs, which may have other properties. They choose each contestant's context: one length, or
-            the mean of all.
+            the mean of all. They are not looked at where `contexts` are given.
         pixels: a model trained to predict pixels with the same budget; None leaves that baseline out.
         baselines: whether to score `untrained` and `copy`, too: half of the work.
-        contexts: see `surprise`.
+        contexts: see `surprise`; of several the mean is scored.
         stride: see `surprise`.
         targets: see `surprise`; `carried` always takes whole windows.
         seed: draws the untrained model.
@@ -147,7 +147,7 @@ def benchmark(
         - `baselines`: {`untrained`, `copy`, `pixels`}, each as `accuracy`.
         - `shuffled_context`: as `accuracy`. It leaves out a pair that comes alone, which has no other's past to show,
             and is None if no pair is left.
-        - `contexts`: the context that was chosen for each; None is the mean of all.
+        - `contexts`: the context that was chosen for each, or given; None is the mean of all.
 
     Raises:
         ForetellError: there are no pairs, or as `surprise`.
@@ -158,7 +158,10 @@ def benchmark(
     measurable(model, first.possible.shape[2], contexts, first.source)
     asked = contestants(model, pixels, seed, baselines)
     ask = partial(_asked, asked, device=device, contexts=contexts, stride=stride, targets=targets)
-    chosen = _choose(asked, map(ask, watched(validation, progress and "Choosing contexts")))
+    if contexts:  # nothing is left to choose
+        chosen: dict[str, int | None] = dict.fromkeys(asked, contexts[0] if len(contexts) == 1 else None)
+    else:
+        chosen = _choose(asked, map(ask, watched(validation, progress and "Choosing contexts")))
     answers: dict[str, list[Answers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):
         measurable(model, pairs.possible.shape[2], contexts, pairs.source)

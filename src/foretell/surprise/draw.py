@@ -21,7 +21,7 @@ STRIP = 12
 
 
 def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise, Float64[np.ndarray, " F"]]]) -> Figure:
-    """For each video a film strip, and below it surprise over its frames, the peak marked; one scale for all.
+    """For each video a film strip, and below it surprise over its seconds, the peak marked; one scale for all.
 
     Args:
         videos: name -> the video, the surprise at it alone, and when its frames come, in seconds.
@@ -39,13 +39,24 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise, Float64[
         film.set_axis_off()
         film.set_title(Path(name).name, fontsize=10, loc="left")
         moments, curve = found.curve()
-        plot.stairs(curve[0].numpy(), [*moments.tolist(), int(moments[-1]) + found.tubelet], color="#00966e")
+        first = moments.tolist()
+        edges = [_second(seconds, frame) for frame in (*first, first[-1] + found.tubelet)]
+        plot.stairs(curve[0].numpy(), edges, color="#00966e")
         peak = int(curve[0].argmax())
-        plot.axvspan(int(moments[peak]), int(moments[peak]) + found.tubelet, color="#d1495b", alpha=0.25, linewidth=0)
-        place = int(moments[peak]), float(curve[0, peak])
-        side, offset = ("left", 2) if place[0] < frames / 2 else ("right", -2)  # so that it stays within the axes
-        when = f"frame {place[0]}, {seconds[place[0]]:.2f} s"
+        ends = edges[peak], _second(seconds, first[peak] + found.tubelet)
+        plot.axvspan(*ends, color="#d1495b", alpha=0.25, linewidth=0)
+        place, end = (ends[0], float(curve[0, peak])), _second(seconds, frames)
+        side, offset = ("left", 2) if place[0] < end / 2 else ("right", -2)  # so that it stays within the axes
+        when = f"{place[0]:.2f} s, frame {first[peak]}"
         plot.annotate(when, place, (offset, 3), textcoords="offset points", fontsize=8, ha=side)
-        plot.set(xlim=(0, frames), ylim=(0, 1.2 * top), ylabel="surprise")
-    rows[-1].set_xlabel("frame")
+        plot.set(xlim=(0, end), ylim=(0, 1.2 * top), ylabel="surprise")
+    rows[-1].set_xlabel("seconds")
     return figure
+
+
+def _second(seconds: Float64[np.ndarray, " F"], frame: int) -> float:
+    """When a frame comes; after the last one, when it would come at the pace of the others."""
+    if frame < len(seconds):
+        return float(seconds[frame])
+    pace = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
+    return float(seconds[-1]) + pace * (frame - len(seconds) + 1)

@@ -9,6 +9,9 @@
 - `inflevel`: InfLevel-lab (Weihs et al. 2022): a folder for each of continuity, gravity and solidity, and beside it a
   table, for instance gravity.csv. A row is a pair: vid1_path, vid1_label, vid1_end_priming_2 and the same for vid2, as
   published with arXiv:2502.11831. Frames before the end of a video's priming are left out, as there.
+- `intphys2`: IntPhys 2 (Bordes et al. 2025, arXiv:2506.09849): metadata.csv in the folder, in Main or in Debug, with
+  file_name, condition, type and SceneIndex. A scene has four videos, 1_Possible, 1_Impossible, 2_Possible and
+  2_Impossible: two pairs, which are a set where all four are equally long. The held-out part has no types.
 
 The two clips of a pair are cut to the same length and never padded. Neighbouring pairs of equal length come together,
 some at a time. Missing files are named before anything is read, because a set may take hours.
@@ -53,6 +56,8 @@ INFLEVEL = {"continuity": "permanence", "gravity": "gravity", "solidity": "solid
 TOGETHER = 16
 """Pairs at a time."""
 SIDES = ("possible", "impossible")
+TYPES2 = ("1_Possible", "1_Impossible", "2_Possible", "2_Impossible")
+"""The videos of a scene of IntPhys 2."""
 
 Clip = UInt8[Tensor, "_F 3 S S"]  # each of any length
 P = ParamSpec("P")
@@ -84,16 +89,27 @@ def pairs(folder: Path, size: int, fps: float | None = None, stride: int = 1) ->
 
 @together
 def intphys(folder: Path, size: int, skip: int = 2) -> Iterator[Pairs]:
-    """Pairs of IntPhys' development set, from every `skip`-th frame: the paper takes every second (15 a second)."""
+    """Pairs of IntPhys' development set, from every `skip`-th frame: the paper takes every second (15 a second).
+
+    As in its released code, the last frame and what is not a whole step are left out: 49 frames of 100.
+    """
     blocks = [name for name in INTPHYS if (folder / name).is_dir()]
     if not blocks:
         raise ForetellError(f"{folder}: none of {', '.join(INTPHYS)} in it, expected IntPhys' dev folder")
     scenes = [path for block in blocks for path in sorted((folder / block).iterdir()) if path.is_dir()]
     for scene, frames in [(scene, _clips(scene)) for scene in scenes]:
-        possible, impossible = ([_decoded(paths[::skip], size) for paths in frames[kind]] for kind in (True, False))
+        possible, impossible = (
+            [_decoded(paths[: _whole_steps(len(paths), skip)][::skip], size) for paths in frames[kind]]
+            for kind in (True, False)
+        )
         sets = len(possible) == 2 and len({len(clip) for clip in possible + impossible}) == 1
         for both in zip(possible, _matched(possible, impossible), strict=True):
             yield replace(_pair(INTPHYS[scene.parent.name], (scene,), *both), sets=sets)
+
+
+def _whole_steps(frames: int, skip: int) -> int:
+    """How many frames the released code reads: of 100, every second of 98."""
+    return frames if skip == 1 else max((frames - 1) // skip, 1) * skip
 
 
 @together
@@ -125,11 +141,28 @@ def inflevel(folder: Path, size: int, skip: int = 5) -> Iterator[Pairs]:
         yield _pair(INFLEVEL[name], both, *(clip[len(clip) - length :: skip] for clip in clips))
 
 
+@together
+def intphys2(folder: Path, size: int, fps: float | None = None, stride: int = 1) -> Iterator[Pairs]:
+    """Pairs of IntPhys 2 (arXiv:2506.09849); see the module. `fps` and `stride` as of `foretell.data.Clips`."""
+    table = next((path for part in ("", "Main", "Debug") if (path := folder / part / "metadata.csv").is_file()), None)
+    if table is None:
+        raise ForetellError(f"{folder}: no metadata.csv in it, in Main or in Debug, expected IntPhys 2's folder")
+    for scene, videos in _scenes2(table):
+        name = scene[0].lower()
+        clips = {kind: _film(path, size, stride, fps) for kind, path in videos.items()}
+        whole = len({len(clip) for clip in clips.values()}) == 1
+        for number in ("1", "2"):
+            both = [f"{number}_{side.capitalize()}" for side in SIDES]
+            pair = _pair(name, [videos[kind] for kind in both], *(clips[kind] for kind in both))
+            yield replace(pair, sets=whole)
+
+
 LAYOUTS: dict[str, Callable[..., Iterator[Pairs]]] = {
     "pairs": pairs,
     "intphys": intphys,
     "grasp": grasp,
     "inflevel": inflevel,
+    "intphys2": intphys2,
 }
 """name -> reader of (folder, size, …)."""
 
@@ -235,6 +268,32 @@ def _rows(table: Path) -> Iterator[dict[str, _Side]]:
         if sides.keys() != set(SIDES):
             raise ForetellError(f"{table}, line {number}: labels {', '.join(sides)}, expected {' and '.join(SIDES)}")
         yield sides
+
+
+def _scenes2(table: Path) -> list[tuple[tuple[str, str], dict[str, Path]]]:
+    """The scenes of IntPhys 2, each with its condition and its four videos by their types. Nothing is decoded."""
+    scenes: dict[tuple[str, str], dict[str, Path]] = {}
+    try:
+        rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ForetellError(f"{table}: not a table in UTF-8 ({error})") from None
+    for number, row in enumerate(rows, 2):
+        if not all(row.get(name) for name in ("file_name", "condition", "type", "SceneIndex")):
+            raise ForetellError(f"{table}, line {number}: expected file_name, condition, type and SceneIndex")
+        path = table.parent / row["file_name"]
+        if row["type"] not in TYPES2:
+            raise ForetellError(f"{table}, line {number}: type is {row['type']!r}, expected one of {', '.join(TYPES2)}")
+        if not path.is_file():
+            raise ForetellError(f"{table}, line {number}: {path} is not there")
+        scenes.setdefault((row["condition"], row["SceneIndex"]), {})[row["type"]] = path
+    for (condition, scene), videos in scenes.items():
+        if lacking := [kind for kind in TYPES2 if kind not in videos]:
+            raise ForetellError(
+                f"{table}: scene {scene} of {condition} lacks {', '.join(lacking)}, expected four videos"
+            )
+    if not scenes:
+        raise ForetellError(f"{table}: lists no video, expected four for each scene")
+    return list(scenes.items())
 
 
 def _matched(possible: list[Clip], impossible: list[Clip]) -> list[Clip]:

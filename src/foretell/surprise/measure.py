@@ -8,6 +8,8 @@ Source: Garrido et al., "Intuitive physics understanding emerges from self-super
 A window of W frames slides over a video. The model sees the first C frames of each window and predicts the latents of
 the others. The target encoder sees the whole window. Surprise is the mean absolute difference between the two.
 
+Over all contexts a score is the mean; the paper's "filtered" takes the least surprising context of each window.
+
 A target encoder that sees the past too can mix it into the latents of the future. `future` targets avoid this: they
 encode the frames that were not shown by themselves. They are not in the paper.
 

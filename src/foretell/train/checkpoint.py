@@ -12,17 +12,24 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError
-from foretell.hub.files import load_weights, read_metadata, read_weights, write_weights
+from foretell.hub.files import finite, load_weights, read_metadata, read_weights, write_weights
 from foretell.method import Method
 from foretell.train.world import World, gathered, like
 
 
 def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
-    """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it."""
+    """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it.
+
+    Files of later steps, which a resumed run passed over, are removed: they must not push out what it writes.
+
+    Raises:
+        ForetellError: the model or the optimizer holds NaN or infinity: nothing is written and nothing is removed.
+    """
     parts = {f"model.{name}": t for name, t in model.state_dict().items()}
     names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     for p, state in optimizer.state.items():
         parts |= {f"optimizer.{names[p]}|{key}": t for key, t in state.items()}
+    _check_finite(step, parts, world)
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():  # one whole tensor at a time: a device that holds a slice may not hold all
         whole = gathered(part)
@@ -32,16 +39,32 @@ def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimize
     if world.first:
         folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder / f"step-{step:08d}.safetensors", tensors, {"step": str(step)})
-        for old in _all(folder)[:-keep]:
+        earlier = [path for path in _all(folder) if _step(path) <= step]
+        for old in set(_all(folder)) - set(earlier[-keep:]):
             old.unlink()
     world.wait()
+
+
+def _check_finite(step: int, parts: dict[str, Tensor], world: World) -> None:
+    """Each process looks at its slices, and all come to one verdict."""
+    odd = ""
+    try:
+        finite(parts, "the model")
+    except ForetellError as error:
+        odd = str(error).partition(", expected")[0]
+    if world.mean(torch.tensor(float(bool(odd)), device=world.device)):
+        raise ForetellError(
+            f"{odd or 'another process holds NaN or infinity'} at step {step}, expected finite numbers, so it was not "
+            "saved; the last checkpoint stays. Try a lower --lr, a longer --warmup, or --clip 1"
+        )
 
 
 def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world: World) -> tuple[int, list[str]]:
     """Load the newest whole checkpoint. Every process must call it.
 
     Returns:
-        The step it was saved after (0 where there is none), and a sentence for each damaged file passed over.
+        The step it was saved after (0 where there is none), and a sentence for each file passed over: damaged ones,
+        and those that hold NaN or infinity.
 
     Raises:
         ForetellError: there are checkpoints and none can be read, or processes find different ones.
@@ -51,10 +74,13 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world:
     step, source = 0, folder
     for path in reversed(_all(folder)):
         try:
-            tensors, step, source = read_weights(path), int(read_metadata(path)["step"]), path
+            tensors, step = read_weights(path), int(read_metadata(path)["step"])
+            finite(tensors, path)
+            source = path
             break
         except (ForetellError, KeyError) as error:
             damaged.append(str(error))
+            step = 0
     if not world.agree(step):  # some would begin while others continue, and they would wait for each other for ever
         raise ForetellError(
             f"the newest checkpoint of {folder} has step {step} here, and another process finds another: the run's "
@@ -69,7 +95,7 @@ def resume(folder: Path, model: Method, optimizer: torch.optim.Optimizer, world:
 
 def newest(folder: Path) -> int:
     """The step of the newest checkpoint, whole or not; 0 without one."""
-    return max((int(path.stem.removeprefix("step-")) for path in _all(folder)), default=0)
+    return max(map(_step, _all(folder)), default=0)
 
 
 def _load(model: Method, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
@@ -82,6 +108,10 @@ def _load(model: Method, optimizer: torch.optim.Optimizer, tensors: dict[str, Te
             name, _, field = key.removeprefix("optimizer.").partition("|")
             p = named[name]
             optimizer.state[p][field] = like(p, t) if t.shape == p.shape else t.to(p.device)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
 
 
 def _all(folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ from foretell.hub.files import write_atomically
 from foretell.method import Method
 from foretell.train import checkpoint
 from foretell.train.monitors import Monitors
-from foretell.train.optimizer import adamw, muon, set_rates
+from foretell.train.optimizer import chosen, set_rates
 from foretell.train.prefetch import Prefetched
 from foretell.train.schedules import cosine, linear, warmup_cosine
 from foretell.train.show import Show
@@ -58,6 +58,9 @@ class TrainConfig:
     """Share of the steps over which the learning rate rises."""
     weight_decay: float = 0.04
     weight_decay_end: float = 0.4
+    rates_ahead: int = 0
+    """Steps that the learning rate and the weight decay are ahead of the schedule: 1 in the released code of the JEPA
+    papers, which moves them before the first step."""
     momentum: float = 0.996
     """Momentum of the target encoder's moving average at the start; rises linearly."""
     momentum_end: float = 1.0
@@ -78,7 +81,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         within(self, **dict.fromkeys(("steps", "batch", "accumulate", "checkpoint_every", "log_every"), COUNT))
-        amounts = ("lr", "lr_start", "lr_end", "weight_decay", "weight_decay_end", "clip", "monitor_every")
+        amounts = (
+            "lr",
+            "lr_start",
+            "lr_end",
+            "weight_decay",
+            "weight_decay_end",
+            "clip",
+            "monitor_every",
+            "rates_ahead",
+        )
         within(self, **dict.fromkeys(amounts, NOT_NEGATIVE))
         within(self, warmup=SHARE, momentum=SHARE, momentum_end=SHARE, seed=SEED)
         if self.batch % self.accumulate:
@@ -112,10 +124,7 @@ class Trainer:
         self.called = distribute(model, world, config.shard)
         self.dtype = precision(config.precision, world.device)
         modules = [(module, 1.0) for module in model.trained().values()]
-        if config.optimizer == "muon":
-            self.optimizer = muon(modules, config.lr, config.weight_decay, self.dtype)
-        else:
-            self.optimizer = adamw(modules, config.lr, config.weight_decay)
+        self.optimizer = chosen(config.optimizer, modules, config.lr, config.weight_decay, self.dtype)
         self.monitors = Monitors(images, config.seed) if config.monitor_every else None
 
     def batch(self, part: int) -> Batch:
@@ -172,7 +181,7 @@ class Trainer:
         Raises:
             Collapsed: the latents became the same for every image.
             Stopped: the run was asked to stop; it is saved and can be resumed.
-            ForetellError: the loss is not finite, or a file cannot be written.
+            ForetellError: the loss or a weight is not finite, or a file cannot be written.
         """
         config = self.config
         start = self._resume() if resume else 0
@@ -201,7 +210,7 @@ class Trainer:
         start, damaged = checkpoint.resume(self.out / "checkpoints", self.model, self.optimizer, self.world)
         if self.show:
             for sentence in damaged:
-                self.show.say(f"passed over a damaged checkpoint: {sentence}")
+                self.show.say(f"passed over a checkpoint: {sentence}")
             self.show.say(f"resuming after step {start}" if start else "no checkpoint yet: starting at step 0")
         return start
 
@@ -260,10 +269,10 @@ def stop_signals(world: World) -> Iterator[list[int]]:
 
 def schedule(config: TrainConfig, step: int) -> dict[str, float]:
     """The rates of a step."""
-    warmup = int(config.warmup * config.steps)
+    warmup, ahead = int(config.warmup * config.steps), step + config.rates_ahead
     return {
-        "lr": warmup_cosine(step, config.steps, warmup, config.lr_start, config.lr, config.lr_end),
-        "weight_decay": cosine(step, config.steps, config.weight_decay, config.weight_decay_end),
+        "lr": warmup_cosine(ahead, config.steps, warmup, config.lr_start, config.lr, config.lr_end),
+        "weight_decay": cosine(ahead, config.steps, config.weight_decay, config.weight_decay_end),
         "momentum": linear(step, config.steps, config.momentum, config.momentum_end),
     }
 

@@ -1,7 +1,7 @@
 """AdamW as in the JEPA papers, and Muon as an option."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -53,6 +53,14 @@ def muon(modules: Modules, lr: float, weight_decay: float, dtype: torch.dtype = 
     optimizer = Muon(groups, dtype, lr=lr, weight_decay=weight_decay, fused=True)
     set_rates(optimizer, lr, weight_decay)
     return optimizer
+
+
+def chosen(
+    name: Literal["adamw", "muon"], modules: Modules, lr: float, weight_decay: float, dtype: torch.dtype = torch.float32
+) -> torch.optim.Optimizer:
+    """`adamw` or `muon`, by name; arguments as theirs."""
+    modules = list(modules)
+    return muon(modules, lr, weight_decay, dtype) if name == "muon" else adamw(modules, lr, weight_decay)
 
 
 def _groups(modules: Modules, apart: bool = False) -> list[dict[str, Any]]:

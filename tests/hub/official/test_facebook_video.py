@@ -115,8 +115,11 @@ def put(part, name, *shape):
         (drop("encoder", "blocks.1.attn.proj.bias"), r"1 missing: encoder\.blocks\.1\.attn\.proj\.bias\)"),
         (drop("predictor", "mask_tokens.0"), r"1 missing: predictor\.mask_tokens\.0\)"),
         (put("predictor", "predictor_norm.bias", 95), r"predictor_norm\.bias is \(95,\), expected \(96,\)"),
-        (put("target_encoder", "norms_block.0.bias", 192), r"1 unexpected: target_encoder\.norms_block\.0\.bias\)"),
-        (put("predictor", "action_encoder.weight", 96, 7), "a robot's actions"),
+        (
+            put("target_encoder", "norms_block.0.bias", 192),
+            r"looks like a V-JEPA 2\.1 \(norms_block\.0\.bias\), expected",
+        ),
+        (put("predictor", "action_encoder.weight", 96, 7), r"missing: .*predictor\.state_encoder\.bias"),
         (put("encoder", "pos_embed", 1, 36, 192), "expected V-JEPA's table of positions"),
         (drop("encoder", "pos_embed"), "lacks pos_embed, which would tell the encoder's size"),
         (put("encoder", "patch_embed.proj.weight", 192, 1, 2, 8, 8), r"expected \(width, 3, frames, side, side\)"),

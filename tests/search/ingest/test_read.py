@@ -139,7 +139,7 @@ def test_a_bomb_of_memory_ends_as_one_line_of_the_report(tmp_path):
     reading = read(sorted(tmp_path.iterdir()), limits=Limits(memory=512 << 20))
     assert [p.text for p in reading] == ["Said."]
     crash, swollen = reading.skipped
-    assert crash == ("a.pdf", "its parser crashed (SIGABRT), as it does where 0.5 GiB of memory are not enough")
+    assert crash == ("a.pdf", "parsing it crashed (SIGABRT), as it does where 0.5 GiB of memory are not enough")
     assert swollen == ("b.parquet", "parsing it takes more than 0.5 GiB of memory")
 
 
@@ -200,3 +200,21 @@ def test_images(folder):
     assert abs(int(pixels[2, 0, 0]) - 30) < 4
     with pytest.raises(Exception, match="empty file"):
         found[1].pixels(4)
+
+
+def test_the_time_for_a_file_has_an_end():
+    limits = Limits()
+    assert limits.of(0) == 20
+    assert limits.of(1_000_000) == 40
+    assert limits.of(10**12) == 600
+
+
+def test_documents_of_other_kinds_are_refused_with_the_way_to_those_that_are_read(tmp_path):
+    for name in ("a.docx", "b.xlsx", "c.epub"):
+        (tmp_path / name).write_bytes(b"PK")
+    (tmp_path / "d.txt").write_text("Read.")
+    reading = read(tmp_path)
+    assert [p.text for p in reading] == ["Read."]
+    (skipped,) = reading.skipped
+    for said in ("3 of another kind", "documents to PDF", "spreadsheets to CSV", "books to HTML"):
+        assert said in skipped.reason

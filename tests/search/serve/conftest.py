@@ -18,7 +18,7 @@ from foretell.search.serve.app import build
 class Served:
     """A running service."""
 
-    def __init__(self, folder, settings, reranker=DEFAULT):
+    def __init__(self, folder, settings, **choices):
         self.store = Store(folder)
         self.keys = {
             name: keys.create(self.store, name, owner, scope)
@@ -29,7 +29,8 @@ class Served:
                 ("admin", "", "admin"),
             )
         }
-        config = uvicorn.Config(build(self.store, settings, reranker), port=0, log_level="warning", access_log=False)
+        self.app = self.build(settings, **choices)
+        config = uvicorn.Config(self.app, port=0, log_level="warning", access_log=False)
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
@@ -37,9 +38,13 @@ class Served:
             time.sleep(0.01)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
 
+    def build(self, settings, **choices):
+        """The application that runs."""
+        return build(self.store, settings, **choices)
+
     def raw(self, method, path, body=b"", headers=None):
         """Status, headers and bytes of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)  # a busy machine is not a failure
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -75,11 +80,12 @@ class Served:
 
 @pytest.fixture
 def serve(tmp_path):
-    """Start a service with other settings, or another reranker."""
+    """Start a service with other settings, another reranker, or other choices for Dria's clients."""
     running = []
 
-    def start(reranker=DEFAULT, **settings):
-        running.append(Served(tmp_path / f"store{len(running)}", ServiceSettings(**{"rate": 0, **settings}), reranker))
+    def start(reranker=DEFAULT, dria=None, **settings):
+        folder, settings = tmp_path / f"store{len(running)}", ServiceSettings(**{"rate": 0, **settings})
+        running.append(Served(folder, settings, reranker=reranker, dria=dria))
         return running[-1]
 
     yield start

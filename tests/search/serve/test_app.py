@@ -57,6 +57,22 @@ def test_a_long_search_does_not_keep_others_waiting(serve, monkeypatch):
     thread.join()
 
 
+def test_a_head_is_answered_as_a_get_without_its_body(served):
+    served.call("POST", V1, {"name": "headed"})
+    key = {"x-api-key": served.keys["writer"]}
+    for path in (V1, f"{V1}/headed", f"{V1}/headed/files", "/metrics"):
+        status, headers, body = served.raw("HEAD", path, headers=key)
+        assert (status, body) == (200, b"")
+        assert int(headers["content-length"]) > 2
+    assert served.raw("HEAD", f"{V1}/nothing", headers=key)[0] == 404
+
+
+def test_json_may_begin_with_a_byte_order_mark(served):
+    contract = served.make("marked", ROWS)
+    body = b"\xef\xbb\xbf" + json.dumps({"vector": [1.0, 0.0], "contract_id": contract, "top_n": 1}).encode()
+    assert [hit["id"] for hit in served.call("POST", "/hnsw/query", body)[1]["data"]] == [0]
+
+
 def test_it_tells_its_numbers_and_its_pages(served):
     assert served.raw("HEAD", "/health")[0] == 200
     served.call("GET", f"{V1}/nothing")
@@ -83,8 +99,8 @@ def test_bodies_of_other_types_are_refused_with_the_way_out(served):
 
 def test_a_method_that_is_not_for_a_path_is_told_which_are(served):
     for method, path, allowed in (
-        ("PUT", V1, "GET, POST"),
-        ("POST", f"{V1}/x", "GET, PATCH, DELETE"),
+        ("PUT", V1, "GET, HEAD, POST"),
+        ("POST", f"{V1}/x", "GET, HEAD, PATCH, DELETE"),
         ("GET", f"{V1}/x/files/a.txt", "PUT, DELETE"),
         ("POST", "/health", "GET, HEAD"),
     ):
@@ -97,7 +113,7 @@ ROUTES = {
     "/api/v1/knowledge/{name}": "DELETE GET PATCH",
     "/api/v1/knowledge/{name}/entries": "GET POST",
     "/api/v1/knowledge/{name}/entries/{id}": "DELETE GET PATCH",
-    "/api/v1/knowledge/{name}/files": "GET",
+    "/api/v1/knowledge/{name}/files": "GET POST",
     "/api/v1/knowledge/{name}/files/{file}": "DELETE PUT",
     "/api/v1/knowledge/{name}/query": "POST",
     "/api/v1/knowledge/{name}/search": "POST",

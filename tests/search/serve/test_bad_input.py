@@ -24,7 +24,7 @@ def proper(served, status, content):
     """A sentence and a status that blames the caller, if anyone."""
     assert 200 <= status < 500, (status, content)
     if status >= 400:
-        said = content["detail"] if "detail" in content else content["data"]
+        said = content["error"]["message"] if "error" in content else content.get("detail", content.get("data"))
         assert len(said) < 600
         assert "Traceback" not in said
         assert str(served.store.folder) not in said

@@ -14,6 +14,7 @@ import pytest
 
 from foretell import ForetellError
 from foretell.search import Draft, Knowledge
+from foretell.search.serve.choices import DriaChoices
 from foretell.search.serve.dria.batches import decode
 
 ROWS = [([1.0, 0.0], {"text": "east", "n": 1}), ([0.0, 1.0], {"text": "north"}), ([-1.0, 0.0], {"text": "west"})]
@@ -169,6 +170,38 @@ def test_texts_are_found_by_what_they_mean(served):
         400,
         "this knowledge is embedded by 'BAAI/bge-small-en-v1.5', not by 'jina-embeddings-v2-base-en'",
     )
+
+
+def test_the_python_client_finds_a_model_that_it_knows(serve):
+    """Its list of models lacks the shipped one, and it refuses to search where `get_model` gives another."""
+    served = serve(dria=DriaChoices("bge_base_en_v1.5", hybrid=True))
+    name = "BAAI/bge-base-en-v1.5"
+    made = {"name": "Towns", "embedding": name, "category": "Art", "description": "d"}
+    contract = send(served, "/v1/knowledge/index/create", json.dumps(made))[1]["contract_id"]
+    assert send(served, f"/v1/knowledge/index/get_model?contract_id={contract}", None)[1] == {"model": name}
+    changed = send(served, "/v1/knowledge/index/update", json.dumps({"contract_id": contract, "category": "History"}))[
+        1
+    ]
+    described = send(served, f"/v1/knowledge/get_knowledge_base?contract_id={contract}", None)[1]
+    for told in (changed, described):
+        assert (told["model"], told["embedded_by"], told["category"]) == (name, "bge-small-en-v1.5", "History")
+    body = {"data": texts(("Part AX-4417 fits the pump.", {}), ("Cats sleep.", {})), "contract_id": contract}
+    assert send(served, "/hnswt/insert_text", json.dumps(body | {"model": name, "batch_size": 2}))[0] == 200
+    asked = {"query": "4417", "contract_id": contract, "top_n": 1, "model": name, "rerank": False, "level": 2}
+    (hit,) = send(served, "/hnsw/search", json.dumps(asked))[1]
+    assert json.loads(hit["metadata"])["text"] == "Part AX-4417 fits the pump."
+    assert hit["score"] == pytest.approx(2 / 61, abs=1e-4)  # first by both rankings
+    with pytest.raises(ForetellError, match="--dria-model is 'mine', expected a model that Dria's clients know"):
+        DriaChoices("mine")
+
+
+def test_a_level_is_a_number(served):
+    contract = served.make("level", ROWS)
+    for level in ('"2"', "true", "1.5", "[1]"):
+        status, said = send(
+            served, "/hnsw/query", f'{{"vector": [1, 0], "contract_id": "{contract}", "level": {level}}}'
+        )
+        assert (status, said.startswith("level: input should be a valid integer")) == (400, True)
 
 
 def test_a_page_of_a_document_is_as_text_with_its_id(served):

@@ -98,7 +98,7 @@ from foretell.search.storage.protocol import Key
 from foretell.search.serve.library import Library
 from foretell.search.storage.sqlite.store import Store
 
-library = Library(Store(sys.argv[1]), "")
+library = Library(Store(sys.argv[1]))
 library.create(Key("k", "o", "write", "", None), "texts", model="bge-small-en-v1.5")
 assert "torch" not in sys.modules
 """

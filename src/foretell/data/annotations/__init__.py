@@ -28,7 +28,7 @@ from foretell.data.source import Splits
 from foretell.errors import ForetellError
 
 from . import coin, crosstask, ego4d, niv
-from .annotated import VERSION, Layout, options_of, sources, splits
+from .annotated import Layout, options_of, sources, splits
 from .simulate import Simulated
 
 LAYOUTS: Mapping[str, Layout] = {
@@ -74,4 +74,6 @@ def _graphs(spec: str, seed: int) -> Splits:
         raise ForetellError(f"{name}: {number!r} is not a number of procedures, expected graphs:2000")
     branch, options = graphs.options(options_of(name, given, ("branch",)))
     source = Simulated.of(options, seed)
-    return splits(name, graphs.make(int(number), branch, seed), source, GRAPHS, (VERSION, number, branch, source))
+    return splits(
+        name, graphs.make(int(number), branch, seed), source, GRAPHS, (graphs.VERSION, number, branch, source)
+    )

@@ -137,6 +137,9 @@ def _procedure(annotated: Annotated, source: Features | Simulated) -> Procedure:
         raise Unusable(f"step {late[0]} starts at {spans[late[0] - 1, 0]:g} s, and the video is {duration:g} s long")
     if not segments:
         raise Unusable("it has no steps")
+    for place, (start, end) in enumerate(spans.tolist(), 1):
+        if not end > start:
+            raise Unusable(f"step {place} is from {start:g} to {end:g} s, expected an end after its start")
     if isinstance(source, Features):
         latents = source.of_steps(video, spans, duration)
     else:

@@ -53,15 +53,20 @@ def _video(name: str, record: Any, where: str) -> Annotated:
     steps = field(record, "annotation", where)
     if not isinstance(steps, list):
         raise ForetellError(f"{where}: annotation is not a list of steps")
+    duration = record.get("duration")
+    if not isinstance(duration, int | float | None):
+        raise ForetellError(f"{where}: duration is {duration!r}, expected seconds")
     ordered = sorted((_segment(step, where) for step in steps), key=lambda segment: segment.start)
-    return Annotated(name, task, SPLITS[str(subset)], tuple(ordered), record.get("duration"))
+    return Annotated(name, task, SPLITS[str(subset)], tuple(ordered), duration)
 
 
 def _segment(step: Any, where: str) -> Segment:
     label, segment = str(field(step, "label", where) or "").strip(), field(step, "segment", where)
-    if not isinstance(segment, list) or len(segment) != 2:
-        raise ForetellError(f"{where}: segment is {segment!r}, expected [start, end] in seconds")
-    return Segment(label, float(segment[0]), float(segment[1]), *words(label))
+    try:
+        start, end = segment  # type: ignore[misc]
+        return Segment(label, float(start), float(end), *words(label))
+    except (TypeError, ValueError):
+        raise ForetellError(f"{where}: segment is {segment!r}, expected [start, end] in seconds") from None
 
 
 def read_json(path: Path) -> Any:

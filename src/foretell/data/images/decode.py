@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -19,6 +21,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from foretell.data.cache import Form, Stored, labels_of
 from foretell.data.dataset import Images, Skipped
 from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
+from foretell.errors import ForetellWarning
 
 Raw: TypeAlias = Path | bytes | Image.Image | np.ndarray
 T = TypeVar("T")
@@ -28,7 +31,9 @@ MAX_PIXELS = 200_000_000
 # Mid-grey is near the mean of photographs, so it adds the least contrast.
 BEHIND = (128, 128, 128, 255)
 # Named, because Pillow would also try formats that start other programs (EPS runs Ghostscript).
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
+DEPTHS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+"""The largest values of the depths that integers usually have."""
 CHUNK = 32  # images a thread takes at once: thumbnails decode in 0.1 ms, no more than handing one over costs
 
 
@@ -51,8 +56,8 @@ def _images(stored: Stored) -> Images:
 def decode(raw: Raw, size: int) -> np.ndarray:
     """One image, from a path, the bytes of a file, or Pillow: uint8 [3, size, size].
 
-    An animation gives its first frame. EXIF orientation is applied. Grey, palette and CMYK become RGB. 16-bit and
-    floating-point values are scaled, not clipped. Transparency is laid over mid-grey.
+    An animation gives its first frame. EXIF orientation is applied. Grey, palette and CMYK become RGB. Integers of more
+    than 8 bits and floats are scaled by their own depth, not clipped. Transparency is laid over mid-grey.
 
     Raises Unusable, with the reason, for anything else: missing, empty, damaged, cut short, not an image, or
     of more than 200 megapixels.
@@ -62,15 +67,27 @@ def decode(raw: Raw, size: int) -> np.ndarray:
 
 
 def decode_all(items: Iterable[Item], size: int) -> Generator[Decoded, None, None]:
-    """All images in their order, decoded by one thread a core; memory holds a few chunks at a time."""
+    """All images in their order, decoded by one thread a core; memory holds a few chunks at a time.
+
+    A ForetellWarning tells of pictures of many bits that use a small part of their range.
+    """
+    narrow: list[str] = []
     with quiet_pillow():
-        yield from in_threads(items, lambda chunk: _decode_chunk(chunk, size), CHUNK)
+        yield from in_threads(items, lambda chunk: _decode_chunk(chunk, size, narrow), CHUNK)
+    if narrow:
+        first, more = min(narrow), f" and {len(narrow) - 1:,} more" if len(narrow) > 1 else ""
+        warnings.warn(
+            f"{first}{more} use less than a sixteenth of their range, so that they are nearly one grey here; stretch "
+            "their values before if the differences matter",
+            ForetellWarning,
+            stacklevel=2,
+        )
 
 
-def _decode_chunk(items: list[Item], size: int) -> Decoded:
+def _decode_chunk(items: list[Item], size: int, narrow: list[str]) -> Decoded:
     def use(item: Item) -> tuple[np.ndarray, int | None]:
         raw, label = item.read()
-        return decode_quiet(raw, size), label
+        return decode_quiet(raw, size, lambda: narrow.append(item.name)), label
 
     found, skipped = usable(items, use)
     columns = {"pixels": np.stack([x for x, _ in found]), "labels": label_column(y for _, y in found)} if found else {}
@@ -88,22 +105,25 @@ def usable(items: Iterable[Item], use: Callable[[Item], T]) -> tuple[list[T], li
     return found, skipped
 
 
-def decode_quiet(raw: Raw, size: int) -> np.ndarray:
-    """As `decode`, for callers that are inside of `quiet_pillow`."""
+def decode_quiet(raw: Raw, size: int, narrow: Callable[[], object] = bool) -> np.ndarray:
+    """As `decode`, for callers that are inside of `quiet_pillow`.
+
+    narrow: called for a picture of more than 8 bits that uses less than a sixteenth of its range.
+    """
     try:
         if isinstance(raw, Image.Image):
-            return _square(raw, size)
+            return _square(raw, size, narrow)
         if isinstance(raw, np.ndarray):
             raise Unusable("not an image")
         if not (len(raw) if isinstance(raw, bytes) else raw.stat().st_size):
             raise Unusable("empty file")
         with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats()) as image:
-            return _square(image, size)
+            return _square(image, size, narrow)
     except Exception as error:  # Pillow's plugins raise errors of any type on bad files
         raise Unusable(reason(error)) from error
 
 
-def _square(image: Image.Image, size: int) -> np.ndarray:
+def _square(image: Image.Image, size: int, narrow: Callable[[], object]) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise Unusable(f"{image.width} × {image.height} pixels are more than {MAX_PIXELS // 10**6} megapixels")
     if isinstance(image, ImageFile.ImageFile):
@@ -113,7 +133,7 @@ def _square(image: Image.Image, size: int) -> np.ndarray:
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     image = _upright(image.crop((left, top, left + side, top + side)))
-    image = _rgb(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
+    image = _rgb(image, narrow).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
     return np.asarray(image).transpose(2, 0, 1)
 
 
@@ -123,9 +143,12 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, narrow: Callable[[], object]) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
+        grey = _eight_bits(np.asarray(image))
+        if int(grey.max()) - int(grey.min()) < 16:
+            narrow()
+        image = Image.fromarray(grey)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, BEHIND), image).convert("RGB")
@@ -135,18 +158,15 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(values: np.ndarray) -> np.ndarray:
     """uint16, int32 or float32 of unstated range as uint8.
 
-    Integers within 0..65535 are 16-bit. Floats within 0..1 are fractions, and within 0..255 are bytes. Any other range,
-    as of heights or depths, is stretched from its minimum to its maximum.
+    The depth of integers is the smallest usual one that holds them, whatever their type: cameras and scanners write 12
+    bits into 16. Floats within 0..1 are fractions, and within 0..255 are bytes. Any other range, as of heights or
+    depths, is stretched from its minimum to its maximum.
     """
-    if values.dtype.kind == "u":
-        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    whole = (1, 255) if values.dtype.kind == "f" else (65535,)
+    whole = (1, 255) if values.dtype.kind == "f" else DEPTHS
     values = values.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise Unusable("no finite value")
-    low, high = values[finite].min(), values[finite].max()
-    values = np.where(finite, values, low)
+    if not np.isfinite(values).all():
+        raise Unusable("holds NaN or infinity, expected finite values")
+    low, high = values.min(), values.max()
     top = next((top for top in whole if low >= 0 and high <= top), None)
     if top is None:
         values, top = values - low, max(high - low, 1e-12)
@@ -174,13 +194,16 @@ def reason(error: Exception) -> str:
 
 
 def endings_of_images() -> frozenset[str]:
-    """The endings of the files that `decode` reads, from Pillow."""
+    """The endings of the files that `decode` reads, from Pillow; HEIC's where pillow-heif is installed."""
+    _formats()
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in FORMATS)
 
 
 @cache
 def _formats() -> tuple[str, ...]:
     Image.init()
+    if find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 

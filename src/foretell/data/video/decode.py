@@ -26,11 +26,14 @@ from foretell.errors import ForetellError, ForetellWarning
 from foretell.extras import MissingExtra
 
 from . import frames
+from .pictures import PictureFrames, made_of_pictures
 
 ENDINGS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"}
     | {".wmv", ".flv", ".ogv", ".3gp", ".gif"}
 )
+ANIMATIONS = frozenset({".webp"})
+"""Endings of animations that FFmpeg does not read, and that may as well be pictures."""
 VERSION = 1  # raise it when the same video gives other clips
 DAMAGED = "damaged: some frames cannot be decoded"
 
@@ -88,7 +91,9 @@ class Cuts(NamedTuple):
 
 
 def cut_video(path: Path, cut: Clips) -> Cuts:
-    """As `decode_video`, and where the clips lie."""
+    """As `decode_video`, and where the clips lie. The video may be a folder of pictures."""
+    if made_of_pictures(path):
+        return _cut_pictures(path, cut)
     with frames.reasons():
         stamps, keys, unit, promised = frames.told(path)
         if not len(stamps):
@@ -115,7 +120,8 @@ def read_video(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A whole video as uint8 [F, 3, size, size], and when each frame comes, in seconds [F] after the first.
 
-    Arguments are as of `foretell.data.Clips`. A `ForetellWarning` tells which part of a damaged video is missing.
+    The video may be a folder of pictures in the order of their names, `fps` of them a second (25 if None). Arguments
+    are as of `foretell.data.Clips`. A `ForetellWarning` tells which part of a damaged video is missing.
 
     Raises:
         ForetellError: the file is missing, or no frame can be had of it.
@@ -133,6 +139,14 @@ def read_video(
 
 ClipsOf: TypeAlias = Callable[[Any, Any], tuple[Mapping[str, np.ndarray], str | None]]
 """The result of an item: its clips, with a row in every column for each, and the damage if some are missing."""
+
+
+def _cut_pictures(path: Path, cut: Clips) -> Cuts:
+    pictures = PictureFrames(path, cut.fps)
+    plan = _plan(pictures.shown, pictures.end, cut)
+    kept = pictures.read(np.unique(plan), cut.size)
+    pixels = np.stack([[kept[number] for number in clip] for clip in plan.tolist()])
+    return Cuts(pixels, plan, pictures.shown[plan], len(pictures.shown), None)
 
 
 def decode_items(items: list[Item], clips_of: ClipsOf) -> Decoded:

@@ -1,7 +1,8 @@
 """Clips of somebody or something that acts.
 
 They come from a folder of videos, each with a table of the same name: `cup-3.csv` or `cup-3.parquet` beside
-`cup-3.mp4`. Or they are made here: `pusher`, see `foretell.data.made.pusher`.
+`cup-3.mp4`. Or from a folder in LeRobot's layout, see `lerobot`. Or they are made here: `pusher`, see
+`foretell.data.made.pusher`.
 
 A table has columns `state_*` and `action_*`. All are numbers, and each row is a frame: the state at that frame, and the
 action that was done then. The last row may be missing, because nothing follows it.
@@ -31,11 +32,12 @@ from foretell.data.dataset import Episodes
 from foretell.data.folder import find as find_videos
 from foretell.data.images.decode import reason
 from foretell.data.items import Item, Unusable, in_threads
-from foretell.data.reads import Clips
-from foretell.data.source import Contents, File, Source, Splits, identity
+from foretell.data.reads import Clips, EpisodeClips
+from foretell.data.source import Contents, Source, Splits, files_below, identity
 from foretell.errors import ForetellError
 from foretell.extras import MissingExtra, needed
 
+from . import lerobot
 from .decode import ENDINGS, cut_video, decode_items
 from .decode import videos as form_of_videos
 
@@ -70,7 +72,7 @@ class StepTable(NamedTuple):
 
 def episodes(cut: Clips) -> Form[Episodes]:
     """Clips with their steps, for the cache."""
-    videos = form_of_videos(cut)
+    videos = form_of_videos(Clips(cut.size, cut.frames, cut.fps, cut.stride, cut.clips))
     return Form(
         what="episodes",
         kind=_episodes,
@@ -117,8 +119,11 @@ def _by_kind(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def find(root: Path, files: list[File]) -> Splits:
+def find(root: Path, cut: EpisodeClips) -> Splits:
     """The splits of a folder of videos with tables. Raises ForetellError where there is no video, or no table."""
+    if lerobot.is_lerobot(root):
+        return lerobot.find(root, lerobot.FeatureMapping(cut.state, cut.action, cut.camera), StepTable)
+    files = files_below(root)
     tables = [file for file in files if file.path.lower().endswith(TABLES)]
     beside = {file.path.rpartition(".")[0]: root / file.path for file in tables}
     splits = find_videos(root, files, ENDINGS, labels=False)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
+FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif"
+"""The formats of FFmpeg that are read. It knows some 350, and some of these read other files or run for ever."""
+
 
 @contextmanager
 def reasons() -> Iterator[None]:
@@ -46,7 +49,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     from av.stream import Disposition
 
     # A play list must not make FFmpeg ask the network, and a file name must not be taken for another protocol.
-    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+    with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
         # the cover of a song is a video stream too
         streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
         if not streams:

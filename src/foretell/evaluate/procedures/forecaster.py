@@ -48,8 +48,11 @@ class Denoised(Forecaster):
         model: it.
         generator: draws its noise.
         samples: M, futures that probabilities are the means over.
-        euler: Euler steps; None for the model's.
+        euler: Euler steps of plans and futures; None for the model's.
         name: what reports call it.
+
+    The next step alone, and the task, are read after one Euler step: there x̂₀ is the mean of all futures, and no
+    sample's noise hides a step.
     """
 
     def __init__(
@@ -57,47 +60,49 @@ class Denoised(Forecaster):
     ) -> None:
         self.model, self.generator, self.euler, self.name = model, generator, euler, name
         self.samples = 1 if model.config.objective == "direct" else samples
+        self.first = 1 if model.config.objective == "velocity" else None  # names through the sampler need all its steps
 
     def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
-        """The mean over M sampled next clips."""
-        latents = self._sampled(recent(seen, self.model.config.history), after(seen, 1), self.samples)
+        """The mean over M noises."""
+        told = recent(seen, self.model.config.history)
+        latents = self.model.sample(told, after(seen, 1), self.samples, self.generator, self.first)
         return self.model.classify(latents)["step"][:, :, 0].exp().mean(1).log()
 
     def task(self, seen: PaddedClips) -> Float[Tensor, "B tasks"] | None:
-        """From the clips that were seen, and M sampled next ones."""
-        return (
-            self.model.name_task(seen, after(seen, 1), self.samples, self.generator)
-            if self.model.config.tasks
-            else None
-        )
+        """From the clips that were seen, and M next ones."""
+        if not self.model.config.tasks:
+            return None
+        return self.model.name_task(seen, after(seen, 1), self.samples, self.generator, self.first)
 
     def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The plan that most of M samples agree on; among equals the likeliest by the mean of all."""
         known = self.model.classify(ends.latents)["step"].argmax(-1)
         if steps == 2:
             return known
-        logs = self.model.classify(self._sampled(ends, inside(ends, steps), self.samples))["step"]
-        inner = likeliest(logs)
+        latents = self.model.sample(ends, inside(ends, steps), self.samples, self.generator, self.euler)
+        inner = likeliest(self.model.classify(latents)["step"])
         return torch.cat([known[:, :1], inner, known[:, 1:]], 1)
 
     def futures(self, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator) -> Futures:
         """K sampled futures, block after block; without noise the first is the likeliest, and the others are drawn."""
-        c = self.model.config
-        told, found = seen.repeated(samples), []
-        for start in range(0, ahead, c.horizon):
-            told = recent(told, c.history)
-            asked = after(told, min(c.horizon, ahead - start))
-            latents = self.model.sample(told, asked, 1, generator, self.euler)[:, 0]
-            found.append(latents)
-            told = joined(told, asked, latents)
-        logs = self.model.classify(torch.cat(found, 1))
+        logs = self.model.classify(foreseen(self.model, seen, ahead, samples, generator, self.euler).flatten(0, 1))
         drawn = {kind: each.argmax(-1) for kind, each in logs.items()}
-        if c.objective == "direct":
+        if self.model.config.objective == "direct":
             drawn = {kind: _with_draws(drawn[kind], logs[kind], samples, generator) for kind in drawn}
         return {kind: each.unflatten(0, (-1, samples)) for kind, each in drawn.items()}
 
-    def _sampled(self, seen: PaddedClips, asked: PaddedClips, samples: int) -> Float[Tensor, "B M T P C"]:
-        return self.model.sample(seen, asked, samples, self.generator, self.euler)
+
+def foreseen(
+    model: VEDIT, seen: PaddedClips, ahead: int, samples: int, generator: torch.Generator, euler: int | None = None
+) -> Float[Tensor, "B K Z P C"]:
+    """K futures of the next Z clips, block after block: each block sees the last clips, those of blocks before, too."""
+    c, told, found = model.config, seen.repeated(samples), []
+    for start in range(0, ahead, c.horizon):
+        told = recent(told, c.history)
+        asked = after(told, min(c.horizon, ahead - start))
+        found.append(model.sample(told, asked, 1, generator, euler)[:, 0])
+        told = joined(told, asked, found[-1])
+    return torch.cat(found, 1).unflatten(0, (-1, samples))
 
 
 def likeliest(logs: Float[Tensor, "B M T steps"]) -> Int[Tensor, "B T"]:

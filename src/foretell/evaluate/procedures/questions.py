@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from foretell.data import Procedures
 from foretell.evaluate.procedures.forecaster import Forecaster, Futures
@@ -166,18 +167,19 @@ def anticipation(forecaster: Forecaster, exam: Exam) -> dict[str, Any] | None:
     generator = torch.Generator().manual_seed(exam.seed)
     columns = questions[:, 1:] + torch.arange(AHEAD)
     there = columns < exam.lengths[questions[:, :1]]
-    ahead = min(int(there.sum(1).max()), AHEAD)
-    chunks: list[Futures] = [
-        forecaster.futures(_seen(exam, some), ahead, SAMPLES, generator) for some in questions.split(CHUNK)
-    ]
+    left = there.sum(1)
+    chunks: list[Futures] = []
+    for some, ahead in zip(questions.split(CHUNK), left.split(CHUNK), strict=True):  # no further than any truth goes
+        futures = forecaster.futures(_seen(exam, some), int(ahead.max()), SAMPLES, generator)
+        chunks.append({kind: F.pad(each, (0, AHEAD - each.shape[-1]), value=NONE) for kind, each in futures.items()})
     found = {}
     for kind in KINDS:
         labels = exam.clips.labels[kind]
-        truth = labels[questions[:, :1], columns.clamp_max(labels.shape[1] - 1)].masked_fill(~there, NONE)[:, :ahead]
+        truth = labels[questions[:, :1], columns.clamp_max(labels.shape[1] - 1)].masked_fill(~there, NONE)
         known = (truth != NONE).any(1)
         if kind in chunks[0] and bool(known.any()):
             # a step that the model has no name for is never right, and counts
-            truth = torch.where(there[:, :ahead] & (truth == NONE), -2, truth)
+            truth = torch.where(there & (truth == NONE), -2, truth)
             futures = torch.cat([chunk[kind] for chunk in chunks])
             found[kind] = {f"ed@{AHEAD}": exam.measured(edit_distance_at(futures, truth), questions)}
     return {f"ed@{AHEAD}": found["step"][f"ed@{AHEAD}"]["value"], "samples": SAMPLES, **found}

@@ -10,6 +10,7 @@ import torch
 from rich.table import Table
 
 from foretell.data import Procedures
+from foretell.data.procedures import check_shape
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.encode import evaluating
 from foretell.evaluate.procedures.counts import Bigram, Copy, Nearest, Recogniser, SeenProcedures
@@ -82,24 +83,18 @@ def evaluate(
         ForetellError: no test procedure has two steps, a baseline is not known, or the data has other latents.
     """
     if foreign := [name for name in baselines if name not in BASELINES]:
-        raise ForetellError(f"{foreign[0]!r} is not a baseline; there are {', '.join(BASELINES)}")
+        raise ForetellError(f"{foreign[0]!r} is not a baseline, expected some of {', '.join(BASELINES)}")
     check_range("questions", most, COUNT)
     c = model.config
     for data in (train, test):
-        if data.shape != (c.latents, c.channels):
-            P, C = data.shape
-            raise ForetellError(
-                f"the data has {P} latents of width {C} a clip, and the model expects {c.latents} of width "
-                f"{c.channels}: "
-                "give features of the encoder that it was trained with"
-            )
+        check_shape(data.shape, (c.latents, c.channels))
     if int(test.lengths.max()) < 2:
         raise ForetellError("every test procedure has one step alone: there is no next step to forecast")
     names = {"step": c.steps, "verb": c.verbs, "noun": c.nouns}
     asked = exam(test, names, c.tasks, seed, most)
     unknown = int((renumbering(test.steps, c.steps) == NONE).sum())
     with evaluating(model, "cpu"):
-        known = _known(model, train, names)
+        known = known_of(model, train)
         found = questioned(Denoised(model, torch.Generator().manual_seed(seed)), asked)
         against = {}
         for name, forecaster in _baselines(model, known, {*baselines, "bigram"}, replace(budget, seed=seed), progress):
@@ -129,8 +124,10 @@ def questioned(forecaster: Forecaster, asked: Exam) -> dict[str, Any]:
     }
 
 
-def _known(model: VEDIT, train: Procedures, names: dict[str, tuple[str, ...]]) -> SeenProcedures:
+def known_of(model: VEDIT, train: Procedures) -> SeenProcedures:
+    """What baselines learn from, in the numbers of the model's names."""
     c = model.config
+    names = {"step": c.steps, "verb": c.verbs, "noun": c.nouns}
     task = torch.full((len(train),), NONE)
     if train.labels is not None:
         task = renumbering(train.classes, c.tasks)[train.labels]

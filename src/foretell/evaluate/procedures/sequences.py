@@ -30,14 +30,15 @@ from foretell.evaluate.procedures.forecaster import (
     recent,
 )
 from foretell.method import seeded
-from foretell.methods.vedit import VEDIT, Classifier, entropy
+from foretell.methods.vedit import VEDIT, entropy
 from foretell.nn.dit import DiT
+from foretell.nn.pooler import Classifier
 from foretell.nn.rotary import line_rotation
 from foretell.nn.vit import Block, initialise
-from foretell.problems import NONE, PaddedClips, Problem, draw
+from foretell.problems import NONE, PaddedClips, Problem
 from foretell.progress import watched
 from foretell.train.loop import TrainConfig, batch_index, generator, schedule
-from foretell.train.optimizer import adamw, set_rates
+from foretell.train.optimizer import chosen, set_rates
 
 NOISES = 10
 """Steps of discrete diffusion in use."""
@@ -61,15 +62,14 @@ def learned(
         train: how.
         text: of a progress bar; None for no bar.
     """
-    c, cpu = model.config, torch.device("cpu")
-    optimizer = adamw([(module, 1.0)], train.lr, train.weight_decay)
+    cpu = torch.device("cpu")
+    optimizer = chosen(train.optimizer, [(module, 1.0)], train.lr, train.weight_decay)
     module.train()
     for step in watched(range(train.steps), text):
         rates = schedule(train, step)
         set_rates(optimizer, rates["lr"], rates["weight_decay"])
         rows = batch_index(step, len(known.task), train.batch, train.seed)
-        chance = generator(train.seed, step, 0, cpu)
-        problem = draw(known.clips.rows(rows), known.task[rows], chance, c.history, c.horizon, c.planned)
+        problem = model.problem(known.clips.rows(rows), known.task[rows], generator(train.seed, step, 0, cpu))
         loss(problem).backward()
         if train.clip:
             nn.utils.clip_grad_norm_(module.parameters(), train.clip)
@@ -101,8 +101,8 @@ class Regression(nn.Module):
         self.norm, self.out = nn.LayerNorm(d.width), nn.Linear(d.width, self.embed.in_features)
         initialise(self, self.blocks, None)
         counts = {"step": len(c.steps), "verb": len(c.verbs), "noun": len(c.nouns)}
-        self.classifier = Classifier(len(model.mean), d.width, d.heads, counts)
-        self.task_classifier = Classifier(len(model.mean), d.width, d.heads, {"task": len(c.tasks)})
+        self.classifier = Classifier((c.latents, len(model.mean)), d.width, d.heads, counts)
+        self.task_classifier = Classifier((c.latents, len(model.mean)), d.width, d.heads, {"task": len(c.tasks)})
 
     def forward(self, problem: Problem) -> Float[Tensor, ""]:
         """Squared error of the next clip's latents, and cross-entropies as of VEDIT."""
@@ -113,7 +113,7 @@ class Regression(nn.Module):
         error = (found - x0).square()[there].mean() if there.any() else found.sum() * 0.0
         latents = torch.cat([found[there], told[seen.there]])
         labels = {k: torch.cat([asked.labels[k][there], seen.labels[k][seen.there]]) for k in asked.labels}
-        naming = [entropy(logits, labels[kind]) for kind, logits in self.classifier(latents).items()]
+        naming = [entropy(logits, labels[kind]) for kind, logits in self.classifier(latents.unsqueeze(1)).items()]
         if model.config.tasks:
             naming.append(entropy(self.task(found, seen, there), problem.task))
         return error + model.config.weight * torch.stack(naming).sum()
@@ -121,8 +121,7 @@ class Regression(nn.Module):
     def task(self, found: Tensor, seen: PaddedClips, there: Tensor) -> Float[Tensor, "B tasks"]:
         """Logits of the task."""
         model = self.model[0]
-        every = torch.cat([found, model.scaled(seen.latents)], 1).flatten(1, 2)
-        known = torch.cat([there, seen.there], 1).repeat_interleave(model.config.latents, 1)
+        every, known = torch.cat([found, model.scaled(seen.latents)], 1), torch.cat([there, seen.there], 1)
         return self.task_classifier(every, known)["task"]
 
     def regress(self, seen: PaddedClips, asked: PaddedClips, x0: Float[Tensor, "B T P C"]) -> Float[Tensor, "B T P C"]:
@@ -167,7 +166,7 @@ class Causal(Forecaster):
 
     def named(self, latents: Float[Tensor, "B T P C"]) -> dict[str, Tensor]:
         """Log-probabilities of names, of standardised latents."""
-        found = self.network.classifier(latents.flatten(0, 1))
+        found = self.network.classifier(latents.flatten(0, 1).unsqueeze(1))
         return {kind: each.log_softmax(-1).unflatten(0, latents.shape[:2]) for kind, each in found.items()}
 
     @torch.no_grad()
@@ -222,8 +221,12 @@ class NamesDiffusion(nn.Module):
         c = model.config
         self.model, self.classes = [model], len(c.steps)
         self.network = DiT(c.denoiser, self.classes, 1, seen=c.latents * len(model.mean))
-        self.classifier = Classifier(len(model.mean), c.denoiser.width, c.denoiser.heads, {"step": self.classes})
-        self.task_classifier = Classifier(len(model.mean), c.denoiser.width, c.denoiser.heads, {"task": len(c.tasks)})
+        self.classifier = Classifier(
+            (c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"step": self.classes}
+        )
+        self.task_classifier = Classifier(
+            (c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"task": len(c.tasks)}
+        )
 
     def forward(self, problem: Problem) -> Float[Tensor, ""]:
         """Squared error of the clean rows (PDPP's loss), and cross-entropies of what was seen."""
@@ -239,10 +242,9 @@ class NamesDiffusion(nn.Module):
         known = step != NONE
         error = (found - rows).square()[known].sum(-1).mean() if known.any() else found.sum() * 0.0
         told = model.scaled(seen.latents)
-        losses = [entropy(self.classifier(told[seen.there])["step"], seen.labels["step"][seen.there])]
+        losses = [entropy(self.classifier(told[seen.there].unsqueeze(1))["step"], seen.labels["step"][seen.there])]
         if model.config.tasks:
-            each = seen.there.repeat_interleave(model.config.latents, 1)
-            losses.append(entropy(self.task_classifier(told.flatten(1, 2), each)["task"], problem.task))
+            losses.append(entropy(self.task_classifier(told, seen.there)["task"], problem.task))
         return error / self.classes**0.5 + torch.stack(losses).sum()
 
     def rows(self, step: Int[Tensor, "B T"]) -> Float[Tensor, "B T classes"]:
@@ -290,7 +292,7 @@ class Discrete(Forecaster):
     @torch.no_grad()
     def recognise(self, latents: Float[Tensor, "B n P C"]) -> Int[Tensor, "B n"]:
         """The steps that clips show."""
-        found = self.network.classifier(self.model.scaled(latents).flatten(0, 1))["step"]
+        found = self.network.classifier(self.model.scaled(latents).flatten(0, 1).unsqueeze(1))["step"]
         return found.argmax(-1).unflatten(0, latents.shape[:2])
 
     def next(self, seen: PaddedClips) -> Float[Tensor, "B steps"]:
@@ -305,8 +307,7 @@ class Discrete(Forecaster):
         """From the clips that were seen."""
         if not self.model.config.tasks:
             return None
-        each = seen.there.repeat_interleave(self.model.config.latents, 1)
-        return self.network.task_classifier(self.model.scaled(seen.latents).flatten(1, 2), each)["task"]
+        return self.network.task_classifier(self.model.scaled(seen.latents), seen.there)["task"]
 
     def plan(self, ends: PaddedClips, steps: int) -> Int[Tensor, "B T"]:
         """The plan that most of M samples agree on."""

@@ -29,7 +29,7 @@ from foretell.hub.official.encoder import (
     tensors_of,
 )
 from foretell.hub.official.family import Family
-from foretell.hub.official.found import FoundWeights, tensors_in
+from foretell.hub.official.found import FoundWeights, bare, tensors_in
 from foretell.methods import IJEPA, IJEPAConfig
 from foretell.nn.positions import ROTARY, PositionKind
 from foretell.nn.predictor import Predictor, PredictorConfig
@@ -44,6 +44,14 @@ PREDICTOR = {
     "project": "predictor_proj",
 }
 """First part of a name: ours -> Meta's. The mask token and the positions change shape as well."""
+
+
+NETWORKS = {
+    "encoder": ("encoder", "context_encoder"),
+    "predictor": ("predictor",),
+    "target_encoder": ("target_encoder", "ema_encoder"),
+}
+"""A network -> the names that it has in checkpoints."""
 
 
 def recognise(found: FoundWeights) -> bool:
@@ -66,13 +74,31 @@ FAMILY = Family("facebookresearch/ijepa", recognise, load)
 
 def parts_of(found: FoundWeights) -> dict[str, dict[str, Tensor]]:
     """The networks of a training checkpoint; raises ForetellError where one of them is something else."""
-    names = ("encoder", "predictor", "target_encoder")
-    parts = {name: part for name in names if (part := found.content.get(name)) is not None}
+    content = _grouped(found.content)
+    parts = {
+        name: part
+        for name, others in NETWORKS.items()
+        if (part := next((content[other] for other in others if content.get(other) is not None), None)) is not None
+    }
     networks = {name: tensors_in(part) for name, part in parts.items() if isinstance(part, dict)}
     if networks and (odd := parts.keys() - networks.keys()):
         kinds = ", ".join(f"{name} has the type {type(parts[name]).__name__}" for name in sorted(odd))
         raise ForetellError(f"{found.source}: {kinds}, expected a dictionary of tensors")
     return networks
+
+
+def _grouped(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A checkpoint's networks as dictionaries, also where it has one dictionary of all tensors, as Lightning's has."""
+    known = {other for others in NETWORKS.values() for other in others}
+    flat = content.get("state_dict")
+    if known & content.keys() or not isinstance(flat, dict):
+        return content
+    groups: dict[str, dict[str, Any]] = {}
+    for name, t in flat.items():
+        first, _, rest = bare(str(name)).partition(".")
+        if first in known and rest:
+            groups.setdefault(first, {})[rest] = t
+    return groups or content
 
 
 def same(parts: Mapping[str, Mapping[str, Tensor]], read: Callable[[Mapping[str, Tensor]], C], source: Path) -> C:

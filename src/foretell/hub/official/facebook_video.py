@@ -19,11 +19,13 @@ import torch
 from torch import Tensor
 
 from foretell.errors import ForetellError, ForetellWarning
+from foretell.hub.official import facebook_ac
 from foretell.hub.official.encoder import HEADS, depth_of, heads_of, kind_of, predictorless, tell
 from foretell.hub.official.facebook import filled, parts_of, predictor_config, same
 from foretell.hub.official.family import Family
 from foretell.hub.official.found import FoundWeights
-from foretell.methods import VJEPA, VJEPAConfig
+from foretell.masking import TubeMasks
+from foretell.methods import VJEPA, VJEPAAC, VJEPAConfig
 from foretell.nn.positions import PositionKind
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig
@@ -35,34 +37,69 @@ VJEPA2_FRAMES, VJEPA2_SIDE, VJEPA2_FPS = 64, 256, 4.0
 """Clips that V-JEPA 2 was trained on at the end, which no tensor tells: frames, pixels a side, frames a second."""
 
 
+TWO_ONE = ("norms_block.", "patch_embed_img.")
+"""Beginnings of names that only V-JEPA 2.1's encoders have: norms of several layers, and an own embedding of images."""
+
+
 def recognise(found: FoundWeights) -> bool:
     """Whether there are encoders for clips: patches with an axis of time."""
     encoders = [part for name, part in _parts(found).items() if name != "predictor" and PATCHES in part]
     return bool(encoders) and all(part[PATCHES].ndim == 5 for part in encoders)
 
 
-def load(found: FoundWeights) -> VJEPA:
+def load(found: FoundWeights) -> VJEPA | VJEPAAC:
     """The whole model. Where a checkpoint has one encoder alone, it serves as both."""
     parts = _parts(found)
     predictor = parts.get("predictor", {})
-    if any(name.startswith(("action_encoder.", "state_encoder.")) for name in predictor):
-        raise ForetellError(
-            f"{found.source} has a predictor that is told a robot's actions (V-JEPA 2-AC), which V-JEPA has no place "
-            "for: load the weights without it (vitg.pt)"
-        )
-    tokens = {name: t for name, t in predictor.items() if re.fullmatch(r"mask_tokens\.\d+", name)}
     encoders = [part for name, part in parts.items() if name != "predictor"]
-    if len(tokens) > 2 or not any("pos_embed" in part for part in encoders):
+    _refuse_two_one(predictor, encoders, found.source)
+    if facebook_ac.is_ac(predictor):
+        parts = {name: _without_tables(part) for name, part in parts.items()}
+        encoder = same(parts, lambda part: _encoder_config(part, found.source, "rotary-vjepa2"), found.source)
+        return facebook_ac.load(parts, encoder, found.source)
+    tokens = {name: t for name, t in predictor.items() if re.fullmatch(r"mask_tokens\.\d+", name)}
+    if not _is_first(encoders, predictor, tokens):
         parts = {name: _without_tables(part) for name, part in parts.items()}
         if tokens:
-            several = [tokens[name] for name in sorted(tokens, key=lambda name: int(name.rpartition(".")[2]))]
+            several = [tokens[name] for name in sorted(tokens, key=_number)]
             if len({token.shape for token in several}) > 1:
                 raise ForetellError(f"{found.source}: mask tokens have several shapes, expected one")
             token = asked_with(torch.stack(several), found.source)
             rest = {name: t for name, t in predictor.items() if name not in tokens}
             parts["predictor"] = _without_tables(rest) | {"mask_token": token}
         return _build(parts, found.source, "rotary-vjepa2")
-    return _build(parts, found.source, "resized-vjepa")
+    return _build(parts, found.source, "resized-vjepa", 1 + max(map(_number, tokens), default=1))
+
+
+def _number(name: str) -> int:
+    """The number of a mask token."""
+    return int(name.rpartition(".")[2])
+
+
+def _is_first(encoders: list[dict[str, Tensor]], predictor: Mapping[str, Tensor], tokens: Mapping[str, Tensor]) -> bool:
+    """Whether this is a V-JEPA, and not a V-JEPA 2, which has rotary positions.
+
+    V-JEPA has tables of positions. In some files of V-JEPA 2 there are such, too, which nothing reads; V-JEPA 2 has a
+    token for each length of clips, most of which were never learned and are zero. V-JEPA has one for each kind of mask,
+    and learns all.
+    """
+    if not any("pos_embed" in part for part in encoders):
+        return False
+    return len(tokens) <= 2 or (
+        "predictor_pos_embed" in predictor and len({bool(t.any()) for t in tokens.values()}) == 1
+    )
+
+
+def _refuse_two_one(predictor: Mapping[str, Tensor], encoders: list[dict[str, Tensor]], source: Path) -> None:
+    """V-JEPA 2.1 predicts several layers of its encoder, and its layout is not known well enough to be read."""
+    signs = [name for part in encoders for name in part if name.startswith(TWO_ONE)]
+    widths = {part[PATCHES].shape[0] for part in encoders if PATCHES in part}
+    out = predictor.get("predictor_proj.weight")
+    if out is not None and out.ndim == 2 and len(widths) == 1 and len(out) == 4 * min(widths):
+        signs.append(f"its predictor answers {len(out)} numbers a patch")
+    if signs:
+        kinds = "a V-JEPA, V-JEPA 2 or V-JEPA 2-AC"
+        raise ForetellError(f"{source} looks like a V-JEPA 2.1 ({signs[0]}), expected {kinds}")
 
 
 FAMILY = Family("facebookresearch/jepa and vjepa2", recognise, load)
@@ -91,7 +128,8 @@ def asked_with(tokens: Tensor, source: Path) -> Tensor:
     return tokens[chosen]
 
 
-def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: PositionKind) -> VJEPA:
+def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: PositionKind, kinds: int = 2) -> VJEPA:
+    """The model; `kinds` is the number of mask tokens of a V-JEPA."""
     encoder = same(parts, lambda part: _encoder_config(part, source, positions), source)
     rotary = positions == "rotary-vjepa2"
     heads = None if rotary else encoder.heads
@@ -102,9 +140,17 @@ def _build(parts: Mapping[str, Mapping[str, Tensor]], source: Path, positions: P
     if rotary:
         config = VJEPAConfig(encoder, predictor, fps=VJEPA2_FPS)
     else:
-        config = VJEPAConfig(encoder, predictor, stride=4, token_per_mask=True)
+        single = "mask_token" in parts.get("predictor", {})
+        masks = TubeMasks(blocks=_blocks(kinds))
+        config = VJEPAConfig(encoder, predictor, masks, stride=4, token_per_mask=not single)
     model = VJEPA(config) if "predictor" in parts else predictorless(lambda: VJEPA(config))
     return filled(model, parts, source)
+
+
+def _blocks(kinds: int) -> tuple[tuple[int, float], ...]:
+    """The masks of so many tokens: the paper's two, the first of them, or the second repeated. No file tells them."""
+    usual = TubeMasks().blocks
+    return (*usual, *usual[-1:] * kinds)[:kinds]
 
 
 def _encoder_config(tensors: Mapping[str, Tensor], source: Path, positions: PositionKind) -> VideoViTConfig:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from foretell.hub.official.found import FoundWeights
-from foretell.jepa import JEPA
+from foretell.method import Method
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,6 @@ class Family:
     """As people know it."""
     recognise: Callable[[FoundWeights], bool]
     """Tells from the content, not from the file's name, whether weights are of this family."""
-    load: Callable[[FoundWeights], JEPA]
+    load: Callable[[FoundWeights], Method]
     """Builds the model they hold; raises ForetellError with an account of every key that is missing, unexpected or of
     another shape."""

@@ -40,12 +40,14 @@ class FoundWeights:
 
 
 def tensors_in(content: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors among a dictionary's values, without what DDP, torch.compile and V-JEPA put before their names."""
-    return {
-        re.sub(r"^((module|_orig_mod|backbone)\.)+", "", str(name)): t
-        for name, t in content.items()
-        if isinstance(t, Tensor)
-    }
+    """The tensors among a dictionary's values, by their bare names."""
+    return {bare(str(name)): t for name, t in content.items() if isinstance(t, Tensor)}
+
+
+def bare(name: str) -> str:
+    """A tensor's name without what DDP, FSDP, torch.compile, Lightning and V-JEPA put before and into it."""
+    name = re.sub(r"(_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.", "", name)
+    return re.sub(r"^((module|model|backbone)\.)+", "", name)
 
 
 def read(path: Path) -> FoundWeights:

@@ -95,7 +95,7 @@ class Towers(Method):
         return self.in_chunks(self._image, x).unsqueeze(1)
 
     def _image(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B E"]:
-        x = standardised(x, self.mean, self.std)
+        x = standardised(x, self.mean, self.std, self.training)
         if self.config.kind != "siglip2":
             return _pooled(self.towers.get_image_features(x))
         side = self.towers.config.vision_config.patch_size

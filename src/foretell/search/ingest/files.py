@@ -21,6 +21,17 @@ KINDS = {
     "parquet": (".parquet",),
 }
 """Reader module -> endings of its files."""
+_PDF = "convert {} to PDF first: soffice --headless --convert-to pdf FILE"
+ADVICE = {
+    **dict.fromkeys((".doc", ".docx", ".odt", ".rtf"), _PDF.format("documents")),
+    **dict.fromkeys((".ppt", ".pptx", ".odp"), _PDF.format("slides")),
+    **dict.fromkeys(
+        (".xls", ".xlsx", ".ods"), "convert spreadsheets to CSV first: soffice --headless --convert-to csv FILE"
+    ),
+    **dict.fromkeys((".epub", ".mobi"), "convert books to HTML first: pandoc FILE -o FILE.html"),
+    **dict.fromkeys((".eml", ".msg", ".mbox"), "save the text of e-mails as .txt first"),
+}
+"""Endings of documents that are not read -> the way to files that are."""
 _BY_ENDING = {ending: kind for kind, endings in KINDS.items() for ending in endings}
 ENDINGS = frozenset(_BY_ENDING)
 """Endings of the files that are read in a folder."""
@@ -75,7 +86,9 @@ def find(
             found = ", ".join(f"{ending} {count:,}" if count > 1 else ending for ending, count in others.most_common(8))
             many = sum(others.values())
             whose = f"not of a kind that {kind}" if root.is_file() else f"not read: {many:,} of another kind"
-            skipped.append(Unread(root.name or str(root), f"{whose} ({found}), expected {', '.join(endings)}"))
+            advice = sorted({ADVICE[ending] for ending in others if ending in ADVICE}) if endings is _BY_ENDING else []
+            told = f"{whose} ({found}), expected {', '.join(endings)}"
+            skipped.append(Unread(root.name or str(root), "; ".join([told, *advice])))
     return files, skipped
 
 

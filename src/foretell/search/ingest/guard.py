@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import foretell
+from foretell.errors import ForetellError
 from foretell.search.passage import Passage
+from foretell.workers.worker import Job, Worker
 
 from .block import Empty, Options, Unreadable
-from .child import OUT_OF_MEMORY
 from .files import FoundFile, Unread
 
 
@@ -27,33 +22,34 @@ class Limits:
         memory: bytes of address space of the process that parses.
         seconds: of computing for a file of any size.
         seconds_per_megabyte: further seconds for each megabyte. A file that needs more is taken for a bomb.
+        most_seconds: the most seconds of computing for a file, however large it is.
     """
 
     memory: int = 2 << 30
     seconds: float = 20.0
     seconds_per_megabyte: float = 20.0
+    most_seconds: float = 600.0
 
     def of(self, size: int) -> float:
         """Seconds for a file of `size` bytes."""
-        return self.seconds + self.seconds_per_megabyte * size / 1e6
+        return min(self.seconds + self.seconds_per_megabyte * size / 1e6, self.most_seconds)
 
 
 class Parser:
     """A child process that parses one file after another. It is started again after a file has ended it.
 
-    It is a context manager. It starts the child as a command of its own, without fork or multiprocessing, so that
-    programs with threads and scripts without a main guard can use it.
+    It is a context manager.
     """
 
-    def __init__(self, options: Options, limits: Limits) -> None:
+    def __init__(self, options: Options, limits: Limits, nice: int = 0) -> None:
         self._options, self._limits = options, limits
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker = Worker(Job("parsing it", limits.memory, nice))
 
     def __enter__(self) -> Parser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
+        self._worker.close()
 
     def parts(self, file: FoundFile) -> Iterator[Passage | Unread]:
         """The passages of a file, and its parts that could not be used, as they come.
@@ -68,65 +64,19 @@ class Parser:
             raise Unreadable(f"cannot be read ({error.strerror})") from None
         if not size:
             raise Empty("empty file")
-        seconds = self._limits.of(size)
-        path = os.path.abspath(file.path)
-        request = {"path": path, "kind": file.kind, "seconds": seconds, "options": asdict(self._options)}
-        process = self._process or self._start()
-        self._process = None  # the child takes no other request before the file has been read to its end
-        assert process.stdin is not None
-        assert process.stdout is not None
+        path, options = os.path.abspath(file.path), asdict(self._options)
+        function = "foretell.search.ingest.child:parse"
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
-            for line in process.stdout:
-                kind, *values = json.loads(line)
+            for kind, *values in self._worker.call(
+                function, self._limits.of(size), path=path, kind=file.kind, options=options
+            ):
                 if kind == "passage":
                     yield Passage(values[0], values[1], metadata=values[2])
                 elif kind == "part":
                     yield Unread(file.name, values[0])
+                elif kind == "empty":
+                    raise Empty(values[0])
                 else:
-                    self._process = process
-                    if kind == "empty":
-                        raise Empty(values[0])
-                    if kind == "unusable":
-                        raise Unreadable(values[0])
-                    return
-            raise Unreadable(self._death(process.wait(), seconds))
-        except (BrokenPipeError, ValueError):  # it died before the request, or in the middle of a line
-            raise Unreadable(self._death(process.wait(), seconds)) from None
-        finally:
-            if self._process is None:
-                _end(process)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        # -P: files of the current folder must not be imported as modules
-        code = f"from foretell.search.ingest.child import main; main({self._limits.memory})"
-        home = str(Path(foretell.__file__).parents[1])
-        path = os.pathsep.join([home, *(entry for entry in sys.path if entry)])
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-
-    def _stop(self) -> None:
-        if self._process:
-            _end(self._process)
-            self._process = None
-
-    def _death(self, status: int, seconds: float) -> str:
-        memory = f"{self._limits.memory / 2**30:.3g} GiB of memory"
-        if status == OUT_OF_MEMORY:
-            return f"parsing it takes more than {memory}"
-        if status < 0 and signal.Signals(-status).name == "SIGXCPU":
-            return f"parsing it takes more than {seconds:.3g} s, too much for its size"
-        if status < 0:
-            return f"its parser crashed ({signal.Signals(-status).name}), as it does where {memory} are not enough"
-        return f"its parser could not run (exit status {status})"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.communicate()
+                    raise Unreadable(values[0])
+        except ForetellError as error:
+            raise Unreadable(str(error)) from None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,15 +25,16 @@ from torch import Tensor
 from foretell import hub
 from foretell.augment import to_float
 from foretell.capabilities import EncodesPatches, Forecasts, Imagines, able, require
-from foretell.data import Clips, clips, folder, video
-from foretell.data.images.decode import Unusable, decode
-from foretell.data.video import Film, decode_video
+from foretell.data import Clips, folder, video
+from foretell.data.images.decode import decode
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.nn.vit import pool
 from foretell.problems import KINDS, NONE
 from foretell.problems import PaddedClips as Seen
 from foretell.search.ingest.files import find
+from foretell.search.models import pictures
+from foretell.search.models.pictures import Through, here
 from foretell.search.passage import Passage
 
 FUTURES = 16
@@ -136,9 +137,14 @@ class ImageModel:
         return self.stills | self.films
 
     def entries(
-        self, path: Path, source: str
+        self, path: Path, source: str, through: Through = here
     ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
         """The entries of a file.
+
+        Args:
+            path: of the file.
+            source: its name, for the metadata.
+            through: decodes it, see `foretell.search.models.pictures`.
 
         Returns:
             The passages; an iterator over each one's place in them and its pixels; and a sentence about the file's
@@ -148,27 +154,24 @@ class ImageModel:
             ForetellError: the file gives no entry; the message is the reason.
         """
         metadata: dict[str, Any] = {"source": source}
-        try:
-            if path.suffix.lower() not in self.films:
-                return [Passage("", metadata=metadata)], iter([(0, self._still(path))]), None
-            film = Film(path, self.cut)
-        except (Unusable, OSError) as reason:
-            raise ForetellError(f"{path}: {reason}") from None
-        passages = [Passage("", time=span, metadata=metadata) for span in film.spans]
-        return passages, self._clips(path, film), film.damage
+        if path.suffix.lower() not in self.films:
+            return [Passage("", metadata=metadata)], iter([(0, self.read(path, through))]), None
+        film = _named(path, through(pictures.FILM, path=str(path), cut=asdict(self.cut)))
+        spans, damage = next(film)
+        passages = [Passage("", time=(start, stop), metadata=metadata) for start, stop in spans]
+        return passages, ((place, self._shaped(clip)) for place, clip in film), damage
 
-    def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
+    def read(self, file: Path | bytes, through: Through = here) -> UInt8[np.ndarray, "..."]:
         """The pixels that the model sees of a photograph (a file or its bytes), or of the middle of a video's file.
 
         Raises:
             ForetellError: it is no photograph and no video.
         """
-        try:
-            if isinstance(file, Path) and file.suffix.lower() in self.films:
-                return self._shaped(decode_video(file, self.cut)[0][0])
-            return self._still(file)
-        except (Unusable, OSError) as reason:
-            raise ForetellError(f"{file if isinstance(file, Path) else 'the image'}: {reason}") from None
+        if isinstance(file, Path) and file.suffix.lower() in self.films:
+            return self._shaped(self._film(file, through))
+        given = str(file) if isinstance(file, Path) else file
+        (pixels,) = _named(file, through(pictures.STILL, file=given, size=self.size))
+        return self._still(pixels)
 
     @torch.no_grad()
     def passages(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "n D"]:
@@ -177,17 +180,19 @@ class ImageModel:
         return np.concatenate([self._vectors(np.stack(images[i : i + self.batch])) for i in turns])
 
     @torch.no_grad()
-    def queries(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, "K D"]:
+    def queries(
+        self, image: Path | bytes | np.ndarray, imagine: Mapping[str, float] | None = None
+    ) -> Float32[np.ndarray, "K D"]:
         """Unit vectors of a photograph or a video to search with: one, or one for each future that is imagined.
 
         Args:
-            image: a photograph (a file or its bytes), or a video's file.
+            image: a photograph (a file or its bytes), a video's file, or what `read` gives of one.
             imagine: the change, as for `foretell.imagine.imagine`; None for no change.
 
         Raises:
             ForetellError: it is no photograph and no video, or the model knows no such change.
         """
-        pixels = self.read(image)
+        pixels = image if isinstance(image, np.ndarray) else self.read(image)
         if not imagine:
             return self._vectors(np.stack([pixels]))
         world = require(self._model, Imagines, "a search with an imagined change")
@@ -196,15 +201,14 @@ class ImageModel:
         x = actions.apply(to_float(torch.tensor(pixels))[None], source)
         return _unit(pool(world.imagine(x, actions.action(source, target))))
 
-    def _clips(self, path: Path, film: Film) -> Iterator[tuple[int, np.ndarray]]:
-        try:
-            for place, clip in film.clips():
-                yield place, self._shaped(clip)
-        except (Unusable, OSError) as reason:
-            raise ForetellError(f"{path}: {reason}") from None
+    def _film(self, file: Path, through: Through) -> UInt8[np.ndarray, "T 3 S S"]:
+        """The clip that stands for a video where it is a query."""
+        (clip,) = _named(file, through(pictures.MIDDLE, path=str(file), cut=asdict(self.cut)))
+        return clip
 
-    def _still(self, image: Path | bytes) -> np.ndarray:
-        return decode(image, self.size)
+    def _still(self, pixels: UInt8[np.ndarray, "3 S S"]) -> UInt8[np.ndarray, "..."]:
+        """A photograph in the shape that the model expects."""
+        return pixels
 
     def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "..."]:
         """A clip in the shape that the model expects."""
@@ -234,8 +238,8 @@ class VideoModel(ImageModel):
         """Endings of videos. Photographs can only be queries."""
         return self.films
 
-    def _still(self, image: Path | bytes) -> np.ndarray:
-        return self._shaped(np.repeat(super()._still(image)[None], self.cut.frames, 0))
+    def _still(self, pixels: UInt8[np.ndarray, "3 S S"]) -> UInt8[np.ndarray, "3 T S S"]:
+        return self._shaped(np.repeat(pixels[None], self.cut.frames, 0))
 
     def _shaped(self, clip: UInt8[np.ndarray, "T 3 S S"]) -> UInt8[np.ndarray, "3 T S S"]:
         return np.ascontiguousarray(clip.swapaxes(0, 1))
@@ -250,21 +254,23 @@ class StepModel(VideoModel):
     of = "clips of steps"
 
     def entries(
-        self, path: Path, source: str
+        self, path: Path, source: str, through: Through = here
     ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
         """As of `ImageModel.entries`: a file is one entry."""
-        return [Passage("", metadata={"source": source})], iter([(0, self.read(path))]), None
+        return [Passage("", metadata={"source": source})], iter([(0, self.read(path, through))]), None
 
-    def read(self, file: Path | bytes) -> UInt8[np.ndarray, "..."]:
-        """The frames that the model sees, spread over the file. A photograph is a clip in which nothing moves."""
-        if isinstance(file, Path) and file.suffix.lower() in self.films:
-            return self._shaped(clips.whole(file, self.size, self._model.config.encoder.frames))
-        return super().read(file)
+    def _film(self, file: Path, through: Through) -> UInt8[np.ndarray, "T 3 S S"]:
+        """All of a file, its frames spread over it."""
+        frames = self._model.config.encoder.frames
+        (clip,) = _named(file, through(pictures.WHOLE, path=str(file), size=self.size, frames=frames))
+        return clip
 
     @torch.no_grad()
-    def queries(self, image: Path | bytes, imagine: Mapping[str, float] | None = None) -> Float32[np.ndarray, "K D"]:
+    def queries(
+        self, image: Path | bytes | np.ndarray, imagine: Mapping[str, float] | None = None
+    ) -> Float32[np.ndarray, "K D"]:
         """As of `ImageModel.queries`: for `next`, a vector for each of `FUTURES` sampled futures."""
-        pixels = self.read(image)
+        pixels = image if isinstance(image, np.ndarray) else self.read(image)
         if not imagine:
             return self._vectors(pixels[None])
         most = self._model.config.horizon
@@ -293,6 +299,14 @@ def _placed(latents: Float[Tensor, "1 n P C"], first: int) -> Seen:
     n = latents.shape[1]
     places, there = torch.arange(first, first + n).float()[None], torch.ones(1, n, dtype=torch.bool)
     return Seen(latents, places, there, {kind: torch.full((1, n), NONE) for kind in KINDS})
+
+
+def _named(file: Path | bytes, values: Iterator[Any]) -> Iterator[Any]:
+    """The values of a decoder. Its errors begin with the name of the file."""
+    try:
+        yield from values
+    except ForetellError as reason:
+        raise ForetellError(f"{file if isinstance(file, Path) else 'the image'}: {reason}") from None
 
 
 def _unit(pooled: Tensor) -> np.ndarray:

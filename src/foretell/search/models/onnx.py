@@ -20,6 +20,7 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.extras import missing, needed
+from foretell.stop import check
 
 S = TypeVar("S")
 GRAPHS = ("model.onnx", "onnx/model.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx", "onnx/model_int8.onnx")
@@ -86,6 +87,7 @@ class Runtime:
         Raises:
             ForetellError: the graph does not run on them.
         """
+        check()  # a text takes long enough to ask first whether somebody still waits
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types or [0] * len(ids)}
         feed = {name: np.array([values], np.int64) for name, values in given.items() if name in self._inputs}
         try:

@@ -112,6 +112,10 @@ class TextModel:
         texts_of([text], "query")
         return self._embed(self.spec.prefix + text)
 
+    def tokens(self, text: str) -> int:
+        """The number of tokens that the model sees of a text."""
+        return len(self._run.tokenizer.encode(text).ids)
+
     def _embed(self, text: str) -> np.ndarray:
         latents = self._run(text)
         if latents.ndim != 2:

@@ -17,36 +17,46 @@ from foretell.http.service import Service, add_error_handlers, run
 from foretell.http.settings import ServiceSettings
 from foretell.http.work import Work
 from foretell.search.models.cross_encoder import DEFAULT
-from foretell.search.serve import keys
-from foretell.search.serve.api import entries, files, knowledge, search
-from foretell.search.serve.api.uploads import sweep
+from foretell.search.serve import keys, openai
+from foretell.search.serve.api import entries, files, knowledge, search, several
+from foretell.search.serve.api.uploads import incoming
+from foretell.search.serve.choices import DriaChoices
 from foretell.search.serve.dria import index as dria_index
 from foretell.search.serve.dria import knowledge as dria_knowledge
 from foretell.search.serve.errors import respond
 from foretell.search.serve.library import Library
+from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Backend
 
-ROUTERS = (search, knowledge, entries, files, dria_index, dria_knowledge)
+ROUTERS = (search, several, knowledge, entries, files, openai, dria_index, dria_knowledge)
 """A request tries them in this order, so the searches come first."""
 
 
-def build(store: Backend, settings: ServiceSettings | None = None, reranker: str = DEFAULT) -> FastAPI:
+def build(
+    store: Backend,
+    settings: ServiceSettings | None = None,
+    reranker: str = DEFAULT,
+    dria: DriaChoices | None = None,
+) -> FastAPI:
     """The service as an ASGI application. It does not close the store.
 
     Args:
         store: the store to serve.
         settings: the limits.
         reranker: the reranker for every search that asks for one, by name or folder.
+        dria: what Dria's clients see.
     """
     settings = settings or ServiceSettings()
-    work, library, metrics = Work(settings.waiting), Library(store, reranker), Metrics()
+    work, library, metrics = Work(settings.waiting), Library(store), Metrics()
+    readers = Readers(reranker, settings.reranked)
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        sweep(store.incoming)
-        yield
-        work.close()
-        library.close()
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        with incoming(store.incoming) as app.state.incoming:
+            yield
+            app.state.ended = work.close()
+            library.close()
+            readers.close()
 
     app = Service(
         title="foretell",
@@ -58,7 +68,8 @@ def build(store: Backend, settings: ServiceSettings | None = None, reranker: str
         openapi_url="/api/v1/openapi.json",
         redirect_slashes=False,
     )
-    app.state.library, app.state.work = library, work
+    app.state.library, app.state.work, app.state.readers = library, work, readers
+    app.state.dria = dria or DriaChoices()
     for module in ROUTERS:
         app.include_router(module.router)
     _add_health(app, store, work, metrics)
@@ -77,18 +88,22 @@ def build(store: Backend, settings: ServiceSettings | None = None, reranker: str
 
 
 def serve(
-    store: Backend, host: str, port: int, settings: ServiceSettings | None = None, reranker: str = DEFAULT
+    store: Backend,
+    host: str,
+    port: int,
+    settings: ServiceSettings | None = None,
+    reranker: str = DEFAULT,
+    dria: DriaChoices | None = None,
 ) -> None:
     """Serve a store until SIGINT or SIGTERM; running requests may end first. Arguments as `build`.
 
     Raises:
         ForetellError: the service cannot listen at this address.
     """
-    run(build(store, settings, reranker), host, port, store.where)
+    run(build(store, settings, reranker, dria), host, port, store.where)
 
 
 def _add_health(app: FastAPI, store: Backend, work: Work, metrics: Metrics) -> None:
-    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["Service"])
     async def health() -> Response:
         """Whether the store can be read."""

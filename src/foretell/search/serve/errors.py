@@ -8,6 +8,7 @@ from fastapi import Response
 
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused, problem
+from foretell.search.serve import openai
 from foretell.search.serve.dria import envelope
 from foretell.search.storage.protocol import Busy, Removed, Taken
 
@@ -29,8 +30,10 @@ def refused(error: ForetellError) -> Refused:
 
 
 def respond(path: str, error: ForetellError) -> Response:
-    """Answer an error: in the envelope on the paths of Dria's clients, elsewhere as a problem (RFC 9457)."""
+    """Answer an error: as Dria's or OpenAI's clients expect it on their paths, elsewhere as a problem (RFC 9457)."""
     refusal = refused(error)
+    if path in openai.PATHS:
+        return openai.openai_error(refusal)
     if path.startswith(envelope.PATHS):
         return envelope.enveloped(str(refusal), refusal.status, refusal.headers)
     return problem(refusal)

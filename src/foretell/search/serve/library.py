@@ -29,12 +29,10 @@ class Library:
 
     Args:
         store: the store of the knowledges.
-        reranker: the reranker of the service. A search may ask for reranking, but not for another reranker.
     """
 
-    def __init__(self, store: Backend, reranker: str) -> None:
+    def __init__(self, store: Backend) -> None:
         self.store = store
-        self.reranker = reranker
         self._open: OrderedDict[str, Knowledge] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -112,9 +110,9 @@ class Library:
             self._open.pop(knowledge.collection.contract_id, None)
 
     def close(self) -> None:
-        """Wait until all indexes are built."""
+        """Stop building indexes: they are built after the next write, and searches are slower until then."""
         for knowledge in self._open.values():
-            knowledge.close()
+            knowledge.collection.close(wait=False)
 
     def _knowledge(self, contract_id: str) -> Knowledge:
         with self._lock:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, Value
 from foretell.search.storage.filters import Filter
+from foretell.search.storage.hnsw import Level
 
 
 class Busy(ForetellError):
@@ -70,6 +72,7 @@ class AddedFile:
     """A file that was added."""
 
     name: str
+    """Its name, with so many of its folders that no other file has the same."""
     kind: str
     """Such as `PDF`."""
     entries: int
@@ -199,6 +202,18 @@ class Collection(Protocol):
         """
         ...
 
+    def update(
+        self,
+        id: int,
+        *,
+        text: str | None,
+        vector: np.ndarray | None,
+        metadata: Mapping[str, Value] | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """Change an entry; None leaves a field as it is. Returns whether there is such an entry. Raises as `put`."""
+        ...
+
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """Write files; each replaces the entries that are stored of it. Raises as `put`.
 
@@ -242,13 +257,17 @@ class Collection(Protocol):
         ...
 
     def search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+        self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """The entries nearest to a vector [D] that fulfil the filter; with `words`, fused with the best by words.
 
         Raises:
             ForetellError: the vector has another length, the filter another form, or this store cannot search words.
         """
+        ...
+
+    def state(self) -> str:
+        """How it finds entries, and how well, for a person."""
         ...
 
     def build(self, *, progress: bool = False) -> bool:
@@ -259,8 +278,8 @@ class Collection(Protocol):
         """Start to build the graph in the background, if it is due, and return at once."""
         ...
 
-    def close(self) -> None:
-        """Wait for work in the background."""
+    def close(self, *, wait: bool = True) -> None:
+        """Wait for work in the background, or stop it."""
         ...
 
 
@@ -332,6 +351,21 @@ def new_contract_id() -> str:
     while not (name := urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))[0].isalnum():
         pass
     return name
+
+
+def names_of(places: Iterable[str]) -> dict[str, str]:
+    """Place -> the name of the file there. Files of the same name are told apart by the folders nearest to them.
+
+    HTTP clients must not learn more of the paths of this machine.
+    """
+    parts = {place: Path(place.removeprefix("upload:")).parts for place in places}
+    names, depth, open_ = {place: name_of(place) for place in parts}, 1, set(parts)
+    while open_:
+        seen = Counter(names.values())
+        open_ = {place for place in open_ if seen[names[place]] > 1 and len(parts[place]) > depth + 1}
+        depth += 1
+        names |= {place: "/".join(parts[place][-depth:]) for place in open_}
+    return names
 
 
 def name_of(place: str) -> str:

@@ -8,9 +8,16 @@ import time
 
 import pytest
 
+from foretell.http.refusal import Refused
+from foretell.search import Knowledge
 from foretell.search.add import AddProgress
 
 V1 = "/api/v1/knowledge"
+
+
+def uploads(served):
+    """The uploads that lie in the folder of a service."""
+    return served.store.folder.glob("incoming/*/*/*")
 
 
 def test_a_file_is_added_and_replaced_by_the_next_of_its_name(served):
@@ -23,7 +30,7 @@ def test_a_file_is_added_and_replaced_by_the_next_of_its_name(served):
     assert (added["entries"], added["removed"]) == (1, 1)
     hit = served.call("POST", f"{V1}/files/search", {"query": "a landmark in France", "top": 1})[1]["results"][0]
     assert (hit["text"], hit["metadata"]) == ("The tower stands in Paris.", {"source": "towns.csv", "row": 0})
-    assert not list((served.store.folder / "incoming").iterdir())
+    assert not list(uploads(served))
 
 
 def test_a_files_entries_go_with_it_and_come_again(served):
@@ -42,6 +49,57 @@ def test_a_files_entries_go_with_it_and_come_again(served):
     assert (again["files"], again["entries"]) == (1, 2)
 
 
+def form(name, content, field="file"):
+    """The body of a form with a file, and its type."""
+    head = f'--XX\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
+    return head.encode() + content + b"\r\n--XX--\r\n", "multipart/form-data; boundary=XX"
+
+
+def test_the_file_of_a_form_is_stored_without_its_envelope(served):
+    served.call("POST", V1, {"name": "forms"})
+    key = served.keys["writer"]
+    body, kind = form("b.txt", b"Rockets burn hydrogen.")
+    for method, path in (("PUT", f"{V1}/forms/files/a.txt"), ("POST", f"{V1}/forms/files")):
+        status, _, answer = served.raw(method, path, body, {"x-api-key": key, "Content-Type": kind})
+        assert status == 200, answer
+    names = [file["name"] for file in served.call("GET", f"{V1}/forms/files")[1]["files"]]
+    assert names == ["a.txt", "b.txt"]
+    assert [e["text"] for e in served.call("GET", f"{V1}/forms/entries")[1]["entries"]] == ["Rockets burn hydrogen."]
+    empty = form("", b"")[0].replace(b'; filename=""', b"")
+    for content, type_, said in (
+        (empty, kind, b"the form holds no file"),
+        (form("../x.txt", b"x")[0], kind, b"expected a plain name"),
+        (b"nothing", kind, b""),
+        (b"text", "text/plain", b"expected a form with a file"),
+    ):
+        headers = {"x-api-key": key, "Content-Type": type_}
+        status, _, answer = served.raw("POST", f"{V1}/forms/files", content, headers)
+        assert status in (400, 415)
+        assert said in answer
+
+
+def test_files_of_one_name_are_told_apart_and_each_is_removed(served, tmp_path):
+    served.call("POST", V1, {"name": "named"})
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "readme.md").write_text(f"Mill {folder} grinds barley.")
+    with Knowledge.open(served.store, "named", owner="me") as same:
+        same.add(tmp_path)
+        assert [file.name for file in same.files()] == ["a/readme.md", "b/readme.md"]
+    served.call("PUT", f"{V1}/named/files/readme.md", b"An upload of that name.")
+    put = f"{V1}/named/files"
+    assert [f["name"] for f in served.call("GET", put)[1]["files"]] == ["a/readme.md", "b/readme.md", "readme.md"]
+    assert served.call("DELETE", f"{put}/readme.md")[0] == 204
+    status, refused = served.call("DELETE", f"{put}/readme.md")
+    assert (status, refused["detail"]) == (
+        400,
+        "2 files called 'readme.md' were added here: give one of 'a/readme.md', 'b/readme.md'",
+    )
+    assert served.call("DELETE", f"{put}/a%2Freadme.md")[0] == 204
+    assert [f["name"] for f in served.call("GET", put)[1]["files"]] == ["readme.md"]
+    assert served.call("DELETE", f"{put}/readme.md")[0] == 204
+
+
 def test_files_of_the_same_content_are_each_there(served):
     served.call("POST", V1, {"name": "twins"})
     for name in ("a", "b"):
@@ -53,15 +111,16 @@ def test_files_of_the_same_content_are_each_there(served):
 
 
 def test_an_upload_that_is_not_taken_is_removed(serve, monkeypatch):
-    from foretell.http import work
+    async def refuse(caller):
+        raise Refused(503, "too many requests are waiting; try again")
 
-    monkeypatch.setattr(work, "FILES", -1)  # nor is there a thread
     served = serve()
+    monkeypatch.setattr(served.app.state.work.files, "_turn", refuse)
     served.call("POST", V1, {"name": "full"})
     for accept in ("application/json", "application/x-ndjson"):
         headers = {"x-api-key": served.keys["writer"], "Accept": accept}
         assert b"too many requests are waiting" in served.raw("PUT", f"{V1}/full/files/a.txt", b"A text.", headers)[2]
-    assert not list((served.store.folder / "incoming").iterdir())
+    assert not list(uploads(served))
 
 
 def test_adding_tells_how_far_it_is(served):
@@ -102,9 +161,9 @@ def test_who_leaves_while_a_file_is_added_interrupts_it(served, monkeypatch):
     time.sleep(0.2)
     go_on.set()
     end = time.monotonic() + 10
-    while list((served.store.folder / "incoming").iterdir()) and time.monotonic() < end:
+    while list(uploads(served)) and time.monotonic() < end:
         time.sleep(0.02)
-    assert not list((served.store.folder / "incoming").iterdir())
+    assert not list(uploads(served))
     assert served.call("GET", f"{V1}/left")[1]["count"] == 0
     assert served.call("PUT", f"{V1}/left/files/a.csv", rows)[1]["entries"] == 20
 
@@ -115,9 +174,8 @@ def test_who_hangs_up_in_the_middle_of_an_upload_leaves_nothing(served, caplog):
     with socket.create_connection(("127.0.0.1", served.port)) as client:
         head = f"PUT {V1}/cut/files/a.txt HTTP/1.1\r\nHost: x\r\nx-api-key: {key}\r\nContent-Length: 1000\r\n\r\nhalf"
         client.sendall(head.encode())
-        incoming = served.store.folder / "incoming"
-        _wait(lambda: incoming.is_dir() and any(incoming.iterdir()))
-    _wait(lambda: not any(incoming.iterdir()))
+        _wait(lambda: any(uploads(served)))
+    _wait(lambda: not any(uploads(served)))
     assert served.call("GET", f"{V1}/cut/files")[1]["files"] == []
     assert not [record for record in caplog.records if record.exc_info]
 
@@ -152,8 +210,7 @@ def test_a_file_that_is_being_added_is_given_up_when_the_service_stops(serve, mo
 
     sending = threading.Thread(target=send)
     sending.start()
-    incoming = served.store.folder / "incoming"
-    _wait(lambda: incoming.is_dir() and any(incoming.iterdir()))
+    _wait(lambda: any(uploads(served)))
     served.stop()
     sending.join()
     (answer,) = answers
@@ -162,5 +219,5 @@ def test_a_file_that_is_being_added_is_given_up_when_the_service_stops(serve, mo
         assert b"send it again" in answer[2]
     else:
         assert isinstance(answer, http.client.IncompleteRead)
-    assert not any(incoming.iterdir())
+    assert not list(uploads(served))
     assert not [record for record in caplog.records if record.exc_info]

@@ -5,7 +5,7 @@ import io
 
 from PIL import Image
 
-from foretell.http.work import _Pool
+from foretell.http.work import Pool
 from foretell.search import Knowledge
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
@@ -31,15 +31,22 @@ def test_photographs_are_asked_with_photographs_and_never_with_paths(served, tmp
     assert served.call("POST", "/hnsw/search", asked)[0] == 400
 
 
+def test_an_exact_search_is_asked_for_by_its_name(served):
+    contract = served.make("exact", ROWS)
+    asked = {"vector": [1.0, 0.1], "exact": True}
+    assert [hit["id"] for hit in served.call("POST", f"{V1}/{contract}/query", asked)[1]["results"]] == [0, 1, 2]
+    assert served.call("POST", f"{V1}/{contract}/query", asked | {"exact": 1})[0] == 400
+
+
 def test_a_small_knowledge_that_is_known_is_searched_without_a_thread(serve, monkeypatch):
     threads = []
-    run = _Pool.run
+    run = Pool.run
 
-    async def counted(pool, call):
+    async def counted(pool, call, caller=""):
         threads.append(call)
-        return await run(pool, call)
+        return await run(pool, call, caller)
 
-    monkeypatch.setattr(_Pool, "run", counted)
+    monkeypatch.setattr(Pool, "run", counted)
     served = serve()
     contract = served.make("small", ROWS, public=True)
 

@@ -300,8 +300,104 @@ def test_one_torn_graph_of_several_is_scanned_and_built_again(store, made, cloud
     with Knowledge.open(store, "made") as again:
         assert sizes(again) == ([400, 400], 400)
         assert recall(again, x, range(1200), nearest) > 0.99
-        again.delete([450])
-        assert again.build()
+        again.delete([450])  # it is then built behind
+        again.build()
         assert sizes(again) == ([400, 399, 400], 0)
         assert not again.build()
         assert {path.name for path in graphs(store)} > {names[0], names[2]}
+
+
+@pytest.mark.usefixtures("small")
+def test_copies_of_one_vector_are_one_node_and_all_are_found(store, made, cloud, nearest):
+    x = cloud(1200)
+    x[:500] = x[0]  # five hundred copies, which would surround every search near them
+    x = x[np.random.default_rng(0).permutation(1200)]
+    copies = np.flatnonzero((x == x[[np.argmax((x[:, None] == x[None, :50]).all(2).sum(0))]]).all(1))
+    made.insert_vectors(x, [{"even": i % 2 == 0} for i in range(1200)])
+    settle(made)
+    ((graph,), _) = sizes(made)
+    assert graph == 1200
+    (file,) = made.collection.index._parts[0]
+    assert len(file._hnsw) == 1200 - len(copies) + 1
+    others = np.delete(x, copies, 0)
+    assert recall(made, others, np.delete(np.arange(1200), copies), nearest) > 0.98
+    near = x[copies[0]] + 0.01
+    assert {hit.id for hit in made.query(near, len(copies), level=4)} == set(copies.tolist())
+    half = {hit.id for hit in made.query(near, 100, level=4, filter={"even": True})}
+    assert half <= {id for id in copies.tolist() if id % 2 == 0}
+    made.delete(copies[:300].tolist())  # also the one that is the node
+    assert {hit.id for hit in made.query(near, 50, level=4)} <= set(copies[300:].tolist())
+    made.update(int(copies[400]), vector=others[0].tolist())
+    made.insert_vectors(cloud(350, seed=8))
+    settle(made)
+    with Knowledge.open(store, "made") as other:
+        left = set(copies[300:].tolist()) - {int(copies[400])}
+        assert {hit.id for hit in other.query(near, len(left), level=4)} == left
+
+
+@pytest.mark.usefixtures("small")
+def test_a_worn_graph_is_scanned_at_once_and_built_again(store, made, cloud, nearest, monkeypatch):
+    monkeypatch.setattr(type(made.collection), "build_behind", lambda self: None)
+    x = cloud(1500)
+    made.insert_vectors(x)
+    assert made.build()
+    assert sizes(made) == ([1500], 0)
+    left = np.arange(0, 1500, 3)
+    made.delete([id for id in range(1500) if id % 3])
+    assert recall(made, x[left], left, nearest, level=0) == 1.0
+    assert "too many entries of the graph were deleted" in made.collection.state()
+    assert made.build()
+    assert sizes(made) == ([500], 0)
+    made.delete(left[200:].tolist())  # few are left: they need no graph
+    assert recall(made, x[left[:200]], left[:200], nearest, level=0) == 1.0
+    assert made.build()
+    assert not graphs(store)
+    assert not made.build()
+    assert made.collection.state() == "no graph: every entry is scanned"
+
+
+@pytest.mark.usefixtures("small")
+def test_an_exact_search_compares_all_also_after_changes(store, made, nearest):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2000, 128)).astype(np.float32)  # a graph finds few of the nearest of such vectors
+    made.insert_vectors(x)
+    settle(made)
+    ids = np.arange(2000)
+    asked = rng.standard_normal((20, 128)).astype(np.float32)
+
+    def exact(knowledge, x, ids):
+        return all([h.id for h in knowledge.query(q, 10, level="exact")] == nearest(x, ids, q, 10) for q in asked)
+
+    assert exact(made, x, ids)
+    made.delete(range(0, 2000, 7))
+    made.update(1, vector=asked[0].tolist())
+    x[1] = asked[0]
+    left = ids[ids % 7 > 0]
+    assert exact(made, x[left], left)
+    with Knowledge.open(store, "made") as other:
+        assert exact(other, x[left], left)
+        made.delete([1])
+        assert exact(other, x[left[1:]], left[1:])
+
+
+@pytest.mark.usefixtures("small")
+def test_a_graph_that_finds_too_few_is_not_used(made, cloud, monkeypatch):
+    x = cloud(600)
+    made.insert_vectors(x)
+    settle(made)
+    made.query(x[0])
+    (graph,), _ = made.collection.index._parts
+    assert len(graph.measured.recall) == 5
+    assert min(graph.measured.recall) > 0.8
+    assert "recall@10" in made.collection.state()
+    monkeypatch.setattr(graph, "measured", graph.measured._replace(recall=[0.1] * 5))
+    monkeypatch.setattr(type(graph), "search", lambda *_: pytest.fail("it was used"))
+    assert made.query(x[5], 1)[0].id == 5
+    assert "a scan serves levels 0 1 2 3 4" in made.collection.state()
+
+
+def test_a_filter_of_many_entries_is_no_loop(cloud):
+    exact = Exact(16)
+    exact.put(np.arange(1000), cloud(1000))
+    exact.drop(np.arange(500, 1000))
+    assert exact.holds(np.array([0, 499, 500, 2000])).tolist() == [True, True, False, False]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from foretell import ForetellError
@@ -189,3 +190,65 @@ def test_the_version_changes_with_what_anybody_writes_and_not_with_reading(store
         version = here.version()
     here.close()
     there.close()
+
+
+def test_a_file_that_lost_its_content_is_named_and_not_filled_again(store, made, cloud):
+    made.insert_vectors(cloud(10))
+    made.close()
+    (store / "knowledge.db").write_bytes(b"")
+    for mark in store.glob("knowledge.db-*"):
+        mark.unlink()
+    with pytest.raises(ForetellError, match=r"knowledge\.db is empty: restore it from a backup"):
+        Knowledge.open(store, "made")
+    (store / "index").mkdir(exist_ok=True)
+    with pytest.raises(ForetellError, match="is empty"):
+        Knowledge.create(store, "new")
+
+
+def look(knowledge, query):
+    """Read an entry, and search."""
+    knowledge.fetch([3])
+    with np.errstate(all="ignore"):
+        knowledge.query(query)
+
+
+def test_damage_inside_the_file_is_one_sentence(store, made, cloud):
+    made.insert_vectors(cloud(10))
+    number = made.collection.number
+    for change in (
+        f"UPDATE entry_{number} SET vector = x'00112233' WHERE id = 3",
+        f"UPDATE entry_{number} SET metadata = 'no json', vector = zeroblob(64) WHERE id = 3",
+        f"UPDATE entry_{number} SET metadata = '{{}}', text = CAST(x'ff80' AS TEXT) WHERE id = 3",
+        f"DROP TABLE entry_{number}",
+    ):
+        with made.store.write() as c:
+            c.execute(change)
+        with pytest.raises(ForetellError, match=r"knowledge\.db: .*damaged"):
+            look(made, cloud(1)[0])
+
+
+def test_a_contract_id_is_not_another_owners_name(store, made):
+    contract = made.about.contract_id
+    with Knowledge.create(store, contract, owner="other"):
+        pass
+    with Knowledge.open(store, contract) as found:
+        assert found.about.name == "made"
+
+
+def test_changes_of_two_writers_do_not_undo_each_other(store, made, cloud, monkeypatch):
+    made.insert_vectors(cloud(1), [{"a": 1}], texts=["old"])
+    from foretell.search.storage.sqlite.collection import FolderCollection
+
+    update = FolderCollection.update
+
+    def late(self, id, **changes):
+        monkeypatch.setattr(FolderCollection, "update", update)
+        made.update(0, metadata={"a": 2})  # another writer, after the entry was read
+        return update(self, id, **changes)
+
+    monkeypatch.setattr(FolderCollection, "update", late)
+    made.update(0, text="new", vector=cloud(1)[0])
+    (entry,) = made.fetch([0])
+    assert (entry.text, entry.metadata) == ("new", {"a": 2})
+    with pytest.raises(ForetellError, match="there is no entry 7"):
+        made.update(7, metadata={})

@@ -21,6 +21,8 @@ class SearchAnswer(BaseModel):
     """The results of a search, best first."""
 
     results: list[Hit]
+    unread: int | None = None
+    """With `rerank`: results that the reranker did not read."""
 
 
 class EntryOut(BaseModel):

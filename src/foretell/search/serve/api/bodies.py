@@ -61,6 +61,7 @@ class AnySearch(RequestBody):
 
     top: Annotated[int, Field(ge=1, le=TOP, description="the most results")] = 10
     level: Annotated[int, Field(ge=0, le=4, description="the effort of the search; it matters in large knowledges")] = 2
+    exact: Annotated[bool, Field(description="compare all entries, whatever the level")] = False
     filter: Annotated[
         dict[str, Any] | None,
         Field(description='conditions on metadata: {"lang": ["en", "de"], "year": {">=": 2020}}'),

@@ -30,7 +30,7 @@ async def entries(
 ) -> Json:
     """List entries by id."""
     call = Call(request)
-    found = await call.work.search(lambda: call.find(name).entries(start, limit + 1))
+    found = await call.search(lambda: call.find(name).entries(start, limit + 1))
     after = found[limit].id if len(found) > limit else None
     return Json({"entries": [entry_content(each, vector=vectors) for each in found[:limit]], "next": after})
 
@@ -51,14 +51,14 @@ async def insert(request: Request, name: KnowledgeName, body: NewEntries) -> Jso
             raise Refused(400, "some entries have a vector and some have none: send them in two requests")
         return knowledge.insert_vectors(vectors, metadata, texts)
 
-    return Json({"ids": await call.work.write(run)}, 201)
+    return Json({"ids": await call.write(run)}, 201)
 
 
 @router.get("/knowledge/{name}/entries/{id}", response_model=EntryOut)
 async def entry(request: Request, name: KnowledgeName, id: EntryId) -> Json:
     """Show one entry, with its vector."""
     call = Call(request)
-    found = await call.work.search(lambda: _fetch(call.find(name), id))
+    found = await call.search(lambda: _fetch(call.find(name), id))
     return Json(entry_content(found, vector=True))
 
 
@@ -73,7 +73,7 @@ async def edit(request: Request, name: KnowledgeName, id: EntryId, body: EntryCh
         knowledge.update(id, **body.model_dump())
         return _fetch(knowledge, id)
 
-    return Json(entry_content(await call.work.write(run), vector=True))
+    return Json(entry_content(await call.write(run), vector=True))
 
 
 @router.delete("/knowledge/{name}/entries/{id}", status_code=204)
@@ -85,7 +85,7 @@ async def delete(request: Request, name: KnowledgeName, id: EntryId) -> Response
         if not call.find(name, write=True).delete([id]):
             raise Refused(404, f"there is no entry {id}")
 
-    await call.work.write(run)
+    await call.write(run)
     return Response(status_code=204)
 
 

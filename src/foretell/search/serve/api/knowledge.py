@@ -20,7 +20,7 @@ router = api_router()
 async def every(request: Request) -> Json:
     """List the knowledges that the caller may read."""
     call = Call(request)
-    abouts = await call.work.search(lambda: call.library.visible(call.caller))
+    abouts = await call.search(lambda: call.library.visible(call.caller))
     return Json({"knowledge": [asdict(about) for about in abouts]})
 
 
@@ -28,7 +28,7 @@ async def every(request: Request) -> Json:
 async def create(request: Request, body: NewKnowledge) -> Json:
     """Make an empty knowledge. With a model that is not known here, it takes only vectors."""
     call = Call(request)
-    made = await call.work.write(lambda: call.library.create(call.caller, **body.model_dump()).about)
+    made = await call.write(lambda: call.library.create(call.caller, **body.model_dump()).about)
     return Json(asdict(made), 201)
 
 
@@ -36,14 +36,14 @@ async def create(request: Request, body: NewKnowledge) -> Json:
 async def show(request: Request, name: KnowledgeName) -> Json:
     """Show the description of a knowledge."""
     call = Call(request)
-    return Json(asdict(await call.work.search(lambda: call.find(name).about)))
+    return Json(asdict(await call.search(lambda: call.find(name).about)))
 
 
 @router.patch("/knowledge/{name}", response_model=About)
 async def change(request: Request, name: KnowledgeName, body: KnowledgeChange) -> Json:
     """Change the description of a knowledge."""
     call = Call(request)
-    changed = await call.work.write(lambda: call.find(name, write=True).describe(**body.model_dump()))
+    changed = await call.write(lambda: call.find(name, write=True).describe(**body.model_dump()))
     return Json(asdict(changed))
 
 
@@ -51,5 +51,5 @@ async def change(request: Request, name: KnowledgeName, body: KnowledgeChange) -
 async def remove(request: Request, name: KnowledgeName) -> Response:
     """Delete a knowledge with everything in it, for ever."""
     call = Call(request)
-    await call.work.write(lambda: call.library.remove(call.caller, name))
+    await call.write(lambda: call.library.remove(call.caller, name))
     return Response(status_code=204)

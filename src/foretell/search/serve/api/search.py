@@ -5,21 +5,27 @@ from __future__ import annotations
 import binascii
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
 from foretell.errors import ForetellError
 from foretell.http.json import Json
 from foretell.http.refusal import Refused
+from foretell.search.entries import Hit
 from foretell.search.knowledge import Knowledge
+from foretell.search.query import check_words
 from foretell.search.serve.api.answers import SearchAnswer, content
 from foretell.search.serve.api.bodies import KnowledgeName, Search, VectorSearch
 from foretell.search.serve.api.router import api_router
 from foretell.search.serve.call import Call
+from foretell.search.storage.hnsw import SCAN
+
+if TYPE_CHECKING:
+    import numpy as np
 
 QUICK = 100
 """Up to this number, results are read so fast that no thread is needed."""
@@ -29,24 +35,32 @@ router = api_router()
 
 @router.post("/knowledge/{name}/search", response_model=SearchAnswer)
 async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
-    """Find entries by meaning: by a text, or by a photograph or a video in a knowledge of these."""
+    """Find entries by meaning: by a text, or by a photograph or a video in a knowledge of these.
+
+    With `rerank`, the service's reranker reads the best results, within limits. `unread` counts the results that it did
+    not read; they have no score `rerank`, and come last.
+    """
     call = Call(request)
+    seen = None if only(body) == "query" else await pixels(call, name, body)
 
-    def run() -> list[dict[str, Any]]:
+    def run() -> Sequence[Hit]:
         knowledge = call.find(name)
-        with _query(knowledge, body) as query:
-            hits = knowledge.search(
-                query,
-                body.top,
-                level=body.level,
-                filter=body.filter,
-                rerank=body.rerank and call.library.reranker,
-                hybrid=body.hybrid,
-                imagine=body.imagine,
-            )
-        return [content(hit) for hit in hits]
+        check_words(knowledge.model, rerank=body.rerank)
+        return knowledge.search(
+            _text(knowledge, body) if seen is None else seen,
+            call.depth(body.top, body.rerank),
+            level=SCAN if body.exact else body.level,
+            filter=body.filter,
+            hybrid=body.hybrid,
+            imagine=body.imagine,
+        )
 
-    return Json({"results": await call.work.search(run)})
+    hits = await call.search(run)
+    if not body.rerank:
+        return Json({"results": [content(hit) for hit in hits]})
+    hits = await call.rerank(body.query or "", hits, body.top)
+    unread = sum("rerank" not in hit.scores for hit in hits)
+    return Json({"results": [content(hit) for hit in hits], "unread": unread})
 
 
 @router.post("/knowledge/{name}/query", response_model=SearchAnswer)
@@ -55,31 +69,44 @@ async def query(request: Request, name: KnowledgeName, body: VectorSearch) -> Js
     call = Call(request)
 
     def run() -> list[dict[str, Any]]:
-        hits = call.find(name).query(body.vector, body.top, level=body.level, filter=body.filter)
+        hits = call.find(name).query(
+            body.vector, body.top, level=SCAN if body.exact else body.level, filter=body.filter
+        )
         return [content(hit) for hit in hits]
 
     quick = body.top <= QUICK and not body.filter and call.library.quick(name)
-    return Json({"results": await call.work.search(run, quick=quick)})
+    return Json({"results": await call.search(run, quick=quick)})
 
 
-@contextmanager
-def _query(knowledge: Knowledge, body: Search) -> Iterator[str | bytes | Path]:
-    """The query of a search. Only a model that knows words takes a text: others would read it as a path."""
-    given = [each for each in (body.query, body.image, body.video) if each is not None]
+def only(body: Search) -> str:
+    """The name of the field that holds the query."""
+    given = [field for field in ("query", "image", "video") if getattr(body, field) is not None]
     if len(given) != 1:
         raise Refused(
             400, "expected one of query (a text), image (a photograph in base64) and video (a video in base64)"
         )
-    if body.query is not None:
-        model = knowledge.model
-        if model.kind != "text" and not model.words:
-            raise Refused(400, f"this knowledge contains {model.of}: it is asked with image or video, in base64")
-        yield body.query
-    elif body.image is not None:
-        yield _decoded("image", body.image)
-    else:
-        with _video(_decoded("video", given[0])) as path:
-            yield path
+    return given[0]
+
+
+def _text(knowledge: Knowledge, body: Search) -> str:
+    """The text of a query. Only a model that knows words takes one: others would read it as a path."""
+    model = knowledge.model
+    if model.kind != "text" and not model.words:
+        raise Refused(400, f"this knowledge contains {model.of}: it is asked with image or video, in base64")
+    return body.query or ""
+
+
+async def pixels(call: Call, name: str, body: Search) -> np.ndarray:
+    """What the model of a knowledge sees of the file of a query."""
+    knowledge = await call.search(lambda: call.find(name))
+    if (await call.search(lambda: knowledge.model)).kind == "text":
+        raise Refused(400, "this knowledge contains texts: it is asked with query, a text")
+    field, text = ("image", body.image) if body.image is not None else ("video", body.video or "")
+    file = await call.search(lambda: _decoded(field, text))
+    if field == "image":
+        return await call.pixels(name, file)
+    with _video(file) as path:
+        return await call.pixels(name, path)
 
 
 def _decoded(field: str, text: str) -> bytes:

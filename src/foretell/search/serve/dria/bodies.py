@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
 TOP = 20
 """The most results of a search."""
@@ -16,8 +16,8 @@ BATCH = 1000
 QUERY = 500
 """The most characters of a query."""
 
-Top = Annotated[int | None, Field(json_schema_extra={"minimum": 1, "maximum": TOP})]
-Level = Annotated[int | None, Field(json_schema_extra={"minimum": 0, "maximum": 4})]
+Top = Annotated[StrictInt | None, Field(json_schema_extra={"minimum": 1, "maximum": TOP})]
+DriaLevel = Annotated[StrictInt | None, Field(json_schema_extra={"minimum": 0, "maximum": 4})]
 ContractName = Annotated[str, AfterValidator(lambda name: name.replace("/", "-").replace("\\", "-"))]
 """The name of a knowledge. Dria takes any text; here the name is also part of addresses, so / and \\ become -."""
 
@@ -38,7 +38,7 @@ class TextSearch(Contract):
     field: str | None = None
     model: str | None = None
     rerank: bool | None = None
-    level: Level = None
+    level: DriaLevel = None
 
 
 class Query(Contract):
@@ -46,7 +46,7 @@ class Query(Contract):
 
     vector: list[float]
     top_n: Top = None
-    level: Level = None
+    level: DriaLevel = None
 
 
 class Fetch(Contract):

@@ -12,12 +12,10 @@ from foretell.http.json import Json, dumps
 from foretell.http.refusal import Refused
 from foretell.search.entries import Entry, Hit
 from foretell.search.knowledge import Knowledge
-from foretell.search.models.onnx import plain
 from foretell.search.serve.call import Call
 from foretell.search.serve.dria.batches import decode
 from foretell.search.serve.dria.bodies import BATCH, QUERY, TOP, Contract, Fetch, Insert, Query, TextSearch
 from foretell.search.serve.dria.envelope import ANSWERS, dria_router, enveloped
-from foretell.search.serve.dria.names import model_name
 
 INSERTED = "Values are successfully added to index."
 
@@ -32,19 +30,24 @@ async def search(request: Request, body: TextSearch) -> Json:
     """
     call = Call(request)
 
-    def run() -> list[dict[str, Any]]:
-        top, level = _top_and_level(body)
-        if len(body.query) > QUERY:
-            raise Refused(400, f"Query cannot be more than {QUERY} chars.")
+    top, level = _top_and_level(body)
+    if len(body.query) > QUERY:
+        raise Refused(400, f"Query cannot be more than {QUERY} chars.")
+    rerank = body.rerank is not False
+
+    def run() -> Sequence[Hit]:
         knowledge = call.find(body.contract_id)
-        _check_model(knowledge, body.model)
+        _check_model(call, knowledge, body.model)
         if body.field not in (None, "", "text"):
             raise Refused(400, f"field is {body.field!r:.80}: a column is chosen when its file is added; leave it out")
-        rerank = body.rerank is not False
-        hits = _of_texts(knowledge).search(body.query, top, level=level, rerank=rerank and call.library.reranker)
-        return [{"id": hit.id, "metadata": hit.text if rerank else _metadata(hit), "score": hit.score} for hit in hits]
+        depth = call.depth(top, rerank)
+        return _of_texts(knowledge).search(body.query, depth, level=level, hybrid=call.dria.hybrid)
 
-    return enveloped(await call.work.search(run))
+    hits = await call.search(run)
+    if rerank:
+        hits = await call.rerank(body.query, hits, top)
+    found = [{"id": hit.id, "metadata": hit.text if rerank else _metadata(hit), "score": hit.score} for hit in hits]
+    return enveloped(found)
 
 
 @router.post("/hnsw/query", **ANSWERS)
@@ -57,7 +60,7 @@ async def query(request: Request, body: Query) -> Json:
         hits = call.find(body.contract_id).query(body.vector, top, level=level)
         return [{"id": hit.id, "metadata": _metadata(hit), "score": hit.score} for hit in hits]
 
-    return enveloped(await call.work.search(run, quick=call.library.quick(body.contract_id)))
+    return enveloped(await call.search(run, quick=call.library.quick(body.contract_id)))
 
 
 @router.post("/hnsw/fetch", **ANSWERS)
@@ -75,14 +78,14 @@ async def fetch(request: Request, body: Fetch) -> Json:
             raise Refused(404, str(error)) from None
         return {"metadata": [_metadata(entry) for entry in entries], "vectors": [entry.vector for entry in entries]}
 
-    return enveloped(await call.work.search(run))
+    return enveloped(await call.search(run))
 
 
 @router.post("/hnsw/entry_count", **ANSWERS)
 async def entry_count(request: Request, body: Contract) -> Json:
     """Count the entries."""
     call = Call(request)
-    about = await call.work.search(lambda: call.find(body.contract_id).about)
+    about = await call.search(lambda: call.find(body.contract_id).about)
     return enveloped({"entry_count": about.count})
 
 
@@ -95,10 +98,10 @@ async def insert_text(request: Request, body: Insert) -> Json:
         texts, metadata = decode(body.data, "BatchStr")
         _check_length(texts)
         knowledge = call.find(body.contract_id, write=True)
-        _check_model(knowledge, body.model)
+        _check_model(call, knowledge, body.model)
         _of_texts(knowledge).insert(texts, metadata)
 
-    await call.work.write(run)
+    await call.write(run)
     return enveloped(INSERTED)
 
 
@@ -112,7 +115,7 @@ async def insert_vector(request: Request, body: Insert) -> Json:
         _check_length(vectors)
         call.find(body.contract_id, write=True).insert_vectors(vectors, metadata)
 
-    await call.work.write(run)
+    await call.write(run)
     return enveloped(INSERTED)
 
 
@@ -135,10 +138,10 @@ def _check_length(values: Sequence[Any]) -> None:
         raise Refused(400, f"data holds {len(values):,} values, expected at most {BATCH:,}")
 
 
-def _check_model(knowledge: Knowledge, model: str | None) -> None:
+def _check_model(call: Call, knowledge: Knowledge, model: str | None) -> None:
     """Refuse a request that names another model than the one of the knowledge."""
-    if model and plain(model) != plain(stored := knowledge.about.model):
-        raise Refused(400, f"this knowledge is embedded by {model_name(stored)!r}, not by {model!r:.80}")
+    if model and not call.dria.fits(model, stored := knowledge.about.model):
+        raise Refused(400, f"this knowledge is embedded by {call.dria.shown(stored)!r}, not by {model!r:.80}")
 
 
 def _of_texts(knowledge: Knowledge) -> Knowledge:

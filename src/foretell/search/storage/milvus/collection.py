@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from foretell.errors import ForetellError
-from foretell.search.entries import Draft, Entry, Hit, as_draft
+from foretell.search.entries import Draft, Entry, Hit, as_draft, changed
 from foretell.search.storage import filters
 from foretell.search.storage.checks import check_model, check_query, check_widths
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter, Value
-from foretell.search.storage.hnsw import EF_CONSTRUCTION, M, ef
+from foretell.search.storage.hnsw import EF_CONSTRUCTION, SCAN, Level, M, ef
 from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
 from foretell.search.storage.milvus.records import LARGEST, KnowledgeRecords, record_of
 from foretell.search.storage.protocol import (
@@ -36,7 +36,7 @@ from foretell.search.storage.protocol import (
     Record,
     StoredEntry,
     Taken,
-    name_of,
+    names_of,
 )
 
 TEXT = 65_535  # bytes
@@ -71,9 +71,10 @@ class MilvusCollection:
     def describe(self, changes: Mapping[str, Any]) -> None:
         """As `Collection.describe`."""
         about = self._records.about(self.contract_id, now=True)
-        named = self._records.named(changes.get("name", about["name"]), about["owner"])
-        if any(contract_id != self.contract_id for contract_id in named):
-            raise Taken(changes["name"])
+        if "name" in changes:  # other fields change nothing about whose name it is
+            named = self._records.named(changes["name"], about["owner"])
+            if any(contract_id != self.contract_id for contract_id in named):
+                raise Taken(changes["name"])
         self._records.tell({**about, **changes})
 
     # --- writing
@@ -81,6 +82,21 @@ class MilvusCollection:
     def put(self, drafts: Sequence[Draft], fingerprint: str | None) -> Sequence[int]:
         """As `Collection.put`, but a failure may leave some entries. Writing them again with the same keys is safe."""
         return self._put(drafts, fingerprint, [None] * len(drafts))
+
+    def update(
+        self,
+        id: int,
+        *,
+        text: str | None,
+        vector: np.ndarray | None,
+        metadata: Mapping[str, Value] | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """As `Collection.update`. The last of two processes that do so at the same time decides."""
+        found = self.fetch([id])
+        if found:
+            self.put([changed(found[0], text, vector, metadata)], fingerprint)
+        return bool(found)
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """As `Collection.put_files`. A file counts as added once all its entries are written."""
@@ -113,7 +129,8 @@ class MilvusCollection:
         held = Counter[str]()
         for file in found:
             held[file.hash] += self._client.count(self.name, f'file == "{_file(file.place)}"')
-        return {file.place: AddedFile(name_of(file.place), file.kind, held[file.hash]) for file in found}
+        names = names_of(file.place for file in found)
+        return {file.place: AddedFile(names[file.place], file.kind, held[file.hash]) for file in found}
 
     def remove_file(self, place: str) -> int:
         """As `Collection.remove_file`."""
@@ -229,7 +246,7 @@ class MilvusCollection:
             yield [StoredEntry(_entry(row), files.get(row["file"], ())) for row in rows]
 
     def search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+        self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """As `Collection.search`, without words."""
         if words is not None:
@@ -237,6 +254,8 @@ class MilvusCollection:
                 "hybrid search needs a store in a folder: on a Milvus server entries are found by vectors alone "
                 "(rerank works)"
             )
+        if level == SCAN:
+            raise ForetellError("an exact search needs a store in a folder: a Milvus server searches its graph")
         condition = "" if filter is None else expression(filter)
         dimension = self._records.about(self.contract_id)["dimension"]
         if dimension is None:
@@ -249,6 +268,10 @@ class MilvusCollection:
 
     # --- the graph, which the server builds
 
+    def state(self) -> str:
+        """As `Collection.state`."""
+        return "a graph that the server builds"
+
     def build(self, *, progress: bool = False) -> bool:
         """Do nothing: the server builds its graph."""
         return False
@@ -256,7 +279,7 @@ class MilvusCollection:
     def build_behind(self) -> None:
         """Do nothing: the server builds its graph."""
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """Does nothing: there is no work in the background."""
 
     def _with(

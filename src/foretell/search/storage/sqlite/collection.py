@@ -16,10 +16,11 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.progress import bar
-from foretell.search.entries import Draft, Entry, Hit
+from foretell.search.entries import Draft, Entry, Hit, Value, changed
 from foretell.search.storage.checks import check_query
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter
+from foretell.search.storage.hnsw import Level
 from foretell.search.storage.protocol import (
     About,
     AddedFile,
@@ -31,7 +32,7 @@ from foretell.search.storage.protocol import (
     Removed,
     StoredEntry,
     Taken,
-    name_of,
+    names_of,
 )
 from foretell.search.storage.sqlite import records as sql
 from foretell.search.storage.sqlite.database import Database
@@ -86,6 +87,23 @@ class FolderCollection:
         """As `Collection.put`, in one transaction."""
         with self._database.write() as c:
             return sql.put(c, self.number, drafts, fingerprint)
+
+    def update(
+        self,
+        id: int,
+        *,
+        text: str | None,
+        vector: np.ndarray | None,
+        metadata: Mapping[str, Value] | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """As `Collection.update`, in one transaction."""
+        with self._database.write() as c:
+            found = sql.read(c, self.number, [id])
+            if found:
+                draft = changed(sql.entry(found[0]), text, vector, metadata)
+                sql.put(c, self.number, [draft], fingerprint)
+        return bool(found)
 
     def put_files(self, files: Sequence[Addition], fingerprint: str | None) -> PutOutcome:
         """As `Collection.put_files`, in one transaction."""
@@ -150,8 +168,10 @@ class FolderCollection:
         )
         with self._database.read() as c:
             self._row(c, RECORD)
-            rows = c.execute(f"SELECT path, kind, ({held}) FROM source AS one WHERE collection = ?", (self.number,))
-            return {path: AddedFile(name_of(path), kind, count) for path, kind, count in rows}
+            query = f"SELECT path, kind, ({held}) FROM source AS one WHERE collection = ?"
+            rows = c.execute(query, (self.number,)).fetchall()
+            names = names_of(path for path, _, _ in rows)
+            return {path: AddedFile(names[path], kind, count) for path, kind, count in rows}
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""
@@ -179,7 +199,7 @@ class FolderCollection:
                 yield [StoredEntry(sql.entry(row[:8]), origins.get(row[8], ())) for row in some]
 
     def search(
-        self, vector: np.ndarray, top: int, level: int, filter: Filter | None, words: str | None
+        self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
     ) -> Sequence[Hit]:
         """As `Collection.search`."""
         version = self._database.version()  # before reading: the index is then at least as new
@@ -197,12 +217,19 @@ class FolderCollection:
         """As `Collection.build`."""
         if self._builder:
             self._builder.join()
-        if not self._due():
-            return False
+        with self._database.read() as c:
+            if not (self.index.due(c) or self.index.worn(c)):
+                return False
         if not progress:
             return self.index.build(stop=self._stop)
         with bar("indexing", self.about().count) as indexing:
             return self.index.build(indexing.advance, self._stop)
+
+    def state(self) -> str:
+        """As `Collection.state`."""
+        with self._database.read() as c:
+            self.index.refresh(c)
+        return self.index.state()
 
     def build_behind(self) -> None:
         """As `Collection.build_behind`, in its own thread."""
@@ -212,10 +239,10 @@ class FolderCollection:
             self._builder = threading.Thread(target=self._build_behind, name="foretell-index")
             self._builder.start()
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """As `Collection.close`."""
         try:
-            if self._builder:
+            if self._builder and wait:
                 self._builder.join()
         finally:  # an interruption ends the building; then searches are slower, and nothing is lost
             self._stop.set()

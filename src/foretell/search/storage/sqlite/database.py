@@ -19,6 +19,7 @@ from pathlib import Path
 from foretell.disk import sync_folder
 from foretell.errors import ForetellError
 from foretell.search.storage.protocol import Busy
+from foretell.stop import WorkStopped, ending
 
 VERSION = 2  # version of the layout: raise it when the tables change
 FILE = "knowledge.db"
@@ -72,7 +73,13 @@ CREATE VIRTUAL TABLE text_{n} USING fts5 (text, content='', tokenize='porter uni
 """
 """The tables of one collection. It has its own, so that removal drops them, and word statistics are its own."""
 
-DROP = "DROP TABLE entry_{n};\nDROP TABLE field_{n};\nDROP TABLE deleted_{n};\nDROP TABLE text_{n};\n"
+DROP = """
+DROP TABLE entry_{n};
+DROP TABLE field_{n};
+DROP TABLE deleted_{n};
+DROP TABLE text_{n};
+DROP TABLE IF EXISTS piece_{n};
+"""
 
 
 class Database:
@@ -97,6 +104,8 @@ class Database:
         self._watching = threading.Lock()
         if not create and not self.file.is_file():
             raise ForetellError(f"{self.folder} holds no knowledge: expected a folder with {FILE} in it")
+        if self._emptied(create):
+            raise ForetellError(f"{self.file} is empty: restore it from a backup or an export")
         with self._plainly():
             self.folder.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
@@ -117,7 +126,8 @@ class Database:
                 connection = self._connect()
             try:
                 connection.execute("BEGIN")
-                yield connection
+                with ending(connection.interrupt):
+                    yield connection
             finally:
                 connection.rollback()
                 self._idle.put(connection)
@@ -189,6 +199,14 @@ class Database:
         self._watcher.close()
         self._writer.close()
 
+    def _emptied(self, create: bool) -> bool:
+        """Whether the file has lost its content. While a process creates the store, it is empty for a moment."""
+        try:
+            empty = self.file.stat().st_size == 0
+        except OSError:
+            return False
+        return empty and (not create or (self.folder / "index").exists())
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.file, timeout=self.wait, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -249,6 +267,8 @@ class Database:
             if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
                 raise ForetellError(f"{self.folder}: this store was closed; open it again") from None
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_INTERRUPT:
+                raise WorkStopped from None
             if code == sqlite3.SQLITE_BUSY:
                 raise self._busy() from None
             reasons = {
@@ -259,9 +279,15 @@ class Database:
                 sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; look at the folder's permissions",
                 sqlite3.SQLITE_IOERR: "the disk failed to read or write; nothing of this was written",
             }
+            if isinstance(error, sqlite3.OperationalError):  # a table or a text that this program did not write
+                reasons.setdefault(code, reasons[sqlite3.SQLITE_CORRUPT])
             if code not in reasons:
                 raise
             raise ForetellError(f"{file or self.file}: {reasons[code]} ({error})") from error
+        except ValueError as error:  # numbers or metadata of an entry that this program did not write
+            raise ForetellError(
+                f"{file or self.file}: an entry is damaged; restore the file from a backup or an export ({error})"
+            ) from error
         except OSError as error:
             raise ForetellError(f"{error.filename or self.folder}: {error.strerror or error}") from error
 

@@ -19,6 +19,7 @@ from foretell.search.storage import filters
 from foretell.search.storage.checks import check_model, check_widths
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.protocol import Removed
+from foretell.search.storage.sqlite import pieces
 
 REMEMBERED = 10_000  # deletions that are kept for open indexes, which follow the store
 COLUMNS = "id, key, text, page, start, stop, metadata, vector"
@@ -76,6 +77,7 @@ def put(
     first = next_id
     if not drafts:
         return []
+    pieces.lay(c, number)
     check_model(fingerprint, embedded)
     dimension = dimension or len(drafts[0].vector)
     check_widths(drafts, dimension)
@@ -95,6 +97,7 @@ def put(
             (id, key, seq, kept, draft.page, start, stop, draft.text, metadata, draft.vector.astype("<f4").tobytes()),
         )
         c.execute(f"INSERT INTO text_{number} (rowid, text) VALUES (?, ?)", (id, draft.text))
+        pieces.put(c, number, [(id, draft.text)])
         c.executemany(
             f"INSERT INTO field_{number} VALUES (?, ?, ?)",
             [(name, value, id) for name, value in filters.indexed(draft.metadata, draft.page).items()],
@@ -116,6 +119,7 @@ def drop(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> int:
     ).fetchall()
     if not rows:
         return 0
+    pieces.lay(c, number)
     (seq,) = c.execute(
         "UPDATE collection SET seq = seq + 1, count = count - ? WHERE number = ? RETURNING seq", (len(rows), number)
     ).fetchone()
@@ -131,7 +135,8 @@ def drop(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> int:
 
 
 def _unlist(c: sqlite3.Connection, number: int, id: int, text: str, page: int | None, metadata: str) -> None:
-    """Remove an entry from the word index and the table of fields."""
+    """Remove an entry from the indexes of words and the table of fields."""
+    pieces.drop(c, number, id)
     c.execute(f"INSERT INTO text_{number} (text_{number}, rowid, text) VALUES ('delete', ?, ?)", (id, text))
     c.executemany(
         f"DELETE FROM field_{number} WHERE key = ? AND value = ? AND id = ?",

@@ -13,6 +13,7 @@ H rows · W columns · n corners
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def rings(mask: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def filled(outline: list[np.ndarray], height: int, width: int) -> np.ndarray:
+def filled(outline: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
     """The mask of an outline: bool [H, W]. A pixel is inside if its middle is (even–odd rule)."""
     x, inside = np.arange(width) + 0.5, np.zeros((height, width), bool)
     for ring in outline:

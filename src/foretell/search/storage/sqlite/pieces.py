@@ -1,0 +1,67 @@
+"""Words that SQLite's tokenizer does not find: of languages without spaces, and names such as C++ and C#.
+
+A run of Chinese, Japanese, Korean or Thai letters becomes its letters and its pairs of letters. A name with + or # at
+its end becomes one piece. Pieces are in an index of their own, which has rows only for the texts that contain some. A
+store of an earlier version gets it with the first write.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+_RUN = re.compile(
+    "[\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"  # Japanese
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Chinese
+    "\u1100-\u11ff\uac00-\ud7af]+"  # Korean
+)
+_NAME = re.compile(r"(?<![\w+#])[A-Za-z]\w{0,19}(?:\+{1,2}|#)(?![\w+#])")
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The pieces of a text, in their order, as words of ASCII letters."""
+    for found in _RUN.finditer(text):
+        run = found[0]
+        for place, letter in enumerate(run):
+            yield _word(letter)
+            if place + 1 < len(run):
+                yield _word(run[place : place + 2])
+    for found in _NAME.finditer(text):
+        yield _word(found[0].lower())
+
+
+def asked(query: str) -> list[str]:
+    """The pieces to look for: of a run of several letters only the pairs, which say more."""
+    found: list[str] = []
+    for run in _RUN.findall(query):
+        found += [_word(run[i : i + 2]) for i in range(len(run) - 1)] if len(run) > 1 else [_word(run)]
+    return sorted({*found, *(_word(name.lower()) for name in _NAME.findall(query))})
+
+
+def there(c: sqlite3.Connection, number: int) -> bool:
+    """Whether a collection has an index of pieces."""
+    return bool(c.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (f"piece_{number}",)).fetchone())
+
+
+def lay(c: sqlite3.Connection, number: int) -> None:
+    """Create the index of pieces where it is missing, with those of all entries."""
+    if not there(c, number):
+        c.execute(f"CREATE VIRTUAL TABLE piece_{number} USING fts5 (text, detail=none)")
+        put(c, number, c.execute(f"SELECT id, text FROM entry_{number}"))
+
+
+def put(c: sqlite3.Connection, number: int, texts: Iterable[tuple[int, str]]) -> None:
+    """Add the pieces of entries: their ids and texts."""
+    rows = ((id, " ".join(pieces(text))) for id, text in texts)
+    c.executemany(f"INSERT INTO piece_{number} (rowid, text) VALUES (?, ?)", ((id, said) for id, said in rows if said))
+
+
+def drop(c: sqlite3.Connection, number: int, id: int) -> None:
+    """Remove the pieces of an entry."""
+    c.execute(f"DELETE FROM piece_{number} WHERE rowid = ?", (id,))
+
+
+def _word(piece: str) -> str:
+    return "u" + "u".join(f"{ord(letter):x}" for letter in piece)
