@@ -214,7 +214,7 @@ class Classifies(Protocol):
 
 IMAGES, VIDEOS = "iwm-mini", "vjepa-deep"
 """The shipped models that a refusal names."""
-WORDS = "train one with `foretell train llip-mini --data captions:20000`"
+WORDS = "the shipped llip-mini does"
 NEEDED: dict[type, tuple[str, str]] = {
     EncodesPatches: ("encodes patches", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     EncodesText: ("knows words", f"{WORDS}, or name a folder of CLIP or SigLIP"),

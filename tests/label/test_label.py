@@ -135,7 +135,7 @@ def test_a_model_without_words_names_one_that_has_them(photograph, tmp_path, cap
     with pytest.raises(SystemExit):
         main(["label", str(tmp_path / "blind"), str(photograph), "--labels", "a dog", "a cat"])
     assert (
-        "labelling needs a model that knows words; IJEPA does not: train one with `foretell train llip-mini"
+        "labelling needs a model that knows words; IJEPA does not: the shipped llip-mini does"
         in capsys.readouterr().err
     )
 

@@ -180,7 +180,7 @@ def test_without_captions_or_words_they_are_left_out_for_one_reason(images, worl
     assert len(report["left_out"]) == 4
     assert reasons == {
         "measuring with words needs a model that knows words; IWM does not: "
-        "train one with `foretell train llip-mini --data captions:20000`, or name a folder of CLIP or SigLIP"
+        "the shipped llip-mini does, or name a folder of CLIP or SigLIP"
     }
     plain = evaluate(llip(), images(12), images(8, seed=1), measures=ALL, controls=False, progress=False)
     assert plain["left_out"].keys() == {"retrieval", "composition", "spectrum"}

@@ -90,7 +90,7 @@ def test_the_command_tells_the_file(folder, photographs, tmp_path, capsys):
 def test_a_model_without_words_names_one_that_has_them(photographs, tmp_path):
     with Knowledge.create(tmp_path / "store", "photos", model="iwm-mini") as photos:
         photos.add(photographs / "0.png")
-        with pytest.raises(ForetellError, match="iwm-mini knows no words: train one with"):
+        with pytest.raises(ForetellError, match="iwm-mini knows no words: the shipped llip-mini does"):
             photos.search("a dog")
 
 
