@@ -164,8 +164,8 @@ def test_a_search_pages_filters_and_explains(agent):
     assert sorted(each["id"] for each in first["results"] + rest["results"]) == [0, 1, 2, 3]
     assert {each["id"] for each in find(filter={"country": "it"})["results"]} == {0, 2}
     best = find(explain=True, hybrid=True, rerank=True)["results"][0]
-    assert best["scores"].keys() == {"vector", "words", "fused", "rerank"}
-    assert best["score"] == best["scores"]["rerank"]
+    assert best["scores"].keys() == {"vector", "words", "fused", "rerank", "blended"}
+    assert best["score"] == best["scores"]["blended"]
     assert best["query_words_in_it"] == ["tower", "is"]
     assert "scores" not in find()["results"][0]
     code = agent.call("search_knowledges", knowledges=["towns"], query="AX-7741", hybrid=True)
