@@ -167,7 +167,7 @@ def test_names_alone_are_not_enough_and_names_are_needed():
         def encode_text(self, texts):
             return torch.zeros(len(texts), 2)
 
-        scale = outputs = caption_vectors = similarity = mixed = encode_text
+        scale = outputs = caption_vectors = similarity = mixed = apart = encode_text
 
     without = Says()
     assert able(without, EncodesText) is None

@@ -109,7 +109,7 @@ def test_video_models_are_probed_on_folders_and_scenes(tmp_path, capsys):
         rows.append(f"videos/{kind}/{n}.mp4")
     bare = tmp_path / "bare.csv"
     bare.write_text("\n".join(rows))
-    for data, classes in ((tmp_path / "videos", 2), ("scenes:16", 7)):
+    for data, classes in ((tmp_path / "videos", 2), ("scenes:24", 7)):
         report = json.loads(runs(capsys, "evaluate", model, "--data", data, "--json").out)
         assert report["data"]["classes"] == classes
         for probe in ("linear", "attentive", "knn"):

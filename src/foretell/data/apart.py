@@ -11,7 +11,7 @@ import torch
 
 from foretell.errors import ForetellError, ForetellWarning
 
-from .dataset import Images, K
+from .dataset import Images, K, Pictures
 
 CHUNK = 1024
 """Pictures that are read at a time."""
@@ -26,7 +26,8 @@ def checked(spec: str | Path, train: K, test: K) -> tuple[K, K]:
     Warns:
         ForetellWarning: names such classes, and counts pictures that are in both splits.
     """
-    test = _known(spec, train, test)
+    if isinstance(train, Pictures):  # a probe learns their classes; procedures are measured without
+        test = _known(spec, train, test)
     if isinstance(train, Images) and isinstance(test, Images) and (same := shared(train, test)):
         warnings.warn(
             f"{spec}: {same:,} of {len(test):,} test pictures are training pictures too, pixel for pixel: what is "

@@ -26,14 +26,14 @@ from jaxtyping import Float64
 
 from foretell.errors import Range, within
 
-Kind = Literal["box", "point", "mask"]
-MARKS: dict[Kind, str] = {"box": "b", "point": "p", "mask": "m"}
+SpotKind = Literal["box", "point", "mask"]
+MARKS: dict[SpotKind, str] = {"box": "b", "point": "p", "mask": "m"}
 RING = "<m_ring>"
 FEWEST = 3
 """Points of a ring, at least."""
 
 _TOKEN = re.compile(r"<(?:[bpm]_(?:st|sep|ed)|m_ring|bin_\d{1,6}|image_\d{1,3})>")
-_BY_MARK: dict[str, Kind] = {mark: kind for kind, mark in MARKS.items()}
+_BY_MARK: dict[str, SpotKind] = {mark: kind for kind, mark in MARKS.items()}
 
 Coordinates = Float64[np.ndarray, "_ 2"]
 """Points (x, y), 0 to 1 from the picture's upper left corner to its lower right one."""
@@ -43,7 +43,7 @@ Coordinates = Float64[np.ndarray, "_ 2"]
 class Spot:
     """A place in a picture."""
 
-    kind: Kind
+    kind: SpotKind
     rings: tuple[Coordinates, ...]
     """A box's two corners, a point, or the rings of an outline."""
     image: int = 0
@@ -124,7 +124,7 @@ class _Reader:
 
     def __init__(self, bins: int) -> None:
         self.bins, self.image, self.spots = bins, 0, list[Spot]()
-        self._kind: Kind | None = None
+        self._kind: SpotKind | None = None
         self._rings: list[list[float]] = [[]]
         self._wrong = False
 
@@ -161,7 +161,7 @@ class _Reader:
         kind, self._kind = self._kind, None
         return self._close(kind) or [f"a {kind} without its end, which was read all the same"]
 
-    def _close(self, kind: Kind) -> list[str]:
+    def _close(self, kind: SpotKind) -> list[str]:
         rings, wrong = self._rings, self._wrong
         self._rings, self._wrong = [[]], False
         if wrong:

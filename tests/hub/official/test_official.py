@@ -161,5 +161,5 @@ def test_a_training_step_goes_through_an_official_model(bare):
 
 
 def test_a_form_that_is_unknown_is_refused(bare, tmp_path):
-    with pytest.raises(ForetellError, match="format is 'onyx', expected one of huggingface, foretell"):
+    with pytest.raises(ForetellError, match="format is 'onyx', expected one of huggingface, onnx, timm, torchvision"):
         formats.export(bare, tmp_path, "onyx")

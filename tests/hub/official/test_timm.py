@@ -76,7 +76,6 @@ def test_a_classification_head_is_left_out_and_said(tmp_path, encoder_only):
 @pytest.mark.parametrize(
     ("name", "sizes", "said"),
     [
-        ("vit_base_patch16_224", {}, "pos_embed is .1, 5, 48., expected"),
         ("vit_huge_patch14_gap_224", {"init_values": 0.1}, r"4 unexpected: blocks\.0–1\.ls1\.gamma, blocks\.0–1\.ls2"),
         ("vit_huge_patch14_gap_224", {"act_layer": "relu"}, "config.json sets act_layer"),
         ("vit_huge_patch14_gap_224", {"fc_norm": True}, "2 missing: norm.bias, norm.weight; 2 unexpected: fc_norm"),

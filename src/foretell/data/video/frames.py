@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif"
-"""The formats of FFmpeg that are read. It knows some 350, and some of these read other files or run for ever."""
+FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif,wav,mp3"
+"""The formats of FFmpeg that are read, some of sound, to say so. It knows 350 more; some read other files or never end."""
 
 
 @contextmanager

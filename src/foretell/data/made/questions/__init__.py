@@ -9,6 +9,6 @@ those of `foretell.data.made.captioned`, with the same splits.
 Read on in this order: tasks (a question and its answer), source.
 """
 
-from .tasks import TASKS, Asked
+from .tasks import TASKS, AskedQuestion
 
-__all__ = ["TASKS", "Asked"]
+__all__ = ["TASKS", "AskedQuestion"]

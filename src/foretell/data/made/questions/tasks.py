@@ -55,7 +55,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """Ways to ask, a list each."""
 
 
-class Asked(NamedTuple):
+class AskedQuestion(NamedTuple):
     """A question about scenes, and its answer."""
 
     task: str
@@ -78,15 +78,15 @@ class Asker:
         self.sprites, self.split, self.size = sprites, split, size
         self.drawer = Drawer(sprites, split)
 
-    def ask(self, task: str, chance: Random) -> Asked:
+    def ask(self, task: str, chance: Random) -> AskedQuestion:
         """A question of a task (one of `TASKS`)."""
         while True:
             if (found := _MAKE[task](self, chance)) is not None:
                 return found
 
-    def one(self, task: str, scene: CaptionedScene, how: str, about: str, answer: str, chance: Random) -> Asked:
+    def one(self, task: str, scene: CaptionedScene, how: str, about: str, answer: str, chance: Random) -> AskedQuestion:
         """A question about one scene, asked in one of the ways."""
-        return Asked(task, (scene,), pick(chance, TEMPLATES[how]).format(about), answer)
+        return AskedQuestion(task, (scene,), pick(chance, TEMPLATES[how]).format(about), answer)
 
     def scene(self, chance: Random) -> CaptionedScene:
         """Any scene of the split."""
@@ -104,17 +104,17 @@ class Asker:
         return [Spot("mask", tuple(ring / self.size for ring in rings(mask)), image) for mask in seen]
 
 
-def _caption(by: Asker, chance: Random) -> Asked | None:
+def _caption(by: Asker, chance: Random) -> AskedQuestion | None:
     scene = by.scene(chance)
     said = captions(scene, chance, by.split, 1)
     return by.one("caption", scene, "caption", "", said[0], chance) if said else None
 
 
-def _vqa(by: Asker, chance: Random) -> Asked | None:
+def _vqa(by: Asker, chance: Random) -> AskedQuestion | None:
     return pick(chance, (_count, _colour, _yes_or_no))(by, chance)
 
 
-def _count(by: Asker, chance: Random) -> Asked | None:
+def _count(by: Asker, chance: Random) -> AskedQuestion | None:
     scene = by.scene(chance)
     thing = pick(chance, scene.things).thing
     number = sum(other.thing is thing for other in scene.things)
@@ -124,7 +124,7 @@ def _count(by: Asker, chance: Random) -> Asked | None:
     return by.one("vqa", scene, "count", plural(thing.words[0]), NUMBERS[number], chance)
 
 
-def _colour(by: Asker, chance: Random) -> Asked | None:
+def _colour(by: Asker, chance: Random) -> AskedQuestion | None:
     scene = by.scene(chance)
     if not (dyed := [place for place, thing in enumerate(scene.things) if thing.colour]):
         return None
@@ -136,7 +136,7 @@ def _colour(by: Asker, chance: Random) -> Asked | None:
     return by.one("vqa", scene, "colour", text, thing.colour, chance)
 
 
-def _yes_or_no(by: Asker, chance: Random) -> Asked | None:
+def _yes_or_no(by: Asker, chance: Random) -> AskedQuestion | None:
     scene, true = by.scene(chance), chance.random() < 0.5
     said = captions(scene if true else by.scene(chance), chance, by.split, 1)
     if not said or truth(said[0], scene) is not true:
@@ -151,7 +151,7 @@ def _one_target(by: Asker, chance: Random) -> tuple[CaptionedScene, str, int] | 
     return (scene, told.text, target) if told else None
 
 
-def _refer_box(by: Asker, chance: Random) -> Asked | None:
+def _refer_box(by: Asker, chance: Random) -> AskedQuestion | None:
     if (found := _one_target(by, chance)) is None:
         return None
     scene, text, target = found
@@ -159,7 +159,7 @@ def _refer_box(by: Asker, chance: Random) -> Asked | None:
     return by.one("box", scene, "box", text, FINE.say(spots), chance) if spots else None
 
 
-def _refer_outline(by: Asker, chance: Random) -> Asked | None:
+def _refer_outline(by: Asker, chance: Random) -> AskedQuestion | None:
     if (found := _one_target(by, chance)) is None:
         return None
     scene, text, target = found
@@ -167,7 +167,7 @@ def _refer_outline(by: Asker, chance: Random) -> Asked | None:
     return by.one("outline", scene, "outline", text, FINE.say(spots), chance) if spots else None
 
 
-def _refer_outlines(by: Asker, chance: Random) -> Asked | None:
+def _refer_outlines(by: Asker, chance: Random) -> AskedQuestion | None:
     scene = by.scene(chance)
     if chance.random() < 1 / 3:
         nothing = absent(scene, by.sprites, chance)
@@ -180,7 +180,7 @@ def _refer_outlines(by: Asker, chance: Random) -> Asked | None:
     return by.one("outlines", scene, "outlines", told[0].text, FINE.say(spots), chance) if spots else None
 
 
-def _region(by: Asker, chance: Random) -> Asked | None:
+def _region(by: Asker, chance: Random) -> AskedQuestion | None:
     scene = by.scene(chance)
     target = int(chance.random() * len(scene.things))
     spots = by.boxes(scene, [target])
@@ -188,7 +188,7 @@ def _region(by: Asker, chance: Random) -> Asked | None:
     return by.one("region", scene, "region", FINE.say(spots), answer, chance) if spots else None
 
 
-def _pair(by: Asker, chance: Random) -> Asked | None:
+def _pair(by: Asker, chance: Random) -> AskedQuestion | None:
     drawer = _few(by, chance, 4)
     scenes = drawer.scene(chance), drawer.scene(chance)
     text = with_article(pick(chance, scenes[int(chance.random() * 2)].things).thing.words[0])
@@ -204,10 +204,10 @@ def _pair(by: Asker, chance: Random) -> Asked | None:
     if not told:
         return None
     question = pick(chance, TEMPLATES["pair"]).format(pick(chance, told).format(text))
-    return Asked("pair", scenes, question, "true" if wanted else "false")
+    return AskedQuestion("pair", scenes, question, "true" if wanted else "false")
 
 
-def _common(by: Asker, chance: Random) -> Asked | None:
+def _common(by: Asker, chance: Random) -> AskedQuestion | None:
     drawer = _few(by, chance, 6)
     scenes = tuple(drawer.scene(chance) for _ in range(3))
     shared = set.intersection(*({thing.thing.name for thing in scene.things} for scene in scenes))
@@ -217,7 +217,7 @@ def _common(by: Asker, chance: Random) -> Asked | None:
     return _in_all("common", by, scenes, targets, "", chance)
 
 
-def _attribute(by: Asker, chance: Random) -> Asked | None:
+def _attribute(by: Asker, chance: Random) -> AskedQuestion | None:
     found = group(chance.randrange(2**31), 0, by.sprites, by.split)
     return _in_all("attribute", by, found.scenes, found.targets, found.text, chance)
 
@@ -229,12 +229,12 @@ def _in_all(
     targets: Sequence[Sequence[int]],
     about: str,
     chance: Random,
-) -> Asked | None:
+) -> AskedQuestion | None:
     spots = [by.outlines(scene, own, image) for image, (scene, own) in enumerate(zip(scenes, targets, strict=True))]
     if not all(spots):
         return None
     question = pick(chance, TEMPLATES[task]).format(about)
-    return Asked(task, scenes, question, FINE.say([spot for some in spots for spot in some]))
+    return AskedQuestion(task, scenes, question, FINE.say([spot for some in spots for spot in some]))
 
 
 def _few(by: Asker, chance: Random, count: int) -> Drawer:
@@ -254,7 +254,7 @@ def _box(spot: Spot, image: int) -> Spot:
     return Spot("box", (np.array([[left, top], [right, bottom]]),), image)
 
 
-_MAKE: dict[str, Callable[[Asker, Random], Asked | None]] = {
+_MAKE: dict[str, Callable[[Asker, Random], AskedQuestion | None]] = {
     "caption": _caption,
     "vqa": _vqa,
     "box": _refer_box,
