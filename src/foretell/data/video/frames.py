@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif,wav,mp3"
-"""The formats of FFmpeg that are read, some of sound, to say so. It knows 350 more; some read other files or never end."""
+"""The formats of FFmpeg that are read, some of sound to say so. Of 350 more some read other files, or never end."""
 
 
 @contextmanager
