@@ -25,6 +25,7 @@ from foretell.methods.llip import CaptionedPairs, Llip, LlipConfig
 from foretell.nn.mixture import Mixture, MixtureConfig
 from foretell.nn.text import TextConfig
 from foretell.nn.vit import ViTConfig
+from foretell.search.query import SHORTLIST
 from foretell.train.optimizer import adamw
 
 BATCH, LENGTH = 64, 16
@@ -34,7 +35,6 @@ SIGLIP = LlipConfig(ENCODER, TEXT, MixtureConfig(by="first", out=192), crop=(1.0
 OUTPUTS = (1, 4, 8, 16, 64)
 PICTURES = (1_000, 10_000, 100_000)
 SCENES = (1_000, 5_000, 20_000)
-SHORTLIST = 128
 
 
 def problem() -> CaptionedPairs:
@@ -107,7 +107,7 @@ def scenes(model: Llip, n: int, queries: int) -> tuple[Mixture, Tensor, Tensor]:
     return model.mixture, h, model.caption_vectors(asked)
 
 
-def search(rounds: int, name: str | None) -> None:
+def search(rounds: int, name: str | None, shortlist: int) -> None:
     """One query, by a first pass of max-sim and a shortlist, and with all pictures mixed anew; CPU seconds."""
     model = hub.load(name) if name else None
     rows = []
@@ -120,7 +120,7 @@ def search(rounds: int, name: str | None) -> None:
             fast, full, kept = 0.0, 0.0, 0
             for one, unit in zip(g.split(1), t, strict=True):
                 began = process_time()
-                likely = (z @ unit).amax(1).topk(SHORTLIST).indices
+                likely = (z @ unit).amax(1).topk(shortlist).indices
                 best = likely[mixture.similarity(h[likely], one)[:, 0].topk(10).indices]
                 fast += process_time() - began
                 began = process_time()
@@ -133,11 +133,16 @@ def search(rounds: int, name: str | None) -> None:
     print(f"{name}: captioned scenes" if name else "random outputs: the least that a first pass finds")
 
 
-def main(what: tyro.conf.Positional[Literal["step", "search"]], rounds: int = 9, model: str | None = None) -> None:
+def main(
+    what: tyro.conf.Positional[Literal["step", "search"]],
+    rounds: int = 9,
+    model: str | None = None,
+    shortlist: int = SHORTLIST,
+) -> None:
     """Measure one of the two; a search also of a trained model and captioned scenes."""
     one_thread()
     torch.manual_seed(0)
-    steps(rounds) if what == "step" else search(rounds, model)
+    steps(rounds) if what == "step" else search(rounds, model, shortlist)
 
 
 if __name__ == "__main__":

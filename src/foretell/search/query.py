@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from foretell.search.models.text import TextModel
     from foretell.search.models.words import WordModel
 
-SHORTLIST = 128
+SHORTLIST = 512
 """A text in a knowledge of photographs is held against at least this many results once more, each mixed for it."""
 READ = Range(1, 200, whole=True)
 """How many of the best results a reranker may read. Each costs as much as ten searches."""
