@@ -330,10 +330,14 @@ def test_a_change_is_imagined(agent, monkeypatch):
     assert models["iwm-mini"]["tools"] == ["imagine_change"]
     assert models["iwm-mini"]["changes"]["brightness"]["low"] == 0.2
     assert models["vjepa-deep"]["tools"] == ["measure_surprise"]
+    assert models["llip-mini"]["tools"] == ["label_picture"]
     for arguments, sentence in (
         ({"changes": {"bright": 0.6}}, "'bright' is not a parameter of this model; it has brightness, contrast"),
         ({"changes": {"brightness": 9}}, "brightness is 9, but this model learned 0.2 to 1.8 (factor)"),
-        ({"changes": {"hue": 0.1}, "model": "none"}, "model is 'none', expected one of iwm-mini, vjepa-deep"),
+        (
+            {"changes": {"hue": 0.1}, "model": "none"},
+            "model is 'none', expected one of iwm-mini, llip-mini, vjepa-deep",
+        ),
         ({"changes": {"hue": 0.1}, "model": "vjepa-deep"}, "needs a model that can be told of a change"),
     ):
         assert sentence in agent.refused("imagine_change", file=photo, **arguments)
@@ -346,6 +350,6 @@ def test_a_change_is_imagined(agent, monkeypatch):
 def test_names_of_models_are_told_apart(tmp_path):
     (tmp_path / "run").mkdir()
     models = ServedModels([str(tmp_path / "run")])
-    assert models.names == ["iwm-mini", "run", "vjepa-deep", "vjepa-deep-pixels"]
+    assert models.names == ["iwm-mini", "llip-mini", "run", "vjepa-deep", "vjepa-deep-pixels"]
     with pytest.raises(ForetellError, match="two models are called 'iwm-mini': rename"):
         ServedModels([str(tmp_path / "iwm-mini")])
