@@ -109,6 +109,9 @@ def test_a_method_that_is_not_for_a_path_is_told_which_are(served):
 
 
 ROUTES = {
+    "/api/v1/search": "POST",
+    "/v1/embeddings": "POST",
+    "/v1/models": "GET",
     "/api/v1/knowledge": "GET POST",
     "/api/v1/knowledge/{name}": "DELETE GET PATCH",
     "/api/v1/knowledge/{name}/entries": "GET POST",
