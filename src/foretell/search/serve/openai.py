@@ -32,7 +32,8 @@ STEP = 8
 
 InputText = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
-router = APIRouter(tags=["As OpenAI's clients send it"], route_class=JsonRoute)
+REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "Refused"}, "5XX": {"description": "Failed"}}
+router = APIRouter(tags=["As OpenAI's clients send it"], responses=REFUSALS, route_class=JsonRoute)
 
 
 class EmbeddingsRequest(BaseModel):
