@@ -14,8 +14,9 @@ import tyro
 from PIL import Image, ImageDraw
 
 from benchmarks.measure import table
+from foretell.claims.vista import overlap
 from foretell.language.contours import SAMPLERS, along, spread
-from foretell.language.outlines import area, filled, rings
+from foretell.language.outlines import area, rings
 
 POINTS = (8, 16, 32)
 SMALLEST = 32**2
@@ -35,12 +36,6 @@ def masks(path: Path) -> list[np.ndarray]:
             ImageDraw.Draw(drawn).polygon([tuple(point) for point in ring.tolist()], fill=1)
         found.append(np.array(drawn))
     return found
-
-
-def overlap(mask: np.ndarray, outline: list[np.ndarray]) -> float:
-    """Intersection over union."""
-    found = filled(outline, *mask.shape)
-    return float((found & mask).sum() / (found | mask).sum())
 
 
 def main(path: tyro.conf.Positional[Path]) -> None:

@@ -24,7 +24,7 @@ from foretell.search.add import AddProgress
 from foretell.search.knowledge import Knowledge
 from foretell.search.query import H
 from foretell.search.serve.api.bodies import RequestBody
-from foretell.search.serve.library import Library
+from foretell.search.serve.library import Library, counted_as
 from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Key
 
@@ -99,8 +99,8 @@ class Desk:
 
     @property
     def who(self) -> str:
-        """The name under which long work is counted, as of `foretell.search.serve.call.Call`."""
-        return f"owner {self.caller.owner}" if self.caller else "no key"
+        """The name under which long work is counted."""
+        return counted_as(self.caller)
 
     def most_read(self) -> int:
         """How many passages a reranker reads for this caller at most."""

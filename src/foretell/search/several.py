@@ -32,11 +32,10 @@ from foretell.search.query import READ, READ_USUAL, check_top, depth, reranked
 from foretell.search.storage.filters import Filter
 from foretell.search.storage.hnsw import Level
 from foretell.search.storage.protocol import Record
+from foretell.search.storage.sqlite.search import K
 
 MOST_SEARCHED = 32
 """The most knowledges of one search."""
-K = 60
-"""The constant of reciprocal rank fusion."""
 
 Seen: TypeAlias = Callable[[Knowledge], np.ndarray]
 """The pixels that the model of a knowledge sees of the file of a query."""

@@ -12,7 +12,7 @@ from foretell.http.work import Work, unless_left
 from foretell.search.knowledge import Knowledge
 from foretell.search.query import H
 from foretell.search.serve.choices import DriaChoices
-from foretell.search.serve.library import Library
+from foretell.search.serve.library import Library, counted_as
 from foretell.search.serve.readers import Readers
 from foretell.search.storage.protocol import Key
 
@@ -37,7 +37,7 @@ class Call:
     @property
     def who(self) -> str:
         """The name under which long work is counted. All requests without a key have one name together."""
-        return f"owner {self.caller.owner}" if self.caller else "no key"
+        return counted_as(self.caller)
 
     def find(self, name: str, *, write: bool = False) -> Knowledge:
         """A knowledge for this caller. Raises Refused as `Library.find`."""

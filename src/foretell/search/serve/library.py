@@ -20,6 +20,11 @@ FOREIGN = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.-]*)?")
 """A model that is not known here: its name, with or without an owner. A path does not fit."""
 
 
+def counted_as(caller: Key | None) -> str:
+    """The name under which long work of a caller is counted. All callers without a key have one name together."""
+    return f"owner {caller.owner}" if caller else "no key"
+
+
 class Library:
     """The knowledges that a caller may see and change.
 

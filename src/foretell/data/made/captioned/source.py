@@ -36,8 +36,7 @@ def find(spec: str, reads: Photographs, seed: int) -> Splits:
         ForetellError: no number, no such split or folder, pictures that are too small, nothing is held out.
     """
     count, tested, folder = _asked(spec)
-    if reads.size < SMALLEST:
-        raise ForetellError(f"{spec}: found pictures of {reads.size} pixels a side, expected {SMALLEST} or more")
+    check_size(spec, reads.size)
     sprites = load(folder)
     for split in ("train", tested):
         if not Drawer(sprites, split).numbers:
@@ -54,6 +53,12 @@ def find(spec: str, reads: Photographs, seed: int) -> Splits:
         )
         for side, (split, many) in asked.items()
     }
+
+
+def check_size(spec: str, size: int) -> None:
+    """Raise ForetellError where pictures are too small to show the smallest things."""
+    if size < SMALLEST:
+        raise ForetellError(f"{spec}: found pictures of {size} pixels a side, expected {SMALLEST} or more")
 
 
 def _asked(spec: str) -> tuple[int, str, str | None]:

@@ -15,6 +15,7 @@ from foretell.data.items import Item
 from foretell.data.made.captioned import draw
 from foretell.data.made.captioned.draw import Drawer, chance_of
 from foretell.data.made.captioned.render import picture
+from foretell.data.made.captioned.source import check_size
 from foretell.data.made.splits import COUNT
 from foretell.data.questions import Answered
 from foretell.data.source import Contents, Source, Splits, identity
@@ -26,8 +27,6 @@ from .tasks import TASKS, Asker
 VERSION = 1  # raise it when the same seed gives other questions
 TESTED = 64 * len(TASKS)
 """Questions to test on, at least."""
-SMALLEST = 16
-"""Pixels of a side, at least."""
 
 
 def find(spec: str, size: int, seed: int) -> Splits:
@@ -37,8 +36,7 @@ def find(spec: str, size: int, seed: int) -> Splits:
         ForetellError: no number, no such split or task, pictures that are too small.
     """
     count, tested, tasks = _asked(spec)
-    if size < SMALLEST:
-        raise ForetellError(f"{spec}: found pictures of {size} pixels a side, expected {SMALLEST} or more")
+    check_size(spec, size)
     sprites = load(None)
     if not Drawer(sprites, tested).numbers:
         raise ForetellError(f"{spec}: no picture is left for the split {tested!r}")

@@ -16,6 +16,7 @@ A task that a scene does not allow gets another scene.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -144,27 +145,14 @@ def _yes_or_no(by: Asker, chance: Random) -> AskedQuestion | None:
     return by.one("vqa", scene, "yes or no", said[0], "yes" if true else "no", chance)
 
 
-def _one_target(by: Asker, chance: Random) -> tuple[CaptionedScene, str, int] | None:
+def _refer(task: str, by: Asker, chance: Random) -> AskedQuestion | None:
+    """The box or the outline of one thing."""
     scene = by.scene(chance)
     target = int(chance.random() * len(scene.things))
-    told = refer(scene, target, chance)
-    return (scene, told.text, target) if told else None
-
-
-def _refer_box(by: Asker, chance: Random) -> AskedQuestion | None:
-    if (found := _one_target(by, chance)) is None:
+    if (told := refer(scene, target, chance)) is None:
         return None
-    scene, text, target = found
-    spots = by.boxes(scene, [target])
-    return by.one("box", scene, "box", text, FINE.say(spots), chance) if spots else None
-
-
-def _refer_outline(by: Asker, chance: Random) -> AskedQuestion | None:
-    if (found := _one_target(by, chance)) is None:
-        return None
-    scene, text, target = found
-    spots = by.outlines(scene, [target])
-    return by.one("outline", scene, "outline", text, FINE.say(spots), chance) if spots else None
+    spots = by.boxes(scene, [target]) if task == "box" else by.outlines(scene, [target])
+    return by.one(task, scene, task, told.text, FINE.say(spots), chance) if spots else None
 
 
 def _refer_outlines(by: Asker, chance: Random) -> AskedQuestion | None:
@@ -257,8 +245,8 @@ def _box(spot: Spot, image: int) -> Spot:
 _MAKE: dict[str, Callable[[Asker, Random], AskedQuestion | None]] = {
     "caption": _caption,
     "vqa": _vqa,
-    "box": _refer_box,
-    "outline": _refer_outline,
+    "box": partial(_refer, "box"),
+    "outline": partial(_refer, "outline"),
     "outlines": _refer_outlines,
     "region": _region,
     "pair": _pair,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -49,7 +50,7 @@ async def search(request: Request, body: SearchSeveral) -> Json:
     `rerank` and `unread` are as in a search of one knowledge.
     """
     call = Call(request)
-    seen = {} if only(body) == "query" else {name: await pixels(call, name, body) for name in body.knowledges}
+    seen = {} if only(body) == "query" else await _seen(call, body)
 
     def run() -> SeveralHits:
         knowledges = {name: call.find(name) for name in body.knowledges}
@@ -76,3 +77,19 @@ async def search(request: Request, body: SearchSeveral) -> Json:
         found, unread = SeveralHits("rerank", hits), {"unread": sum("rerank" not in hit.scores for hit in hits)}
     told = {"results": [content(hit) for hit in found.hits], "way": found.way, "scores": found.scores}
     return Json(told | unread)
+
+
+async def _seen(call: Call, body: SearchSeveral) -> dict[str, np.ndarray]:
+    """What the model of each knowledge sees of the query's file, which is decoded once for each model."""
+    of_model: dict[str, np.ndarray] = {}
+    seen: dict[str, np.ndarray] = {}
+    for name in body.knowledges:
+        model = await call.search(partial(_model, call, name))
+        if model not in of_model:
+            of_model[model] = await pixels(call, name, body)
+        seen[name] = of_model[model]
+    return seen
+
+
+def _model(call: Call, name: str) -> str:
+    return call.find(name).model.name
