@@ -395,13 +395,13 @@ def test_bad_rows_are_skipped(root, read, encoded):
     ],
 )
 def test_real_parquet(shared_data, root, divide, name, column, splits, classes, first):
-    """The layout as published; of each file the first rows."""
-    for split in splits:
+    """The layout as published; of each file the first rows, for training enough to know every class."""
+    for split, count in zip(splits, (2000, 150), strict=True):
         published = pq.ParquetFile(shared_data / name / f"{split}-00000-of-00001.parquet")
-        rows = published.read_row_group(0, columns=[column, "label"]).slice(0, 150)
+        rows = published.read_row_group(0, columns=[column, "label"]).slice(0, count)
         pq.write_table(rows, root / f"{split}-00000-of-00001.parquet")
     train, held_out = divide(root, size=32)
-    assert len(train) == len(held_out) == 150
+    assert (len(train), len(held_out)) == (2000, 150)
     assert len(train.classes) == classes
     assert train.classes[0] == first
     assert held_out.labels.tolist() == rows["label"].to_pylist()
