@@ -7,6 +7,7 @@
 | `Predicts` | predicts latents of patches from other patches | finetuning a predictor, uncertainty, MRR |
 | `Imagines` | predicts the latents after an action on a picture | imagining, search by an imagined change |
 | `Foresees` | predicts the rest of a clip from its beginning | surprise |
+| `Answers` | answers a question about pictures, in words and places | asking |
 | `Forecasts` | predicts clips of the steps to come | what comes next, search by it |
 | `Rolls` | predicts step by step what actions do over time | planning |
 | `Classifies` | names classes | measures of classifiers |
@@ -86,6 +87,18 @@ class EncodesText(Protocol):
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "n E"]:
         """A unit vector a text, in the space of `features` and `apart`."""
+        ...
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """Answers questions about one or several pictures, in words, boxes and outlines."""
+
+    config: Any
+    """It has `image_size`, and `bins` of its places; see `foretell.language.places.Places`."""
+
+    def answer(self, pictures: Sequence[UInt8[Tensor, "_ 3 S S"]], questions: Sequence[str]) -> list[str]:
+        """The reply to each question about its pictures, as the model says it: places are among the words."""
         ...
 
 
@@ -218,6 +231,7 @@ WORDS = "the shipped llip-mini does"
 NEEDED: dict[type, tuple[str, str]] = {
     EncodesPatches: ("encodes patches", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     EncodesText: ("knows words", f"{WORDS}, or name a folder of CLIP or SigLIP"),
+    Answers: ("answers questions", "train one with `foretell train vista --data questions:20000`"),
     Predicts: ("predicts patch latents", f"the shipped {IMAGES} (images) and {VIDEOS} (videos) do"),
     Imagines: ("can be told of a change to a picture", f"use an IWM, such as the shipped {IMAGES}"),
     Foresees: ("predicts the rest of a clip", f"use a V-JEPA, such as the shipped {VIDEOS}"),
