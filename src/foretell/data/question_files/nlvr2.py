@@ -18,6 +18,8 @@ from foretell.errors import ForetellError
 from .layout import FileQuestion, QuestionLayout, phrased
 
 _EXPECTED = 'NLVR2\'s lines {"identifier": "dev-850-0-0", "sentence": ..., "label": "True"}'
+PARTS = ("testdev", "test1", "test2")
+"""Splits whose names go on."""
 LABELS = {"true": "true", "false": "false"}
 
 
@@ -42,10 +44,8 @@ def tables(root: Path, called: str, endings: Sequence[str], expected: str) -> li
 
 def split_of_file(file: Path) -> str:
     """`train_balanced_questions` is train, and `test1` is test1; `all` where its name begins with no split."""
-    stem = file.stem.lower()
-    if stem.startswith(("testdev", "test1", "test2")):
-        return stem.partition("_")[0].partition("-")[0]
-    return split_of(stem) or "all"
+    first = file.stem.lower().replace("-", "_").partition("_")[0]
+    return first if first in PARTS else split_of(first) or "all"
 
 
 def _read(root: Path, options: Mapping[str, str]) -> tuple[list[Path], list[FileQuestion]]:
