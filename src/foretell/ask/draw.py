@@ -45,8 +45,8 @@ def _marked(answer: PictureAnswer, number: int) -> Image.Image:
     """One picture with its places."""
     picture = answer.pictures[number]
     scale = CELL / max(picture.size)
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
-    made = picture.resize(size, Image.Resampling.BICUBIC)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    made = picture.resize((width, height), Image.Resampling.BICUBIC)
     masks = [[ring * scale for ring in each.rings] for each in answer.masks if each.image == number]
     boxes = [np.array(each.box) * scale for each in answer.boxes if each.image == number]
     points = [np.array(each.point) * scale for each in answer.points if each.image == number]

@@ -90,7 +90,7 @@ def _splits(name: str, found: Sequence[str], wanted: str | None) -> dict[str, st
     test = wanted or next((split for split in TESTS if split in found), None)
     if "train" not in found:
         return {"all": wanted}
-    return {"train": "train"} | ({} if test is None else {"test": test})
+    return {"train": "train"} if test is None else {"train": "train", "test": test}
 
 
 def _source(name: str, split: str | None, asked: Sequence[FileQuestion], size: int, facts: tuple[Any, ...]) -> Source:

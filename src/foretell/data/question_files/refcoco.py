@@ -77,7 +77,8 @@ def _of_row(row: dict[str, Any], known: CocoInstances, folder: Path, tasks: Sequ
     number, split = row.get("ref_id"), str(row.get("split") or "all")
     image = known.images.get(row.get("image_id"))
     several = row.get("ann_id") if isinstance(row.get("ann_id"), list) else [row.get("ann_id")]
-    targets = [] if row.get("no_target") else [known.annotations.get(each) for each in several if each != -1]
+    wanted = [] if row.get("no_target") else [each for each in several if each != -1]
+    targets = [known.annotations[each] for each in wanted if each in known.annotations]
     sentences = row.get("sentences")
     for place, sentence in enumerate(sentences if isinstance(sentences, list) else [], 1):
         name = f"reference {number}, sentence {place}"
@@ -88,7 +89,7 @@ def _of_row(row: dict[str, Any], known: CocoInstances, folder: Path, tasks: Sequ
         )
         if image is None:
             problem = f"its picture {row.get('image_id')!r} is not in instances.json"
-        elif None in targets:
+        elif len(targets) < len(wanted):
             problem = f"its annotation {row.get('ann_id')!r} is not in instances.json"
         else:
             problem = "" if text else "asks nothing"

@@ -116,12 +116,11 @@ def _unpacked(text: str | bytes) -> list[int]:
     values = text.encode() if isinstance(text, str) else text
     counts, place = list[int](), 0
     while place < len(values):
-        count = shift = 0
-        more = True
-        while more:
+        count, shift, bits = 0, 0, 32
+        while bits & 32:
             bits = values[place] - 48
             count |= (bits & 31) << shift
-            shift, place, more = shift + 5, place + 1, bool(bits & 32)
+            shift, place = shift + 5, place + 1
         if bits & 16:  # the sign
             count -= 1 << shift
         counts.append(count + (counts[-2] if len(counts) > 2 else 0))
