@@ -25,7 +25,7 @@ TESTS = ("test", "val", "validation", "dev", "testdev", "testA", "testB", "test1
 """Splits to test on, the preferred one first."""
 FOLDERS = ("", "images", "train2014", "val2014", "train2017", "val2017", "allImages/images")
 """Where pictures are beside a file."""
-Answer: TypeAlias = str | Callable[[PaddedSquare], str]
+PlacedText: TypeAlias = str | Callable[[PaddedSquare], str]
 """Words; or places, which depend on where the picture lies in its square. That raises Unusable."""
 
 
@@ -38,8 +38,8 @@ class FileQuestion(NamedTuple):
     """`all` where the file names none."""
     task: str = ""
     pictures: tuple[Path, ...] = ()
-    question: Answer = ""
-    answer: Answer = ""
+    question: PlacedText = ""
+    answer: PlacedText = ""
     listed: tuple[int, int] | None = None
     """Width and height of the picture that the annotations are of, where the file says them."""
     problem: str = ""

@@ -44,7 +44,7 @@ KINDS: dict[str, SpotKind] = {
     "attribute": "mask",
 }
 """Task -> the kind of place that it asks for; the other tasks ask for words."""
-Numbers: TypeAlias = dict[str, Any]
+TaskNumbers: TypeAlias = dict[str, Any]
 """Metric -> {`value`, `low`, `high`}; None where no question is of the kind that it counts."""
 
 
@@ -78,7 +78,7 @@ def says_none(reply: Reply) -> bool:
     return not reply.spots and not reply.lost and words_of(reply.words) == [NONE]
 
 
-def scores(asked: AnsweredTask) -> Numbers:
+def scores(asked: AnsweredTask) -> TaskNumbers:
     """All metrics of a task."""
     return _SCORES[asked.task](asked) | {"unreadable": share([not each for each in asked.readable])}
 
@@ -122,7 +122,7 @@ def _of_sums(
     return {"value": value, "low": low, "high": high}
 
 
-def _caption(asked: AnsweredTask) -> Numbers:
+def _caption(asked: AnsweredTask) -> TaskNumbers:
     counts = [bleu_counts(reply.words, [true.words]) for reply, true in zip(asked.replies, asked.expected, strict=True)]
     return {"cider": _cider(asked), "bleu4": _of_sums(counts, bleu, asked.seed)}
 
@@ -132,11 +132,11 @@ def _cider(asked: AnsweredTask) -> dict[str, float]:
     return mean(each, asked.seed)
 
 
-def _accuracy(asked: AnsweredTask) -> Numbers:
+def _accuracy(asked: AnsweredTask) -> TaskNumbers:
     return {"accuracy": share([_plain(a) == _plain(b) for a, b in zip(asked.replies, asked.expected, strict=True)])}
 
 
-def _pair(asked: AnsweredTask) -> Numbers:
+def _pair(asked: AnsweredTask) -> TaskNumbers:
     """As `_accuracy`, but only the verdict counts."""
     each = zip(asked.replies, asked.expected, strict=True)
     return {"accuracy": share([_verdict(reply) == _verdict(true) for reply, true in each])}
@@ -151,11 +151,11 @@ def _plain(reply: Reply) -> list[str]:
     return [word for word in words_of(reply.words) if word not in ARTICLES]
 
 
-def _region(asked: AnsweredTask) -> Numbers:
+def _region(asked: AnsweredTask) -> TaskNumbers:
     return _accuracy(asked) | {"cider": _cider(asked)}
 
 
-def _box(asked: AnsweredTask) -> Numbers:
+def _box(asked: AnsweredTask) -> TaskNumbers:
     each = []
     for reply, true in zip(asked.replies, asked.expected, strict=True):
         said = next((spot.box for spot in reply.spots if spot.kind == "box"), None)
@@ -197,18 +197,18 @@ class _Overlaps:
         sums = [pixels.sum(0).tolist() for pixels in self.pixels]
         return _of_sums(sums, lambda s: s[:, 0] / s[:, 1].clamp_min(1e-12), self.asked.seed)
 
-    def above(self, *least: float) -> Numbers:
+    def above(self, *least: float) -> TaskNumbers:
         """The shares of questions with targets whose IoU is above some."""
         there = [iou for iou, empty in zip(self.iou, self.empty, strict=True) if not empty]
         return {f"p@{level:g}".replace("0.", "."): share([iou > level for iou in there]) for level in least}
 
 
-def _outline(asked: AnsweredTask) -> Numbers:
+def _outline(asked: AnsweredTask) -> TaskNumbers:
     found = _Overlaps(asked)
     return {"giou": found.giou(), "ciou": found.ciou(), **found.above(0.5, 0.7, 0.9)}
 
 
-def _outlines(asked: AnsweredTask) -> Numbers:
+def _outlines(asked: AnsweredTask) -> TaskNumbers:
     """Generalised referring (GRES): N-acc of questions without a target, T-acc of those with one."""
     said = [says_none(reply) for reply in asked.replies]
     expected = [not true.spots for true in asked.expected]
@@ -218,12 +218,12 @@ def _outlines(asked: AnsweredTask) -> Numbers:
     }
 
 
-def _in_all(asked: AnsweredTask) -> Numbers:
+def _in_all(asked: AnsweredTask) -> TaskNumbers:
     found = _Overlaps(asked)
     return {"giou": found.giou(), "ciou": found.ciou()}
 
 
-def _common(asked: AnsweredTask) -> Numbers:
+def _common(asked: AnsweredTask) -> TaskNumbers:
     found = _Overlaps(asked)
     right = [
         float((1 - (pixels[:, 1] - pixels[:, 0]) / asked.side**2).mean()) if can else 0.0
@@ -232,7 +232,7 @@ def _common(asked: AnsweredTask) -> Numbers:
     return {"giou": found.giou(), "ciou": found.ciou(), "precision": mean(right, asked.seed)}
 
 
-_SCORES: dict[str, Callable[[AnsweredTask], Numbers]] = {
+_SCORES: dict[str, Callable[[AnsweredTask], TaskNumbers]] = {
     "caption": _caption,
     "vqa": _accuracy,
     "box": _box,

@@ -21,7 +21,7 @@ from foretell.data.made.questions.tasks import FINE
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.encode import Device, evaluating
 from foretell.evaluate.questions.blind import BlindBaseline
-from foretell.evaluate.questions.metrics import SIDE, AnsweredTask, Numbers, scores
+from foretell.evaluate.questions.metrics import SIDE, AnsweredTask, TaskNumbers, scores
 from foretell.language.places import Places, Reply
 from foretell.method import Method, parameters
 from foretell.progress import watched
@@ -131,7 +131,7 @@ def _scored(
     replies: Sequence[Reply],
     side: int,
     seed: int,
-) -> Numbers:
+) -> TaskNumbers:
     """The metrics of one task, each beside that of the blind baseline."""
     questions, answers = _texts(test, rows)
     kept = test.arrays["pixels"]
