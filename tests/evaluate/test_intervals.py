@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from foretell.evaluate import bootstrap, paired, wilson
+from foretell.evaluate.intervals import bootstrap_of
 
 
 def test_wilson_by_hand():
@@ -73,3 +74,13 @@ def test_scores_between_right_and_wrong_are_compared_too():
     found = paired(first, first - 0.1)
     assert found["value"] == pytest.approx(0.1)
     assert found["low"] < 0.1 < found["high"]
+
+
+def test_a_figure_of_means_has_the_interval_of_the_mean():
+    each = torch.rand(50, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    low, high = bootstrap(each, torch.Generator().manual_seed(1))
+    found = bootstrap_of(each, lambda means: means[:, 0], torch.Generator().manual_seed(1))
+    assert found == pytest.approx((each[:, 0].mean().item(), low[0].item(), high[0].item()))
+    value, low, high = bootstrap_of(each, lambda means: means[:, 0] / means[:, 1], torch.Generator().manual_seed(1))
+    assert value == pytest.approx(each[:, 0].sum().item() / each[:, 1].sum().item())  # of sums, not of shares
+    assert low < value < high

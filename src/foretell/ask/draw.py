@@ -15,6 +15,8 @@ CELL, GAP, MARGIN, LINE = 360, 16, 24, 24
 """The longer side of a picture, and distances."""
 INK, GREY, AMBER = (32, 36, 44), (112, 118, 130), (176, 98, 0)
 COLOURS = ((0, 150, 110), (214, 68, 52), (44, 104, 214), (160, 80, 200), (222, 142, 0), (0, 152, 190))
+TAG = 15
+"""Height of a number."""
 TINT = 0.4
 """How much of its colour covers what an outline encloses."""
 LOST = 4
@@ -79,11 +81,10 @@ def _tinted(picture: Image.Image, rings: Sequence[np.ndarray], colour: tuple[int
 
 
 def _tag(pen: ImageDraw.ImageDraw, corner: np.ndarray | tuple[float, float], place: int) -> None:
-    """The number of a place, at its upper left corner."""
-    x, y = (max(float(each), 0.0) for each in corner)
-    text = str(place + 1)
-    pen.rectangle((x, y, x + pen.textlength(text, _font(14)) + 8, y + 18), _colour(place))
-    pen.text((x + 4, y + 9), text, "white", _font(14), anchor="lm")
+    """The number of a place, above its upper left corner where there is room."""
+    x, y, text = float(corner[0]), max(float(corner[1]) - TAG, 0.0), str(place + 1)
+    pen.rectangle((x, y, x + pen.textlength(text, _font(13)) + 6, y + TAG), _colour(place))
+    pen.text((x + 3, y + TAG / 2), text, "white", _font(13), anchor="lm")
 
 
 def _lines(answer: PictureAnswer, width: int) -> list[tuple[str, tuple[int, int, int]]]:
