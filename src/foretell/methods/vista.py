@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from foretell.augment import to_float
