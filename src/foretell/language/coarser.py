@@ -3,8 +3,8 @@
     as_said("outline: <m_st><bin_1250><bin_625>…<m_ed>", Places(96), Outlining(12, "spread"), 48)
 
 Ours, beside the paper's: places in a picture are said from left to right, and a ring begins at its uppermost point. So
-the picture alone decides what comes first, and a model can learn it. `spread` keeps parts and holes; the other ways keep
-the ring around the largest part, as the paper does.
+the picture alone decides what comes first, and a model can learn it. `spread` keeps parts and holes; the other ways
+keep the ring around the largest part, as the paper does.
 """
 
 from __future__ import annotations

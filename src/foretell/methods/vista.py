@@ -322,7 +322,8 @@ class Vista(Method):
             )
         if not 1 <= len(pictures) <= c.pictures:
             raise ForetellError(
-                f"question {number} is about {len(pictures)} pictures, expected 1 to {c.pictures}: this model takes no more"
+                f"question {number} is about {len(pictures)} pictures, expected 1 to {c.pictures}: this model takes no "
+                "more"
             )
         asked = self.speech.ids(self._said(question))
         if len(asked) > c.tokenizer.length:

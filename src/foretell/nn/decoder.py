@@ -1,7 +1,7 @@
 """A small causal language model: tokens, or vectors in the place of tokens, to what comes next.
 
-Pre-norm blocks with rotary positions (Su et al. 2021, arXiv:2104.09864). In generation keys and values are kept, so that
-a step costs one token.
+Pre-norm blocks with rotary positions (Su et al. 2021, arXiv:2104.09864). In generation keys and values are kept, so
+that a step costs one token.
 
 B texts · L tokens of the longest · M with those before · D width · V tokens of the vocabulary
 """
