@@ -47,7 +47,7 @@ from foretell.registry import register
 if TYPE_CHECKING:
     from foretell.data import Batch, Dataset, Questions
 
-GROUP = 16
+GROUP = 8
 """Questions of like length that are computed together: the fewer, the less is computed of what fills them up."""
 AT_ONCE = 64
 """Questions that are answered together."""

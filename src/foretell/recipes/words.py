@@ -53,10 +53,11 @@ def vista() -> Recipe:
         EYES,
         tokenizer=GuidedConfig(tokens=16, width=96, depth=2, heads=3),
         decoder=DecoderConfig(width=128, depth=4, heads=4),
-        bins=96,
-        outlines=Outlining(10, "spread"),
+        bins=48,
+        outlines=Outlining(8, "spread"),
+        smooth=0.7,
     )
-    return Recipe(model, replace(STEPS, steps=8_000), encoder="llip-mini")
+    return Recipe(model, replace(STEPS, batch=32, lr=2e-3, lr_start=2e-4), encoder="llip-mini")
 
 
 def llip_vitb16() -> Recipe:
