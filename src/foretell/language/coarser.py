@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from foretell.errors import ForetellError, Range, within
+from foretell.errors import Range, within
 from foretell.language.contours import FEWEST, SAMPLERS, Ring, along, spread
 from foretell.language.outlines import area
 from foretell.language.places import FINE, Places, Spot
@@ -37,8 +37,6 @@ class Outlining:
 
     def __post_init__(self) -> None:
         within(self, "outlines", points=Range(FEWEST, 10_000, whole=True))
-        if self.way not in get_args(Way):
-            raise ForetellError(f"outlines way is {self.way!r}, expected one of {', '.join(get_args(Way))}")
 
     def few(self, rings: Sequence[Ring], size: int) -> list[Ring]:
         """The rings of an outline in few points.

@@ -286,6 +286,10 @@ class Vista(Method):
             ForetellError: no question, one without words, too long, or with no picture or too many; pictures of another
                 size.
         """
+        if len(pictures) != len(questions):
+            raise ForetellError(
+                f"there are {len(pictures)} lists of pictures and {len(questions)} questions, expected a list for each"
+            )
         asked = [self._checked(number, *pair) for number, pair in enumerate(zip(pictures, questions, strict=True), 1)]
         if not asked:
             raise ForetellError("there are no questions, expected one or more with its pictures")

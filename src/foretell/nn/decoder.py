@@ -68,7 +68,7 @@ class Decoder(nn.Module):
             memory: of each block, from `remember`; None for a text that is seen at once.
         """
         L, M = h.shape[1], there.shape[1]
-        places = (there.cumsum(1) - 1)[:, M - L :]
+        places = (there.cumsum(1) - 1)[:, M - L :].float()
         rotation = line_rotation(self.config.width // self.config.heads, places)
         at, own = torch.arange(M, device=h.device), torch.arange(M - L, M, device=h.device)
         past = at <= own.unsqueeze(1)

@@ -11,7 +11,8 @@ queries see no words.
 Differs from the paper:
 - Words have embeddings of their own here and are learned from the start; the paper begins with a BERT.
 - Queries share their MLP with the words, and every block looks at the picture.
-- Q of 4, 9, 16, … queries begin as places of a grid over the picture, so that each looks at its part from the start.
+- Q of 4, 9, 16, … queries begin as what lies in the parts of a grid over the picture. Learned queries alone look at all
+  alike for long, and nothing is known of places until they differ.
 
 P pictures · N patches · D width of the patches · Q queries · L words · d width of the tokenizer
 """
@@ -24,10 +25,11 @@ from math import isqrt
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from foretell.errors import Range, within
 from foretell.nn.attention import Attention, attend
-from foretell.nn.positions import resize, sincos
+from foretell.nn.positions import sincos
 from foretell.nn.vit import initialise, transformer
 
 
@@ -108,8 +110,7 @@ class GuidedTokenizer(nn.Module):
         self.embed = nn.Linear(image_width, c.width)
         self.norm_picture = nn.LayerNorm(c.width, eps=1e-6)
         self.queries = nn.Parameter(torch.empty(c.tokens, c.width).normal_(std=0.02))
-        if (side := isqrt(c.tokens)) ** 2 == c.tokens:
-            self.queries.data += resize(sincos(c.width, grid), grid, (side, side))
+        self.side = side if (side := isqrt(c.tokens)) ** 2 == c.tokens else 0
         if c.guided:
             self.words = nn.Embedding(vocabulary, c.width)
             self.order = nn.Parameter(torch.empty(c.length, c.width).normal_(std=0.02))
@@ -135,6 +136,9 @@ class GuidedTokenizer(nn.Module):
         Q, place = self.config.tokens, sincos(self.config.width, self.grid, device=latents.device)
         picture = self.norm_picture(self.embed(latents) + place)
         x, mask = self.queries.expand(len(latents), -1, -1), None
+        if self.side:
+            field = picture.transpose(1, 2).unflatten(2, self.grid)
+            x = x + F.adaptive_avg_pool2d(field, self.side).flatten(2).transpose(1, 2)
         if self.config.guided and instructions is not None and there is not None:
             L = instructions.shape[1]
             x = torch.cat([x, self.words(instructions) + self.order[:L]], 1)
