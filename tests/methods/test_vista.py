@@ -80,7 +80,7 @@ def problem(model, *data):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("vista") / "run"
-    train = TrainConfig(steps=260, batch=16, optimizer="muon", lr=1e-2, lr_start=1e-3, monitor_every=130, log_every=130)
+    train = TrainConfig(steps=160, batch=16, optimizer="muon", lr=1e-2, lr_start=1e-3, monitor_every=80, log_every=80)
     run(replace(SMALL, smooth=0.0), train, "squares", out, images=records(*questions()))
     return out
 

@@ -21,7 +21,7 @@ from foretell.language.contours import FEWEST, SAMPLERS, Ring, along, spread
 from foretell.language.outlines import area
 from foretell.language.places import FINE, Places, Spot
 
-Way: TypeAlias = Literal["adaptive", "uniform", "douglas-peucker", "visvalingam", "spread"]
+Sampling: TypeAlias = Literal["adaptive", "uniform", "douglas-peucker", "visvalingam", "spread"]
 
 _SAID = re.compile(r"<([bpm])_st>.*?<\1_ed>", re.DOTALL)
 
@@ -32,7 +32,7 @@ class Outlining:
 
     points: int = 16
     """Of an outline, at most. The paper's final models use 32, the released code 16."""
-    way: Way = "adaptive"
+    way: Sampling = "adaptive"
     """Which points: the paper's, every n-th, or a better one. `spread` has parts and holes, the others one ring."""
 
     def __post_init__(self) -> None:

@@ -108,7 +108,7 @@ class Sequences:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedPictures:
     """A training problem: questions about pictures, and their answers."""
 
     images: Float[Tensor, "P 3 S S"]
@@ -179,7 +179,7 @@ class Vista(Method):
         )
         self._known.clear()
 
-    def views(self, batch: Batch, generator: torch.Generator) -> Asked:
+    def views(self, batch: Batch, generator: torch.Generator) -> AskedPictures:
         """The questions and answers of a batch as tokens, in groups of like length."""
         pixels = batch.ragged("pixels")
         counts = pixels.offsets.diff().tolist()
@@ -197,7 +197,7 @@ class Vista(Method):
         rows: Sequence[tuple[list[int], list[int]]],
         counts: Sequence[int],
         group: int,
-    ) -> Asked:
+    ) -> AskedPictures:
         device = pixels.device
         first = [sum(counts[:n]) for n in range(len(counts))]
         order = sorted(range(len(rows)), key=lambda n: len(rows[n][0]) + len(rows[n][1]))
@@ -209,7 +209,7 @@ class Vista(Method):
             answered = torch.arange(tokens.shape[1]) >= tokens.shape[1] - lengths
             numbers = torch.tensor([first[n] + k for n in some for k in range(counts[n])])
             groups.append(Sequences(tokens.to(device), numbers.to(device), answered.to(device)))
-        return Asked(to_float(pixels), padded(instructions, "right").to(device), tuple(groups))
+        return AskedPictures(to_float(pixels), padded(instructions, "right").to(device), tuple(groups))
 
     def _tokens(self, question: str, answer: str) -> tuple[list[int], list[int]]:
         """A question and its answer, said in the model's bins; every epoch asks for them again."""
@@ -228,11 +228,11 @@ class Vista(Method):
         marks = [self.speech.numbers[f"<image_{k + 1}>"] for k in range(pictures)]
         return [*(token for mark in marks for token in (mark, *shown)), *question, START]
 
-    def forward(self, views: Asked) -> Float[Tensor, ""]:
+    def forward(self, views: AskedPictures) -> Float[Tensor, ""]:
         """The cross-entropy of answers."""
         return self._scores(views)[0]
 
-    def _scores(self, views: Asked) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    def _scores(self, views: AskedPictures) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The loss, and the share of tokens that are the likeliest."""
         tokens = self.see(views.images, views.instructions)
         losses, weights, right = [], [], []
@@ -361,7 +361,7 @@ class Vista(Method):
         )
 
     @torch.no_grad()
-    def measures(self, views: Asked) -> dict[str, float]:
+    def measures(self, views: AskedPictures) -> dict[str, float]:
         """The loss, the same with the pictures of other questions (`blind`), and the share of answers' tokens that are
         the likeliest (`right`).
         """
