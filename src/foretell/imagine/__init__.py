@@ -5,7 +5,7 @@ Read on in this order: ask, draw, uncertainty.
 
 from foretell.imagine.ask import Imagined, actions_of, imagine, read_image, sweep
 from foretell.imagine.draw import draw
-from foretell.imagine.uncertainty import Uncertain, draw_uncertainty, uncertainty
+from foretell.imagine.uncertainty import Uncertain, draw_uncertainty, uncertainty, unsure_of_places
 
 __all__ = [
     "Imagined",
@@ -17,4 +17,5 @@ __all__ = [
     "read_image",
     "sweep",
     "uncertainty",
+    "unsure_of_places",
 ]
