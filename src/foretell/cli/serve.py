@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from foretell.http.settings import ServiceSettings
 
-MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf")
+MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf", "jinja2")
 """The packages that a service needs beyond the core."""
 
 
 @dataclass(frozen=True)
 class Serve:
-    """Serve a store over HTTP: its own API, /mcp for agents, and the paths that Dria's clients use."""
+    """Serve a store over HTTP: pages, its own API, /mcp for agents, and the paths that Dria's clients use."""
 
     data: Annotated[str, arg(help=f"{STORE}; the folder is made if there is none", aliases=["--store"])]
     host: Annotated[str, arg(help="address to listen at; 0.0.0.0 for all addresses of this machine")] = "127.0.0.1"
@@ -58,13 +58,13 @@ def serve(args: list[str]) -> None:
 
     for module in MODULES:
         needed(module, "foretell serve")
+    from foretell.app.service import build
     from foretell.http.service import run
     from foretell.http.settings import ServiceSettings
     from foretell.search import open_backend
     from foretell.search.models.cross_encoder import DEFAULT
     from foretell.search.models.load import load_reranker
     from foretell.search.serve import keys
-    from foretell.search.serve.app import build
     from foretell.search.serve.choices import DriaChoices
 
     if flags.reranker:
