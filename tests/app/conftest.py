@@ -6,6 +6,7 @@ import httpx
 import pytest
 from tests.search.serve.conftest import Served
 
+from foretell.agents.models import ServedModels
 from foretell.app.service import build
 from foretell.cli.serve import open_to_agents
 from foretell.http.settings import ServiceSettings
@@ -26,8 +27,9 @@ class Site(Served):
     """A service with pages, and a door for agents."""
 
     def build(self, settings, **choices):
-        app = build(self.store, settings, **choices)
-        open_to_agents(app, settings, (), ())
+        self.models = ServedModels()
+        app = build(self.store, settings, models=self.models, **choices)
+        open_to_agents(app, settings, (), self.models)
         return app
 
     @property

@@ -61,9 +61,11 @@ def test_lines_for_the_settings_of_a_client(site, visit):
         server = json.loads(code.replace("${KEY}", site.keys[key] if key else ""))["mcpServers"]["foretell"]
 
         async def ask(server=server, path=path):
-            async with httpx2.AsyncClient(headers=server.get("headers"), timeout=300) as http:
-                async with Client(streamable_http_client(server["url"], http_client=http)) as client:
-                    return await client.call_tool("describe_knowledge", {"knowledge": path})
+            async with (
+                httpx2.AsyncClient(headers=server.get("headers"), timeout=300) as http,
+                Client(streamable_http_client(server["url"], http_client=http)) as client,
+            ):
+                return await client.call_tool("describe_knowledge", {"knowledge": path})
 
         assert asyncio.run(ask()).structured_content["contract_id"] == path
 

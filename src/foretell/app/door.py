@@ -44,9 +44,15 @@ async def leave(request: Request) -> Response:
     return response
 
 
-def check_writes(call: Call) -> None:
-    """Refuse a visitor whose key may not write. Raises Refused (401 without a key, 403)."""
+def check_key(call: Call) -> None:
+    """Refuse a visitor without a key. Raises Refused (401)."""
     if call.caller is None:
         raise Refused(401, "this needs an API key: log in first")
+
+
+def check_writes(call: Call) -> None:
+    """Refuse a visitor whose key may not write. Raises Refused (401 without a key, 403)."""
+    check_key(call)
+    assert call.caller is not None
     if not call.caller.allows("write"):
         raise Refused(403, "this key may not write")

@@ -79,7 +79,8 @@ async def asked_with_file(request: Request, name: KnowledgeName) -> Response:
     body = Search.model_validate({field: b64encode(file).decode(), "top": TOP})
     hits = await search(call, name, body)
     told["results"] = [hit_told(hit, told["about"].contract_id) for hit in hits]
-    return shown(request, "knowledge", q="", hybrid=False, rerank=False, done="", asked_with=asked, **told)
+    told["asked_with"] = asked
+    return shown(request, "knowledge", q="", hybrid=False, rerank=False, done="", **told)
 
 
 def _told(call: Call, request: Request, name: str, query: str) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
-from foretell.app import door, entry, frame, home, knowledge, knowledges, session, writing
+from foretell.agents.models import ServedModels
+from foretell.app import door, entry, frame, home, imagine, knowledge, knowledges, session, writing
+from foretell.app.asking import Asking
+from foretell.app.photographs import Photographs
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.http.settings import ServiceSettings
@@ -19,7 +22,7 @@ from foretell.search.storage.protocol import Backend
 MACHINES = ("/api/", "/health", "/metrics", "/mcp", *PATHS)
 """On paths that begin so, errors are for programs."""
 KEPT = "public, max-age=31536000, immutable"
-PAGES = (home, door, writing, knowledges, knowledge, entry)
+PAGES = (home, door, writing, knowledges, knowledge, entry, imagine)
 
 
 def build(
@@ -27,10 +30,21 @@ def build(
     settings: ServiceSettings | None = None,
     reranker: str = DEFAULT,
     dria: DriaChoices | None = None,
+    models: ServedModels | None = None,
 ) -> FastAPI:
-    """The service as an ASGI application, with its pages. Arguments as of `foretell.search.serve.app.build`."""
+    """The service as an ASGI application, with its pages. It does not close the store, nor the models.
+
+    Args:
+        store: the store to serve.
+        settings: the limits.
+        reranker: the reranker for every search that asks for one, by name or folder.
+        dria: what Dria's clients see.
+        models: the world models that visitors may ask; None for the shipped ones.
+    """
     app = search.build(store, settings, reranker, dria, respond=respond, secret=session.secret)
-    app.state.places = {"knowledge"}
+    app.state.models = models or ServedModels()
+    app.state.asking = Asking(app.state.models, Photographs())
+    app.state.places = {"knowledge", "imagine"}
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
     add_static(app)

@@ -18,6 +18,7 @@ from foretell.errors import Range, check_range
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from foretell.agents.models import ServedModels
     from foretell.http.settings import ServiceSettings
 
 MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf", "jinja2")
@@ -58,6 +59,7 @@ def serve(args: list[str]) -> None:
 
     for module in MODULES:
         needed(module, "foretell serve")
+    from foretell.agents.models import ServedModels
     from foretell.app.service import build
     from foretell.http.service import run
     from foretell.http.settings import ServiceSettings
@@ -78,12 +80,13 @@ def serve(args: list[str]) -> None:
                 f"foretell keys create NAME --scope write --store {flags.data}",
                 file=sys.stderr,
             )
-        app = build(store, settings, flags.reranker or DEFAULT, dria)
-        open_to_agents(app, settings, (flags.host, *flags.agent_host), flags.model)
-        run(app, flags.host, flags.port, store.where)
+        with contextlib.closing(ServedModels(flags.model)) as models:
+            app = build(store, settings, flags.reranker or DEFAULT, dria, models)
+            open_to_agents(app, settings, (flags.host, *flags.agent_host), models)
+            run(app, flags.host, flags.port, store.where)
 
 
-def open_to_agents(app: FastAPI, settings: ServiceSettings, names: Sequence[str], models: Sequence[str]) -> None:
+def open_to_agents(app: FastAPI, settings: ServiceSettings, names: Sequence[str], models: ServedModels) -> None:
     """Open /mcp of a service. Where the package for it is missing, its path says how to get it."""
     from foretell.extras import MissingExtra, needed
     from foretell.http.refusal import Refused
@@ -99,6 +102,5 @@ def open_to_agents(app: FastAPI, settings: ServiceSettings, names: Sequence[str]
 
         return
     from foretell.agents.http import open_door
-    from foretell.agents.models import ServedModels
 
-    open_door(app, ServedModels(models), settings, names)
+    open_door(app, models, settings, names)
