@@ -33,7 +33,7 @@ def samples() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.iterdir()) if path.suffix != ".md"}
 
 
-class Photographs:
+class SentPhotographs:
     """Photographs by name, as models of different image sizes see them."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 from foretell.agents.models import ServedModels
 from foretell.app import door, entry, frame, home, imagine, knowledge, knowledges, session, writing
 from foretell.app.asking import Asking
-from foretell.app.photographs import Photographs
+from foretell.app.photographs import SentPhotographs
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.http.settings import ServiceSettings
@@ -43,7 +43,7 @@ def build(
     """
     app = search.build(store, settings, reranker, dria, respond=respond, secret=session.secret)
     app.state.models = models or ServedModels()
-    app.state.asking = Asking(app.state.models, Photographs())
+    app.state.asking = Asking(app.state.models, SentPhotographs())
     app.state.places = {"knowledge", "imagine"}
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
