@@ -144,7 +144,7 @@ def test_without_the_package_the_path_says_how_to_get_it(tmp_path, monkeypatch):
     class Closed(Door):
         def build(self, settings, **choices):
             app = build(self.store, settings, **choices)
-            command.open_to_agents(app, settings, (), ())
+            command.open_to_agents(app, settings, (), ServedModels())
             return app
 
     def lacking(module, purpose):

@@ -31,12 +31,10 @@ from foretell.data.made.captioned.say import captions
 from foretell.data.made.captioned.words import NUMBERS, plural, with_article
 from foretell.data.sprites import Sprites
 from foretell.language.outlines import rings
-from foretell.language.places import Places, Spot
+from foretell.language.places import FINE, Spot
 
 from .templates import PHRASINGS, ways_to_ask
 
-FINE = Places(10_000)
-"""Places in questions and answers, as they are kept: finer than any model says them."""
 NONE = "none"
 """What is answered where nothing is so called. The paper's code answers with a space."""
 
