@@ -159,6 +159,8 @@ def test_the_command(files, saved, tmp_path, capsys):
     assert (told["masks"], told["points"], told["lost"], told["images"]) == ([], [], [], files)
     with Image.open(out) as drawn:
         assert drawn.width > 500
+    main(["ask", model, files[0], "where is it? " * 30])  # longer than the name of a file may be
+    assert capsys.readouterr().out.startswith("a dog")
     main(["ask", model, files[0], "where is it?"])
     assert capsys.readouterr().out.splitlines() == ["a dog", f"box in {files[0]}: 8, 4, 40, 36"]
     main(["ask", saved(f"<m_st>{RING}<m_ed><p_st><bin_500><bin_500><p_ed><m_st>"), files[0], "outline it"])
@@ -176,6 +178,7 @@ def test_wrong_words_are_told(files, saved, capsys, tmp_path):
         ([model, "where?"], 2, "ask needs an IMAGE before the question"),
         ([model, *files], 2, "tall.png is a picture, expected a question in words behind the pictures"),
         ([model, files[0], " "], 2, "the question is empty"),
+        ([model, "where? " * 60, files[0]], 2, "wide.png is a picture, expected a question"),
         ([model, files[0], "where", "is", "it?"], 2, "where: the file does not exist (a broken link?): a question of"),
         ([model, str(tmp_path / "no.png"), "where is it?"], 1, "no.png: the file does not exist"),
         ([model, *files * 3, "where is it?"], 1, "found 6 pictures, expected at most 4"),

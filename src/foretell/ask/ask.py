@@ -22,10 +22,9 @@ from PIL import Image
 from foretell.capabilities import Answers, require
 from foretell.data.images.padded import PaddedSquare, padded, whole
 from foretell.data.items import Unusable
-from foretell.data.made.questions.tasks import FINE
 from foretell.errors import ForetellError
 from foretell.evaluate.encode import evaluating
-from foretell.language.places import Places, Spot
+from foretell.language.places import FINE, Places, Spot
 from foretell.method import Method
 
 PictureFile: TypeAlias = str | Path | bytes | Image.Image

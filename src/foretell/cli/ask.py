@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def _named(words: tuple[str, ...]) -> tuple[str, list[str], str]:
 
 def _names_picture(word: str) -> bool:
     """Whether a word is no question but a file, or the name of one."""
-    return " " not in word and (Path(word).exists() or Path(word).suffix.lower() in PICTURES)
+    return os.path.exists(word) or (" " not in word and Path(word).suffix.lower() in PICTURES)
 
 
 def _opened(path: str) -> Image.Image:
@@ -82,7 +83,7 @@ def _opened(path: str) -> Image.Image:
     try:
         return open_picture(path)
     except ForetellError as error:
-        if Path(path).suffix or Path(path).exists():
+        if Path(path).suffix or os.path.exists(path):
             raise
         raise Usage(f"{error}: a question of several words needs quotes around it") from None
 

@@ -24,7 +24,10 @@ DATA = (
     "torchvision:NAME:ROOT for a torchvision data set on disk, `photographs` for the bundled ones, or `captions:N` for "
     "captioned scenes that are made here"
 )
-ANY_DATA = f"{DATA}; for a video model: a folder of videos, a list (.csv, 'path label' a line), or `scenes`"
+ANY_DATA = (
+    f"{DATA}; for a video model: a folder of videos, a list (.csv, 'path label' a line), or `scenes`; for a model that "
+    "answers questions: `questions:N`, or annotations such as `refcoco:FOLDER`"
+)
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".pdf")

@@ -14,9 +14,10 @@ from typing import Any
 
 from foretell.data.images.padded import PaddedSquare
 from foretell.data.made.captioned.words import with_article
-from foretell.data.made.questions.tasks import FINE, NONE
+from foretell.data.made.questions.tasks import NONE
 from foretell.data.source import split_of
 from foretell.errors import ForetellError
+from foretell.language.places import FINE
 
 from .layout import FileQuestion, QuestionLayout, json_of, phrased, picture_folder, rows_of
 from .segments import CocoImage, CocoInstances, box_of, images_of, instances_of, outline_of

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from foretell.data.images.padded import PaddedSquare
-from foretell.data.made.questions.tasks import FINE, NONE
+from foretell.data.made.questions.tasks import NONE
 from foretell.errors import ForetellError
+from foretell.language.places import FINE
 
 from .layout import FileQuestion, QuestionLayout, json_of, phrased, picture_folder, rows_of
 from .segments import CocoInstances, box_of, instances_of, outline_of

@@ -5,7 +5,7 @@
 | `caption` | `cider` (CIDEr-D, 0 to 10), `bleu4` |
 | `vqa`, `pair` | `accuracy` |
 | `box` | `p@.5`: boxes with IoU above 0.5; `miou`, their mean IoU |
-| `outline` | `giou`: mean IoU; `ciou`: all intersections over all unions; `p@.5`, `p@.7`, `p@.9` |
+| `outline` | `giou`: mean IoU; `ciou`: all intersections over all unions; `p@.5`, `p@.7`, `p@.8`, `p@.9` |
 | `outlines` | the same, where a right "none" has IoU 1; `p@` of those with targets; `n_acc`, `t_acc` |
 | `region` | `accuracy`: the very words; `cider` |
 | `common` | `giou` (iCoSeg's J), `ciou`, `precision` (iCoSeg's P): the share of pixels that are told right |
@@ -205,7 +205,7 @@ class _Overlaps:
 
 def _outline(asked: AnsweredTask) -> TaskNumbers:
     found = _Overlaps(asked)
-    return {"giou": found.giou(), "ciou": found.ciou(), **found.above(0.5, 0.7, 0.9)}
+    return {"giou": found.giou(), "ciou": found.ciou(), **found.above(0.5, 0.7, 0.8, 0.9)}
 
 
 def _outlines(asked: AnsweredTask) -> TaskNumbers:

@@ -17,12 +17,11 @@ from foretell.capabilities import Answers, require
 from foretell.data import Records
 from foretell.data.columns import Lists, tensor
 from foretell.data.made.questions import TASKS
-from foretell.data.made.questions.tasks import FINE
 from foretell.errors import COUNT, ForetellError, check_range
 from foretell.evaluate.encode import Device, evaluating
 from foretell.evaluate.questions.blind import BlindBaseline
 from foretell.evaluate.questions.metrics import SIDE, AnsweredTask, TaskNumbers, scores
-from foretell.language.places import Places, Reply
+from foretell.language.places import FINE, Places, Reply
 from foretell.method import Method, parameters
 from foretell.progress import watched
 
