@@ -95,7 +95,7 @@ def test_the_loss_is_the_cross_entropy_of_answers_alone():
         prompt = model._prompt(asked, 1)
         seen = model.see(torch.from_numpy(pixels) / 255, torch.tensor([asked]))
         h = model.decoder.embed(torch.tensor(prompt + told))
-        h[1 : 1 + model.config.tokenizer.tokens] = seen[0]
+        h[1 : 1 + model.tokens] = seen[0]
         logits = model.decoder.head(model.decoder(h[None], torch.ones(1, len(h), dtype=torch.bool))[0])
         total += F.cross_entropy(logits[len(prompt) - 1 : -1], torch.tensor(told), reduction="sum")
         count += len(told)
@@ -147,7 +147,7 @@ def test_all_pictures_are_seen():
     torch.testing.assert_close(seen, swapped.flip(0))
     views = model._asked(torch.cat([one, other]), ids.tolist(), [(model._prompt(ids[0].tolist(), 2), [])], [2], 1)
     h = model.embedded(views.groups[0], seen)[0]
-    Q = model.config.tokenizer.tokens
+    Q = model.tokens
     torch.testing.assert_close(h[1 : 1 + Q], seen[0])
     torch.testing.assert_close(h[2 + Q : 2 + 2 * Q], seen[1])
 
