@@ -105,17 +105,6 @@ def test_the_loss_is_the_cross_entropy_of_answers_alone():
     torch.testing.assert_close(model(views), total / count, rtol=1e-4, atol=1e-5)
 
 
-def test_numbers_near_the_true_one_are_a_little_right():
-    model = build(smooth=1.0)
-    logits = torch.randn(2, len(model.speech))
-    targets = torch.tensor([model.speech.bins[0], 5])
-    weights = torch.exp(-0.5 * torch.arange(4.0) ** 2)
-    scores = logits.log_softmax(-1)
-    expected = -(scores[0, model.speech.bins.start :][:4] @ weights) / weights.sum()
-    found = model.entropy(logits, targets)
-    torch.testing.assert_close(found, torch.stack([expected, -scores[1, 5]]))
-
-
 def test_long_answers_weigh_less_where_answers_are_balanced():
     data = questions(2)
     each = [problem(build(), *([part] for part in row)) for row in zip(*data, strict=True)]

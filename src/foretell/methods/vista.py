@@ -11,7 +11,9 @@ be about several pictures.
 
 Differs from the paper:
 - The language model is small and learned from the start; the paper's is Vicuna of 7 or 13 billion parameters.
-- All is learned in one stage, the encoder too unless it is `frozen`; the paper's encoder is EVA-CLIP, frozen.
+- The encoder may learn, too, unless it is `frozen`; the paper's is EVA-CLIP, frozen. Where it is a Llip's, its text
+  tower and mixture show where the question's words look: `looks`, a token a head. A small stem may learn beside it.
+- Both stages of training are the same, but for their data; the paper's second trains fewer parts.
 - Numbers near the true one are a little right (`smooth`), and begin with vectors alike. 0 is the paper's loss.
 - An answer of n tokens weighs n^(1 − balance), so that outlines do not drown answers of a word. 0 is the paper's loss.
 - A reply keeps to the grammar of places and always ends (`foretell.nn.speech.Grammar`).
@@ -27,9 +29,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from foretell.augment import to_float
 from foretell.errors import NOT_NEGATIVE, SHARE, ForetellError, Range, within
@@ -41,6 +42,7 @@ from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.decoder import Decoder, DecoderConfig, greedy
 from foretell.nn.guided import GuidedConfig, GuidedTokenizer, Looks
 from foretell.nn.mixture import Mixture, MixtureConfig
+from foretell.nn.sequences import Sequences, in_groups, near_entropy, padded, sequences
 from foretell.nn.speech import RESERVE, Grammar, Speech, without_symbols
 from foretell.nn.stem import Stem
 from foretell.nn.text import TextConfig, TextTower
@@ -111,20 +113,6 @@ class VistaConfig:
         from foretell.data import Questions
 
         return Questions(self.encoder.image_size)
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Some questions, and perhaps answers, of like length."""
-
-    questions: Int[Tensor, " b"]
-    """Their numbers."""
-    tokens: Int[Tensor, "b L"]
-    """Filled up in front."""
-    pictures: Int[Tensor, " p"]
-    """The numbers of their pictures, in order."""
-    answered: Bool[Tensor, "b L"]
-    """Which tokens are of answers."""
 
 
 @dataclass(frozen=True)
@@ -234,15 +222,8 @@ class Vista(Method):
         group: int,
     ) -> AskedPictures:
         """Questions, `known` as tokens with their answers, about so many pictures each."""
-        device, first = pixels.device, [sum(counts[:n]) for n in range(len(counts))]
+        device = pixels.device
         rows = [(self._prompt(asked, n), told) for (asked, told), n in zip(known, counts, strict=True)]
-        groups = []
-        for some in in_groups([len(prompt) + len(told) for prompt, told in rows], group):
-            tokens = padded([rows[n][0] + rows[n][1] for n in some], "left")
-            lengths = torch.tensor([len(rows[n][1]) for n in some]).unsqueeze(1)
-            answered = torch.arange(tokens.shape[1]) >= tokens.shape[1] - lengths
-            numbers = torch.tensor([first[n] + k for n in some for k in range(counts[n])])
-            groups.append(Sequences(torch.tensor(some), tokens.to(device), numbers.to(device), answered.to(device)))
         owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
         words = None if self.text is None else self.text.tokens([without_symbols(text) or "?" for text in questions])
         return AskedPictures(
@@ -250,7 +231,7 @@ class Vista(Method):
             owner.to(device),
             padded([asked for asked, _ in known], "right").to(device),
             None if words is None else words.to(device),
-            tuple(groups),
+            sequences(rows, counts, group, device),
         )
 
     def _tokens(self, question: str, answer: str) -> tuple[list[int], list[int]]:
@@ -287,7 +268,7 @@ class Vista(Method):
             h = self.decoder(self.embedded(group, tokens), group.tokens != PAD)
             asked = group.answered[:, 1:]
             logits, targets = self.decoder.head(h[:, :-1][asked]), group.tokens[:, 1:][asked]
-            losses.append(self.entropy(logits, targets))
+            losses.append(near_entropy(logits, targets, self.speech.bins, self.config.smooth))
             weights.append(
                 (group.answered.sum(1, keepdim=True).float() ** -self.config.balance).expand_as(asked)[asked]
             )
@@ -316,21 +297,6 @@ class Vista(Method):
         h = self.decoder.embed(group.tokens)
         shown = (group.tokens == self.speech.picture).unsqueeze(-1)
         return h.masked_scatter(shown, tokens[group.pictures].to(h.dtype))
-
-    def entropy(self, logits: Float[Tensor, "n V"], targets: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """Cross-entropy; of a number with a normal distribution around it (`smooth`), cut at three deviations."""
-        scores, bins = logits.float().log_softmax(-1), self.speech.bins
-        loss = -scores.gather(1, targets.unsqueeze(1))[:, 0]
-        reach = int(3 * self.config.smooth)
-        numbers = (targets >= bins.start) & (targets < bins.stop)
-        if not reach or not numbers.any():
-            return loss
-        near = torch.arange(-reach, reach + 1, device=targets.device)
-        at = targets[numbers].unsqueeze(1) + near
-        share = (-0.5 * (near / self.config.smooth) ** 2).exp() * ((at >= bins.start) & (at < bins.stop))
-        share = share / share.sum(1, keepdim=True)
-        smooth = -(scores[numbers].gather(1, at.clamp(bins.start, bins.stop - 1)) * share).sum(1)
-        return loss.masked_scatter(numbers, smooth)
 
     @torch.no_grad()
     def answer(self, pictures: Sequence[UInt8[Tensor, "_ 3 S S"]], questions: Sequence[str]) -> list[str]:
@@ -423,14 +389,3 @@ class Vista(Method):
         loss, right = self._scores(views)
         other, _ = self._scores(replace(views, images=views.images.roll(1, 0)))
         return {"loss": loss.item(), "blind": other.item(), "right": right.item()}
-
-
-def in_groups(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Numbers of texts in groups of like length."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    return [order[first : first + size] for first in range(0, len(order), size)]
-
-
-def padded(rows: Sequence[Sequence[int]], side: str) -> Int[Tensor, "b L"]:
-    """Rows of tokens of one length, filled up with `PAD` on the left or the right."""
-    return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD, padding_side=side)
