@@ -17,9 +17,12 @@ from foretell.errors import ForetellError
 from foretell.language.coarser import Outlining
 from foretell.language.places import FINE, Places, Spot
 from foretell.methods import VistaConfig, begin
+from foretell.methods.llip import Llip, LlipConfig
 from foretell.methods.vista import Vista
 from foretell.nn.decoder import DecoderConfig
 from foretell.nn.guided import GuidedConfig
+from foretell.nn.mixture import MixtureConfig
+from foretell.nn.text import TextConfig
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.train.loop import TrainConfig
 from foretell.train.run import run
@@ -93,24 +96,13 @@ def test_the_loss_is_the_cross_entropy_of_answers_alone():
     for pixels, question, answer in zip(*data, strict=True):
         asked, told = model._tokens(question, answer)
         prompt = model._prompt(asked, 1)
-        seen = model.see(torch.from_numpy(pixels) / 255, torch.tensor([asked]))
+        seen = model.see(problem(model, [pixels], [question], [answer]))
         h = model.decoder.embed(torch.tensor(prompt + told))
-        h[1 : 1 + model.config.tokenizer.tokens] = seen[0]
+        h[1 : 1 + model.tokens] = seen[0]
         logits = model.decoder.head(model.decoder(h[None], torch.ones(1, len(h), dtype=torch.bool))[0])
         total += F.cross_entropy(logits[len(prompt) - 1 : -1], torch.tensor(told), reduction="sum")
         count += len(told)
     torch.testing.assert_close(model(views), total / count, rtol=1e-4, atol=1e-5)
-
-
-def test_numbers_near_the_true_one_are_a_little_right():
-    model = build(smooth=1.0)
-    logits = torch.randn(2, len(model.speech))
-    targets = torch.tensor([model.speech.bins[0], 5])
-    weights = torch.exp(-0.5 * torch.arange(4.0) ** 2)
-    scores = logits.log_softmax(-1)
-    expected = -(scores[0, model.speech.bins.start :][:4] @ weights) / weights.sum()
-    found = model.entropy(logits, targets)
-    torch.testing.assert_close(found, torch.stack([expected, -scores[1, 5]]))
 
 
 def test_long_answers_weigh_less_where_answers_are_balanced():
@@ -140,14 +132,13 @@ def test_the_order_of_a_batch_and_its_company_change_no_answer():
 
 def test_all_pictures_are_seen():
     model = build().eval()
-    one, other = (torch.from_numpy(each) for each in questions(2)[0])
-    ids = torch.tensor([model.speech.ids("which is above?")] * 2)
-    seen = model.see(torch.cat([one, other]) / 255, ids)
-    swapped = model.see(torch.cat([other, one]) / 255, ids)
-    torch.testing.assert_close(seen, swapped.flip(0))
-    views = model._asked(torch.cat([one, other]), ids.tolist(), [(model._prompt(ids[0].tolist(), 2), [])], [2], 1)
+    (one, other), (asked, _), (told, _) = questions(2)
+    views = problem(model, [np.concatenate([one, other])], [asked], [told])
+    alone = [model.see(problem(model, [each], [asked], [told]))[0] for each in (one, other)]
+    seen = model.see(views)
+    torch.testing.assert_close(seen, torch.stack(alone))
     h = model.embedded(views.groups[0], seen)[0]
-    Q = model.config.tokenizer.tokens
+    Q = model.tokens
     torch.testing.assert_close(h[1 : 1 + Q], seen[0])
     torch.testing.assert_close(h[2 + Q : 2 + 2 * Q], seen[1])
 
@@ -218,3 +209,73 @@ def test_training_watches_whether_pictures_matter(trained):
     last = json.loads(lines[-1])["monitor"]
     assert last["loss"] < last["blind"] - 0.3
     assert last["right"] > 0.7
+
+
+def llip():
+    torch.manual_seed(1)
+    made = Llip(
+        LlipConfig(
+            replace(SMALL.encoder, registers=3),
+            TextConfig(24, 1, 3, vocabulary=300, length=16, causal=False),
+            MixtureConfig(out=24, heads=3),
+        )
+    )
+    made.text.learn(questions(16)[1])
+    return made.eval()
+
+
+def test_the_heads_of_a_llip_say_where_the_words_of_a_question_look():
+    other = llip()
+    model = begin(replace(SMALL, fine=8), other)
+    assert isinstance(model, Vista)
+    model.prepare(records(*questions(16)))
+    model.eval()
+    views = problem(model, *questions(3))
+    seen = model.see(views)
+    assert seen.shape == (3, 4 + 3, 24)
+    told = {}
+
+    def keep(module, inputs):
+        told["looks"] = inputs[3]
+
+    model.tokenizer.register_forward_pre_hook(keep)
+    model.see(views)
+    g = other.caption_vectors(questions(3)[1])
+    looked = torch.stack([other.looked(views.images[n : n + 1], g[n : n + 1])[0, 0].flatten() for n in range(3)])
+    torch.testing.assert_close(told["looks"].shares.mean(1), looked)
+    # the same picture, asked otherwise
+    pictures, asked, told_ = questions(1)
+    both = problem(model, [np.concatenate([pictures[0]])] * 2, [asked[0], "which is above?"], [told_[0], "red"])
+    first, second = model.see(both)
+    assert (first - second).abs().max() > 1e-3
+
+
+def test_without_guiding_words_have_no_say():
+    model = begin(replace(SMALL, tokenizer=replace(SMALL.tokenizer, guided=False)), llip())
+    assert isinstance(model, Vista)
+    assert model.text is None
+    model.prepare(records(*questions(16)))
+    model.eval()
+    pictures, asked, told = questions(1)
+    views = problem(model, pictures * 2, [asked[0], "which is above?"], told * 2)
+    first, second = model.see(views)
+    torch.testing.assert_close(first, second)
+
+
+def test_a_second_stage_keeps_the_words_of_the_first():
+    model = build()
+    before = model.speech.vocabulary.pairs.clone()
+    pictures, _, told = questions(16)
+    model.prepare(records(pictures, ["entirely other words"] * 16, told))
+    assert torch.equal(model.speech.vocabulary.pairs, before)
+
+
+def test_a_model_with_a_llip_is_saved_whole(tmp_path):
+    model = begin(replace(SMALL, frozen=True, fine=8), llip())
+    assert isinstance(model, Vista)
+    model.prepare(records(*questions(16)))
+    hub.save(model, tmp_path / "model")
+    again = hub.load(tmp_path / "model")
+    pictures, asked, _ = questions(4)
+    seen = [torch.from_numpy(each) for each in pictures]
+    assert again.answer(seen, asked) == model.answer(seen, asked)

@@ -180,3 +180,13 @@ def test_what_is_no_batch_of_images_is_said(x, message, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as where shapes are not checked
     with pytest.raises(ForetellError, match=message):
         vit(x)
+
+
+def test_patches_and_registers_at_once_are_those_one_by_one():
+    torch.manual_seed(0)
+    vit, x = ViT(replace(TINY, registers=2)).eval(), torch.rand(2, 3, 16, 16)
+    patches, registers, shares = vit.encode_looking(x)
+    torch.testing.assert_close(patches, vit(x))
+    torch.testing.assert_close(registers, vit.encode_registers(x))
+    torch.testing.assert_close(shares, vit.register_attention(x))
+    torch.testing.assert_close(shares.sum(-1), torch.ones(2, 2))

@@ -85,7 +85,7 @@ class Arm:
             "model": dump(model),
             "train": asdict(self._train(seed)),
             "data": data.train.fingerprint,
-        }
+        } | ({"encoder": self.recipe.encoder} if self.recipe.encoder else {})
         key = f"{type(model).__name__}-{digest(made_of)}"
         beside = f"-{data.other.train.fingerprint[:12]}" if data.other else ""
         return key, f"{name_of(self.measure)}-{key}{beside}"
@@ -93,7 +93,8 @@ class Arm:
     def values(self, data: Data[Any], seed: int, folder: Path) -> Values:
         """Train, if no model is there, and measure."""
         if not (folder / "model.safetensors").is_file():
-            train(self.recipe.model, self._train(seed), "claim", folder, resume=is_run(folder), images=data.train)
+            given: dict[str, Any] = {"resume": is_run(folder), "images": data.train, "encoder": self.recipe.encoder}
+            train(self.recipe.model, self._train(seed), "claim", folder, **given)
             for checkpoint in (folder / "checkpoints").iterdir():  # with the optimiser's state; the model stays
                 checkpoint.unlink()
         return self.measure(hub.load(folder), data, seed)

@@ -1,17 +1,22 @@
 """What VistaLLM says of outlines in few points (arXiv:2312.12423), at a small scale."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from foretell.claims.claim import Claim, Data, Expect, Experiment, Values
+from foretell.claims.claim import Arm, Claim, Data, Expect, Experiment, Values
 from foretell.data import Captions
 from foretell.data.made.captioned import CaptionedScene, masks
+from foretell.evaluate.questions import evaluate
+from foretell.language.coarser import Outlining
 from foretell.language.contours import SAMPLERS, Ring, along, spread
 from foretell.language.outlines import area, filled, rings
+from foretell.methods import Vista
+from foretell.recipes import words as recipes
 
 SOURCE = "Pramanick et al. 2024, arXiv:2312.12423"
 SIZE = 256
@@ -78,4 +83,53 @@ HOLES = Claim(
     data="captions:512",
 )
 
-CLAIMS = (CONTOURS, HOLES)
+BRIEF = replace(recipes.vista().train, steps=1500, monitor_every=0)
+"""The first half hour of the recipe's first stage."""
+TRAINED = f"the recipe `vista`, {BRIEF.steps:,} steps of {BRIEF.batch} questions"
+
+
+def answered(model: Vista, data: Data[Any], seed: int) -> Values:
+    """The metrics of all tasks of the data, of 200 test questions each."""
+    report = evaluate(model, data.train, data.test, most=200, seed=seed, progress=False)
+    return {
+        f"{task} {metric}": found["value"]
+        for task, metrics in report["tasks"].items()
+        for metric, found in metrics.items()
+        if found is not None
+    }
+
+
+def _arm(**changes: Any) -> Arm:
+    recipe = recipes.vista()
+    return Arm(replace(recipe, model=replace(recipe.model, **changes), train=BRIEF), answered)
+
+
+def _tokens(count: int, guided: bool) -> dict[str, Any]:
+    return {"tokenizer": replace(recipes.vista().model.tokenizer, tokens=count, guided=guided)}
+
+
+GUIDED = Claim(
+    name="vista-guided",
+    finding="Tokens of a picture that the question guides say more than as many that it does not.",
+    source=f"{SOURCE}, §3.1",
+    paper="not among what is known here",
+    scale=TRAINED,
+    arms={"guided": _arm(**_tokens(16, True)), "unguided": _arm(**_tokens(25, False))},
+    expects=(Expect("box miou", "guided", "unguided"), Expect("vqa accuracy", "guided", "unguided")),
+    remark="22 tokens a picture where the question guides, six of them of Llip's heads; 25 where it does not.",
+    data="questions:20000:vqa,box",
+)
+
+SPOKEN = Claim(
+    name="vista-points",
+    finding="A model that learns adaptive outlines outlines better than one of as many points at equal steps.",
+    source=f"{SOURCE}, §3.2",
+    paper=CONTOURS.paper,
+    scale=TRAINED,
+    arms={way: _arm(outlines=Outlining(16, way)) for way in ("adaptive", "uniform", "spread")},
+    expects=(Expect("outline giou", "adaptive", "uniform"),),
+    remark="16 points of an outline each.",
+    data="questions:20000:box,outline",
+)
+
+CLAIMS = (CONTOURS, HOLES, GUIDED, SPOKEN)

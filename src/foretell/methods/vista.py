@@ -11,7 +11,9 @@ be about several pictures.
 
 Differs from the paper:
 - The language model is small and learned from the start; the paper's is Vicuna of 7 or 13 billion parameters.
-- All is learned in one stage, the encoder too unless it is `frozen`; the paper's encoder is EVA-CLIP, frozen.
+- The encoder may learn, too, unless it is `frozen`; the paper's is EVA-CLIP, frozen. Where it is a Llip's, its text
+  tower and mixture show where the question's words look: `looks`, a token a head. A small stem may learn beside it.
+- Both stages of training are the same, but for their data; the paper's second trains fewer parts.
 - Numbers near the true one are a little right (`smooth`), and begin with vectors alike. 0 is the paper's loss.
 - An answer of n tokens weighs n^(1 − balance), so that outlines do not drown answers of a word. 0 is the paper's loss.
 - A reply keeps to the grammar of places and always ends (`foretell.nn.speech.Grammar`).
@@ -27,19 +29,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from foretell.augment import to_float
 from foretell.errors import NOT_NEGATIVE, SHARE, ForetellError, Range, within
 from foretell.language.coarser import Outlining, as_said
 from foretell.language.places import Places
 from foretell.method import Method
+from foretell.methods.llip import Llip
 from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.decoder import Decoder, DecoderConfig, greedy
-from foretell.nn.guided import GuidedConfig, GuidedTokenizer
-from foretell.nn.speech import RESERVE, Grammar, Speech
+from foretell.nn.guided import GuidedConfig, GuidedTokenizer, Looks
+from foretell.nn.mixture import Mixture, MixtureConfig
+from foretell.nn.sequences import Sequences, in_groups, near_entropy, padded, sequences
+from foretell.nn.speech import RESERVE, Grammar, Speech, without_symbols
+from foretell.nn.stem import Stem
+from foretell.nn.text import TextConfig, TextTower
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig
 from foretell.nn.vocabulary import BYTES, END, FIRST, PAD, START
 from foretell.registry import register
@@ -54,6 +60,14 @@ AT_ONCE = 64
 
 
 @dataclass(frozen=True)
+class LookingConfig:
+    """What a Llip has for texts."""
+
+    text: TextConfig = field(default_factory=TextConfig)
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
+
+
+@dataclass(frozen=True)
 class VistaConfig:
     """What a VistaLLM is built from."""
 
@@ -61,6 +75,12 @@ class VistaConfig:
     """Of pictures; that of `--encoder`, where one is given."""
     frozen: bool = False
     """Whether the encoder stays as it is given."""
+    looks: LookingConfig | None = None
+    """How words look at pictures before anything is learned here: as the Llip of `--encoder` does; None where it is
+    none."""
+    fine: int = 0
+    """Channels a patch of a convolutional stem beside the encoder: small parts of outlines, which a frozen encoder of
+    what is shown leaves out. 0 for none."""
     tokenizer: GuidedConfig = field(default_factory=GuidedConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     words: int = 1024
@@ -80,7 +100,7 @@ class VistaConfig:
     def __post_init__(self) -> None:
         within(self, words=Range(FIRST + BYTES, 2**20, whole=True), bins=Range(2, 9999, whole=True))
         within(self, pictures=Range(1, 100, whole=True), longest=Range(RESERVE + 1, 100_000, whole=True))
-        within(self, smooth=NOT_NEGATIVE, balance=SHARE)
+        within(self, smooth=NOT_NEGATIVE, balance=SHARE, fine=Range(0, 10_000, whole=True))
 
     @property
     def image_size(self) -> int:
@@ -96,25 +116,17 @@ class VistaConfig:
 
 
 @dataclass(frozen=True)
-class Sequences:
-    """Some questions, and perhaps answers, of like length."""
-
-    tokens: Int[Tensor, "b L"]
-    """Filled up in front."""
-    pictures: Int[Tensor, " p"]
-    """The numbers of their pictures, in order."""
-    answered: Bool[Tensor, "b L"]
-    """Which tokens are of answers."""
-
-
-@dataclass(frozen=True)
 class AskedPictures:
     """A training problem: questions about pictures, and their answers."""
 
     images: Float[Tensor, "P 3 S S"]
     """In [0, 1], those of a question one behind the other."""
-    instructions: Int[Tensor, "P L"]
-    """The question of each picture, filled up with `PAD`."""
+    owner: Int[Tensor, " P"]
+    """The number of the question of each."""
+    instructions: Int[Tensor, "B L"]
+    """The questions, filled up with `PAD`."""
+    words: Int[Tensor, "B W"] | None
+    """Their words, as Llip's text tower takes them; None where the model has none."""
     groups: tuple[Sequences, ...]
 
 
@@ -132,7 +144,14 @@ class Vista(Method):
         self.encoder = ViT(c.encoder)
         if c.frozen:
             self.encoder.requires_grad_(False)
-        self.tokenizer = GuidedTokenizer(c.tokenizer, self.encoder.width, c.encoder.grid, len(self.speech))
+        self.stem = Stem(c.encoder.patch_size, c.fine) if c.fine else None
+        self.text = self.mixture = None
+        known, registers = self.encoder.width + c.fine, 0
+        if c.looks is not None and c.tokenizer.guided:
+            self.text = TextTower(c.looks.text)
+            self.mixture = Mixture(c.looks.mixture, self.encoder.width, c.looks.text.width)
+            known, registers = known + c.looks.mixture.heads, self.encoder.width
+        self.tokenizer = GuidedTokenizer(c.tokenizer, known, c.encoder.grid, len(self.speech), registers)
         self.project = nn.Linear(c.tokenizer.width, c.decoder.width)
         self.decoder = Decoder(c.decoder, len(self.speech), self.speech.bins)
         self._known: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
@@ -151,8 +170,14 @@ class Vista(Method):
             raise ForetellError(
                 f"VistaLLM looks at pictures, and {type(encoder).__name__} at clips: give --encoder llip-mini"
             )
-        built = cls(replace(config, encoder=found.config))
+        looks = None
+        if isinstance(encoder, Llip) and encoder.config.mixture.by == "text":
+            looks = LookingConfig(encoder.config.text, encoder.config.mixture)
+        built = cls(replace(config, encoder=found.config, looks=looks))
         built.encoder.load_state_dict(found.state_dict())
+        if isinstance(encoder, Llip) and built.text is not None and built.mixture is not None:
+            built.text.load_state_dict(encoder.text.state_dict())
+            built.mixture.load_state_dict(encoder.mixture.state_dict())
         return built
 
     def train(self, mode: bool = True) -> Vista:
@@ -173,43 +198,41 @@ class Vista(Method):
                 f"VistaLLM learns from questions with answers, found {', '.join(data.columns)}: give data such as "
                 "questions:20000 (docs/language.md)"
             )
+        if self.speech.learned:  # begins with the weights of a former stage, and so with its words
+            return
         chunks = [data.batch(chunk) for chunk in torch.arange(len(data)).split(1024)]
         self.speech.learn(
             text for batch in chunks for name in ("question", "answer") for text in batch.ragged(name).texts()
         )
-        self._known.clear()
 
     def views(self, batch: Batch, generator: torch.Generator) -> AskedPictures:
         """The questions and answers of a batch as tokens, in groups of like length."""
         pixels = batch.ragged("pixels")
-        counts = pixels.offsets.diff().tolist()
-        texts = zip(batch.ragged("question").texts(), batch.ragged("answer").texts(), strict=True)
-        known = [self._tokens(question, answer) for question, answer in texts]
         assert isinstance(pixels.values, Tensor)
-        rows = [(self._prompt(question, n), answer) for (question, answer), n in zip(known, counts, strict=True)]
-        instructions = [question for (question, _), n in zip(known, counts, strict=True) for _ in range(n)]
-        return self._asked(pixels.values, instructions, rows, counts, GROUP)
+        questions, answers = batch.ragged("question").texts(), batch.ragged("answer").texts()
+        known = [self._tokens(*pair) for pair in zip(questions, answers, strict=True)]
+        return self._asked(pixels.values, pixels.offsets.diff().tolist(), questions, known, GROUP)
 
     def _asked(
         self,
         pixels: UInt8[Tensor, "P 3 S S"],
-        instructions: Sequence[Sequence[int]],
-        rows: Sequence[tuple[list[int], list[int]]],
         counts: Sequence[int],
+        questions: Sequence[str],
+        known: Sequence[tuple[list[int], list[int]]],
         group: int,
     ) -> AskedPictures:
+        """Questions, `known` as tokens with their answers, about so many pictures each."""
         device = pixels.device
-        first = [sum(counts[:n]) for n in range(len(counts))]
-        order = sorted(range(len(rows)), key=lambda n: len(rows[n][0]) + len(rows[n][1]))
-        groups = []
-        for start in range(0, len(order), group):
-            some = order[start : start + group]
-            tokens = padded([rows[n][0] + rows[n][1] for n in some], "left")
-            lengths = torch.tensor([len(rows[n][1]) for n in some]).unsqueeze(1)
-            answered = torch.arange(tokens.shape[1]) >= tokens.shape[1] - lengths
-            numbers = torch.tensor([first[n] + k for n in some for k in range(counts[n])])
-            groups.append(Sequences(tokens.to(device), numbers.to(device), answered.to(device)))
-        return AskedPictures(to_float(pixels), padded(instructions, "right").to(device), tuple(groups))
+        rows = [(self._prompt(asked, n), told) for (asked, told), n in zip(known, counts, strict=True)]
+        owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+        words = None if self.text is None else self.text.tokens([without_symbols(text) or "?" for text in questions])
+        return AskedPictures(
+            to_float(pixels),
+            owner.to(device),
+            padded([asked for asked, _ in known], "right").to(device),
+            None if words is None else words.to(device),
+            sequences(rows, counts, group, device),
+        )
 
     def _tokens(self, question: str, answer: str) -> tuple[list[int], list[int]]:
         """A question and its answer, said in the model's bins; every epoch asks for them again."""
@@ -222,9 +245,14 @@ class Vista(Method):
     def _said(self, text: str) -> str:
         return as_said(text, self.speech.places, self.config.outlines, self.config.image_size)
 
+    @property
+    def tokens(self) -> int:
+        """Q: of a picture; those of a Llip's heads included."""
+        return self.config.tokenizer.tokens + (0 if self.mixture is None else self.mixture.config.heads)
+
     def _prompt(self, question: Sequence[int], pictures: int) -> list[int]:
         """`<image_1>` and the place of its tokens, and so on; then the question, and where the answer starts."""
-        shown = [self.speech.picture] * self.config.tokenizer.tokens
+        shown = [self.speech.picture] * self.tokens
         marks = [self.speech.numbers[f"<image_{k + 1}>"] for k in range(pictures)]
         return [*(token for mark in marks for token in (mark, *shown)), *question, START]
 
@@ -234,13 +262,13 @@ class Vista(Method):
 
     def _scores(self, views: AskedPictures) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The loss, and the share of tokens that are the likeliest."""
-        tokens = self.see(views.images, views.instructions)
+        tokens = self.see(views)
         losses, weights, right = [], [], []
         for group in views.groups:
             h = self.decoder(self.embedded(group, tokens), group.tokens != PAD)
             asked = group.answered[:, 1:]
             logits, targets = self.decoder.head(h[:, :-1][asked]), group.tokens[:, 1:][asked]
-            losses.append(self.entropy(logits, targets))
+            losses.append(near_entropy(logits, targets, self.speech.bins, self.config.smooth))
             weights.append(
                 (group.answered.sum(1, keepdim=True).float() ** -self.config.balance).expand_as(asked)[asked]
             )
@@ -248,31 +276,27 @@ class Vista(Method):
         weight = torch.cat(weights)
         return (torch.cat(losses) * weight).sum() / weight.sum(), torch.cat(right).float().mean()
 
-    def see(self, images: Float[Tensor, "P 3 S S"], instructions: Int[Tensor, "P L"]) -> Float[Tensor, "P Q D"]:
+    def see(self, views: AskedPictures) -> Float[Tensor, "P Q D"]:
         """The tokens of pictures, each guided by its question."""
-        found = self.tokenizer(self.encoder(images), instructions, instructions != PAD)
-        return self.project(found)
+        looks = None
+        if self.text is None or self.mixture is None:
+            found = [self.encoder(views.images)]
+        else:
+            latents, registers, shares = self.encoder.encode_looking(views.images)
+            g = self.text(views.words)[views.owner]
+            weights = self.mixture.weights(registers, g).diagonal().permute(2, 0, 1)  # of each picture's own question
+            looks = Looks(registers, weights, weights @ shares)
+            found = [latents, looks.shares.transpose(1, 2) * shares.shape[-1]]  # 1 for a patch like any other
+        if self.stem is not None:
+            found.append(self.stem(views.images - 0.5))
+        asked = views.instructions[views.owner]
+        return self.project(self.tokenizer(torch.cat(found, -1), asked, asked != PAD, looks))
 
     def embedded(self, group: Sequences, tokens: Float[Tensor, "P Q D"]) -> Float[Tensor, "b L D"]:
         """Tokens embedded, and pictures in their places."""
         h = self.decoder.embed(group.tokens)
         shown = (group.tokens == self.speech.picture).unsqueeze(-1)
         return h.masked_scatter(shown, tokens[group.pictures].to(h.dtype))
-
-    def entropy(self, logits: Float[Tensor, "n V"], targets: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """Cross-entropy; of a number with a normal distribution around it (`smooth`), cut at three deviations."""
-        scores, bins = logits.float().log_softmax(-1), self.speech.bins
-        loss = -scores.gather(1, targets.unsqueeze(1))[:, 0]
-        reach = int(3 * self.config.smooth)
-        numbers = (targets >= bins.start) & (targets < bins.stop)
-        if not reach or not numbers.any():
-            return loss
-        near = torch.arange(-reach, reach + 1, device=targets.device)
-        at = targets[numbers].unsqueeze(1) + near
-        share = (-0.5 * (near / self.config.smooth) ** 2).exp() * ((at >= bins.start) & (at < bins.stop))
-        share = share / share.sum(1, keepdim=True)
-        smooth = -(scores[numbers].gather(1, at.clamp(bins.start, bins.stop - 1)) * share).sum(1)
-        return loss.masked_scatter(numbers, smooth)
 
     @torch.no_grad()
     def answer(self, pictures: Sequence[UInt8[Tensor, "_ 3 S S"]], questions: Sequence[str]) -> list[str]:
@@ -295,22 +319,17 @@ class Vista(Method):
             raise ForetellError("there are no questions, expected one or more with its pictures")
         training, device = self.training, self.project.weight.device
         grammar, replies = Grammar(self.speech), [""] * len(asked)
-        order = sorted(range(len(asked)), key=lambda n: len(asked[n]))
-        at_once = min(AT_ONCE, self.chunk or AT_ONCE)
         self.eval()
         try:
-            for some in (order[first : first + at_once] for first in range(0, len(order), at_once)):
-                counts = [len(pictures[n]) for n in some]
-                rows = [(self._prompt(asked[n], len(pictures[n])), []) for n in some]
-                instructions = [asked[n] for n in some for _ in pictures[n]]
+            for some in in_groups([len(ids) for ids in asked], min(AT_ONCE, self.chunk or AT_ONCE)):
                 pixels = torch.cat([pictures[n] for n in some]).to(device)
-                problem = self._asked(pixels, instructions, rows, counts, len(some))
-                (group,) = problem.groups
-                h = self.embedded(group, self.see(problem.images, problem.instructions))
+                known, texts = [(asked[n], list[int]()) for n in some], [questions[n] for n in some]
+                views = self._asked(pixels, [len(pictures[n]) for n in some], texts, known, len(some))
+                (group,) = views.groups
+                h = self.embedded(group, self.see(views))
                 said = greedy(self.decoder, h, group.tokens != PAD, grammar, self.config.longest)
-                by_length = sorted(range(len(rows)), key=lambda n: len(rows[n][0]))  # as the group has them
-                for place, reply in zip(by_length, said, strict=True):
-                    replies[some[place]] = self.speech.text(reply)
+                for number, reply in zip(group.questions.tolist(), said, strict=True):
+                    replies[some[number]] = self.speech.text(reply)
         finally:
             self.train(training)
         return replies
@@ -339,7 +358,9 @@ class Vista(Method):
     def trained(self) -> dict[str, nn.Module]:
         """The encoder, what makes its patches tokens, and the language model; a frozen encoder is not trained."""
         seeing = {} if self.config.frozen else {"encoder": self.encoder}
-        return {**seeing, "tokenizer": nn.ModuleList([self.tokenizer, self.project]), "decoder": self.decoder}
+        parts = (self.tokenizer, self.project, self.stem, self.text, self.mixture)
+        tokenizer = nn.ModuleList(part for part in parts if part is not None)
+        return {**seeing, "tokenizer": tokenizer, "decoder": self.decoder}
 
     def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "P 3 S S"]:
         """The pictures of all questions, as they are: a question knows left from right, and colours."""
@@ -368,8 +389,3 @@ class Vista(Method):
         loss, right = self._scores(views)
         other, _ = self._scores(replace(views, images=views.images.roll(1, 0)))
         return {"loss": loss.item(), "blind": other.item(), "right": right.item()}
-
-
-def padded(rows: Sequence[Sequence[int]], side: str) -> Int[Tensor, "b L"]:
-    """Rows of tokens of one length, filled up with `PAD` on the left or the right."""
-    return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD, padding_side=side)

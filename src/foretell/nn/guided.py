@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -93,6 +94,16 @@ class LookingBlock(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+class Looks(NamedTuple):
+    """How M heads of a Llip look at pictures for a text each (`foretell.nn.mixture`)."""
+
+    registers: Float[Tensor, "P R D"]
+    weights: Float[Tensor, "P M R"]
+    """Of each register; sums of 1."""
+    shares: Float[Tensor, "P M N"]
+    """Of each patch; sums of 1."""
+
+
 class GuidedTokenizer(nn.Module):
     """Patches of pictures, and an instruction each, to Q tokens a picture.
 
@@ -101,13 +112,17 @@ class GuidedTokenizer(nn.Module):
         image_width: D.
         grid: rows and columns of patches.
         vocabulary: tokens of words.
+        register_width: width of registers that come with the patches; 0 where none do.
     """
 
-    def __init__(self, config: GuidedConfig, image_width: int, grid: tuple[int, ...], vocabulary: int) -> None:
+    def __init__(
+        self, config: GuidedConfig, image_width: int, grid: tuple[int, ...], vocabulary: int, register_width: int = 0
+    ) -> None:
         super().__init__()
         self.config = c = config
         self.grid = grid
         self.embed = nn.Linear(image_width, c.width)
+        self.embed_register = nn.Linear(register_width, c.width) if register_width else None
         self.norm_picture = nn.LayerNorm(c.width, eps=1e-6)
         self.queries = nn.Parameter(torch.empty(c.tokens, c.width).normal_(std=0.02))
         self.side = side if (side := isqrt(c.tokens)) ** 2 == c.tokens else 0
@@ -125,13 +140,15 @@ class GuidedTokenizer(nn.Module):
         latents: Float[Tensor, "P N D"],
         instructions: Int[Tensor, "P L"] | None = None,
         there: Bool[Tensor, "P L"] | None = None,
-    ) -> Float[Tensor, "P Q d"]:
-        """The tokens of pictures.
+        looks: Looks | None = None,
+    ) -> Float[Tensor, "P _ d"]:
+        """The tokens of pictures: Q, and one more for each head of `looks`.
 
         Args:
             latents: patches of each picture.
             instructions: the words of each picture's question; not read where the tokenizer is not guided.
             there: which words there are, where questions differ in length.
+            looks: how heads of a Llip look at each picture for its question; only where registers come, too.
         """
         Q, place = self.config.tokens, sincos(self.config.width, self.grid, device=latents.device)
         picture = self.norm_picture(self.embed(latents) + place)
@@ -139,6 +156,9 @@ class GuidedTokenizer(nn.Module):
         if self.side:
             field = picture.transpose(1, 2).unflatten(2, self.grid)
             x = x + F.adaptive_avg_pool2d(field, self.side).flatten(2).transpose(1, 2)
+        if looks is not None and self.embed_register is not None:
+            x = torch.cat([x, self.embed_register(looks.weights @ looks.registers) + looks.shares @ picture], 1)
+            Q = x.shape[1]
         if self.config.guided and instructions is not None and there is not None:
             L = instructions.shape[1]
             x = torch.cat([x, self.words(instructions) + self.order[:L]], 1)

@@ -48,9 +48,14 @@ class Speech(nn.Module):
     def __len__(self) -> int:
         return self.picture + 1
 
+    @property
+    def learned(self) -> bool:
+        """Whether it knows pairs of letters."""
+        return bool((self.vocabulary.pairs >= 0).any())
+
     def learn(self, texts: Iterable[str]) -> None:
         """Learn the vocabulary of words; symbols in the texts are known already."""
-        self.vocabulary.learn(_SYMBOL.sub(" ", text) for text in texts)
+        self.vocabulary.learn(without_symbols(text) for text in texts)
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text, without an end. Symbols that are not known are words like others."""
@@ -78,6 +83,11 @@ class Speech(nn.Module):
                 words = []
             parts.append(self.symbols.get(token, ""))
         return "".join(parts).strip()
+
+
+def without_symbols(text: str) -> str:
+    """The words of a text alone."""
+    return " ".join(_SYMBOL.sub(" ", text).split())
 
 
 class Grammar:

@@ -303,6 +303,16 @@ class ViT(nn.Module):
         Raises:
             ForetellError: as `encode_registers`.
         """
+        return self.encode_looking(x)[2]
+
+    def encode_looking(
+        self, x: Float[Tensor, "B 3 ..."]
+    ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B R D"], Float[Tensor, "B R N"]]:
+        """At once: the latents of the patches, what becomes of the registers, and which patches each attends to.
+
+        Raises:
+            ForetellError: as `encode_registers`.
+        """
         if not self.config.registers:
             raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
         (h, rotation), R, last = self._tokens(x, None), self.config.registers, self.blocks[-1]
@@ -310,7 +320,8 @@ class ViT(nn.Module):
         for block in self.blocks[:-1]:
             h = block(h, rotation=rotation)
         shares = last.attn.shares(last.norm1(h), R, rotation).mean(1)[..., R:]
-        return shares / shares.sum(-1, keepdim=True)
+        latents = self.norm(last(h, rotation=rotation))
+        return latents[:, R:], latents[:, :R], shares / shares.sum(-1, keepdim=True)
 
     def _tokens(
         self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None

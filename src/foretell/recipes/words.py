@@ -44,20 +44,25 @@ def llip_mini() -> Recipe:
 
 
 def vista() -> Recipe:
-    """VistaLLM of pictures of 48 pixels, on the encoder of the shipped `llip-mini`, which goes on learning.
+    """VistaLLM of pictures of 48 pixels: the shipped `llip-mini`, frozen, shows it where a question's words look.
 
-    foretell train vista --data questions:40000 --out runs/vista
+    Two stages, as in the paper: first what one picture or two have short answers to, then all tasks.
+
+    foretell train vista --data questions:40000:caption,vqa,box,outline,region,pair --out runs/aligned
+    foretell train vista --data questions:40000 --init runs/aligned --steps 3000 --lr 2e-3 --out runs/vista
     foretell evaluate runs/vista --data questions:576
     """
     model = VistaConfig(
         EYES,
+        frozen=True,
+        fine=48,
         tokenizer=GuidedConfig(tokens=16, width=96, depth=2, heads=3),
         decoder=DecoderConfig(width=128, depth=4, heads=4),
         bins=48,
         outlines=Outlining(8, "spread"),
         smooth=0.7,
     )
-    return Recipe(model, replace(STEPS, batch=32, lr=2e-3, lr_start=2e-4), encoder="llip-mini")
+    return Recipe(model, replace(STEPS, steps=4000, batch=32, lr=4e-3, lr_start=4e-4), encoder="llip-mini")
 
 
 def llip_vitb16() -> Recipe:
