@@ -48,7 +48,8 @@ def tab(chromium, site):
 def paths(site):
     """The pages, with one of each kind."""
     towns = f"/knowledge/{site.towns}"
-    return ["/", "/login", "/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
+    search = ["/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
+    return ["/", "/login", *search, "/imagine?over=hue", "/runs", "/runs/first", "/claims", "/claims/ijepa-targets"]
 
 
 def test_every_page_opens_without_errors_and_fits_a_phone(site, tab):
@@ -106,4 +107,19 @@ def test_an_upload_shows_its_progress_and_its_refusal(site, tab, tmp_path):
     page.click("text=Add >> nth=-1")
     page.wait_for_url("**done=added#files")
     assert "seas.md" in page.locator("#files + .list").inner_text()
+    assert page.said == []
+
+
+def test_a_slider_changes_the_pictures(site, tab):
+    page = tab()
+    page.goto("/imagine")
+    before = page.get_attribute("#asked", "src")
+    page.focus("#p-brightness")
+    page.keyboard.press("Home")
+    page.wait_for_function("document.documentElement.dataset.milliseconds > 0")
+    after = page.get_attribute("#asked", "src")
+    assert after != before
+    assert "/0.2_" in after
+    assert "brightness=0.2" in page.url
+    assert page.locator("output[for=p-brightness]").inner_text() == "0.200"
     assert page.said == []

@@ -51,7 +51,7 @@ def test_a_run_that_trains_is_live(site, visit, monkeypatch):
 def test_two_runs_are_told_apart(visit):
     client = visit("reader")
     page = client.get("/runs", params={"one": "first", "other": "deep/second & <b>"})
-    assert texts(page, "tbody tr") == ["train.seed 0 1"]
+    assert texts(page, "tbody th, tbody td") == ["train.seed", "0", "1"]
     assert texts(page, ".chart:first-of-type .legend li") == ["first 0.0250", "deep/second & <b> 0.100"]
     assert client.get("/runs?one=first&other=first").status_code == 400
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from foretell import data
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 
@@ -24,7 +23,7 @@ KEPT = 256
 """The most photographs of visitors that are kept."""
 THUMBNAIL = 160
 """The side of a thumbnail, in pixels."""
-FOLDER = Path(data.__file__).parent / "pictures"
+FOLDER = Path(__file__).parents[1] / "data" / "pictures"
 
 
 @lru_cache
