@@ -13,11 +13,11 @@ from typing import NamedTuple, TypeAlias
 WIDTH, HEIGHT, LEFT = 640.0, 220.0, 46.0
 """Of the area of a chart, and the room for labels on its left."""
 POINTS = 400
-"""Points of a line at most. Of more, each drawn one is the mean of its neighbours."""
+"""StepValues of a line at most. Of more, each drawn one is the mean of its neighbours."""
 ROW = 26.0
 """Height of a row of estimates."""
 
-Points: TypeAlias = Sequence[tuple[float, float]]
+StepValues: TypeAlias = Sequence[tuple[float, float]]
 
 
 class Mark(NamedTuple):
@@ -51,7 +51,7 @@ class Plot:
     y: Sequence[Mark]
 
 
-class Bar(NamedTuple):
+class EstimateRow(NamedTuple):
     """An estimate in a row."""
 
     name: str
@@ -67,12 +67,12 @@ class Bars:
     """A chart of estimates: a row for each arm, and their intervals."""
 
     title: str
-    rows: Sequence[Bar]
+    rows: Sequence[EstimateRow]
     marks: Sequence[Mark]
     height: float
 
 
-def plot(title: str, curves: Mapping[str, tuple[str, Points]], *, marked: bool = False) -> Plot | None:
+def plot(title: str, curves: Mapping[str, tuple[str, StepValues]], *, marked: bool = False) -> Plot | None:
     """A chart of lines.
 
     Args:
@@ -119,7 +119,7 @@ def bars(title: str, found: Mapping[str, tuple[float, float, float]]) -> Bars | 
         return round(WIDTH * (value - low) / (high - low), 1)
 
     rows = [
-        Bar(
+        EstimateRow(
             name,
             ROW * (row + 0.5),
             place(value),
@@ -142,7 +142,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
 
 
-def _thinned(points: Points) -> Points:
+def _thinned(points: StepValues) -> StepValues:
     """At most `POINTS` points; the last one stays."""
     if len(points) <= POINTS:
         return points
@@ -152,5 +152,5 @@ def _thinned(points: Points) -> Points:
     return [*means[:-1], points[-1]]
 
 
-def _joined(points: Points) -> str:
+def _joined(points: StepValues) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in points)

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from foretell.agents.models import ServedModels
 from foretell.app import claims, door, entry, frame, home, imagine, knowledge, knowledges, runs, session, writing
 from foretell.app.asking import Asking
-from foretell.app.photographs import Photographs
+from foretell.app.photographs import VisitorPhotographs
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.http.settings import ServiceSettings
@@ -24,7 +24,7 @@ from foretell.search.storage.protocol import Backend
 MACHINES = ("/api/", "/health", "/metrics", "/mcp", *PATHS)
 """On paths that begin so, errors are for programs."""
 KEPT = "public, max-age=31536000, immutable"
-PAGES = (home, door, writing, knowledges, knowledge, entry, imagine, claims)
+PAGES = (home, door, writing, knowledges, knowledge, entry, imagine, runs, claims)
 
 
 def build(
@@ -47,10 +47,10 @@ def build(
     """
     app = search.build(store, settings, reranker, dria, respond=respond, secret=session.secret)
     app.state.models = models or ServedModels()
-    app.state.asking = Asking(app.state.models, Photographs())
+    app.state.asking = Asking(app.state.models, VisitorPhotographs())
     app.state.runs = folder
     app.state.places = {"knowledge", "imagine", "claims"} | ({"runs"} if folder else set())
-    for module in (*PAGES, runs):
+    for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
     add_static(app)
     return app
