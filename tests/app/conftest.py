@@ -1,5 +1,6 @@
 """A service with pages, and people who visit it."""
 
+import json
 import re
 
 import httpx
@@ -23,12 +24,26 @@ TOWNS = [
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
+def make_run(folder, *, seed=0, loss=1.0, finished=True, monitors=True):
+    """The folder of a run, as a training leaves it."""
+    folder.mkdir(parents=True)
+    config = {"method": "iwm", "data": {"spec": EVIL}, "train": {"steps": 40, "batch": 8, "seed": seed}}
+    (folder / "config.json").write_text(json.dumps(config))
+    lines = [{"step": step, "loss": loss / step} for step in range(1, 41)]
+    measures = {"loss": 0.2 * loss, "constant": 0.5, "copy": 0.4, "rankme": 12.0, "knn": 0.7}
+    lines += [{"step": step, "monitor": measures} for step in (20, 40) if monitors]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if finished:
+        (folder / "model.safetensors").write_bytes(b"")
+    return folder
+
+
 class Site(Served):
     """A service with pages, and a door for agents."""
 
     def build(self, settings, **choices):
         self.models = ServedModels()
-        app = build(self.store, settings, models=self.models, **choices)
+        app = build(self.store, settings, models=self.models, folder=self.runs, **choices)
         open_to_agents(app, settings, (), self.models)
         return app
 
@@ -49,6 +64,10 @@ class Site(Served):
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """A service with a public knowledge of texts, a private one, and one full of markup."""
+    Site.runs = tmp_path_factory.mktemp("runs")
+    make_run(Site.runs / "first")
+    make_run(Site.runs / "deep" / "second & <b>", seed=1, loss=4.0, finished=False)
+    make_run(Site.runs / "third", monitors=False)
     running = Site(tmp_path_factory.mktemp("site") / "store", ServiceSettings(rate=0))
     about = {"category": "Geography", "description": "What stands where.\n\nAnd why."}
     with Knowledge.create(running.store, "towns", owner="me", title="Towns of Europe", public=True, **about) as towns:

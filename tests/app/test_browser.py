@@ -48,7 +48,8 @@ def tab(chromium, site):
 def paths(site):
     """The pages, with one of each kind."""
     towns = f"/knowledge/{site.towns}"
-    return ["/", "/login", "/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
+    search = ["/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
+    return ["/", "/login", *search, "/imagine?over=hue", "/runs", "/runs/first", "/claims", "/claims/ijepa-targets"]
 
 
 def test_every_page_opens_without_errors_and_fits_a_phone(site, tab):
@@ -89,7 +90,7 @@ def test_searching_works_without_scripts(site, tab):
     page = tab(java_script_enabled=False)
     page.goto("/knowledge")
     page.fill("#q", "Which tower leans?")
-    page.click("text=Search >> nth=-1")
+    page.click("form[role=search] button")
     assert TOWNS[0] in page.locator(".result").first.inner_text()
 
 
@@ -99,11 +100,27 @@ def test_an_upload_shows_its_progress_and_its_refusal(site, tab, tmp_path):
     page = tab("writer")
     page.goto(f"/knowledge/{site.diary}")
     page.set_input_files("#upload", tmp_path / "empty.md")
-    page.click("text=Add >> nth=-1")
+    page.click("form[data-upload] button")
     page.wait_for_function("document.querySelector('#said').textContent.length > 25")
-    assert "empty" in page.locator("#said").inner_text() or "no text" in page.locator("#said").inner_text()
+    assert page.locator("#said").inner_text().endswith(".")
+    assert not page.locator("#progress").is_visible()
     page.set_input_files("#upload", tmp_path / "seas.md")
-    page.click("text=Add >> nth=-1")
+    page.click("form[data-upload] button")
     page.wait_for_url("**done=added#files")
     assert "seas.md" in page.locator("#files + .list").inner_text()
+    assert page.said == []
+
+
+def test_a_slider_changes_the_pictures(site, tab):
+    page = tab()
+    page.goto("/imagine")
+    before = page.get_attribute("#asked", "src")
+    page.focus("#p-brightness")
+    page.keyboard.press("Home")
+    page.wait_for_function("document.documentElement.dataset.milliseconds > 0")
+    after = page.get_attribute("#asked", "src")
+    assert after != before
+    assert "/0.2_" in after
+    assert "brightness=0.2" in page.url
+    assert page.locator("output[for=p-brightness]").inner_text() == "0.200"
     assert page.said == []

@@ -28,7 +28,7 @@ WHY = {
 
 
 @dataclass(frozen=True)
-class Holdings:
+class KnowledgeContents:
     """What a knowledge contains, and what it can be asked with."""
 
     kind: str
@@ -47,16 +47,16 @@ class Holdings:
     """Those of videos among them."""
 
 
-def contents(knowledge: Knowledge) -> Holdings:
+def contents(knowledge: Knowledge) -> KnowledgeContents:
     """What a knowledge contains."""
     try:
         model = knowledge.model
     except ForetellError:
-        return Holdings("vectors", "vectors", words=False, files=False, endings=())
+        return KnowledgeContents("vectors", "vectors", words=False, files=False, endings=())
     if model.kind == "text":
-        return Holdings("text", "passages", words=True, files=False, endings=sorted(ingest.ENDINGS))
+        return KnowledgeContents("text", "passages", words=True, files=False, endings=sorted(ingest.ENDINGS))
     queries, films = sorted(model.stills | model.films), sorted(model.films)
-    return Holdings(model.kind, model.of, model.words, True, sorted(model.endings), queries, films)
+    return KnowledgeContents(model.kind, model.of, model.words, True, sorted(model.endings), queries, films)
 
 
 def may_change(call: Call, about: About) -> bool:

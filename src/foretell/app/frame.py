@@ -47,8 +47,8 @@ def shown(request: Request, template: str, status: int = 200, **values: Any) -> 
         status: of the answer.
         values: for the template.
     """
-    root = "/" + request.scope["path"].split("/")[1]
-    places = [(path, name, path == root) for path, name in PLACES if path[1:] in request.app.state.places]
+    root, there = session.root(request), request.app.state.places
+    places = [(path, name, path[1:] == root) for path, name in PLACES if path[1:] in there]
     frame = {
         "places": places,
         "visitor": getattr(request.state, "caller", None),

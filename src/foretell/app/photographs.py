@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from foretell import data
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 
@@ -24,7 +23,7 @@ KEPT = 256
 """The most photographs of visitors that are kept."""
 THUMBNAIL = 160
 """The side of a thumbnail, in pixels."""
-FOLDER = Path(data.__file__).parent / "pictures"
+FOLDER = Path(__file__).parents[1] / "data" / "pictures"
 
 
 @lru_cache
@@ -33,8 +32,8 @@ def samples() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.iterdir()) if path.suffix != ".md"}
 
 
-class SentPhotographs:
-    """Photographs by name, as models of different image sizes see them."""
+class VisitorPhotographs:
+    """VisitorPhotographs by name, as models of different image sizes see them."""
 
     def __init__(self) -> None:
         self._sent: OrderedDict[str, dict[int, np.ndarray]] = OrderedDict()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
 from foretell.agents.models import ServedModels
-from foretell.app import door, entry, frame, home, imagine, knowledge, knowledges, session, writing
+from foretell.app import claims, door, entry, frame, home, imagine, knowledge, knowledges, runs, session, writing
 from foretell.app.asking import Asking
-from foretell.app.photographs import SentPhotographs
+from foretell.app.photographs import VisitorPhotographs
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.http.settings import ServiceSettings
@@ -22,7 +24,7 @@ from foretell.search.storage.protocol import Backend
 MACHINES = ("/api/", "/health", "/metrics", "/mcp", *PATHS)
 """On paths that begin so, errors are for programs."""
 KEPT = "public, max-age=31536000, immutable"
-PAGES = (home, door, writing, knowledges, knowledge, entry, imagine)
+PAGES = (home, door, writing, knowledges, knowledge, entry, imagine, runs, claims)
 
 
 def build(
@@ -31,6 +33,7 @@ def build(
     reranker: str = DEFAULT,
     dria: DriaChoices | None = None,
     models: ServedModels | None = None,
+    folder: Path | None = None,
 ) -> FastAPI:
     """The service as an ASGI application, with its pages. It does not close the store, nor the models.
 
@@ -40,11 +43,13 @@ def build(
         reranker: the reranker for every search that asks for one, by name or folder.
         dria: what Dria's clients see.
         models: the world models that visitors may ask; None for the shipped ones.
+        folder: the folder of training runs that visitors with a key may see; None for none.
     """
     app = search.build(store, settings, reranker, dria, respond=respond, secret=session.secret)
     app.state.models = models or ServedModels()
-    app.state.asking = Asking(app.state.models, SentPhotographs())
-    app.state.places = {"knowledge", "imagine"}
+    app.state.asking = Asking(app.state.models, VisitorPhotographs())
+    app.state.runs = folder
+    app.state.places = {"knowledge", "imagine", "claims"} | ({"runs"} if folder else set())
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
     add_static(app)

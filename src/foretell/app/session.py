@@ -19,13 +19,18 @@ from foretell.http.refusal import Refused
 COOKIE = "foretell_key"
 FIELD = "token"
 """The field of a form that carries its token."""
-ROOTS: Final = frozenset({"", "claims", "imagine", "knowledge", "login", "logout", "runs", "search", "static"})
+ROOTS: Final = frozenset({"", "claims", "imagine", "knowledge", "login", "logout", "runs", "static"})
 """The first parts of the paths of pages."""
+
+
+def root(request: Request) -> str:
+    """The first part of the path of a request; empty for the first page."""
+    return request.scope["path"].lstrip("/").partition("/")[0]
 
 
 def is_page(request: Request) -> bool:
     """Whether the path of a request is that of a page."""
-    return request.scope["path"].split("/")[1] in ROOTS
+    return root(request) in ROOTS
 
 
 def secret(request: Request) -> str | None:

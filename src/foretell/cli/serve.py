@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
@@ -46,6 +47,7 @@ class Serve:
         tuple[str, ...], arg(help="host names under which agents call /mcp; addresses and localhost need none")
     ] = ()
     model: Annotated[tuple[str, ...], AGENT_MODEL] = ()
+    runs: Annotated[Path | None, arg(help="folder of training runs, shown on a page to visitors with a key")] = None
 
 
 def serve(args: list[str]) -> None:
@@ -57,6 +59,8 @@ def serve(args: list[str]) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a request must not start a download
     from foretell.extras import needed
 
+    if flags.runs and not flags.runs.is_dir():
+        raise Usage(f"--runs is {flags.runs}, and there is no such folder: make it, or name another")
     for module in MODULES:
         needed(module, "foretell serve")
     from foretell.agents.models import ServedModels
@@ -81,7 +85,7 @@ def serve(args: list[str]) -> None:
                 file=sys.stderr,
             )
         with contextlib.closing(ServedModels(flags.model)) as models:
-            app = build(store, settings, flags.reranker or DEFAULT, dria, models)
+            app = build(store, settings, flags.reranker or DEFAULT, dria, models, flags.runs)
             open_to_agents(app, settings, (flags.host, *flags.agent_host), models)
             run(app, flags.host, flags.port, store.where)
 

@@ -11,7 +11,7 @@ from foretell.cli.flags import first, parse, summary
 
 STORE = "folder of the store, or milvus://HOST:PORT[/DATABASE]"
 RERANKER = arg(help="reranker instead of ms-marco-MiniLM-L-12-v2: a cross-encoder or a ColBERT, name or folder")
-AGENT_MODEL = arg(help="names or folders of world models for the tools of agents, besides the shipped ones")
+AGENT_MODEL = arg(help="names or folders of world models that agents and visitors may ask, besides the shipped ones")
 
 
 class Action(ABC):

@@ -69,7 +69,7 @@ def summary(folder: Path) -> RunSummary:
     Raises:
         ForetellError: the folder holds no run.
     """
-    config, lines = _read(folder)
+    config, lines = read_run(folder)
     losses = [line for line in lines if "loss" in line]
     monitors = [line["monitor"] for line in lines if "monitor" in line]
     finished = (folder / "model.safetensors").is_file()
@@ -90,7 +90,7 @@ def summary(folder: Path) -> RunSummary:
 
 def differences(one: Path, other: Path) -> dict[str, tuple[Any, Any]]:
     """The settings in which two runs differ, by their dotted names; None where one has no such setting."""
-    first, second = (_flat({k: v for k, v in _read(run)[0].items() if k not in _UNTOLD}) for run in (one, other))
+    first, second = (flat({k: v for k, v in read_run(run)[0].items() if k not in _UNTOLD}) for run in (one, other))
     names = sorted(first.keys() | second.keys())
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
 
@@ -100,7 +100,9 @@ _UNTOLD = ("versions", "git", "source")
 
 def curves(one: Path, other: Path) -> list[tuple[int, float | None, float | None]]:
     """The losses of two runs at some steps: (step, of the first, of the second), None where one has not come there."""
-    first, second = ({line["step"]: line["loss"] for line in _read(run)[1] if "loss" in line} for run in (one, other))
+    first, second = (
+        {line["step"]: line["loss"] for line in read_run(run)[1] if "loss" in line} for run in (one, other)
+    )
     steps = sorted(first.keys() | second.keys())
     chosen = sorted({steps[round(n * (len(steps) - 1) / (SHOWN - 1))] for n in range(SHOWN)}) if steps else []
     return [(step, first.get(step), second.get(step)) for step in chosen]
@@ -111,7 +113,7 @@ def draw(one: Path, other: Path) -> Figure:
     needed("matplotlib", "drawing")
     from matplotlib.figure import Figure
 
-    runs = {run: _read(run)[1] for run in (one, other)}
+    runs = {run: read_run(run)[1] for run in (one, other)}
     knn = all(any("knn" in line.get("monitor", {}) for line in lines) for lines in runs.values())
     figure = Figure((8, 6 if knn else 3.5), layout="constrained")
     plots = figure.subplots(1 + knn, 1, squeeze=False)[:, 0]
@@ -130,7 +132,7 @@ def draw(one: Path, other: Path) -> Figure:
 
 def card(model: Method, folder: Path) -> str:
     """The model card of a run: that of its model, with its data, its steps and its last measures."""
-    config, lines = _read(folder)
+    config, lines = read_run(folder)
     told, train = summary(folder), config["train"]
     fingerprint = str(config.get("data", {}).get("fingerprint", ""))[:12]
     monitors = [line["monitor"] for line in lines if "monitor" in line]
@@ -157,7 +159,7 @@ def _is_run(path: Path) -> bool:
         return False
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def read_run(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A run's configuration, and the lines of its metrics."""
     if not _is_run(folder):
         raise ForetellError(f"{folder} holds no run, expected a folder that foretell train wrote")
@@ -178,7 +180,8 @@ def _held(folder: Path) -> bool:
         return False
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Settings by their dotted names."""
     if not isinstance(value, dict):
         return {prefix.removesuffix("."): json.loads(json.dumps(value))}
-    return {name: leaf for key, inner in value.items() for name, leaf in _flat(inner, f"{prefix}{key}.").items()}
+    return {name: leaf for key, inner in value.items() for name, leaf in flat(inner, f"{prefix}{key}.").items()}
