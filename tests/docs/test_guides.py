@@ -15,11 +15,12 @@ from foretell.data.photographs import FOLDER, PHOTOGRAPHS
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 SOONER = {
-    "--steps 30\n": "--steps 1\n",
-    "--steps 200\n": "--steps 1\n",
-    "--steps 2000 --checkpoint-every 500\n": "--steps 2\n",
-    "--mode predictor\n": "--mode predictor --train.steps 2\n",
-    "--pairs 4\n": "--pairs 2\n",
+    "--steps 30\n": "--steps 1 --batch 8 --monitor-every 0\n",
+    "--steps 200\n": "--steps 1 --batch 2 --monitor-every 0\n",
+    "--steps 2000 --checkpoint-every 500\n": "--steps 2 --batch 8 --monitor-every 0\n",
+    "--mode predictor\n": "--mode predictor --steps 2\n",
+    "runs/slides --data slides\n": "runs/slides --data slides --images 4 --queries 2 --bank 16\n",
+    "--pairs 4\n": "--pairs 2 --context 8\n",
     "--steps 500": "--steps 60",
 }
 """What the tests make shorter; nothing else is changed."""
