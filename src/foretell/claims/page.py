@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
@@ -10,13 +11,27 @@ from foretell.claims.run import Results, recorded
 
 
 def overview(claims: Iterable[Claim]) -> str:
-    """One line for each claim: the finding, and whether it holds here by the recorded runs."""
-    lines = ["| claim | finding | here |", "|---|---|---|"]
+    """How many findings hold; then of each claim the finding, the verdict here, and the difference that it rests on."""
+    rows, counts = list[str](), Counter[str]()
     for claim in claims:
         results = recorded(claim)
-        verdict = "not run" if results is None else f"**{claim.verdict(results)}**"
-        lines.append(f"| [{claim.name}](#{claim.name}) | {claim.finding} | {verdict} |")
-    return "\n".join(lines)
+        verdict = "not run" if results is None else claim.verdict(results)
+        difference, seeds = ("", "") if results is None else _decisive(claim, results)
+        rows.append(f"| [{claim.name}](#{claim.name}): {claim.finding} | **{verdict}** | {difference} | {seeds} |")
+        counts[verdict] += 1
+    told = ", ".join(f"{counts[name]} {does}" for name, does in COUNTED.items() if counts[name])
+    head = [f"Of {len(rows)} findings {told}.", "", "| finding | here | difference | seeds |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
+COUNTED = {"holds": "hold", "fails": "fail", "undecided": "are undecided", "not run": "were not run"}
+
+
+def _decisive(claim: Claim, results: Results) -> tuple[str, str]:
+    """The first difference whose verdict is the claim's, with its interval, and the seeds it was seen with."""
+    judged = [(expect, *expect.judge(results)) for expect in claim.expects]
+    expect, difference, _ = next(each for each in judged if each[2] == claim.verdict(results))
+    return f"{expect.measure}: {expect.larger} − {expect.smaller} {_written(difference)}", str(difference.seeds)
 
 
 def details(claim: Claim, results: Results | None, pictures: str | None = None) -> str:
@@ -89,7 +104,7 @@ It *fails* if one is on the other side. Otherwise it is *undecided*: more seeds 
 effect that a large one shows. A claim that fails here fails at this scale.
 
 ```sh
-foretell claims                                              # this table
+foretell claims                                              # the table below
 foretell claims run iwm-conditioning --data cifar10          # one again, with three seeds
 ```
 
