@@ -20,7 +20,7 @@ class Holder(NamedTuple):
     name: str
 
 
-def respond(path, error):
+def respond(request, error):
     return problem(error if isinstance(error, Refused) else Refused(400, str(error)))
 
 

@@ -18,15 +18,16 @@ from foretell.errors import Range, check_range
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from foretell.agents.models import ServedModels
     from foretell.http.settings import ServiceSettings
 
-MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf")
+MODULES = ("fastapi", "uvicorn", "orjson", "prometheus_client", "google.protobuf", "jinja2")
 """The packages that a service needs beyond the core."""
 
 
 @dataclass(frozen=True)
 class Serve:
-    """Serve a store over HTTP: its own API, /mcp for agents, and the paths that Dria's clients use."""
+    """Serve a store over HTTP: pages, its own API, /mcp for agents, and the paths that Dria's clients use."""
 
     data: Annotated[str, arg(help=f"{STORE}; the folder is made if there is none", aliases=["--store"])]
     host: Annotated[str, arg(help="address to listen at; 0.0.0.0 for all addresses of this machine")] = "127.0.0.1"
@@ -58,13 +59,14 @@ def serve(args: list[str]) -> None:
 
     for module in MODULES:
         needed(module, "foretell serve")
+    from foretell.agents.models import ServedModels
+    from foretell.app.service import build
     from foretell.http.service import run
     from foretell.http.settings import ServiceSettings
     from foretell.search import open_backend
     from foretell.search.models.cross_encoder import DEFAULT
     from foretell.search.models.load import load_reranker
     from foretell.search.serve import keys
-    from foretell.search.serve.app import build
     from foretell.search.serve.choices import DriaChoices
 
     if flags.reranker:
@@ -78,12 +80,13 @@ def serve(args: list[str]) -> None:
                 f"foretell keys create NAME --scope write --store {flags.data}",
                 file=sys.stderr,
             )
-        app = build(store, settings, flags.reranker or DEFAULT, dria)
-        open_to_agents(app, settings, (flags.host, *flags.agent_host), flags.model)
-        run(app, flags.host, flags.port, store.where)
+        with contextlib.closing(ServedModels(flags.model)) as models:
+            app = build(store, settings, flags.reranker or DEFAULT, dria, models)
+            open_to_agents(app, settings, (flags.host, *flags.agent_host), models)
+            run(app, flags.host, flags.port, store.where)
 
 
-def open_to_agents(app: FastAPI, settings: ServiceSettings, names: Sequence[str], models: Sequence[str]) -> None:
+def open_to_agents(app: FastAPI, settings: ServiceSettings, names: Sequence[str], models: ServedModels) -> None:
     """Open /mcp of a service. Where the package for it is missing, its path says how to get it."""
     from foretell.extras import MissingExtra, needed
     from foretell.http.refusal import Refused
@@ -99,6 +102,5 @@ def open_to_agents(app: FastAPI, settings: ServiceSettings, names: Sequence[str]
 
         return
     from foretell.agents.http import open_door
-    from foretell.agents.models import ServedModels
 
-    open_door(app, ServedModels(models), settings, names)
+    open_door(app, models, settings, names)

@@ -50,6 +50,7 @@ class Gate:
         settings: the limits.
         work: the threads.
         metrics: counts the requests.
+        secret: finds the key in a request.
     """
 
     def __init__(
@@ -61,8 +62,9 @@ class Gate:
         settings: ServiceSettings,
         work: Work,
         metrics: Metrics,
+        secret: Callable[[Request], str | None] | None = None,
     ) -> None:
-        self._app, self._find, self._respond = app, find, respond
+        self._app, self._find, self._respond, self._secret = app, find, respond, secret or in_headers
         self._settings, self._work, self._metrics = settings, work, metrics
         self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()  # with the time it is fresh until
         self._rate = Rate(settings.rate)
@@ -85,14 +87,14 @@ class Gate:
             try:
                 await self._enter(scope, receive, watched_send)
             except ForetellError as error:
-                await self._respond(scope["path"], error)(scope, receive, watched_send)
+                await self._respond(Request(scope), error)(scope, receive, watched_send)
             except asyncio.CancelledError:  # the service stops, and the request had its time to end
                 if watched.status is None:
-                    await self._respond(scope["path"], Refused(503, STOPPED))(scope, receive, watched_send)
+                    await self._respond(Request(scope), Refused(503, STOPPED))(scope, receive, watched_send)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        secret = _secret(request)
+        secret = self._secret(request)
         address = request.client.host if request.client else ""
         request.state.caller = None if scope["path"] in FREE else await self._admitted(secret, f"address {address}")
         files = scope["method"] == "PUT" or request.headers.get("content-type", "").startswith(FORM)
@@ -164,7 +166,7 @@ class Rate:
             self._buckets[caller] = tokens + 1, then
 
 
-def _secret(request: Request) -> str | None:
+def in_headers(request: Request) -> str | None:
     """The key in the headers: `x-api-key`, or `Authorization: Bearer`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return request.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else None) or None

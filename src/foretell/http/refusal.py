@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from foretell.errors import ForetellError
 from foretell.http.json import Json
 
-Respond = Callable[[str, ForetellError], Response]
-"""Turns an error into an answer. It takes the path of the request, because the form of an error may depend on it."""
+Respond = Callable[[Request, ForetellError], Response]
+"""Turns an error into an answer. The form of the answer may depend on the path of the request, and on its sender."""
 
 
 class Refused(ForetellError):

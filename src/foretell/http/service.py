@@ -49,7 +49,7 @@ def add_error_handlers(app: FastAPI, respond: Respond) -> None:
 
     @app.exception_handler(ForetellError)
     async def failed(request: Request, error: ForetellError) -> Response:
-        return respond(request.url.path, error)
+        return respond(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -57,8 +57,8 @@ def add_error_handlers(app: FastAPI, respond: Respond) -> None:
         if first["loc"] == ("body",) and first["type"] != "missing" and not kind.endswith("json"):
             found = f"the body has the type {kind or 'none'!r:.60}"
             sentence = f"{found}; send JSON, with the header Content-Type: application/json"
-            return respond(request.url.path, Refused(415, sentence))
-        return respond(request.url.path, Refused(400, _sentence(error)))
+            return respond(request, Refused(415, sentence))
+        return respond(request, Refused(400, _sentence(error)))
 
     @app.exception_handler(HTTPException)
     async def not_served(request: Request, error: HTTPException) -> Response:
@@ -67,7 +67,7 @@ def add_error_handlers(app: FastAPI, respond: Respond) -> None:
         refusal.headers |= error.headers or {}
         if error.status_code == 405:  # Starlette asks only the first route of a path
             refusal.headers["Allow"] = ", ".join(_allowed(app, request))
-        return respond(request.url.path, refusal)
+        return respond(request, refusal)
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, _: ClientDisconnect) -> Response:
@@ -75,7 +75,7 @@ def add_error_handlers(app: FastAPI, respond: Respond) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, _: Exception) -> Response:
-        return respond(request.url.path, Refused(500, "something is wrong with the service; see its log"))
+        return respond(request, Refused(500, "something is wrong with the service; see its log"))
 
 
 def run(app: FastAPI, host: str, port: int, served: str) -> None:

@@ -108,7 +108,7 @@ def sweep(
     """
     actions = actions_of(model)
     chosen = names or [p.name for p in actions.parameters if not p.destructive]
-    asks = {name: [{name: value} for value in _over(actions.find(name)[1], steps)] for name in chosen}
+    asks = {name: [{name: value} for value in values_over(actions.find(name)[1], steps)] for name in chosen}
     answers = iter(imagine_all(model, image, [values for row in asks.values() for values in row], bank, seed))
     return {name: [next(answers) for _ in row] for name, row in asks.items()}
 
@@ -119,14 +119,8 @@ def imagine_all(
 ) -> list[Imagined]:
     """Ask a model for several changes of one image, and compare all answers with one bank. As `imagine`."""
     world = require(model, Imagines, "imagining a change")
-    actions, side = world.actions, world.config.encoder.image_size
-    if not isinstance(image, torch.Tensor) or image.shape != (3, side, side):
-        found = tuple(image.shape) if isinstance(image, torch.Tensor) else f"a {type(image).__name__}"
-        raise ForetellError(
-            f"the image is {found}, but this model looks at (3, {side}, {side}): foretell.preprocess(image, model)[0] "
-            "makes that"
-        )
-    image = to_float(image)
+    actions = world.actions
+    image = to_float(check_picture(image, world.config.encoder.image_size))
     device = next(model.parameters()).device
 
     pairs = [actions.split(values) for values in asks]
@@ -148,7 +142,18 @@ def imagine_all(
     return found
 
 
-def _over(p: Parameter, steps: int) -> list[float]:
+def check_picture(image: object, side: int) -> Picture:
+    """A picture that a model of this image size can look at. Raises ForetellError where it is none."""
+    if isinstance(image, torch.Tensor) and image.shape == (3, side, side):
+        return image
+    found = tuple(image.shape) if isinstance(image, torch.Tensor) else f"a {type(image).__name__}"
+    raise ForetellError(
+        f"the image is {found}, but this model looks at (3, {side}, {side}): foretell.preprocess(image, model)[0] "
+        "makes that"
+    )
+
+
+def values_over(p: Parameter, steps: int) -> list[float]:
     """Values evenly over a parameter's range, its ends included."""
     if p.switch:
         return [p.low, p.high]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse
 
 from foretell import __version__
-from foretell.http.gate import Gate
+from foretell.http.gate import Gate, in_headers
 from foretell.http.json import Json
 from foretell.http.metrics import Metrics
+from foretell.http.refusal import Respond
 from foretell.http.service import Service, add_error_handlers, run
 from foretell.http.settings import ServiceSettings
 from foretell.http.work import Work
@@ -37,6 +38,9 @@ def build(
     settings: ServiceSettings | None = None,
     reranker: str = DEFAULT,
     dria: DriaChoices | None = None,
+    *,
+    respond: Respond = respond,
+    secret: Callable[[Request], str | None] = in_headers,
 ) -> FastAPI:
     """The service as an ASGI application. It does not close the store.
 
@@ -45,6 +49,8 @@ def build(
         settings: the limits.
         reranker: the reranker for every search that asks for one, by name or folder.
         dria: what Dria's clients see.
+        respond: turns an error into an answer.
+        secret: finds the key in a request.
     """
     settings = settings or ServiceSettings()
     work, library, metrics = Work(settings.waiting), Library(store), Metrics()
@@ -81,6 +87,7 @@ def build(
         settings=settings,
         work=work,
         metrics=metrics,
+        secret=secret,
     )
     if settings.cors:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"])

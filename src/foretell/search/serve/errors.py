@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused, problem
@@ -29,9 +29,9 @@ def refused(error: ForetellError) -> Refused:
     return Refused(status, str(error))
 
 
-def respond(path: str, error: ForetellError) -> Response:
+def respond(request: Request, error: ForetellError) -> Response:
     """Answer an error: as Dria's or OpenAI's clients expect it on their paths, elsewhere as a problem (RFC 9457)."""
-    refusal = refused(error)
+    refusal, path = refused(error), request.scope["path"]
     if path in openai.PATHS:
         return openai.openai_error(refusal)
     if path.startswith(envelope.PATHS):

@@ -62,6 +62,14 @@ class Readers:
         with self._decoders.one() as worker:
             return model.read(file, guarded(worker, QUERY_SECONDS))
 
+    def still(self, file: bytes, size: int) -> np.ndarray:
+        """A photograph that somebody sends, for a model of this image size: uint8 [3, S, S]. Raises ForetellError."""
+        from foretell.search.models.pictures import QUERY_SECONDS, STILL, guarded  # as above
+
+        with self._decoders.one() as worker:
+            (pixels,) = guarded(worker, QUERY_SECONDS)(STILL, file=file, size=size)
+        return pixels
+
     def guard(self) -> Guard:
         """The limits on a file that is uploaded."""
         return Guard(PARSING, self._decoding, PICTURES.nice)

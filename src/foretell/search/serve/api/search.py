@@ -40,7 +40,14 @@ async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
     With `rerank`, the service's reranker reads the best results, within limits. `unread` counts the results that it did
     not read; they have no score `rerank`, and come last.
     """
-    call = Call(request)
+    hits = await found(Call(request), name, body)
+    if not body.rerank:
+        return Json({"results": [content(hit) for hit in hits]})
+    return Json({"results": [content(hit) for hit in hits], "unread": unread(hits)})
+
+
+async def found(call: Call, name: str, body: Search) -> Sequence[Hit]:
+    """The results of a search, best first. Raises ForetellError as `Knowledge.search`, and Refused."""
     seen = None if only(body) == "query" else await pixels(call, name, body)
 
     def run() -> Sequence[Hit]:
@@ -56,11 +63,12 @@ async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
         )
 
     hits = await call.search(run)
-    if not body.rerank:
-        return Json({"results": [content(hit) for hit in hits]})
-    hits = await call.rerank(body.query or "", hits, body.top)
-    unread = sum("rerank" not in hit.scores for hit in hits)
-    return Json({"results": [content(hit) for hit in hits], "unread": unread})
+    return await call.rerank(body.query or "", hits, body.top) if body.rerank else hits
+
+
+def unread(hits: Sequence[Hit]) -> int:
+    """How many results the reranker did not read."""
+    return sum("rerank" not in hit.scores for hit in hits)
 
 
 @router.post("/knowledge/{name}/query", response_model=SearchAnswer)

@@ -1,0 +1,121 @@
+"""The page on which a model imagines: a photograph, sliders, what truly comes beside what the model imagines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request, Response
+
+from foretell.agents.models import ServedModels
+from foretell.agents.see import IMAGES
+from foretell.app import session
+from foretell.app.asking import Asking
+from foretell.app.door import check_key
+from foretell.app.frame import field, gone_to, part, shown
+from foretell.app.photographs import samples, thumbnail
+from foretell.http.json import Json
+from foretell.http.refusal import Refused
+from foretell.http.work import unless_left
+from foretell.search.serve.api.uploads import form_file
+from foretell.search.serve.call import Call
+
+T = TypeVar("T")
+FIRST = "astronaut"
+"""The photograph of the first visit."""
+LARGEST = 24 << 20
+"""The most bytes of a photograph."""
+OTHERS = frozenset({"model", "photo", "over"})
+"""Fields of the query that are not changes."""
+FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
+
+router = APIRouter()
+
+
+@router.get("/imagine")
+async def page(request: Request) -> Response:
+    """Show a photograph, its change, and what a model imagines."""
+    over = request.query_params.get("over", "")
+
+    def run(asking: Asking) -> dict[str, Any]:
+        model, photo, values = _asked(asking, request)
+        return {
+            "model": model,
+            "models": asking.names,
+            "photo": photo,
+            "samples": list(samples()),
+            "own": photo not in samples(),
+            "parameters": asking.parameters(model),
+            "answer": asking.ask(model, photo, values),
+            "strip": asking.strip(model, photo, values, over) if over else [],
+            "over": over,
+        }
+
+    return shown(request, "imagine", **await _look(request, run))
+
+
+@router.get("/imagine/answer")
+async def answer(request: Request) -> Response:
+    """The answer to one change, for the sliders."""
+
+    def run(asking: Asking) -> dict[str, Any]:
+        return asking.ask(*_asked(asking, request))
+
+    return Json(await _look(request, run), headers={"Cache-Control": "no-store"})
+
+
+@router.get("/imagine/picture/{model}/{photo}/{state}.png")
+async def picture(request: Request, model: str, photo: str, state: str) -> Response:
+    """A version of a photograph."""
+    file = await _look(request, lambda asking: asking.picture(_known(asking, model), photo, state))
+    return Response(file, headers=FOREVER, media_type="image/png")
+
+
+@router.get("/imagine/sample/{name}")
+async def sample(name: str) -> Response:
+    """A photograph that comes with foretell, small."""
+    if name not in samples():
+        raise Refused(404, f"there is no photograph {name!r:.40} here")
+    return Response(thumbnail(name), headers=FOREVER, media_type="image/webp")
+
+
+@router.post("/imagine")
+async def send(request: Request) -> Response:
+    """Take a photograph of a visitor with a key."""
+    await session.check_form(request)
+    call = Call(request)
+    check_key(call)
+    sent = await form_file(request)
+    try:
+        file, model = await sent.read(), field(await request.form(), "model", 200)
+    finally:
+        await request.close()  # the temporary file of the form
+    if not 0 < len(file) <= LARGEST:
+        found = "there is no photograph in the form" if not file else f"the file has {len(file):,} bytes"
+        raise Refused(400, f"{found}, expected a photograph of at most {LARGEST >> 20} MB")
+    asking: Asking = request.app.state.asking
+    sizes = await _look(request, lambda asking: asking.sizes)
+    decoding = call.work.pictures.run(lambda: {size: call.readers.still(file, size) for size in sizes}, call.who)
+    name = asking.photographs.keep(await unless_left(request.receive, decoding))
+    return gone_to(f"/imagine?photo={part(name)}" + (f"&model={part(model)}" if model else ""))
+
+
+async def _look(request: Request, run: Callable[[Asking], T]) -> T:
+    """Run a model, after all earlier calls of models. Raises Refused where too many wait."""
+    models: ServedModels = request.app.state.models
+    asking: Asking = request.app.state.asking
+    return await unless_left(request.receive, models.work.write(lambda: run(asking)))
+
+
+def _asked(asking: Asking, request: Request) -> tuple[str, str, dict[str, float]]:
+    """The model, the photograph and the changes of a query."""
+    query = request.query_params
+    model = _known(asking, query.get("model") or (IMAGES if IMAGES in asking.names else asking.names[0]))
+    changes = {name: text for name, text in query.items() if name not in OTHERS}
+    return model, query.get("photo") or FIRST, asking.values(model, changes)
+
+
+def _known(asking: Asking, model: str) -> str:
+    if model not in asking.names:
+        raise Refused(404, f"model is {model!r:.80}, expected one that imagines: {', '.join(asking.names)}")
+    return model

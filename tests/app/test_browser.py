@@ -1,0 +1,109 @@
+"""The pages in a real browser: no errors, keyboard, phone, dark, and what axe-core finds."""
+
+import shutil
+
+import pytest
+from tests.app.conftest import TOWNS
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+PHONE, DESK = {"width": 390, "height": 800}, {"width": 1100, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One browser for all tests."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine")
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium, site):
+    """Opens a tab of a visitor, and collects what its console says."""
+    contexts = []
+
+    def open_tab(key=None, **settings):
+        context = chromium.new_context(base_url=site.url, viewport=DESK, **settings)
+        context.set_default_timeout(120_000)
+        if key:
+            context.add_cookies([{"name": "foretell_key", "value": site.keys[key], "url": site.url}])
+        page = context.new_page()
+        page.said = []
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        contexts.append(context)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+def paths(site):
+    """The pages, with one of each kind."""
+    towns = f"/knowledge/{site.towns}"
+    return ["/", "/login", "/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
+
+
+def test_every_page_opens_without_errors_and_fits_a_phone(site, tab):
+    page = tab("writer")
+    for path in [*paths(site), f"/knowledge/{site.evil}"]:
+        page.set_viewport_size(PHONE)
+        assert page.goto(path).ok, path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than a phone"
+    assert page.said == []
+
+
+def test_axe_finds_nothing_in_light_and_dark(site, tab):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    page = tab("writer")
+    for path in paths(site):
+        page.goto(path)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = axe.run(page).response["violations"]
+            told = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+            assert not told, f"{path}, {scheme}"
+
+
+def test_a_keyboard_is_enough_to_search(site, tab):
+    page = tab()
+    page.goto(f"/knowledge/{site.towns}")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the contents"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.keyboard.type("Which tower leans?")
+    page.keyboard.press("Enter")
+    assert TOWNS[0] in page.locator(".result").first.inner_text()
+
+
+def test_searching_works_without_scripts(site, tab):
+    page = tab(java_script_enabled=False)
+    page.goto("/knowledge")
+    page.fill("#q", "Which tower leans?")
+    page.click("text=Search >> nth=-1")
+    assert TOWNS[0] in page.locator(".result").first.inner_text()
+
+
+def test_an_upload_shows_its_progress_and_its_refusal(site, tab, tmp_path):
+    (tmp_path / "seas.md").write_text("The Baltic has little salt.")
+    (tmp_path / "empty.md").write_text("")
+    page = tab("writer")
+    page.goto(f"/knowledge/{site.diary}")
+    page.set_input_files("#upload", tmp_path / "empty.md")
+    page.click("text=Add >> nth=-1")
+    page.wait_for_function("document.querySelector('#said').textContent.length > 25")
+    assert "empty" in page.locator("#said").inner_text() or "no text" in page.locator("#said").inner_text()
+    page.set_input_files("#upload", tmp_path / "seas.md")
+    page.click("text=Add >> nth=-1")
+    page.wait_for_url("**done=added#files")
+    assert "seas.md" in page.locator("#files + .list").inner_text()
+    assert page.said == []
