@@ -150,8 +150,8 @@ def test_html_nested_without_end(read, monkeypatch):
 @pytest.mark.parametrize("tag", ["div", "article", "form", "ul"])
 def test_the_time_of_a_page_does_not_grow_with_the_square_of_its_depth(read, tag):
     began = time.process_time()
-    found, _ = read(html, f"<{tag}><p>A word" * 9_000)
-    assert time.process_time() - began < 20  # each element's text was counted anew: minutes
+    found, _ = read(html, f"<{tag}><p>A word" * 3_000)
+    assert time.process_time() - began < 8  # each element's text was counted anew: minutes
     assert found
 
 
