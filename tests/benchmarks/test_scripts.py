@@ -27,6 +27,13 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
+def is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what would hold it is no package
+        return False
+
+
 def missing(tree: ast.AST, module: ModuleType) -> list[str]:
     """What a script takes from this package's modules, also within functions, that is not there."""
     lost, modules = [], {name: value for name, value in vars(module).items() if isinstance(value, ModuleType)}
@@ -36,7 +43,7 @@ def missing(tree: ast.AST, module: ModuleType) -> list[str]:
             lost += [
                 f"{node.module}.{each.name}"
                 for each in node.names
-                if not hasattr(found, each.name) and not importlib.util.find_spec(f"{node.module}.{each.name}")
+                if not hasattr(found, each.name) and not is_module(f"{node.module}.{each.name}")
             ]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found = modules.get(node.value.id)

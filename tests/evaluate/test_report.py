@@ -63,7 +63,7 @@ def test_everything_is_there_and_plain(full):
         full["mrr"]
     )
     assert {"value", "low", "high", "per_action"} < set(full["mrr"]["untrained"])
-    assert full["data"] == {"train": 60, "test": 31, "classes": 3, "skipped": 0, "seen": None}
+    assert full["data"] == {"of": "images", "train": 60, "test": 31, "classes": 3, "skipped": 0, "seen": None}
     assert full["sparsity"].keys() == {"zeros", "half", "dead"}
     assert full["model"]["method"] == "IWM"
 
@@ -94,7 +94,7 @@ def test_table_says_every_number(full):
         assert words in shown
     assert f"{full['mrr']['value']:.3f}" in shown
     assert f"{full['mrr']['untrained']['value']:.3f}" in shown
-    assert "60 to learn from and 31 to test on" in shown
+    assert "60 images to learn from and 31 to test on; 0 files skipped" in shown
     assert "Probes need labels" not in shown
 
 

@@ -11,7 +11,7 @@ import torch
 from rich.table import Table
 
 from foretell.capabilities import EncodesPatches, able, require
-from foretell.data import Pictures
+from foretell.data import Pictures, Videos
 from foretell.errors import ForetellError
 from foretell.evaluate.controls import compare
 from foretell.evaluate.encode import Device
@@ -66,8 +66,9 @@ def evaluate(
         - `left_out`: why a measure does not apply, by its name.
         - `verdict`: {`learned`, `text`}: whether there is more in the features than in those of the untrained network;
             None without controls or without labels.
-        - `data`: the numbers of images in `train` and `test`, `classes`, and the number of `skipped` files. `seen` says
-          whether the model was trained on the test images (without labels); None without `trained_on`.
+        - `data`: what is counted (`of`: images or clips), their numbers in `train` and `test`, `classes`, and the
+          number of `skipped` files. `seen` says whether the model was trained on the test images (without labels);
+          None without `trained_on`.
         - `model`: `method`, `width`, and the parameters of what was trained: one `encoder`, the `predictor`.
 
     Raises:
@@ -76,7 +77,8 @@ def evaluate(
     """
     if len(train) < 2 or not len(test):
         raise ForetellError(
-            f"found {len(train)} images to learn from and {len(test)} to test on, expected two or more, and one or more"
+            f"found {len(train)} {_of(train)} to learn from and {len(test)} to test on, expected two or more, and one "
+            "or more"
         )
     labels = labels_of(train, test)
     device = next(model.parameters()).device if device is None else torch.device(device)
@@ -100,9 +102,15 @@ def evaluate(
     }
 
 
+def _of(data: Pictures) -> str:
+    """What is counted: of a video only some clips are taken."""
+    return "clips" if isinstance(data, Videos) else "images"
+
+
 def _data(train: Pictures, test: Pictures, trained_on: str | None) -> dict[str, Any]:
     """What a model was measured on."""
     return {
+        "of": _of(train),
         "train": len(train),
         "test": len(test),
         "classes": len(train.classes),
@@ -164,9 +172,11 @@ def _title(report: dict[str, Any]) -> str:
 def _caption(report: dict[str, Any], measures: Sequence[Measure]) -> str:
     """The data, the verdict, and the measures that do not apply."""
     data = report["data"]
-    said = [f"{data['train']:,} to learn from and {data['test']:,} to test on, {data['skipped']:,} skipped"]
+    of = data["of"]
+    skipped = f"{data['skipped']:,} {'videos' if of == 'clips' else 'files'} skipped"
+    said = [f"{data['train']:,} {of} to learn from and {data['test']:,} to test on; {skipped}"]
     if data["seen"]:
-        said.append("The model learned from the test images, too, without labels: name splits to hold some back.")
+        said.append(f"The model learned from the test {of}, too, without labels: name splits to hold some back.")
     if report["verdict"]:
         said.append(report["verdict"]["text"])
     titles = defaultdict(list)

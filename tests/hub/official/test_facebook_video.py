@@ -117,7 +117,7 @@ def put(part, name, *shape):
         (put("predictor", "predictor_norm.bias", 95), r"predictor_norm\.bias is \(95,\), expected \(96,\)"),
         (
             put("target_encoder", "norms_block.0.bias", 192),
-            r"looks like a V-JEPA 2\.1 \(norms_block\.0\.bias\), expected",
+            r"looks like a V-JEPA 2\.1 \(norms_block\.0\.bias\), which is not read, expected",
         ),
         (put("predictor", "action_encoder.weight", 96, 7), r"missing: .*predictor\.state_encoder\.bias"),
         (put("encoder", "pos_embed", 1, 36, 192), "expected V-JEPA's table of positions"),

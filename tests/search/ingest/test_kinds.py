@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -113,6 +114,15 @@ def test_what_a_style_hides_is_not_read(read, hidden):
     assert not reports
 
 
+def test_the_last_word_of_a_style_counts(read):
+    shown = "<p style='display:none;display:block'>A.</p><p class=off style='display:block'>B.</p>"
+    hidden = (
+        "<p style='display:none !important;display:block'>No.</p><p style='visibility:hidden;display:block'>No.</p>"
+    )
+    (passage,), _ = read(html, f"<style>.off{{display:none}}</style>{shown}{hidden}")
+    assert passage.text == "A.\nB."
+
+
 def test_the_last_rule_of_a_style_sheet_counts(read):
     (passage,), _ = read(html, "<style>.a{display:none}.a{display:block}html{display:none}</style><p class=a>Yes.</p>")
     assert passage.text == "Yes."
@@ -135,6 +145,14 @@ def test_html_nested_without_end(read, monkeypatch):
     monkeypatch.setattr(html, "DEEPEST", 100)
     found, _ = read(html, "<p>Many paragraphs without an end.<br><li>" * 200)
     assert found[0].text.startswith("Many paragraphs")
+
+
+@pytest.mark.parametrize("tag", ["div", "article", "form", "ul"])
+def test_the_time_of_a_page_does_not_grow_with_the_square_of_its_depth(read, tag):
+    began = time.process_time()
+    found, _ = read(html, f"<{tag}><p>A word" * 3_000)
+    assert time.process_time() - began < 8  # each element's text was counted anew: minutes
+    assert found
 
 
 def test_html_is_read_at_its_main(read):

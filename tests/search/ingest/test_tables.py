@@ -139,6 +139,9 @@ FORMS = {
     "mapping": {f"doc-{n}": row for n, row in enumerate(ROWS)},
     "named columns": {name: {f"doc-{n}": row[name] for n, row in enumerate(ROWS)} for name in ("year", "text")},
     "nested": {"license": "CC0", "version": {"major": 1}, "documents": ROWS},
+    "lists": {name: [row[name] for row in ROWS] for name in ("text", "year")},
+    "deep": {"took": {"ms": 3}, "results": {"items": ROWS}},
+    "splits": {"train": ROWS[:20], "test": ROWS[20:]},
     "chapters": [{"book": "Lights", "chapters": ROWS[:10]}, {"book": "More", "chapters": ROWS[10:]}],
 }
 
@@ -151,6 +154,8 @@ def test_json_in_every_form(read, form):
     assert not reports
     if form in ("index", "mapping"):
         assert [p.metadata["key"] for p in found] == [*FORMS[form]]
+    if form == "splits":
+        assert (found[0].metadata["key"], found[-1].metadata["key"]) == ("train", "test")
     if form == "chapters":
         assert found[-1].metadata["book"] == "More"
 
@@ -192,3 +197,39 @@ def test_text_outside_of_the_records_is_reported(read):
 def test_an_empty_table(read):
     with pytest.raises(Unreadable, match="no header"):
         read(delimited, "\n\n")
+
+
+BEFORE = "".join(f"2024-03-{day:02},Payment for crate {day},{day}.50\n" for day in range(1, 6))
+
+
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        "Report of sales,,\n\n",
+        "Report of sales,,\n",
+        "Bank of the Orchard, branch North\nAccount, 12345, EUR\n\n",
+        "# exported on Monday\n",
+    ],
+)
+def test_titles_with_delimiters_are_no_header(read, preamble):
+    rows, (report,) = read(delimited, preamble + "Date,Purpose,Amount\n" + BEFORE)
+    assert [row.metadata["Amount"] for row in rows] == [day + 0.5 for day in range(1, 6)]
+    assert "before the header were left out" in report
+
+
+def test_years_may_be_names_of_columns(read):
+    rows, _ = read(delimited, "Place,2019,2020\nA village by the sea,4,5\nA town on a hill,6,7\n")
+    assert rows[0].metadata["2019"] == 4
+
+
+def test_of_equal_delimiters_one_that_spaces_follow_divides_nothing(read):
+    source = "Name, first|Note\n" + "".join(f"Doe, Alma|She asked for room {n}\n" for n in range(5))
+    rows, _ = read(delimited, source)
+    assert rows[0].metadata["Name, first"] == "Doe, Alma"
+
+
+def test_a_quote_that_opens_the_last_value_is_reported(read):
+    source = "id,text\n" + "".join(f"{n},{chr(34) if n == 3 else ''}A lighthouse of granite.\n" for n in range(6))
+    rows, (report,) = read(delimited, source)
+    assert len(rows) == 6
+    assert "the first is on line 5" in report

@@ -4,14 +4,17 @@ import gzip
 import http.client
 import json
 import threading
+from types import SimpleNamespace
 
+from foretell.http import gate
 from foretell.search import Knowledge
 
 ROWS = [([1.0, 0.0], {"lang": "en"}), ([0.0, 1.0], {"lang": "de"}), ([-1.0, 0.0], {"lang": "en"})]
 V1 = "/api/v1/knowledge"
 
 
-def test_too_many_and_too_large_requests_are_refused(serve):
+def test_too_many_and_too_large_requests_are_refused(serve, monkeypatch):
+    monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=lambda: 0.0))  # a slow machine refills no bucket
     served = serve(rate=1.0, body=1000, upload=2000)
     served.make("k", ROWS, public=True)
     statuses = [served.call("GET", f"{V1}/k")[0] for _ in range(4)]

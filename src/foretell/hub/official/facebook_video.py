@@ -98,8 +98,10 @@ def _refuse_two_one(predictor: Mapping[str, Tensor], encoders: list[dict[str, Te
     if out is not None and out.ndim == 2 and len(widths) == 1 and len(out) == 4 * min(widths):
         signs.append(f"its predictor answers {len(out)} numbers a patch")
     if signs:
-        kinds = "a V-JEPA, V-JEPA 2 or V-JEPA 2-AC"
-        raise ForetellError(f"{source} looks like a V-JEPA 2.1 ({signs[0]}), expected {kinds}")
+        raise ForetellError(
+            f"{source} looks like a V-JEPA 2.1 ({signs[0]}), which is not read, expected a V-JEPA, V-JEPA 2 or "
+            "V-JEPA 2-AC: name a file of one of these"
+        )
 
 
 FAMILY = Family("facebookresearch/jepa and vjepa2", recognise, load)

@@ -87,19 +87,22 @@ def _delimiter(sample: list[str], tabs: bool) -> str:
     """The delimiter by which most rows have the same number of values.
 
     A delimiter in the first row comes before others: a comma in each sentence of a single column divides nothing. Of
-    equal ones, the one that makes more values is chosen; for `tabs`, the tab.
+    equal ones, one that spaces do not follow is chosen, as commas inside values have them; then the one that makes more
+    values; for `tabs`, the tab.
     """
-    best, chosen = (False, 0.0, False, 0), _NONE
+    best, chosen = (False, 0.0, False, False, 0), _NONE
     for delimiter in DELIMITERS:
         rows = _cells(sample, delimiter)
         width = _usual(rows)
         if width < 2:
             continue
         first = len(rows[0]) >= width
-        spaced = sum(cell.startswith(" ") for cells in rows for cell in cells[1:])
-        if not first and (rows[0][0].strip().lower() in tables.NAMES or 2 * spaced > sum(len(c) - 1 for c in rows)):
+        spaces = sum(cell.startswith(" ") for cells in rows for cell in cells[1:])
+        spaced = 2 * spaces > sum(len(cells) - 1 for cells in rows)
+        if not first and (rows[0][0].strip().lower() in tables.NAMES or spaced):
             continue
-        score = first, sum(len(cells) == width for cells in rows) / len(rows), tabs and delimiter == "\t", width
+        agreeing = sum(len(cells) == width for cells in rows) / len(rows)
+        score = first, agreeing, tabs and delimiter == "\t", not spaced, width
         if score > best:
             best, chosen = score, delimiter
     return chosen
@@ -118,17 +121,19 @@ def _usual(rows: list[list[str]]) -> int:
 def _header(lines: _Lines, delimiter: str, width: int, report: Report) -> list[str]:
     """The names of the columns: the first row with the usual number of values. Rows before it are reported.
 
-    Where that row contains numbers, the row or comment before it names the columns.
+    Where that row contains numbers, the row or comment before it names the columns. A row is a title if only its first
+    value is not empty, or if it contains numbers, and an empty line and a row of names follow.
     """
     found: list[_Row] = []
     for row in _rows(lines, delimiter):
         found.append(row)
-        if len(row.cells) >= width and not row.comment:
+        title = width > 1 and not any(cell.strip() for cell in row.cells[1:])
+        if len(row.cells) >= width and not row.comment and not title and not _above(row, lines, delimiter, width):
             break
     else:
         raise Empty("no header")
     *before, header = found
-    if before and len(before[-1].cells) > 1 and any(kind([cell.strip()]) for cell in header.cells):
+    if before and len(before[-1].cells) > 1 and _numbers(header.cells):
         lines.put_back()
         header = before.pop()
     if before:
@@ -136,6 +141,21 @@ def _header(lines: _Lines, delimiter: str, width: int, report: Report) -> list[s
         report(f"{len(before):,} lines before the header were left out; the first is {first[:60]!r}")
     names = [_COMMENT.sub("", header.cells[0], count=1), *header.cells[1:]]
     return tables.distinct(name.strip() or f"column {n}" for n, name in enumerate(names, 1))
+
+
+def _above(row: _Row, lines: _Lines, delimiter: str, width: int) -> bool:
+    """Whether a row with numbers stands above a table, from whose names an empty line divides it."""
+    if not _numbers(row.cells) or not (lines.see(0) or "x").isspace():
+        return False
+    number = 1
+    while (line := lines.see(number)) is not None and line.isspace():
+        number += 1
+    cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True)) if line else []
+    return len(cells) >= width and all(cell.strip() for cell in cells) and not _numbers(cells)
+
+
+def _numbers(cells: list[str]) -> bool:
+    return any(kind([cell.strip()]) for cell in cells)
 
 
 def _rows(lines: _Lines, delimiter: str, width: int | None = None) -> Iterator[_Row]:
@@ -163,7 +183,7 @@ def _quoted(lines: _Lines, delimiter: str, width: int | None) -> tuple[list[str]
             return found
     line = lines.ahead[0]
     loose = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))  # "a"b is ab
-    if len(loose) == width:
+    if len(loose) == width and line.count('"') % 2 == 0:
         return [cell.rstrip("\r\n") for cell in loose], 1
     return line.rstrip("\r\n").split(delimiter), 0
 

@@ -63,12 +63,13 @@ def blocks(source: str, report: Report = lambda _: None) -> Iterator[TextBlock]:
         return
     for node in _hidden_by_style(tree):
         node.decompose()
-    root, length = tree.body, (whole := _length(tree.body))
-    main = max(tree.css("main, [role=main], article"), key=_length, default=None)
-    if main is not None and 4 * (said := _length(main)) >= whole:
+    says = _lengths(tree.body)
+    root, length = tree.body, (whole := says[tree.body.mem_id])
+    main = max(tree.css("main, [role=main], article"), key=lambda node: says.get(node.mem_id, 0), default=None)
+    if main is not None and 4 * (said := says.get(main.mem_id, 0)) >= whole:
         root, length = main, said
-    form = max(root.css("form"), key=_length, default=None)
-    if form is not None and _length(form) > length:
+    form = max(root.css("form"), key=lambda node: says[node.mem_id], default=None)
+    if form is not None and says[form.mem_id] > length:
         form.unwrap()
     elif 2 * length < whole:
         report(f"{length / whole:.0%} of its text is in its main part, which alone was read")
@@ -91,12 +92,12 @@ def blocks(source: str, report: Report = lambda _: None) -> Iterator[TextBlock]:
         yield TextBlock(said)
 
 
-def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
-    """Every visible node, at its begin and its end; without recursion, so that pages may have any depth."""
+def _walk(root: LexborNode, hidden: bool = False) -> Iterator[tuple[LexborNode, bool]]:
+    """Every visible node, or every node, at its begin and its end; without recursion: pages may have any depth."""
     stack = [(root, True)]
     while stack:
         node, entering = stack.pop()
-        if entering and node is not root and _hidden(node):
+        if entering and not hidden and node is not root and _hidden(node):
             continue
         yield node, entering
         if entering and node.tag != "-text":
@@ -129,25 +130,37 @@ def _hidden_by_style(tree: LexborHTMLParser) -> list[LexborNode]:
                     hides[selector.strip()] = not shown
     selectors = [selector for selector, hidden in hides.items() if hidden and _SELECTOR.fullmatch(selector)]
     found = tree.css(", ".join(selectors)) if selectors else []
+    found = [node for node in found if not _displayed(node.attributes.get("style") or "")]  # it has the last word
     found += [node for node in tree.css("[style]") if _displayed(node.attributes.get("style") or "") is False]
     return [node for node in {node.mem_id: node for node in found}.values() if node.tag not in KEPT]
 
 
 def _displayed(style: str | list[Any]) -> bool | None:
-    """Whether a style displays an element; None where it does not say so."""
+    """Whether a style displays an element; None where it does not say so. The last word counts, or an important one."""
     import tinycss2
 
-    shown = None
+    said: dict[str, tuple[bool, bool]] = {}  # whether it is important, and whether it displays
     for part in tinycss2.parse_blocks_contents(style):
         if part.type == "declaration" and part.lower_name in ("display", "visibility"):
             value = tinycss2.serialize(part.value).strip().lower()
-            shown = shown is not False and value not in ("none", "hidden", "collapse")
-    return shown
+            if part.important >= said.get(part.lower_name, (False, False))[0]:
+                said[part.lower_name] = part.important, value not in ("none", "hidden", "collapse")
+    return all(displays for _, displays in said.values()) if said else None
 
 
-def _length(root: LexborNode) -> int:
-    """The number of visible characters."""
-    return sum(len((node.text_content or "").strip()) for node, _ in _walk(root) if node.tag == "-text")
+def _lengths(root: LexborNode) -> dict[int, int]:
+    """For each element the characters that are visible within it, were it alone; in one walk, whatever the depth."""
+    says: dict[int, int] = {}
+    counts = [0]  # of the elements that are open here
+    for node, entering in _walk(root, hidden=True):
+        if node.tag == "-text":
+            counts[-1] += len((node.text_content or "").strip())
+        elif entering:
+            counts.append(0)
+        else:
+            says[node.mem_id] = count = counts.pop()
+            counts[-1] += 0 if _hidden(node) else count
+    return says
 
 
 def _hidden(node: LexborNode) -> bool:

@@ -16,6 +16,9 @@ from .block import Empty, Options, Report, Unreadable
 OF_MANY = tables.NAMES.index("description")
 """From this place on, a name in `tables.NAMES` may describe a whole collection rather than one record."""
 
+TOLD = 0.8
+"""Where the records contain less than this share of a file's text, the rest is reported."""
+
 Fields = Mapping[str, Any]
 
 
@@ -41,7 +44,7 @@ def _rows(path: Path, report: Report) -> Iterator[tables.TableRow]:
         else:
             found = records(value)
             yield from enumerate(found)
-            if (used := _characters(found)) < (whole := _characters(value)) / 2:
+            if (used := _characters(found)) < TOLD * (whole := _characters(value)):
                 report(f"{used / whole:.0%} of its text is in records; the rest was left out")
             return
     yield from enumerate(record for value in _lines(path, report) for record in _whole(_record(value)))
@@ -72,9 +75,10 @@ def records(value: Any) -> list[Fields]:
 
     - a list of objects, of texts, or of rows, which are lists; the first row may name the columns;
     - pandas' `split`: an object with `columns` and the rows in `data`;
-    - pandas' `columns`: an object of columns, each an object from the same row names to values;
+    - pandas' `columns`: an object of columns, each an object from the same row names to values; or each a list;
     - an object of records by their key, which becomes `key`; or of texts by their key, where the keys count;
-    - an object whose longest list contains records, unless the object is a record itself, as a paper with authors is;
+    - an object whose longest list contains records, at any depth, unless the object is a record itself, as a paper with
+      authors is. Lists of records with the same names are read, too, and their name becomes `key`: `train` and `test`;
     - one record.
 
     A record without a text of its own, but with a list of records that have one, becomes those records. Each of them
@@ -88,6 +92,8 @@ def records(value: Any) -> list[Fields]:
         found = (dict(zip(map(str, names), row, strict=False)) for row in rows if isinstance(row, list))
     elif _are_columns(value):
         found = ({name: column[key] for name, column in value.items()} for key in next(iter(value.values())))
+    elif _are_lists(value):
+        found = (dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True))
     elif _are_records(value):
         found = ({"key": key, **record} for key, record in value.items())
     elif _are_texts(value):
@@ -118,6 +124,18 @@ def _are_columns(value: dict[str, Any]) -> bool:
     return outside if inside != outside else all(key.isdecimal() for key in keys) and not all(map(str.isdecimal, value))
 
 
+def _are_lists(value: dict[str, Any]) -> bool:
+    """Whether an object contains columns, each a list of plain values, one of them of texts by its name."""
+    columns = list(value.values())
+    if len(columns) < 2 or not all(isinstance(column, list) and len(column) > 1 for column in columns):
+        return False
+    if len(set(map(len, columns))) > 1 or any(_is_nested(each) for column in columns for each in column):
+        return False
+    return any(
+        name.lower() in tables.NAMES and all(isinstance(each, str) for each in column) for name, column in value.items()
+    )
+
+
 def _are_records(value: dict[str, Any]) -> bool:
     """Whether an object contains several records by key: objects that share a name."""
     objects = list(value.values())
@@ -135,18 +153,36 @@ def _longest_list(value: dict[str, Any]) -> Iterable[Fields]:
 
     An object is a record if it has a text; or a description or a title, and the records of its lists have no better.
     """
-    return map(_record, max(_better_lists(value), key=len, default=[value]))
+    lists = _better_lists(value) or _better_lists(value, deep=True)
+    alike = _alike(lists)
+    if len(alike) < 2:
+        return map(_record, max(lists.values(), key=len, default=[value]))
+    return ({"key": key, **_record(each)} for key, some in alike.items() for each in some)
 
 
-def _better_lists(value: Fields) -> list[list[Any]]:
+def _alike(lists: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The longest of several lists of records, and those whose records have the same names."""
+    names = max(lists.values(), key=len)[0].keys() if lists else ()
+    return {key: some for key, some in lists.items() if some[0].keys() == names}
+
+
+def _better_lists(value: Fields, *, deep: bool = False) -> dict[str, list[Any]]:
     own = _place(value)
-    lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-    return [v for v in lists if own >= OF_MANY and _best(v[0]) <= own]
+    return {key: v for key, v in _lists(value, deep) if own >= OF_MANY and _best(v[0]) <= own}
+
+
+def _lists(value: Fields, deep: bool) -> Iterator[tuple[str, list[Any]]]:
+    """The lists of objects in an object, by name; with `deep`, those in its objects, too."""
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            yield key, inner
+        elif deep and isinstance(inner, dict):
+            yield from ((f"{key}.{name}", some) for name, some in _lists(inner, deep))
 
 
 def _whole(record: Fields) -> Iterator[Fields]:
     """The record, or the records in it, where only those have a text."""
-    lists = [v for v in _better_lists(record) if _best(v[0]) < len(tables.NAMES)]
+    lists = [v for v in _better_lists(record).values() if _best(v[0]) < len(tables.NAMES)]
     if not lists:
         yield record
         return
