@@ -3,7 +3,6 @@
 python -m benchmarks.ingest [FILE.pdf]        # without a file: 300 pages of two columns are made (needs reportlab)
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pypdfium2
 
+from benchmarks.measure import told
 from foretell.search.ingest import pdf
 from foretell.search.ingest.block import Options
 
@@ -54,10 +54,10 @@ def least(work: Callable[[], object], times: int = 7) -> float:
     return min(run() for _ in range(times))
 
 
-def main() -> None:
-    """Measure both on the same file."""
+def main(file: str | None = None, pages: int = 300) -> None:
+    """Measure both on the same file; without one, on as many pages that are made here."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(sys.argv[1]) if len(sys.argv) > 1 else make(Path(folder) / "pages.pdf")
+        path = Path(file) if file else make(Path(folder) / "pages.pdf", pages)
         pages = len(pypdfium2.PdfDocument(path))
         theirs = least(lambda: bare(path))
         ours = least(lambda: list(pdf.passages(path, Options(), print)))
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*told(__doc__))

@@ -59,6 +59,13 @@ def table(head: list[str], rows: list[list[str]]) -> None:
     print()
 
 
+def told(about: str | None) -> list[str]:
+    """The words of the command line; with `--help` among them, print what a script is about, and end."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.exit(print(about))
+    return sys.argv[1:]
+
+
 def one_thread() -> None:
     """Compute on one thread, and say on what."""
     torch.set_num_threads(1)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.measure import table
+from benchmarks.measure import table, told
 from benchmarks.search import documented
 from foretell.progress import watched
 from foretell.search.models.cross_encoder import DEFAULT
@@ -173,5 +173,7 @@ def main(data: str, queries: int = 100, reranker: str = DEFAULT) -> None:
 
 
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
+    if not (words := told(__doc__)):
+        sys.exit(__doc__)
+    what, *rest = words
     main(what, *(int(each) if each.isdecimal() else each for each in rest))

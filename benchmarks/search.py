@@ -19,16 +19,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 
-from benchmarks.measure import table
+from benchmarks.measure import table, told
 from benchmarks.stores import asked, chunks, vectors
 from foretell.progress import watched
 from foretell.search import Knowledge, Store
 from foretell.search.models.cross_encoder import DEFAULT
 from foretell.search.models.load import load_reranker
+from foretell.search.storage.sqlite.search import matching
 
 TOP = 10
 BARE = """
@@ -162,15 +163,17 @@ def cpu_of(pid: int) -> float:
 def quality(passages: int, queries: int = 100, reranker: str = DEFAULT, deep: int = 20) -> None:
     """Known items, found by vectors, words, both, and a reranker over more and fewer of what these find."""
     pairs = documented()[:passages]
-    with tempfile.TemporaryDirectory() as folder, Knowledge.create(Store(folder), "k") as knowledge:
+    with tempfile.TemporaryDirectory() as folder, closing(Store(folder)) as store:
+        knowledge = Knowledge.create(store, "k")
+        number = store.collection(knowledge.about.contract_id).number
         ids = knowledge.insert([rest for _, rest in pairs], progress=True)
         rng = np.random.default_rng(0)
         asked = [(pairs[i][0], ids[i]) for i in rng.permutation(len(pairs))[:queries].tolist()]
         reader = load_reranker(reranker)
 
         def words(query: str) -> list[int]:
-            with knowledge.store.read() as c:
-                return [id for id, _ in knowledge.collection._saying(c, query, TOP, None)]
+            with store.read() as c:
+                return [id for id, _ in matching(c, number, query, TOP, None)]
 
         kinds: dict[str, Callable[[str], list[int]]] = {
             "words (BM25)": words,
@@ -228,9 +231,11 @@ def documented() -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    what, *size = sys.argv[1:] or ["http"]
+    what, *size = told(__doc__) or ["http"]
     commands: dict[str, Callable[..., None]] = {
         "http": lambda n=10_000: http_(int(n)),
         "quality": lambda n=800, m=100, *reranker: quality(int(n), int(m), *reranker),
     }
+    if what not in commands:
+        sys.exit(f"{what!r} is no measurement, expected one of {', '.join(commands)}")
     commands[what](*size)

@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.measure import available, one_thread, table
+from benchmarks.measure import available, one_thread, table, told
 from foretell.search import Knowledge
 
 D, TOP, LEVEL = 384, 10, 2
@@ -279,11 +279,13 @@ def anonymous() -> int:
 
 
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:] or ["peers"]
+    what, *rest = told(__doc__) or ["peers"]
+    several = {"peers": peers, "growth": growth}
     if what == "memory":
         memory(*rest)
     elif what == "one":
         one(int(*rest))
+    elif what in several:
+        several[what]([int(size.replace("_", "")) for size in rest] or [1000, 10_000, 100_000])
     else:
-        sizes = [int(size.replace("_", "")) for size in rest] or [1000, 10_000, 100_000]
-        {"peers": peers, "growth": growth}[what](sizes)
+        sys.exit(f"{what!r} is no measurement, expected one of {', '.join(several)}")

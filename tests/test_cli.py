@@ -14,7 +14,8 @@ from PIL import Image
 from foretell import hub
 from foretell.cli import COMMANDS, main
 from foretell.masking import TubeMasks
-from foretell.methods import IJEPA, IWM, VJEPA, IJEPAConfig, IWMConfig, VJEPAConfig
+from foretell.methods import IJEPA, IWM, VEDIT, VJEPA, IJEPAConfig, IWMConfig, VEDITConfig, VJEPAConfig
+from foretell.nn.dit import DiTConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.recipes import RECIPES
@@ -250,6 +251,38 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(command, pictu
         assert path not in fails(capsys, *command.split(), path)
     assert (tmp_path / "file.png").read_text() == "kept"
     assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.fixture
+def forecaster(tmp_path):
+    """A model that reads no pictures."""
+    config = VEDITConfig(DiTConfig(width=16, depth=1, heads=2), channels=8, steps=("a", "b"), horizon=2)
+    return hub.save(VEDIT(config), tmp_path / "forecaster")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("uncertainty {} none.png --out o.png", "uncertainty about places needs a model that predicts patch latents"),
+        ("features {} --data none --out f.npz", "reads no images or clips"),
+        ("finetune {} --data none --out o", "finetuning needs a model that predicts patch latents"),
+        ("label {} none.png --labels a b", "labelling needs a model that knows words"),
+        ("surprise {} none.mp4", "surprise needs a model that predicts the rest of a clip"),
+        ("plan {} none.png none.png", "planning needs a model that foresees what actions do"),
+        ("discover {photos} --features {} --out o", "reads no pictures"),
+        ("robust {photos} --features {} --groups none --algorithm erm --out o", "reads no pictures"),
+    ],
+)
+def test_a_model_is_asked_before_what_it_would_read(command, said, forecaster, photos, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    told = fails(capsys, *command.format(forecaster, photos=photos).split())
+    assert said in told
+    assert "none" not in told
+
+
+def test_features_of_a_model_of_words_need_no_captions(photos, tmp_path, capsys):
+    runs(capsys, "features", "llip-mini", "--data", photos, "--out", tmp_path / "f.npz")
+    assert len(np.load(tmp_path / "f.npz")["features"]) == 30
 
 
 def test_wrong_pictures_and_changes_end_in_one_sentence(model, photos, tmp_path, capsys):

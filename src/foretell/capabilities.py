@@ -95,10 +95,15 @@ class Answers(Protocol):
     """Answers questions about one or several pictures, in words, boxes and outlines."""
 
     config: Any
-    """It has `image_size`, and `bins` of its places; see `foretell.language.places.Places`."""
+    """It has `image_size`, `bins` of the places in replies (see `foretell.language.places.Places`), and `pictures`, the
+    most that a question may be about.
+    """
 
     def answer(self, pictures: Sequence[UInt8[Tensor, "_ 3 S S"]], questions: Sequence[str]) -> list[str]:
-        """The reply to each question about its pictures, as the model says it: places are among the words."""
+        """The reply to each question about its pictures, as the model says it: places are among the words.
+
+        Places in questions are in bins of 1/10,000, as data has them.
+        """
         ...
 
 

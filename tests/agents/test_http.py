@@ -69,7 +69,7 @@ def door(tmp_path_factory):
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_a_key_opens_its_owners_knowledges(door, mode):
     async def question(client):
-        assert len((await client.list_tools()).tools) == 15
+        assert len((await client.list_tools()).tools) == 16
         return await client.call_tool("search_knowledges", {"knowledges": ["towns"], "query": "leaning tower"})
 
     assert door.ask("reader", question, mode).structured_content["results"][0]["text"] == "The tower of Pisa leans."

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import io
 import json
 
@@ -10,8 +11,9 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from PIL import Image
 from tests.agents.conftest import GUIDE, TOWNS, Agent, png
+from tests.answering import Saying, SayingConfig
 
-from foretell import capabilities
+from foretell import capabilities, hub
 from foretell.agents import bounds, read, see
 from foretell.agents.models import ServedModels
 from foretell.agents.server import TOOLS, server
@@ -353,3 +355,31 @@ def test_names_of_models_are_told_apart(tmp_path):
     assert models.names == ["iwm-mini", "llip-mini", "run", "vjepa-deep", "vjepa-deep-pixels"]
     with pytest.raises(ForetellError, match="two models are called 'iwm-mini': rename"):
         ServedModels([str(tmp_path / "iwm-mini")])
+
+
+def test_a_question_about_pictures_is_answered(desk, tmp_path):
+    reply = "two <b_st><bin_0><bin_0><bin_500><bin_500><b_sep><bin_9><b_ed>"
+    place = hub.save(Saying(SayingConfig(image_size=32, pictures=2, reply=reply)), tmp_path / "answers")
+    agent = Agent(dataclasses.replace(desk(), models=ServedModels([str(place)])))
+    photo = {"name": "a.png", "base64": png(size=(40, 40))}
+    models = {each["name"]: each for each in agent.call("list_models")["models"]}
+    assert models["answers"] == {"name": "answers", "tools": ["ask_about_pictures"], "pictures_at_most": 2}
+    asked = {"files": [photo, photo], "question": "where are the dogs?", "model": "answers"}
+    result = agent.result("ask_about_pictures", **asked)
+    assert result.structured_content == {
+        "text": "two",
+        "boxes": [{"image": 0, "box": [0, 0, 20, 20]}],
+        "masks": [],
+        "points": [],
+        "lost": ["a box of 1 numbers, expected 4 numbers"],
+        "reply": reply,
+    }
+    assert result.content[1].mime_type == "image/png"
+    assert len(agent.result("ask_about_pictures", picture=False, **asked).content) == 1
+    for changed, sentence in (
+        ({"files": [photo] * 3}, "found 3 pictures, expected at most 2"),
+        ({"files": [{"name": "b.png", "text": "none"}]}, "b.png: not an image"),
+        ({"question": " "}, "the question is empty"),
+        ({"model": "iwm-mini"}, "asking needs a model that answers questions"),
+    ):
+        assert sentence in agent.refused("ask_about_pictures", **(asked | changed))

@@ -69,12 +69,13 @@ def _load(place: str) -> Any:
 
 def abilities(model: Any) -> Mapping[str, Any]:
     """What a model can do, for an agent."""
-    from foretell.capabilities import EncodesText, Foresees, Imagines, able
+    from foretell.capabilities import Answers, EncodesText, Foresees, Imagines, able
 
     tools = {
         "imagine_change": able(model, Imagines) is not None,
         "measure_surprise": able(model, Foresees) is not None,
         "label_picture": able(model, EncodesText) is not None,
+        "ask_about_pictures": able(model, Answers) is not None,
     }
     told: dict[str, Any] = {"tools": [name for name, can in tools.items() if can]}
     if tools["imagine_change"]:
@@ -89,6 +90,8 @@ def abilities(model: Any) -> Mapping[str, Any]:
             }
             for p in model.actions.parameters
         }
+    if tools["ask_about_pictures"]:
+        told["pictures_at_most"] = model.config.pictures
     if tools["measure_surprise"]:
         told["frames_needed"] = model.config.encoder.frames
     return told

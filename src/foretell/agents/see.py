@@ -1,4 +1,5 @@
-"""Tools that look at a picture or a clip with a world model: imagine a change, measure surprise, name what is there.
+"""Tools that look at a picture or a clip with a world model: imagine a change, measure surprise, name what is there,
+answer a question.
 
 They need a key: one call is as much work as hundreds of searches. Calls are done one at a time, in a thread of their
 own.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+from contextlib import ExitStack
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -24,6 +26,9 @@ WINDOWS, POINTS = 100, 60
 """The most windows that are measured in a clip, and points of the curve that is told."""
 BANK = 64
 """The number of versions of a picture from which the imagined one is chosen."""
+
+CORNERS = 1000
+"""The most corners of outlines that are told."""
 
 ModelName = Annotated[str, Field(min_length=1, max_length=200, description="from list_models")]
 
@@ -171,6 +176,55 @@ class LabelPicture(AgentTool):
             for name in ranked
         ]
         return {"label": found.label, "labels": told}
+
+
+class AskAboutPictures(AgentTool):
+    """Ask a model in words about one or several pictures: what is there, where it is, what pictures have in common. The
+    answer has words, and boxes and outlines in pixels of the pictures. `lost` tells what in the model's reply could not
+    be read. The model may be wrong: look at the drawn pictures.
+    """
+
+    tool: ClassVar[str] = "ask_about_pictures"
+    files: Annotated[list[SentFile], Field(min_length=1, max_length=8, description="pictures, which count from 0")]
+    question: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=500,
+            description='such as "where is the red dog?"; [x0, y0, x1, y1] is a box in pixels of the first picture',
+        ),
+    ]
+    model: Annotated[ModelName, Field(description="one with the tool ask_about_pictures in list_models")]
+    picture: Annotated[bool, Field(description="show the pictures with the boxes and outlines of the answer")] = True
+
+    async def run(self, desk: Desk) -> ToolAnswer:
+        """As of `AgentTool`."""
+        desk.check_key()
+        return await desk.look(lambda: self._answered(desk))
+
+    def _answered(self, desk: Desk) -> ToolAnswer:
+        from foretell import ask as asking
+        from foretell.data import folder
+
+        model = desk.models.load(self.model)
+        with ExitStack() as opened:
+            given = [
+                opened.enter_context(desk.file(sent, folder.ENDINGS, f"files.{number}"))
+                for number, sent in enumerate(self.files)
+            ]
+            answer = asking.ask(model, [each.path for each in given], self.question)
+        told = answer.told()
+        if answer.text == answer.reply:
+            del told["reply"]  # it was said already
+        corners = sum(len(ring) for each in answer.masks for ring in each.rings)
+        if corners > CORNERS:
+            told["masks"] = told["masks"][:1]
+            told["masks_are"] = f"the first of {len(answer.masks)}, which have {corners} corners: look at the picture"
+        if not self.picture:
+            return ToolAnswer(told)
+        file = io.BytesIO()
+        asking.draw(answer).save(file, "PNG", optimize=True)
+        return ToolAnswer(told, [file.getvalue()])
 
 
 def _picture(desk: Desk, sent: SentFile, size: int) -> Any:

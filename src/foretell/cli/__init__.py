@@ -32,6 +32,7 @@ COMMANDS = (
     "classify",
     "imagine",
     "label",
+    "ask",
     "forecast",
     "uncertainty",
     "surprise",

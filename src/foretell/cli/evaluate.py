@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a model: probes, collapse, and how well it knows the effect of a change (MRR)."""
+    """Measure a model: probes, collapse, and how well it knows the effect of a change (MRR). A model that answers
+    questions is asked some, task by task.
+    """
 
     model: Annotated[Positional[str], arg(help=MODEL, metavar="MODEL")]
     data: Annotated[tuple[str, ...], arg(help=f"{ANY_DATA}. Several make one data set")]
@@ -35,7 +37,9 @@ class Evaluate:
     baselines: Annotated[
         tuple[str, ...], arg(help="of a model of procedures: what it is held against; `bigram` always is")
     ] = ("all",)
-    questions: Annotated[int, arg(help="of a model of procedures: questions of a kind at most")] = 2000
+    questions: Annotated[
+        int, arg(help="of a model of procedures, or one that answers questions: questions of a kind at most")
+    ] = 2000
     budget: Annotated[
         int | None,
         arg(
@@ -51,7 +55,7 @@ class Evaluate:
 def evaluate(args: list[str]) -> None:
     """Measure a model: foretell evaluate MODEL --data DATA [--json]."""
     from foretell import hub
-    from foretell.capabilities import Forecasts, able
+    from foretell.capabilities import Answers, Forecasts, able
     from foretell.hub.files import write_json
     from foretell.train.world import enter
 
@@ -62,6 +66,8 @@ def evaluate(args: list[str]) -> None:
     learn, test = _read(flags.data, model.reads, flags.seed)
     if able(model, Forecasts):
         report, shown = _procedures(flags, model, learn, test)
+    elif able(model, Answers):
+        report, shown = _questions(flags, model, learn, test, device)
     else:
         report, shown = _pictures(flags, model, learn, test, device)
     if flags.out:
@@ -111,6 +117,23 @@ def _procedures(flags: Evaluate, model: Any, learn: Any, test: Any) -> tuple[dic
         trained_on=hub.trained_on(flags.model),
     )
     return report, procedures.table(report)
+
+
+def _questions(flags: Evaluate, model: Any, learn: Any, test: Any, device: Any) -> tuple[dict[str, Any], Any]:
+    """The report on a model that answers questions, and its table."""
+    from foretell import hub
+    from foretell.evaluate import questions
+
+    report = questions.evaluate(
+        model,
+        learn,
+        test,
+        most=flags.questions,
+        seed=flags.seed,
+        device=device,
+        trained_on=hub.trained_on(flags.model),
+    )
+    return report, questions.table(report)
 
 
 def _read(data: tuple[str, ...], reads: Reads[Any], seed: int) -> tuple[Pictures, Pictures]:

@@ -28,7 +28,7 @@ class Features:
 def features(args: list[str]) -> None:
     """Write features to a file: foretell features MODEL --data DATA --out F.parquet|F.npz [--split test]."""
     from foretell import hub
-    from foretell.data import Pictures, load
+    from foretell.data import Captions, Clips, Photographs, load
     from foretell.errors import ForetellError
     from foretell.evaluate.encode import features as encoded
     from foretell.evaluate.features_file import ENDINGS, names, write_features
@@ -38,10 +38,13 @@ def features(args: list[str]) -> None:
     at_least(flags, batch=1)
     output("--out", flags.out, ENDINGS)
     model = hub.load(flags.model, enter(flags.device).device)
-    data = load(flags.data, model.reads, split=flags.split)
-    if not isinstance(data, Pictures):
+    reads = model.reads
+    if not isinstance(reads, Photographs | Clips):  # before the data is read
         raise ForetellError(f"{flags.model} reads no images or clips, expected a model that does, such as iwm-mini")
-    files = names(flags.data, model.reads, data, flags.split)
+    if isinstance(reads, Captions):
+        reads = Photographs(reads.size)  # features need no captions
+    data = load(flags.data, reads, split=flags.split)
+    files = names(flags.data, reads, data, flags.split)
     z = encoded(model, data, batch=flags.batch, progress="encoding")
     write_features(flags.out, z, data, files)
     said = " with classes" if data.labels is not None else ""

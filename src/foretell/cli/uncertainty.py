@@ -34,6 +34,7 @@ def uncertainty(args: list[str]) -> None:
     flags = parse(Uncertainty, args, "uncertainty")
     output("--out", flags.out, FIGURES)
     model = hub.load(flags.model)
+    imagining.unsure_of_places(model)  # before the picture is read
     image = imagining.read_image(flags.image, model.config.encoder.image_size)
     found = imagining.uncertainty(model, image, contexts=flags.contexts, draws=flags.draws, seed=flags.seed)
     imagining.draw_uncertainty(found).savefig(flags.out, dpi=150)

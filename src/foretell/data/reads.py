@@ -6,6 +6,7 @@ load("path/to/robot", EpisodeClips(64, frames=16, fps=4))
 load("path/to/photos-with-captions", Captions(64))
 load("path/to/waterbirds", GroupedPhotographs(64))
 load("questions:20000", Questions(64))
+load("refcoco:path/to/refcoco", Questions(64))
 load("path/to/features.npz", Vectors())
 load("coin:COIN.json.gz", StepLatents())
 """
@@ -171,12 +172,19 @@ class Questions(Reads[Records]):
         within(self, size=WHOLE)
 
     def find(self, spec: str | Path, seed: int) -> Splits:
-        """The splits of questions that are made here."""
+        """The splits of questions that are made here, or of annotation files on disk."""
+        from . import question_files
         from .made.questions import source
 
         if is_made(spec, "questions"):
             return source.find(str(spec), self.size, seed)
-        raise ForetellError(f"{str(spec)!r}: expected questions:N for questions about scenes, which are made here")
+        if is_made(spec, *question_files.LAYOUTS):
+            return question_files.find(str(spec), self.size)
+        places = ", ".join(f"{layout.name}:{layout.place}" for layout in question_files.LAYOUTS.values())
+        raise ForetellError(
+            f"{str(spec)!r}: expected questions:N for questions about scenes, which are made here, or files of "
+            f"annotations: {places}"
+        )
 
     def form(self) -> Form[Records]:
         """Pictures, questions and answers, ragged."""

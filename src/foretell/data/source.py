@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from foretell.disk import walk
+from foretell.errors import ForetellError
 
 from .items import Item
 
@@ -140,6 +141,21 @@ def splits_by_name(
         )
         for split, part in (parts or {"all": files}).items()
     }
+
+
+def options_after(where: str, given: str) -> dict[str, str]:
+    """Options by name, as they stand after the `#` of a place: NAME=VALUE, with commas between them.
+
+    Raises:
+        ForetellError: one has no name or no value.
+    """
+    options: dict[str, str] = {}
+    for part in filter(None, given.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or not value:
+            raise ForetellError(f"{where}: {part!r} after # is not an option, expected NAME=VALUE, as in features=DIR")
+        options[name] = value
+    return options
 
 
 def _split_of_file(file: File) -> str | None:

@@ -61,9 +61,7 @@ def write_features(
     pq.write_table(pa.table({name: values for name, values in columns.items() if values is not None}), path)
 
 
-def names(
-    spec: str | Path, reads: Reads[Pictures], data: Pictures, split: str | None, seed: int = 0
-) -> list[str] | None:
+def names(spec: str | Path, reads: Reads[Any], data: Pictures, split: str | None, seed: int = 0) -> list[str] | None:
     """The names of a place's files, in the order of the data read there; None where an item gives several samples.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import NormalDist
 
 import torch
@@ -94,3 +95,26 @@ def bootstrap(
     means = per_image[drawn].mean(1)
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype), dim=0)
     return low, high
+
+
+def bootstrap_of(
+    per_image: Float[Tensor, "n k"],
+    figure: Callable[[Float[Tensor, "R k"]], Float[Tensor, " R"]],
+    generator: torch.Generator,
+    resamples: int = 1000,
+) -> tuple[float, float, float]:
+    """A figure that is made of means over images, such as a ratio of sums, and its 95 % interval by `bootstrap`.
+
+    Args:
+        per_image: k numbers of each image.
+        figure: from their means to the figure, for R sets of images.
+        generator: source of chance.
+        resamples: the number of sets of n images to draw.
+
+    Returns:
+        The figure of all images; its low and its high end.
+    """
+    n = len(per_image)
+    means = per_image[torch.randint(n, (resamples, n), generator=generator)].mean(1)
+    low, high = figure(means).quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
+    return figure(per_image.mean(0, keepdim=True)).item(), low, high

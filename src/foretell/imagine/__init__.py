@@ -5,7 +5,7 @@ Read on in this order: ask, versions, draw, uncertainty.
 
 from foretell.imagine.ask import Imagined, actions_of, imagine, read_image, sweep
 from foretell.imagine.draw import draw
-from foretell.imagine.uncertainty import Uncertain, draw_uncertainty, uncertainty
+from foretell.imagine.uncertainty import Uncertain, draw_uncertainty, uncertainty, unsure_of_places
 from foretell.imagine.versions import ImaginedVersion, Versions
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "read_image",
     "sweep",
     "uncertainty",
+    "unsure_of_places",
 ]

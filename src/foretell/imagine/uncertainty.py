@@ -66,12 +66,7 @@ def uncertainty(
     Raises:
         ForetellError: the model predicts no patches, its positions are exact, or there are too few contexts or draws.
     """
-    world = require(model, Predicts, "uncertainty about places")
-    if not world.patch_predictor.config.noise.sigma:
-        raise ForetellError(
-            "this model's positions are exact, so it cannot be unsure of places: "
-            "train one with stochastic positions (foretell train flexpredict)"
-        )
+    world = unsure_of_places(model)
     check_range("contexts", contexts, COUNT)
     check_range("draws", draws, Range(2))
     x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
@@ -92,6 +87,17 @@ def uncertainty(
         shown = (t.cpu() for t in (asked, said.std(0).mean(-1), wrong))
         found.append(Uncertain(to_float(image.cpu()), grid, *shown))
     return found
+
+
+def unsure_of_places(model: Method) -> Predicts:
+    """The model, as one that can be unsure of places; raises ForetellError where it cannot."""
+    world = require(model, Predicts, "uncertainty about places")
+    if not world.patch_predictor.config.noise.sigma:
+        raise ForetellError(
+            "this model's positions are exact, so it cannot be unsure of places: "
+            "train one with stochastic positions (foretell train flexpredict)"
+        )
+    return world
 
 
 def draw_uncertainty(found: list[Uncertain]) -> Figure:

@@ -17,6 +17,7 @@ from foretell.methods.pixels import Pixels, PixelsConfig, VideoPixels, VideoPixe
 from foretell.methods.simclr import SimCLR, SimCLRConfig
 from foretell.methods.vedit import VEDIT, VEDITConfig
 from foretell.methods.vicreg import VICReg, VICRegConfig
+from foretell.methods.vista import Vista, VistaConfig
 from foretell.methods.vjepa import VJEPA, VJEPAConfig
 from foretell.methods.vjepa_ac import VJEPAAC, VJEPAACConfig
 from foretell.registry import METHODS
@@ -61,5 +62,7 @@ __all__ = [
     "VJEPAConfig",
     "VideoPixels",
     "VideoPixelsConfig",
+    "Vista",
+    "VistaConfig",
     "begin",
 ]

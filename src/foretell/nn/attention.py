@@ -1,10 +1,10 @@
 """Multi-head attention: the one place that decides how softmax(QKᵀ/√d)V is computed.
 
-B batch · N tokens · Q tokens that ask · D width · h heads · d width of a head
+B batch · N tokens · M tokens with those in memory · Q tokens that ask · D width · h heads · d width of a head
 """
 
 import torch
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,6 +30,26 @@ def attend(
     return F.scaled_dot_product_attention(q, k, v, mask)
 
 
+class Memory:
+    """Keys and values of the tokens so far: a step of generation computes those of its new tokens alone."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Tensor, Tensor] | None = None
+
+    def extended(self, k: Float[Tensor, "B h N d"], v: Float[Tensor, "B h N d"]) -> tuple[Tensor, Tensor]:
+        """Those so far and these; all are kept."""
+        if self._kept is not None:
+            k, v = (torch.cat(pair, 2) for pair in zip(self._kept, (k, v), strict=True))
+        self._kept = k, v
+        return k, v
+
+    def keep(self, rows: Int[Tensor, " b"]) -> None:
+        """Forget all samples but these."""
+        if self._kept is not None:
+            k, v = self._kept
+            self._kept = k[rows], v[rows]
+
+
 class Attention(nn.Module):
     """Self-attention with a fused projection; `forward(x, n)` lets only the first n tokens ask.
 
@@ -53,12 +73,15 @@ class Attention(nn.Module):
         x: Float[Tensor, "B N D"],
         n: int | None = None,
         rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
-        mask: Bool[Tensor, "*some N"] | None = None,
+        mask: Bool[Tensor, "*some M"] | None = None,
+        memory: Memory | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` tells where tokens are, where positions are rotary; `mask` as of
-        `attend`.
+        `attend`. With a memory the tokens see those before, too: then the mask is of all M.
         """
         q, k, v = self._parts(x, n, rotation)
+        if memory is not None:
+            k, v = memory.extended(k, v)
         return self.proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
 
     def shares(

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from foretell.augment import check_pixels
 from foretell.errors import DEPTH, FINITE, POSITIVE, SIDE, SIZE, ForetellError, Range, within
-from foretell.nn.attention import Attention
+from foretell.nn.attention import Attention, Memory
 from foretell.nn.positions import PositionKind, Positions
 from foretell.nn.stem import Stem
 from foretell.views import take
@@ -161,12 +161,14 @@ class Block(nn.Module):
         x: Float[Tensor, "B N D"],
         n: int | None = None,
         rotation: Complex[Tensor, "R _ 1 N P"] | None = None,
-        mask: Bool[Tensor, "*some N"] | None = None,
+        mask: Bool[Tensor, "*some M"] | None = None,
+        memory: Memory | None = None,
     ) -> Float[Tensor, "B _ _"]:
         """[B, N, D] -> [B, n or N, out]; `rotation` holds the places of tokens if positions are rotary. With a mask,
-        token i attends only to the tokens j where mask[i, j] (see `foretell.nn.attention.attend`).
+        token i attends only to the tokens j where mask[i, j] (see `foretell.nn.attention.attend`); with a memory, to
+        tokens of former calls, too.
         """
-        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask)
+        x = self.shortcut(x[:, :n]) + self.attn(self.norm1(x), n, rotation, mask, memory)
         return x + self.mlp(self.norm2(x))
 
 

@@ -79,6 +79,14 @@ class Vocabulary(nn.Module):
             row[: len(ids)] = torch.tensor(ids)
         return tokens
 
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a text alone, without start and end, and however many."""
+        return [FIRST + i for i in self._ready().encode(text).ids]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text that tokens stand for; those that mark places in a text stand for nothing."""
+        return self._ready().decode([i - FIRST for i in ids if i >= FIRST]).strip()
+
     def cut(self, text: str) -> bool:
         """Whether a text has more tokens than are read."""
         return len(self._ready().encode(text).ids) > self.length - 2
@@ -110,6 +118,7 @@ def _blank() -> Any:
         [tokenizers.normalizers.NFKC(), tokenizers.normalizers.Lowercase(), tokenizers.normalizers.Strip()]
     )
     made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True)
+    made.decoder = tokenizers.decoders.ByteLevel()
     return made
 
 

@@ -1,8 +1,11 @@
-"""Runs of Llip: a small one that a laptop's processor finishes, and the paper's."""
+"""Runs of Llip and of VistaLLM: small ones that a laptop's processor finishes, and the paper's."""
 
 from dataclasses import replace
 
-from foretell.methods import LlipConfig
+from foretell.language.coarser import Outlining
+from foretell.methods import LlipConfig, VistaConfig
+from foretell.nn.decoder import DecoderConfig
+from foretell.nn.guided import GuidedConfig
 from foretell.nn.mixture import MixtureConfig
 from foretell.nn.text import TextConfig
 from foretell.nn.vit import ViTConfig
@@ -38,6 +41,23 @@ def llip_mini() -> Recipe:
     mixture = MixtureConfig(out=96, heads=6)
     model = LlipConfig(EYES, READER, mixture, captions_a_step=4, positives="true", crop=(1.0, 1.0))
     return Recipe(model, STEPS)
+
+
+def vista() -> Recipe:
+    """VistaLLM of pictures of 48 pixels, on the encoder of the shipped `llip-mini`, which goes on learning.
+
+    foretell train vista --data questions:40000 --out runs/vista
+    foretell evaluate runs/vista --data questions:576
+    """
+    model = VistaConfig(
+        EYES,
+        tokenizer=GuidedConfig(tokens=16, width=96, depth=2, heads=3),
+        decoder=DecoderConfig(width=128, depth=4, heads=4),
+        bins=48,
+        outlines=Outlining(8, "spread"),
+        smooth=0.7,
+    )
+    return Recipe(model, replace(STEPS, batch=32, lr=2e-3, lr_start=2e-4), encoder="llip-mini")
 
 
 def llip_vitb16() -> Recipe:

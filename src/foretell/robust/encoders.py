@@ -71,10 +71,13 @@ def load(name: str) -> Any:
 
     Raises:
         MissingExtra: its package is not installed.
-        ForetellError: its file is not the known one, or there is no such model.
+        ForetellError: its file is not the known one, there is no such model, or the model reads no pictures.
     """
     if name not in SHIPPED:
-        return hub.load(name)
+        model = hub.load(name)
+        if not isinstance(model.reads, Photographs):
+            raise ForetellError(f"{name} reads no pictures, expected a model that does, such as iwm-mini")
+        return model
     module, file, digest = SHIPPED[name]
     spec = find_spec(module)  # found, not imported
     if spec is None or spec.origin is None:

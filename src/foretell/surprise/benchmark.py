@@ -81,7 +81,7 @@ def another(n: int) -> Int[Tensor, " n"]:
 
 
 @dataclass(frozen=True)
-class Answers:
+class PairAnswers:
     """A contestant's answers to pairs: which it told apart, and its scores of single clips. The clips are not kept."""
 
     names: tuple[str, ...]
@@ -162,7 +162,7 @@ def benchmark(
         chosen: dict[str, int | None] = dict.fromkeys(asked, contexts[0] if len(contexts) == 1 else None)
     else:
         chosen = _choose(asked, map(ask, watched(validation, progress and "Choosing contexts")))
-    answers: dict[str, list[Answers]] = {name: [] for name in asked}
+    answers: dict[str, list[PairAnswers]] = {name: [] for name in asked}
     for pairs in watched(chain([first], test), progress):
         measurable(model, pairs.possible.shape[2], contexts, pairs.source)
         for name, both in ask(pairs).items():
@@ -196,12 +196,12 @@ def _asked(contestants: Mapping[str, Contestant], pairs: Pairs, **how: Any) -> d
 
 def _answers(
     pairs: Pairs, both: tuple[Surprise, Surprise], context: int | None, kept: dict[str, Any] | None
-) -> Answers:
+) -> PairAnswers:
     """What a contestant says of pairs, from its surprise at the possible and at the impossible clips."""
     scores = [one.relative(context) for one in both]
     possible, impossible = (one.absolute(context) for one in both)
     sets = pairwise(*(_by_set(one, pairs.sets) for one in scores))
-    return Answers(pairs.names, pairs.direction, pairwise(*scores), sets, possible, impossible, kept)
+    return PairAnswers(pairs.names, pairs.direction, pairwise(*scores), sets, possible, impossible, kept)
 
 
 def _by_set(scores: Float[Tensor, " n"], sets: bool) -> Float[Tensor, " m"]:
@@ -233,9 +233,9 @@ def _choose(
     return {name: best(scores) for name, scores in right.items()}
 
 
-def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
+def _scored(answers: Sequence[PairAnswers]) -> dict[str, Any]:
     """All answers of a contestant together, and those to each property."""
-    by_property: dict[str, list[Answers]] = {}
+    by_property: dict[str, list[PairAnswers]] = {}
     for one in answers:
         for name in one.names:
             by_property.setdefault(name, []).append(one)
@@ -246,7 +246,7 @@ def _scored(answers: Sequence[Answers]) -> dict[str, Any]:
     return _row(answers) | {"per_property": rows}
 
 
-def _row(answers: Sequence[Answers]) -> dict[str, Any]:
+def _row(answers: Sequence[PairAnswers]) -> dict[str, Any]:
     """The accuracy of answers, also of each direction of a violation, and how well single clips were told apart."""
     right = torch.cat([one.right for one in answers])
     single = (torch.cat([getattr(one, side) for one in answers]) for side in ("possible", "impossible"))

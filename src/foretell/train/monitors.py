@@ -42,7 +42,9 @@ class Monitors:
 
     def __init__(self, images: Dataset, seed: int, samples: int = 1024, problems: int = 128) -> None:
         picked = evenly(len(images), samples)
-        self.pixels = images.batch(picked).pixels if "pixels" in images.columns else None
+        seen = images.columns.get("pixels")
+        several = seen is None or seen.shape[0] is None  # no pictures, or several a sample: these have no one latent
+        self.pixels = None if several else images.batch(picked).pixels
         self.labels = None if images.labels is None else images.labels[picked]
         # data is often sorted by class: take of all
         self.problems = images.batch(picked[evenly(len(picked), problems)])

@@ -1,5 +1,6 @@
 """Questions about scenes: every answer is held against the recorded factors."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -9,7 +10,9 @@ from foretell.data import Questions, load, train_test
 from foretell.data.made.captioned import masks, picture
 from foretell.data.made.captioned.check import named, truth
 from foretell.data.made.captioned.draw import chance_of
+from foretell.data.made.questions.source import VERSION, find
 from foretell.data.made.questions.tasks import FINE, NONE, TASKS, Asker, called
+from foretell.data.made.questions.templates import TEMPLATES
 from foretell.data.sprites import load as load_sprites
 from foretell.errors import ForetellError
 from foretell.language.outlines import filled
@@ -55,8 +58,29 @@ def test_expressions_name_their_targets(asker):
 
 def _expressions(question):
     """Parts of a question that may be an expression."""
-    words = question.rstrip("?.").replace(", if there is any", "").replace("? There may be none", "").split()
-    return [" ".join(words[i:]) for i in range(len(words)) if words[i] in ("the", "both", "all")]
+    patterns = (re.escape(way).replace(r"\{\}", "(.*)") for way in TEMPLATES["outlines"])
+    return [found[1] for pattern in patterns if (found := re.fullmatch(pattern, question))]
+
+
+@pytest.mark.parametrize(("kind", "ways"), TEMPLATES.items())
+def test_a_held_out_phrasing_is_new_in_words_that_are_known(kind, ways):
+    *known, new = ways
+    assert len(known) >= 5
+    assert len(set(ways)) == len(ways)
+    every = " ".join(way for some in TEMPLATES.values() for way in some[:-1])
+    assert set(re.findall("[a-z]+", new)) <= set(re.findall("[a-z]+", every))
+    assert {way.count("{}") for way in ways} == {0 if kind in ("caption", "common") else 1}
+
+
+def test_phrasings_ask_the_same_in_other_words():
+    sprites = load_sprites(None)
+    usual, new = Asker(sprites, "test", SIZE), Asker(sprites, "phrasings", SIZE)
+    for task in TASKS:
+        (one,), (other,) = asked(usual, task, 1), asked(new, task, 1)
+        assert (one.answer, one.scenes) == (other.answer, other.scenes)
+        assert one.question != other.question
+    _, known = next(iter(find("questions:8:phrasings:caption", SIZE, 0)["test"].read().items)).read()
+    assert known.question == TEMPLATES["caption"][-1]
 
 
 def test_a_box_encloses_the_mask(asker):
@@ -91,7 +115,7 @@ def test_questions_are_kept_and_are_functions_of_the_seed():
     batch = train.batch(range(18))
     assert batch["labels"].tolist() == [*range(9)] * 2
     assert [len(batch.ragged("pixels")[i]) for i in range(9)] == [1, 1, 1, 1, 1, 1, 2, 3, 3]
-    one = Asker(load_sprites(None), "train", SIZE).ask("box", chance_of("questions", 1, "train", 0, 2))
+    one = Asker(load_sprites(None), "train", SIZE).ask("box", chance_of("questions", VERSION, "train", 0, 2))
     assert batch.ragged("question").texts()[2] == one.question
     assert (batch.ragged("pixels")[2][0].numpy() == picture(one.scenes[0], SIZE)).all()
     only = load("questions:16:box,outline", Questions(SIZE), progress=False)

@@ -15,7 +15,7 @@ import numpy as np
 
 from foretell.data.items import Unusable
 from foretell.data.procedures import ClipOf, Names, Procedure, Step, contents
-from foretell.data.source import Contents, Source, Splits, file_at, files_below, identity
+from foretell.data.source import Contents, Source, Splits, file_at, files_below, identity, options_after
 from foretell.errors import ForetellError
 
 from .features import Features
@@ -113,12 +113,7 @@ def splits(
 
 def options_of(where: str, given: str, more: tuple[str, ...] = ()) -> dict[str, str]:
     """Options by name, as they stand after `#`; `more` are known beside those of latents. Raises ForetellError."""
-    options: dict[str, str] = {}
-    for part in filter(None, given.split(",")):
-        name, equals, value = part.partition("=")
-        if not equals or not value:
-            raise ForetellError(f"{where}: {part!r} after # is not an option, expected NAME=VALUE, as in features=DIR")
-        options[name] = value
+    options = options_after(where, given)
     known = (*(Features.OPTIONS if "features" in options else Simulated.OPTIONS), *more)
     if foreign := [name for name in options if name not in known]:
         raise ForetellError(f"{where}: {foreign[0]!r} is not an option here; there are {', '.join(known)}")

@@ -110,22 +110,42 @@ def decode_quiet(raw: Raw, size: int, narrow: Callable[[], object] = bool) -> np
 
     narrow: called for a picture of more than 8 bits that uses less than a sixteenth of its range.
     """
+    return _opened(raw, lambda image: _square(image, size, narrow))
+
+
+def whole_quiet(raw: Raw) -> Image.Image:
+    """The whole picture, upright and in RGB, for callers that are inside of `quiet_pillow`. Raises as `decode`."""
+    return _opened(raw, _whole)
+
+
+def _opened(raw: Raw, use: Callable[[Image.Image], T]) -> T:
+    """What is made of an image that is open. Raises Unusable, with the reason."""
     try:
         if isinstance(raw, Image.Image):
-            return _square(raw, size, narrow)
+            return use(raw)
         if isinstance(raw, np.ndarray):
             raise Unusable("not an image")
         if not (len(raw) if isinstance(raw, bytes) else raw.stat().st_size):
             raise Unusable("empty file")
         with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw, formats=_formats()) as image:
-            return _square(image, size, narrow)
+            return use(image)
     except Exception as error:  # Pillow's plugins raise errors of any type on bad files
         raise Unusable(reason(error)) from error
 
 
-def _square(image: Image.Image, size: int, narrow: Callable[[], object]) -> np.ndarray:
+def _whole(image: Image.Image) -> Image.Image:
+    _check_pixels(image)
+    image.load()
+    return _rgb(_upright(image.copy()), bool)
+
+
+def _check_pixels(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise Unusable(f"{image.width} × {image.height} pixels are more than {MAX_PIXELS // 10**6} megapixels")
+
+
+def _square(image: Image.Image, size: int, narrow: Callable[[], object]) -> np.ndarray:
+    _check_pixels(image)
     if isinstance(image, ImageFile.ImageFile):
         image.draft(None, (2 * size, 2 * size))  # JPEG decodes 1/2, 1/4 or 1/8 in a fraction of the time
     image.load()

@@ -1,7 +1,7 @@
 """`questions`, or `questions:N` for N questions to learn from, and an eighth as many others, 576 or more, to test on.
 
-`questions:N:SPLIT` tests on what is held out (see `foretell.data.made.captioned.draw.SPLITS`), and
-`questions:N:TASK,TASK` has some tasks alone.
+`questions:N:SPLIT` tests on what is held out (see `foretell.data.made.captioned.draw.SPLITS`, and `templates` for
+`phrasings`), and `questions:N:TASK,TASK` has some tasks alone.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from foretell.data.sprites import Sprites, load
 from foretell.errors import ForetellError
 
 from .tasks import TASKS, Asker
+from .templates import PHRASINGS
 
-VERSION = 1  # raise it when the same seed gives other questions
+VERSION = 2  # raise it when the same seed gives other questions
 TESTED = 64 * len(TASKS)
 """Questions to test on, at least."""
+TESTS = (*draw.SPLITS[1:], PHRASINGS)
+"""What may be tested on."""
 
 
 def find(spec: str, size: int, seed: int) -> Splits:
@@ -38,7 +41,7 @@ def find(spec: str, size: int, seed: int) -> Splits:
     count, tested, tasks = _asked(spec)
     check_size(spec, size)
     sprites = load(None)
-    if not Drawer(sprites, tested).numbers:
+    if tested != PHRASINGS and not Drawer(sprites, tested).numbers:
         raise ForetellError(f"{spec}: no picture is left for the split {tested!r}")
     asked = {"train": ("train", count), "test": (tested, max(count // 8, TESTED))}
     return {
@@ -59,13 +62,13 @@ def _asked(spec: str) -> tuple[int, str, tuple[str, ...]]:
         raise ForetellError(f"{spec}: expected questions, or questions:N with a whole number of questions, 8 or more")
     tested, tasks = "test", TASKS
     for part in parts:
-        if part in draw.SPLITS[1:]:
+        if part in TESTS:
             tested = part
         elif (named := tuple(part.split(","))) and set(named) <= set(TASKS):
             tasks = named
         else:
             raise ForetellError(
-                f"{spec}: {part!r} is no split and no task, expected {', '.join(draw.SPLITS[1:])}, or some of "
+                f"{spec}: {part!r} is no split and no task, expected {', '.join(TESTS)}, or some of "
                 f"{', '.join(TASKS)} with commas between them"
             )
     return int(number), tested, tasks
@@ -80,7 +83,7 @@ def _items(sprites: Sprites, split: str, count: int, seed: int, tasks: tuple[str
 
     def reader(index: int) -> Callable[[], tuple[np.ndarray, Answered]]:
         def read() -> tuple[np.ndarray, Answered]:
-            chance = chance_of("questions", VERSION, split, seed, index)
+            chance = chance_of("questions", VERSION, asker.split, seed, index)
             asked = asker.ask(tasks[index % len(tasks)], chance)
             pixels = np.stack([picture(scene, size, sprites) for scene in asked.scenes])
             return pixels, Answered(asked.question, asked.answer, TASKS.index(asked.task))

@@ -31,29 +31,12 @@ from foretell.data.made.captioned.say import captions
 from foretell.data.made.captioned.words import NUMBERS, plural, with_article
 from foretell.data.sprites import Sprites
 from foretell.language.outlines import rings
-from foretell.language.places import Places, Spot
+from foretell.language.places import FINE, Spot
 
-FINE = Places(10_000)
-"""Places in questions and answers, as they are kept: finer than any model says them."""
+from .templates import PHRASINGS, ways_to_ask
+
 NONE = "none"
 """What is answered where nothing is so called. The paper's code answers with a space."""
-TEMPLATES: dict[str, tuple[str, ...]] = {
-    "caption": ("describe the picture.", "what does the picture show?", "say something about the picture."),
-    "count": ("how many {} are there?", "what is the number of {}?", "count the {}."),
-    "colour": ("what colour is {}?", "which colour does {} have?", "tell the colour of {}."),
-    "yes or no": ("is this true of the picture: {}?", "{}: yes or no?", "does the picture show this: {}?"),
-    "box": ("where is {}?", "give a box around {}.", "find {}, and answer with a box."),
-    "outline": ("outline {}.", "draw the outline of {}.", "which points enclose {}?"),
-    "outlines": ("outline {}, if there is any.", "draw outlines of {}.", "which points enclose {}? There may be none."),
-    "region": ("what is in {}?", "name the thing in the box {}.", "describe what lies in {}."),
-    "pair": ("true or false: {}?", "{}: is this true or false?", "is it true or false that {}?"),
-    "common": (
-        "outline the kind of thing that all pictures show.",
-        "draw outlines of what all pictures have in common.",
-    ),
-    "attribute": ("outline {} in all pictures.", "draw outlines of {}, picture by picture."),
-}
-"""Ways to ask, a list each."""
 
 
 class AskedQuestion(NamedTuple):
@@ -71,13 +54,15 @@ class Asker:
 
     Args:
         sprites: what scenes are drawn from.
-        split: of `foretell.data.made.captioned`.
+        split: of `foretell.data.made.captioned`; or `phrasings`, which is `test` in words that are held out.
         size: pixels a side of the pictures, in which outlines are found.
     """
 
     def __init__(self, sprites: Sprites, split: str, size: int) -> None:
-        self.sprites, self.split, self.size = sprites, split, size
-        self.drawer = Drawer(sprites, split)
+        self.sprites, self.size = sprites, size
+        self.split = "test" if split == PHRASINGS else split
+        self.ways = ways_to_ask(split)
+        self.drawer = Drawer(sprites, self.split)
 
     def ask(self, task: str, chance: Random) -> AskedQuestion:
         """A question of a task (one of `TASKS`)."""
@@ -87,7 +72,7 @@ class Asker:
 
     def one(self, task: str, scene: CaptionedScene, how: str, about: str, answer: str, chance: Random) -> AskedQuestion:
         """A question about one scene, asked in one of the ways."""
-        return AskedQuestion(task, (scene,), pick(chance, TEMPLATES[how]).format(about), answer)
+        return AskedQuestion(task, (scene,), pick(chance, self.ways[how]).format(about), answer)
 
     def scene(self, chance: Random) -> CaptionedScene:
         """Any scene of the split."""
@@ -191,7 +176,7 @@ def _pair(by: Asker, chance: Random) -> AskedQuestion | None:
     told = [statement for statement, true in statements.items() if true == wanted]
     if not told:
         return None
-    question = pick(chance, TEMPLATES["pair"]).format(pick(chance, told).format(text))
+    question = pick(chance, by.ways["pair"]).format(pick(chance, told).format(text))
     return AskedQuestion("pair", scenes, question, "true" if wanted else "false")
 
 
@@ -221,7 +206,7 @@ def _in_all(
     spots = [by.outlines(scene, own, image) for image, (scene, own) in enumerate(zip(scenes, targets, strict=True))]
     if not all(spots):
         return None
-    question = pick(chance, TEMPLATES[task]).format(about)
+    question = pick(chance, by.ways[task]).format(about)
     return AskedQuestion(task, scenes, question, FINE.say([spot for some in spots for spot in some]))
 
 

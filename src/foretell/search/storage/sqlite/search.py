@@ -63,10 +63,10 @@ def search(
     scores = {row[0]: {"vector": score} for row, score in near}
     order = list(scores)
     if words is not None:
-        by_words = _by_words(c, number, words, wanted, allowed)
-        for id, score in by_words:
+        saying = matching(c, number, words, wanted, allowed)
+        for id, score in saying:
             scores.setdefault(id, {})["words"] = score
-        fused = fuse([order, [id for id, _ in by_words]])
+        fused = fuse([order, [id for id, _ in saying]])
         for id, score in fused.items():
             scores[id]["fused"] = score
         order = sorted(fused, key=lambda id: -fused[id])[:top]
@@ -113,19 +113,19 @@ def _scored(
     return [(rows[place], score) for place, score in zip(best.tolist(), scores[best].tolist(), strict=True)]
 
 
-def _by_words(
+def matching(
     c: sqlite3.Connection, number: int, words: str, top: int, allowed: np.ndarray | None
 ) -> Sequence[tuple[int, float]]:
     """The entries that contain any of the words, and their BM25, best first."""
     terms = {word for word in "".join(ch if ch.isalnum() else " " for ch in words).split()}
-    found = dict(_matching(c, f"text_{number}", [f'"{term}"' for term in sorted(terms)], top, allowed))
+    found = dict(_rows(c, f"text_{number}", [f'"{term}"' for term in sorted(terms)], top, allowed))
     if (parts := pieces.asked(words)) and pieces.there(c, number):
-        for id, score in _matching(c, f"piece_{number}", parts, top, allowed):
+        for id, score in _rows(c, f"piece_{number}", parts, top, allowed):
             found[id] = found.get(id, 0.0) + score
     return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
 
 
-def _matching(
+def _rows(
     c: sqlite3.Connection, table: str, terms: Sequence[str], top: int, allowed: np.ndarray | None
 ) -> Sequence[tuple[int, float]]:
     """The rows of an index of words that contain any of the terms, and their BM25, best first."""
