@@ -10,7 +10,7 @@ from selectolax.lexbor import LexborHTMLParser
 from tests.app.conftest import token
 
 from foretell.app.asking import Asking
-from foretell.app.photographs import KEPT, VisitorPhotographs, samples
+from foretell.app.photographs import KEPT, SentPhotographs, samples
 from foretell.http.refusal import Refused
 
 
@@ -95,7 +95,7 @@ def test_a_visitor_with_a_key_sends_a_photograph(site, visit, writer):
 
 
 def test_the_oldest_photographs_go_first(site):
-    kept = VisitorPhotographs()
+    kept = SentPhotographs()
     names = [kept.keep({1: np.full((3, 1, 1), n % 256, np.uint8)}) for n in range(KEPT + 1)]
     assert (kept.pixels(names[-1], 1) == KEPT % 256).all()
     with pytest.raises(Refused, match="not kept any more"):

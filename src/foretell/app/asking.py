@@ -13,7 +13,7 @@ from PIL import Image
 
 from foretell.agents.models import ServedModels
 from foretell.app.frame import part, significant
-from foretell.app.photographs import VisitorPhotographs
+from foretell.app.photographs import SentPhotographs
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 
@@ -30,7 +30,7 @@ NEAREST = 8
 STRIP = 7
 """Pictures of a strip."""
 HELD = 16
-"""VisitorPhotographs whose versions stay encoded."""
+"""SentPhotographs whose versions stay encoded."""
 NEAR = 5
 """Up to this rank an answer is called close."""
 SLACK = 1e-3
@@ -44,7 +44,7 @@ class Asking:
         photographs: those of the visitors.
     """
 
-    def __init__(self, models: ServedModels, photographs: VisitorPhotographs) -> None:
+    def __init__(self, models: ServedModels, photographs: SentPhotographs) -> None:
         self._models, self.photographs = models, photographs
         self._held: OrderedDict[tuple[str, str], Versions] = OrderedDict()
         self._lock = threading.Lock()

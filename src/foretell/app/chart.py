@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 WIDTH, HEIGHT, LEFT = 640.0, 220.0, 46.0
 """Of the area of a chart, and the room for labels on its left."""
 POINTS = 400
-"""StepValues of a line at most. Of more, each drawn one is the mean of its neighbours."""
+"""Points of a line at most. Of more, each drawn one is the mean of its neighbours."""
 ROW = 26.0
 """Height of a row of estimates."""
 

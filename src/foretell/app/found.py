@@ -28,7 +28,7 @@ WHY = {
 
 
 @dataclass(frozen=True)
-class KnowledgeContents:
+class Holdings:
     """What a knowledge contains, and what it can be asked with."""
 
     kind: str
@@ -47,16 +47,16 @@ class KnowledgeContents:
     """Those of videos among them."""
 
 
-def contents(knowledge: Knowledge) -> KnowledgeContents:
+def contents(knowledge: Knowledge) -> Holdings:
     """What a knowledge contains."""
     try:
         model = knowledge.model
     except ForetellError:
-        return KnowledgeContents("vectors", "vectors", words=False, files=False, endings=())
+        return Holdings("vectors", "vectors", words=False, files=False, endings=())
     if model.kind == "text":
-        return KnowledgeContents("text", "passages", words=True, files=False, endings=sorted(ingest.ENDINGS))
+        return Holdings("text", "passages", words=True, files=False, endings=sorted(ingest.ENDINGS))
     queries, films = sorted(model.stills | model.films), sorted(model.films)
-    return KnowledgeContents(model.kind, model.of, model.words, True, sorted(model.endings), queries, films)
+    return Holdings(model.kind, model.of, model.words, True, sorted(model.endings), queries, films)
 
 
 def may_change(call: Call, about: About) -> bool:

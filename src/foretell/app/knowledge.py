@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from foretell.app import session
-from foretell.app.found import KnowledgeContents, contents, entry_told, hit_told, may_change
+from foretell.app.found import Holdings, contents, entry_told, hit_told, may_change
 from foretell.app.frame import shown
 from foretell.app.snippets import snippets
 from foretell.http.refusal import Refused
@@ -51,7 +51,7 @@ async def page(
     call, q = Call(request), q.strip()
     told = await call.search(lambda: _told(call, request, name, q))
     if q:
-        holds: KnowledgeContents = told["holds"]
+        holds: Holdings = told["holds"]
         if not holds.words:
             raise Refused(400, f"this knowledge contains {holds.of}, and its model knows no words: ask with a picture")
         body = Search(query=q, top=TOP, hybrid=hybrid and holds.kind == "text", rerank=rerank and holds.kind == "text")
@@ -102,7 +102,7 @@ def _told(call: Call, request: Request, name: str, query: str) -> dict[str, Any]
     }
 
 
-def example(knowledge: Knowledge, holds: KnowledgeContents) -> list[float] | None:
+def example(knowledge: Knowledge, holds: Holdings) -> list[float] | None:
     """A vector to ask with, where a knowledge takes nothing else."""
     entries = knowledge.entries(0, 1) if holds.kind == "vectors" else []
     return [round(float(number), 4) for number in entries[0].vector] if entries else None

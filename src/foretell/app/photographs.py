@@ -32,8 +32,8 @@ def samples() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.iterdir()) if path.suffix != ".md"}
 
 
-class VisitorPhotographs:
-    """VisitorPhotographs by name, as models of different image sizes see them."""
+class SentPhotographs:
+    """Photographs by name, as models of different image sizes see them."""
 
     def __init__(self) -> None:
         self._sent: OrderedDict[str, dict[int, np.ndarray]] = OrderedDict()

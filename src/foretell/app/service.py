@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from foretell.agents.models import ServedModels
 from foretell.app import claims, door, entry, frame, home, imagine, knowledge, knowledges, runs, session, writing
 from foretell.app.asking import Asking
-from foretell.app.photographs import VisitorPhotographs
+from foretell.app.photographs import SentPhotographs
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.http.settings import ServiceSettings
@@ -47,7 +47,7 @@ def build(
     """
     app = search.build(store, settings, reranker, dria, respond=respond, secret=session.secret)
     app.state.models = models or ServedModels()
-    app.state.asking = Asking(app.state.models, VisitorPhotographs())
+    app.state.asking = Asking(app.state.models, SentPhotographs())
     app.state.runs = folder
     app.state.places = {"knowledge", "imagine", "claims"} | ({"runs"} if folder else set())
     for module in PAGES:

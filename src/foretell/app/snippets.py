@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import Request
 
-from foretell.app.found import KnowledgeContents
+from foretell.app.found import Holdings
 from foretell.search.storage.protocol import About
 
 HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
@@ -31,7 +31,7 @@ class Snippet:
 
 
 def snippets(
-    request: Request, about: About, holds: KnowledgeContents, query: str, vector: Sequence[float] | None
+    request: Request, about: About, holds: Holdings, query: str, vector: Sequence[float] | None
 ) -> Sequence[Snippet]:
     """Lines that search a knowledge, each ready to paste. A private one is opened by the key in $KEY.
 
