@@ -8,6 +8,8 @@ from tests.app.conftest import TOWNS
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
+BAD = ("error", "warning")
+"""Kinds of messages in a console that a page must not cause."""
 PHONE, DESK = {"width": 390, "height": 800}, {"width": 1100, "height": 800}
 
 
@@ -35,7 +37,7 @@ def tab(chromium, site):
             context.add_cookies([{"name": "foretell_key", "value": site.keys[key], "url": site.url}])
         page = context.new_page()
         page.said = []
-        page.on("console", lambda message: page.said.append(message.text))
+        page.on("console", lambda message: page.said.append(message.text) if message.type in BAD else None)
         page.on("pageerror", lambda error: page.said.append(str(error)))
         contexts.append(context)
         return page
