@@ -48,6 +48,6 @@ def test_bad_asks_are_refused(asked):
     with pytest.raises(ForetellError, match="brightness is 9"):
         versions.ask({"brightness": 9.0})
     with pytest.raises(ForetellError, match="this model looks at"):
-        Versions(model, image[:, :16], 4)
+        Versions(model, image[:, :16, :16], 4)
     with pytest.raises(ForetellError, match="count is 0"):
         Versions(model, image, 0)
