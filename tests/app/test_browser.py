@@ -1,5 +1,6 @@
 """The pages in a real browser: no errors, keyboard, phone, dark, and what axe-core finds."""
 
+import re
 import shutil
 
 import pytest
@@ -32,7 +33,7 @@ def tab(chromium, site):
 
     def open_tab(key=None, **settings):
         context = chromium.new_context(base_url=site.url, viewport=DESK, **settings)
-        context.set_default_timeout(120_000)
+        context.set_default_timeout(20_000)
         if key:
             context.add_cookies([{"name": "foretell_key", "value": site.keys[key], "url": site.url}])
         page = context.new_page()
@@ -103,8 +104,8 @@ def test_an_upload_shows_its_progress_and_its_refusal(site, tab, tmp_path):
     page.goto(f"/knowledge/{site.diary}")
     page.set_input_files("#upload", tmp_path / "empty.md")
     page.click("form[data-upload] button")
-    page.wait_for_function("document.querySelector('#said').textContent.length > 25")
-    assert page.locator("#said").inner_text().endswith(".")
+    page.locator("#said").filter(has_text=re.compile(r"\.$")).wait_for()
+    assert page.locator("#said").inner_text() == "Empty file."
     assert not page.locator("#progress").is_visible()
     page.set_input_files("#upload", tmp_path / "seas.md")
     page.click("form[data-upload] button")
@@ -119,7 +120,7 @@ def test_a_slider_changes_the_pictures(site, tab):
     before = page.get_attribute("#asked", "src")
     page.focus("#p-brightness")
     page.keyboard.press("Home")
-    page.wait_for_function("document.documentElement.dataset.milliseconds > 0")
+    page.locator("html[data-milliseconds]").wait_for(state="attached")
     after = page.get_attribute("#asked", "src")
     assert after != before
     assert "/0.2_" in after

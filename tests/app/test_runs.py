@@ -31,7 +31,7 @@ def test_a_run_shows_its_loss_beside_the_guesses(visit):
         "always the average 0.500",
         "a copy of what is near 0.400",
     ]
-    assert texts(page, ".chart h3") == ["Loss", "RankMe: directions that the model uses", "kNN accuracy"]
+    assert texts(page, ".chart h2") == ["Loss", "RankMe: directions that the model uses", "kNN accuracy"]
     assert "train.batch" in texts(page, "table th")
     assert not LexborHTMLParser(page.text).css("main img")
     worse = client.get("/runs/deep/second & <b>")
@@ -70,7 +70,7 @@ def test_claims_are_listed_with_their_verdicts(visit):
     name = "ijepa-targets"
     one = visit().get(f"/claims/{name}")
     assert texts(one, "h1") == [name]
-    assert [title in CLAIMS[name].finding or title for title in texts(one, ".chart h3")]
+    assert [title in CLAIMS[name].finding or title for title in texts(one, ".chart h2")]
     assert len(texts(one, "table tbody tr")) == len(CLAIMS[name].expects)
     assert visit().get("/claims/none").status_code == 404
 

@@ -34,10 +34,11 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
   function done(line) {
     button.disabled = false;
     const skipped = line?.added?.skipped.map(([, reason]) => reason).join("; ");
-    const sentence = line?.error ?? line?.detail ?? skipped;
-    if (sentence || !line?.added) {
+    const problem = line?.error ?? line?.detail ?? skipped;
+    if (problem || !line?.added) {
       bar.hidden = true;
-      said.textContent = `${sentence || "the answer was cut short"}.`;
+      const sentence = problem || "the answer was cut short";
+      said.textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
       return;
     }
     bar.value = 1;
