@@ -65,7 +65,7 @@ def test_no_other_folder_is_shown(visit, name):
 
 def test_claims_are_listed_with_their_verdicts(visit):
     page = visit().get("/claims")
-    assert texts(page, ".cards h3") == list(CLAIMS)
+    assert texts(page, ".cards h2") == list(CLAIMS)
     assert set(texts(page, ".cards .verdict")) <= {"holds", "fails", "undecided", "not run"}
     name = "ijepa-targets"
     one = visit().get(f"/claims/{name}")
