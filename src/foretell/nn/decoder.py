@@ -53,7 +53,7 @@ class Decoder(nn.Module):
         initialise(self, self.blocks, None)
         nn.init.normal_(self.embed.weight, std=0.5)
         if line:
-            points = on_a_line(len(line), config.width)
+            points = on_a_line(len(line), config.width).to(self.embed.weight)
             self.embed.weight.data[line] = points
             self.head.weight.data[line] = points * config.width**-0.5
 
@@ -121,7 +121,8 @@ def greedy(
 
 def on_a_line(count: int, width: int) -> Float[Tensor, "count width"]:
     """Vectors of `count` numbers: the nearer two are, the more alike their vectors. Waves from 4 to 2·count steps."""
-    places = torch.arange(count, dtype=torch.float64).unsqueeze(1)
-    shares = torch.linspace(0, 1, width // 2, dtype=torch.float64)
+    # on the CPU also where a model is built on `meta`: there torch may take plain numbers for tensors of another device
+    places = torch.arange(count, dtype=torch.float64, device="cpu").unsqueeze(1)
+    shares = torch.linspace(0, 1, width // 2, dtype=torch.float64, device="cpu")
     angles = places * 2 * torch.pi / (4 * (max(count, 4) / 2) ** shares)
     return (torch.cat([angles.sin(), angles.cos()], 1) / 2**0.5).float()[:, :width]
