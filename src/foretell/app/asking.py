@@ -30,7 +30,7 @@ NEAREST = 8
 STRIP = 7
 """Pictures of a strip."""
 HELD = 16
-"""SentPhotographs whose versions stay encoded."""
+"""Photographs whose versions stay encoded."""
 NEAR = 5
 """Up to this rank an answer is called close."""
 SLACK = 1e-3

@@ -49,6 +49,7 @@ def _all() -> list[dict[str, Any]]:
 @lru_cache(maxsize=64)
 def _one(name: str) -> dict[str, Any]:
     from foretell.claims import CLAIMS, estimate, recorded
+    from foretell.claims.page import written
 
     if name not in CLAIMS:
         raise Refused(404, f"there is no claim {name!r:.80}")
@@ -68,11 +69,11 @@ def _one(name: str) -> dict[str, Any]:
         "charts": [chart for measure in measures if (chart := _chart(measure, found[measure])) is not None],
         "expects": [
             {
-                "text": f"{e.measure}: {e.larger} > {e.smaller}" + (f" by {e.by:+g}" if e.by else ""),
-                "difference": _written(difference),
+                "text": expect.text,
+                "difference": written(difference).replace("-", "−") or "–",
                 "verdict": verdict,
             }
-            for e, difference, verdict in judged
+            for expect, difference, verdict in judged
         ],
         "seeds": {arm: len(by) for arm, by in results.items()},
     }
@@ -80,9 +81,3 @@ def _one(name: str) -> dict[str, Any]:
 
 def _chart(measure: str, found: dict[str, Estimate]) -> Bars | None:
     return bars(measure, {arm: (e.value, e.low, e.high) for arm, e in found.items() if e.seeds})
-
-
-def _written(e: Estimate) -> str:
-    digits = 3 if abs(e.value) < 10 else 1
-    interval = f" ({e.low:.{digits}f} to {e.high:.{digits}f})" if abs(e.low) != float("inf") else ""
-    return f"{e.value:.{digits}f}{interval}".replace("-", "−") if e.seeds else "–"

@@ -18,9 +18,12 @@ from starlette.datastructures import FormData
 from foretell import __version__, page
 from foretell.app import session
 from foretell.http.refusal import Refused
+from foretell.search.serve.api.uploads import form_file
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+LARGEST = 24 << 20
+"""The most bytes of a file to ask with."""
 STYLE = Path(page.__file__).parent / "style.css"
 RULES = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -80,6 +83,19 @@ def field(form: FormData | Mapping[str, Any], name: str, most: int = 100_000) ->
     if not isinstance(value, str) or len(value) > most:
         raise Refused(400, f"{name} is too long or a file, expected a text of at most {most:,} characters")
     return value.replace("\r\n", "\n").strip()
+
+
+async def sent_bytes(request: Request, kind: str, expected: str) -> tuple[bytes, str]:
+    """The content of the file of a form, and the end of its name. Raises Refused (400): it is missing, or too large."""
+    sent = await form_file(request)
+    try:
+        file = await sent.read()
+    finally:
+        await request.close()  # the temporary file of the form
+    if not 0 < len(file) <= LARGEST:
+        found = f"there is no {kind} in the form" if not file else f"the file has {len(file):,} bytes"
+        raise Refused(400, f"{found}, expected {expected.format(LARGEST >> 20)}")
+    return file, (sent.filename or "")[-80:]
 
 
 @lru_cache

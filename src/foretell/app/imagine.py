@@ -12,19 +12,16 @@ from foretell.agents.see import IMAGES
 from foretell.app import session
 from foretell.app.asking import Asking
 from foretell.app.door import check_key
-from foretell.app.frame import field, gone_to, part, shown
+from foretell.app.frame import field, gone_to, part, sent_bytes, shown
 from foretell.app.photographs import samples, thumbnail
 from foretell.http.json import Json
 from foretell.http.refusal import Refused
 from foretell.http.work import unless_left
-from foretell.search.serve.api.uploads import form_file
 from foretell.search.serve.call import Call
 
 T = TypeVar("T")
 FIRST = "astronaut"
 """The photograph of the first visit."""
-LARGEST = 24 << 20
-"""The most bytes of a photograph."""
 OTHERS = frozenset({"model", "photo", "over"})
 """Fields of the query that are not changes."""
 FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
@@ -85,14 +82,8 @@ async def send(request: Request) -> Response:
     await session.check_form(request)
     call = Call(request)
     check_key(call)
-    sent = await form_file(request)
-    try:
-        file, model = await sent.read(), field(await request.form(), "model", 200)
-    finally:
-        await request.close()  # the temporary file of the form
-    if not 0 < len(file) <= LARGEST:
-        found = "there is no photograph in the form" if not file else f"the file has {len(file):,} bytes"
-        raise Refused(400, f"{found}, expected a photograph of at most {LARGEST >> 20} MB")
+    file, _ = await sent_bytes(request, "photograph", "a photograph of at most {} MB")
+    model = field(await request.form(), "model", 200)
     asking: Asking = request.app.state.asking
     sizes = await _look(request, lambda asking: asking.sizes)
     decoding = call.work.pictures.run(lambda: {size: call.readers.still(file, size) for size in sizes}, call.who)

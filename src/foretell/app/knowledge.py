@@ -9,14 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from foretell.app import session
 from foretell.app.found import Holdings, contents, entry_told, hit_told, may_change
-from foretell.app.frame import shown
+from foretell.app.frame import sent_bytes, shown
 from foretell.app.snippets import snippets
 from foretell.http.refusal import Refused
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.api.bodies import KnowledgeName, Search
 from foretell.search.serve.api.search import found as search
 from foretell.search.serve.api.search import unread
-from foretell.search.serve.api.uploads import form_file
 from foretell.search.serve.call import Call
 
 FIRST = 4
@@ -24,8 +23,6 @@ FIRST = 4
 FILES = 50
 """Files on the page."""
 TOP = 10
-LARGEST = 24 << 20
-"""The most bytes of a file to ask with."""
 DONE = {
     "made": "The knowledge was made. Add files to it now.",
     "changed": "The change is saved.",
@@ -66,14 +63,7 @@ async def asked_with_file(request: Request, name: KnowledgeName) -> Response:
     """Search by a picture or a video."""
     await session.check_form(request)
     call = Call(request)
-    sent = await form_file(request)
-    try:
-        file, asked = await sent.read(), (sent.filename or "")[-80:]
-    finally:
-        await request.close()  # the temporary file of the form
-    if not 0 < len(file) <= LARGEST:
-        found = "there is no picture in the form" if not file else f"the file has {len(file):,} bytes"
-        raise Refused(400, f"{found}, expected a picture or a video of at most {LARGEST >> 20} MB: choose one")
+    file, asked = await sent_bytes(request, "picture", "a picture or a video of at most {} MB: choose one")
     told = await call.search(lambda: _told(call, request, name, ""))
     field = "video" if asked.lower().endswith(tuple(told["holds"].films)) else "image"
     body = Search.model_validate({field: b64encode(file).decode(), "top": TOP})

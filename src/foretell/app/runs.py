@@ -29,8 +29,6 @@ TITLES = {
     "spread": "Spread: how much latents differ from picture to picture",
     "mrr": "MRR",
 }
-UNTOLD = ("versions", "git", "source")
-"""Parts of a run's settings that are no choices."""
 
 router = APIRouter()
 
@@ -63,17 +61,15 @@ async def page(
     check_key(call)
 
     def run() -> dict[str, Any]:
-        from foretell.train.runs import flat, read_run, summary
+        from foretell.train.runs import settings, summary
         from foretell.train.show import unlearned
 
-        folder = _folder(root, name)
-        config, lines = read_run(folder)
+        folder, config, lines = _read(root, name)
         monitors = [line["monitor"] for line in lines if "monitor" in line]
-        settings = flat({key: value for key, value in config.items() if key not in UNTOLD})
         return {
             "run": summary(folder),
             "charts": charts({"": lines}),
-            "settings": {key: value for key, value in settings.items() if value is not None},
+            "settings": {key: value for key, value in settings(config).items() if value is not None},
             "sentence": unlearned(monitors[-1]) if monitors else None,
             "measured": monitors[-1] if monitors else {},
         }
@@ -113,13 +109,13 @@ def charts(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[Plot]:
 
 def _apart(root: Path, one: str, other: str) -> dict[str, Any]:
     """The settings in which two runs differ, and their curves."""
-    from foretell.train.runs import differences, read_run
+    from foretell.train.runs import differences
 
-    folders = {name: _folder(root, name) for name in (one, other)}
-    if len(folders) == 1:
+    read = {name: _read(root, name) for name in (one, other)}
+    if len(read) == 1:
         raise Refused(400, "both runs are the same, expected two")
-    lines = {name: read_run(folder)[1] for name, folder in folders.items()}
-    return {"differ": differences(*folders.values()), "charts": charts(lines)}
+    differ = differences(*(folder for folder, _, _ in read.values()))
+    return {"differ": differ, "charts": charts({name: lines for name, (_, _, lines) in read.items()})}
 
 
 def _root(request: Request) -> Path:
@@ -129,15 +125,14 @@ def _root(request: Request) -> Path:
     return root
 
 
-def _folder(root: Path, name: str) -> Path:
-    """The folder of a run, which lies in the folder of all. Raises Refused (404)."""
+def _read(root: Path, name: str) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
+    """A run below the folder of all: its folder, configuration and lines of metrics. Raises Refused (404)."""
     from foretell.train.runs import read_run
 
     folder = root / name
     try:
         if ".." in Path(name).parts or Path(name).is_absolute() or not folder.is_dir():
             raise ForetellError("no run")
-        read_run(folder)
+        return folder, *read_run(folder)
     except (ForetellError, ValueError):
         raise Refused(404, f"there is no run {name!r:.80}") from None
-    return folder

@@ -143,6 +143,11 @@ class Expect:
     by: float = 0.0
     """At least so much larger. Below 0: at most so much smaller, for findings that say "as good as"."""
 
+    @property
+    def text(self) -> str:
+        """What is expected, in short."""
+        return f"{self.measure}: {self.larger} > {self.smaller}" + (f" by {self.by:+g}" if self.by else "")
+
     def judge(self, results: Results) -> tuple[Estimate, Verdict]:
         """The difference over the seeds of both arms, and the verdict."""
         larger, smaller = results[self.larger], results[self.smaller]

@@ -31,7 +31,7 @@ def _decisive(claim: Claim, results: Results) -> tuple[str, str]:
     """The first difference whose verdict is the claim's, with its interval, and the seeds it was seen with."""
     judged = [(expect, *expect.judge(results)) for expect in claim.expects]
     expect, difference, _ = next(each for each in judged if each[2] == claim.verdict(results))
-    return f"{expect.measure}: {expect.larger} − {expect.smaller} {_written(difference)}", str(difference.seeds)
+    return f"{expect.measure}: {expect.larger} − {expect.smaller} {written(difference)}", str(difference.seeds)
 
 
 def details(claim: Claim, results: Results | None, pictures: str | None = None) -> str:
@@ -59,7 +59,7 @@ def _arms(results: Results) -> list[str]:
     lines = ["| arm | seeds | " + " | ".join(measures) + " |", "|---|---|" + "---|" * len(measures)]
     for arm, by in results.items():
         found = [estimate([values[name] for values in by.values() if name in values]) for name in measures]
-        lines.append(f"| {arm} | {len(by)} | " + " | ".join(_written(e) for e in found) + " |")
+        lines.append(f"| {arm} | {len(by)} | " + " | ".join(written(e) for e in found) + " |")
     return lines
 
 
@@ -67,14 +67,11 @@ def _differences(claim: Claim, results: Results) -> list[str]:
     lines = ["| expected | difference | |", "|---|---|---|"]
     for expect in claim.expects:
         difference, verdict = expect.judge(results)
-        margin = f" by {expect.by:+g}" if expect.by else ""
-        lines.append(
-            f"| {expect.measure}: {expect.larger} > {expect.smaller}{margin} | {_written(difference)} | {verdict} |"
-        )
+        lines.append(f"| {expect.text} | {written(difference)} | {verdict} |")
     return lines
 
 
-def _written(e: Estimate) -> str:
+def written(e: Estimate) -> str:
     """A mean and its interval; three digits, or one for large numbers."""
     if not e.seeds:
         return ""

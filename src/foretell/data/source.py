@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -141,6 +142,19 @@ def splits_by_name(
         )
         for split, part in (parts or {"all": files}).items()
     }
+
+
+def place_of(kind: str, place: str, expected: str) -> tuple[str, Path, str]:
+    """What `kind:PLACE#OPTIONS` names: what messages call it, where it lies, and its options as they stand.
+
+    Raises:
+        ForetellError: nothing lies there.
+    """
+    where, _, given = place.partition("#")
+    name, root = f"{kind}:{where}", Path(os.path.realpath(os.path.expanduser(where)))
+    if not where or not root.exists():
+        raise ForetellError(f"{name}: not found, expected {kind}:{expected}")
+    return name, root, given
 
 
 def options_after(where: str, given: str) -> dict[str, str]:

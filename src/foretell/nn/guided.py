@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from foretell.errors import Range, within
 from foretell.nn.attention import Attention, attend
 from foretell.nn.positions import sincos
-from foretell.nn.vit import initialise, transformer
+from foretell.nn.vit import initialise, mlp, transformer
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,7 @@ class LookingBlock(nn.Module):
         self.kv = nn.Linear(width, 2 * width)
         self.look = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential()
-        self.mlp.add_module("fc1", nn.Linear(width, 4 * width))
-        self.mlp.add_module("act", nn.GELU())
-        self.mlp.add_module("fc2", nn.Linear(4 * width, width))
+        self.mlp = mlp(width, 4 * width)
 
     def forward(
         self,

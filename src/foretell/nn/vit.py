@@ -6,6 +6,7 @@ B batch · C channels · N patches · K kept patches · P pixels a patch · D wi
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
@@ -128,6 +129,13 @@ class VideoViTConfig(ViTConfig):
         return self.frames // self.tubelet, *super().grid
 
 
+def mlp(width: int, hidden: int) -> nn.Sequential:
+    """Two layers with a GELU between; their names are those of released weights."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["fc1"], layers["act"], layers["fc2"] = nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+    return nn.Sequential(layers)
+
+
 class Block(nn.Module):
     """A pre-norm transformer block; `forward(x, n)` returns only the first n tokens, informed by all.
 
@@ -151,10 +159,7 @@ class Block(nn.Module):
         self.attn = Attention(width, heads, qkv_bias, out)
         self.shortcut = nn.Identity() if out == width else nn.Linear(width, out)
         self.norm2 = nn.LayerNorm(out, eps=eps)
-        self.mlp = nn.Sequential()
-        self.mlp.add_module("fc1", nn.Linear(out, hidden))
-        self.mlp.add_module("act", nn.GELU())
-        self.mlp.add_module("fc2", nn.Linear(hidden, out))
+        self.mlp = mlp(out, hidden)
 
     def forward(
         self,

@@ -90,9 +90,14 @@ def summary(folder: Path) -> RunSummary:
 
 def differences(one: Path, other: Path) -> dict[str, tuple[Any, Any]]:
     """The settings in which two runs differ, by their dotted names; None where one has no such setting."""
-    first, second = (flat({k: v for k, v in read_run(run)[0].items() if k not in _UNTOLD}) for run in (one, other))
+    first, second = (settings(read_run(run)[0]) for run in (one, other))
     names = sorted(first.keys() | second.keys())
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
+
+
+def settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run that are choices, by their dotted names."""
+    return _flat({name: value for name, value in config.items() if name not in _UNTOLD})
 
 
 _UNTOLD = ("versions", "git", "source")
@@ -180,8 +185,7 @@ def _held(folder: Path) -> bool:
         return False
 
 
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Settings by their dotted names."""
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, dict):
         return {prefix.removesuffix("."): json.loads(json.dumps(value))}
-    return {name: leaf for key, inner in value.items() for name, leaf in flat(inner, f"{prefix}{key}.").items()}
+    return {name: leaf for key, inner in value.items() for name, leaf in _flat(inner, f"{prefix}{key}.").items()}

@@ -5,7 +5,6 @@ S steps · P latents a clip · D width
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from foretell.data.items import Unusable
 from foretell.data.procedures import ClipOf, Names, Procedure, Step, contents
-from foretell.data.source import Contents, Source, Splits, file_at, files_below, identity, options_after
+from foretell.data.source import Contents, Source, Splits, file_at, files_below, identity, options_after, place_of
 from foretell.errors import ForetellError
 
 from .features import Features
@@ -69,11 +68,7 @@ def sources(layout: Layout, place: str, seed: int) -> Splits:
     Raises:
         ForetellError: see `foretell.data.annotations.find`.
     """
-    where, _, given = place.partition("#")
-    name = f"{layout.name}:{where}"
-    root = Path(os.path.realpath(os.path.expanduser(where)))
-    if not where or not root.exists():
-        raise ForetellError(f"{name}: not found, expected {layout.name}:{layout.place}")
+    name, root, given = place_of(layout.name, place, layout.place)
     options = options_of(name, given)
     source = Features.of(options) if "features" in options else Simulated.of(options, seed)
     files = [file_at(root)] if root.is_file() else files_below(root)

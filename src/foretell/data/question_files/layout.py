@@ -17,7 +17,7 @@ from foretell.data.items import Item, Unusable
 from foretell.data.made.questions.tasks import TASKS
 from foretell.data.made.questions.templates import ways_to_ask
 from foretell.data.questions import Answered
-from foretell.data.source import Contents, Source, Splits, identity, options_after
+from foretell.data.source import Contents, Source, Splits, identity, options_after, place_of
 from foretell.errors import ForetellError
 
 VERSION = 1  # raise it when the same files give other questions
@@ -63,11 +63,7 @@ def sources(layout: QuestionLayout, place: str, size: int) -> Splits:
     Raises:
         ForetellError: see `foretell.data.question_files.find`.
     """
-    where, _, given = place.partition("#")
-    name = f"{layout.name}:{where}"
-    root = Path(os.path.realpath(os.path.expanduser(where)))
-    if not where or not root.exists():
-        raise ForetellError(f"{name}: not found, expected {layout.name}:{layout.place}")
+    name, root, given = place_of(layout.name, place, layout.place)
     options = options_after(name, given)
     if foreign := [option for option in options if option not in ("images", "tasks", "test", "by")]:
         raise ForetellError(f"{name}: {foreign[0]!r} is not an option here; there are images, tasks, test, by")
