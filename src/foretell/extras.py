@@ -20,6 +20,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard",),
     "words": ("tokenizers",),
     "towers": ("transformers",),
+    "language": ("peft", "gguf"),
     "search": (
         "charset_normalizer",
         "fastapi",

@@ -94,7 +94,7 @@ def test_the_loss_is_the_cross_entropy_of_answers_alone():
     views = problem(model, *data)
     total, count = 0.0, 0
     for pixels, question, answer in zip(*data, strict=True):
-        asked, told = model._tokens(question, answer)
+        _, asked, told = model._tokens(question, answer)
         prompt = model._prompt(asked, 1)
         seen = model.see(problem(model, [pixels], [question], [answer]))
         h = model.decoder.embed(torch.tensor(prompt + told))

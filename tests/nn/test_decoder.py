@@ -5,6 +5,7 @@ import torch
 from foretell.language.places import Places
 from foretell.nn.decoder import Decoder, DecoderConfig, greedy, on_a_line
 from foretell.nn.speech import Grammar, Speech
+from foretell.nn.vocabulary import Vocabulary
 
 SMALL = DecoderConfig(width=24, depth=2, heads=3)
 
@@ -45,7 +46,7 @@ def test_steps_with_memory_are_the_whole_text_at_once():
 
 
 def test_replies_are_those_of_full_passes_whoever_else_is_in_the_batch():
-    speech = Speech(259, Places(6), 1)
+    speech = Speech(Vocabulary(259, 259), Places(6), 1)
     made, grammar = decoder(len(speech), speech.bins), Grammar(speech)
     texts = [torch.randint(3, 200, (length,)) for length in (5, 3, 4)]
 

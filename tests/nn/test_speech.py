@@ -5,14 +5,14 @@ import torch
 
 from foretell.language.places import Places
 from foretell.nn.speech import RESERVE, Grammar, Speech
-from foretell.nn.vocabulary import END, PAD, START
+from foretell.nn.vocabulary import END, PAD, START, Vocabulary
 
 TEXTS = ["where is the red dog?", "outline all red things.", "a dog: <b_st><bin_1><bin_2><bin_3><bin_4><b_ed>"] * 4
 PLACES = Places(20)
 
 
 def speech():
-    made = Speech(300, PLACES, 3)
+    made = Speech(Vocabulary(300, 300), PLACES, 3)
     made.learn(TEXTS)
     return made
 
@@ -41,7 +41,7 @@ def test_a_symbol_is_one_token_and_an_unknown_one_is_words():
 
 def test_symbols_are_no_words_to_learn():
     made = speech()
-    plain = Speech(300, PLACES, 3)
+    plain = Speech(Vocabulary(300, 300), PLACES, 3)
     plain.learn(text.replace("<b_st><bin_1><bin_2><bin_3><bin_4><b_ed>", " ") for text in TEXTS)
     assert torch.equal(made.vocabulary.pairs, plain.vocabulary.pairs)
 

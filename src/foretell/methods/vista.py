@@ -10,7 +10,8 @@ One model for all tasks: words, boxes and outlines are tokens of one vocabulary,
 be about several pictures.
 
 Differs from the paper:
-- The language model is small and learned from the start; the paper's is Vicuna of 7 or 13 billion parameters.
+- The language model is small and learned from the start; the paper's is Vicuna of 7 or 13 billion parameters. A
+  pretrained one can take its place, and learns by LoRA (`language`, `foretell.nn.adapted`).
 - The encoder may learn, too, unless it is `frozen`; the paper's is EVA-CLIP, frozen. Where it is a Llip's, its text
   tower and mixture show where the question's words look: `looks`, a token a head. A small stem may learn beside it.
 - Both stages of training are the same, but for their data; the paper's second trains fewer parts.
@@ -39,15 +40,16 @@ from foretell.language.places import Places
 from foretell.method import Method
 from foretell.methods.llip import Llip
 from foretell.methods.vjepa_ac import encoder_of
+from foretell.nn.adapted import LanguageConfig, adapted
 from foretell.nn.decoder import Decoder, DecoderConfig, greedy
 from foretell.nn.guided import GuidedConfig, GuidedTokenizer, Looks
 from foretell.nn.mixture import Mixture, MixtureConfig
-from foretell.nn.sequences import Sequences, in_groups, near_entropy, padded, sequences
+from foretell.nn.sequences import Sequences, Turn, in_groups, near_entropy, padded, sequences
 from foretell.nn.speech import RESERVE, Grammar, Speech, without_symbols
 from foretell.nn.stem import Stem
 from foretell.nn.text import TextConfig, TextTower
 from foretell.nn.vit import VideoViTConfig, ViT, ViTConfig
-from foretell.nn.vocabulary import BYTES, END, FIRST, PAD, START
+from foretell.nn.vocabulary import BYTES, END, FIRST, PAD, START, Vocabulary
 from foretell.registry import register
 
 if TYPE_CHECKING:
@@ -76,15 +78,15 @@ class VistaConfig:
     frozen: bool = False
     """Whether the encoder stays as it is given."""
     looks: LookingConfig | None = None
-    """How words look at pictures before anything is learned here: as the Llip of `--encoder` does; None where it is
-    none."""
+    """How words look at pictures from the start: as the Llip of `--encoder` does; None where it is none."""
     fine: int = 0
-    """Channels a patch of a convolutional stem beside the encoder: small parts of outlines, which a frozen encoder of
-    what is shown leaves out. 0 for none."""
+    """Channels a patch of a stem of convolutions beside the encoder, for the edges that it leaves out; 0 for none."""
     tokenizer: GuidedConfig = field(default_factory=GuidedConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    language: LanguageConfig = field(default_factory=LanguageConfig)
+    """A pretrained language model in the decoder's place; none where it has no name."""
     words: int = 1024
-    """Tokens of words at most, 259 or more."""
+    """Tokens of words at most, 259 or more; of the tokenizer's alone, where a language model brings its own."""
     bins: int = 1000
     """Of a coordinate. Small pictures need no more than two a pixel."""
     outlines: Outlining = field(default_factory=Outlining)
@@ -126,7 +128,7 @@ class AskedPictures:
     instructions: Int[Tensor, "B L"]
     """The questions, filled up with `PAD`."""
     words: Int[Tensor, "B W"] | None
-    """Their words, as Llip's text tower takes them; None where the model has none."""
+    """The same for Llip's text tower; None where the model has none."""
     groups: tuple[Sequences, ...]
 
 
@@ -140,7 +142,11 @@ class Vista(Method):
     def __init__(self, config: VistaConfig) -> None:
         super().__init__(config)
         c = config
-        self.speech = Speech(c.words, Places(c.bins), c.pictures)
+        own = Speech(Vocabulary(c.words, c.words), Places(c.bins), c.pictures)
+        self.speech, self.decoder = (
+            (own, Decoder(c.decoder, len(own), own.bins)) if not c.language.name else adapted(c.language, own)
+        )
+        self.asking = None if self.speech is own else own
         self.encoder = ViT(c.encoder)
         if c.frozen:
             self.encoder.requires_grad_(False)
@@ -151,10 +157,14 @@ class Vista(Method):
             self.text = TextTower(c.looks.text)
             self.mixture = Mixture(c.looks.mixture, self.encoder.width, c.looks.text.width)
             known, registers = known + c.looks.mixture.heads, self.encoder.width
-        self.tokenizer = GuidedTokenizer(c.tokenizer, known, c.encoder.grid, len(self.speech), registers)
-        self.project = nn.Linear(c.tokenizer.width, c.decoder.width)
-        self.decoder = Decoder(c.decoder, len(self.speech), self.speech.bins)
-        self._known: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        self.tokenizer = GuidedTokenizer(c.tokenizer, known, c.encoder.grid, len(self.guide), registers)
+        self.project = nn.Linear(c.tokenizer.width, self.decoder.width)
+        self._known: dict[tuple[str, str], Turn] = {}
+
+    @property
+    def guide(self) -> Speech:
+        """The tokens in which the tokenizer of pictures sees questions."""
+        return self.asking or self.speech
 
     @classmethod
     def begin(cls, config: VistaConfig, encoder: Method | None = None) -> Vista:
@@ -163,6 +173,7 @@ class Vista(Method):
         Raises:
             ForetellError: that model has no encoder of images.
         """
+        config = replace(config, language=config.language.pinned())
         if encoder is None:
             return cls(config)
         found = encoder_of(encoder)
@@ -198,49 +209,50 @@ class Vista(Method):
                 f"VistaLLM learns from questions with answers, found {', '.join(data.columns)}: give data such as "
                 "questions:20000 (docs/language.md)"
             )
-        if self.speech.learned:  # begins with the weights of a former stage, and so with its words
-            return
-        chunks = [data.batch(chunk) for chunk in torch.arange(len(data)).split(1024)]
-        self.speech.learn(
-            text for batch in chunks for name in ("question", "answer") for text in batch.ragged(name).texts()
-        )
+        if not self.guide.learned:  # else it begins with the weights of a former stage, and so with its words
+            chunks = [data.batch(chunk) for chunk in torch.arange(len(data)).split(1024)]
+            columns = [batch.ragged(name) for batch in chunks for name in ("question", "answer")]
+            self.guide.learn(text for column in columns for text in column.texts())
 
     def views(self, batch: Batch, generator: torch.Generator) -> AskedPictures:
         """The questions and answers of a batch as tokens, in groups of like length."""
         pixels = batch.ragged("pixels")
-        assert isinstance(pixels.values, Tensor)
         questions, answers = batch.ragged("question").texts(), batch.ragged("answer").texts()
         known = [self._tokens(*pair) for pair in zip(questions, answers, strict=True)]
-        return self._asked(pixels.values, pixels.offsets.diff().tolist(), questions, known, GROUP)
+        return self._asked(torch.as_tensor(pixels.values), pixels.offsets.diff().tolist(), questions, known, GROUP)
 
     def _asked(
         self,
         pixels: UInt8[Tensor, "P 3 S S"],
         counts: Sequence[int],
         questions: Sequence[str],
-        known: Sequence[tuple[list[int], list[int]]],
+        known: Sequence[Turn],
         group: int,
     ) -> AskedPictures:
         """Questions, `known` as tokens with their answers, about so many pictures each."""
         device = pixels.device
-        rows = [(self._prompt(asked, n), told) for (asked, told), n in zip(known, counts, strict=True)]
+        rows = [(self._prompt(each.question, n), each.answer) for each, n in zip(known, counts, strict=True)]
         owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
         words = None if self.text is None else self.text.tokens([without_symbols(text) or "?" for text in questions])
         return AskedPictures(
             to_float(pixels),
             owner.to(device),
-            padded([asked for asked, _ in known], "right").to(device),
+            padded([each.guide for each in known], "right").to(device),
             None if words is None else words.to(device),
             sequences(rows, counts, group, device),
         )
 
-    def _tokens(self, question: str, answer: str) -> tuple[list[int], list[int]]:
+    def _tokens(self, question: str, answer: str) -> Turn:
         """A question and its answer, said in the model's bins; every epoch asks for them again."""
         if (found := self._known.get((question, answer))) is None:
-            asked = self.speech.ids(self._said(question))[: self.config.tokenizer.length]
             told = [*self.speech.ids(self._said(answer)), END][: self.config.longest]
-            found = self._known[question, answer] = asked, told
+            found = self._known[question, answer] = self._asks(question)._replace(answer=told)
         return found
+
+    def _asks(self, question: str) -> Turn:
+        """A question without its answer."""
+        said, most = self._said(question), self.config.tokenizer.length
+        return Turn(self.guide.ids(said)[:most], self.speech.ids(said)[:most], [])
 
     def _said(self, text: str) -> str:
         return as_said(text, self.speech.places, self.config.outlines, self.config.image_size)
@@ -307,8 +319,7 @@ class Vista(Method):
             questions: words. Places in them are in bins of 1/10,000, as data has them.
 
         Raises:
-            ForetellError: no question, one without words, too long, or with no picture or too many; pictures of another
-                size.
+            ForetellError: no question; one without words, too long, or with no, too many, or pictures of another size.
         """
         if len(pictures) != len(questions):
             raise ForetellError(
@@ -321,9 +332,9 @@ class Vista(Method):
         grammar, replies = Grammar(self.speech), [""] * len(asked)
         self.eval()
         try:
-            for some in in_groups([len(ids) for ids in asked], min(AT_ONCE, self.chunk or AT_ONCE)):
+            for some in in_groups([len(each.question) for each in asked], min(AT_ONCE, self.chunk or AT_ONCE)):
                 pixels = torch.cat([pictures[n] for n in some]).to(device)
-                known, texts = [(asked[n], list[int]()) for n in some], [questions[n] for n in some]
+                known, texts = [asked[n] for n in some], [questions[n] for n in some]
                 views = self._asked(pixels, [len(pictures[n]) for n in some], texts, known, len(some))
                 (group,) = views.groups
                 h = self.embedded(group, self.see(views))
@@ -334,7 +345,7 @@ class Vista(Method):
             self.train(training)
         return replies
 
-    def _checked(self, number: int, pictures: UInt8[Tensor, "_ 3 S S"], question: str) -> list[int]:
+    def _checked(self, number: int, pictures: UInt8[Tensor, "_ 3 S S"], question: str) -> Turn:
         """The tokens of a question that can be asked."""
         c, S = self.config, self.config.image_size
         if not question.strip():
@@ -348,12 +359,11 @@ class Vista(Method):
                 f"question {number} is about {len(pictures)} pictures, expected 1 to {c.pictures}: this model takes no "
                 "more"
             )
-        asked = self.speech.ids(self._said(question))
-        if len(asked) > c.tokenizer.length:
-            raise ForetellError(
-                f"question {number} has {len(asked)} tokens, expected {c.tokenizer.length} or fewer: ask in fewer words"
-            )
-        return asked
+        said, most = self._said(question), c.tokenizer.length
+        tokens = max(len(self.guide.ids(said)), len(self.speech.ids(said)))
+        if tokens > most:
+            raise ForetellError(f"question {number} has {tokens} tokens, expected {most} or fewer: ask in fewer words")
+        return self._asks(question)
 
     def trained(self) -> dict[str, nn.Module]:
         """The encoder, what makes its patches tokens, and the language model; a frozen encoder is not trained."""
@@ -364,9 +374,7 @@ class Vista(Method):
 
     def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "P 3 S S"]:
         """The pictures of all questions, as they are: a question knows left from right, and colours."""
-        values = batch.ragged("pixels").values
-        assert isinstance(values, Tensor)
-        return to_float(values)
+        return to_float(torch.as_tensor(batch.ragged("pixels").values))
 
     def features(self, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B D"]:
         """The encoder's latents of pictures in [0, 1], averaged."""

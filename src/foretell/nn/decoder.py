@@ -9,6 +9,7 @@ B texts · L tokens of the longest · M with those before · D width · V tokens
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,6 +20,9 @@ from foretell.nn.rotary import line_rotation, pairs_an_axis
 from foretell.nn.speech import Grammar
 from foretell.nn.vit import Block, initialise, transformer
 from foretell.nn.vocabulary import END
+
+if TYPE_CHECKING:
+    from foretell.nn.adapted import Adapted
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Decoder(nn.Module):
             self.embed.weight.data[line] = points
             self.head.weight.data[line] = points * config.width**-0.5
 
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.config.width
+
     def forward(
         self, h: Float[Tensor, "B L D"], there: Bool[Tensor, "B M"], memory: list[Memory] | None = None
     ) -> Float[Tensor, "B L D"]:
@@ -85,7 +94,7 @@ class Decoder(nn.Module):
 
 @torch.no_grad()
 def greedy(
-    decoder: Decoder, h: Float[Tensor, "B L D"], there: Bool[Tensor, "B L"], grammar: Grammar, longest: int
+    decoder: Decoder | Adapted, h: Float[Tensor, "B L D"], there: Bool[Tensor, "B L"], grammar: Grammar, longest: int
 ) -> list[list[int]]:
     """What each text goes on with: the likeliest token that the grammar allows, again and again, until it ends.
 

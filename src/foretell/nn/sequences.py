@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,6 +15,15 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from foretell.nn.vocabulary import PAD
+
+
+class Turn(NamedTuple):
+    """Tokens of a question and of its answer."""
+
+    guide: list[int]
+    """The question as the tokenizer of pictures sees it."""
+    question: list[int]
+    answer: list[int]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Words, places and pictures as tokens of one vocabulary, and what a reply may say next.
 
-Words are byte pairs that training joins (`foretell.nn.vocabulary`). Each symbol of `foretell.language.places` is one
-token more, as in VistaLLM (arXiv:2312.12423, §3.2), and so are the marks `<image_1>` and on. `PICTURE` stands where the
-tokens of a picture go.
+Words are byte pairs that training joins (`foretell.nn.vocabulary`), or those of a pretrained language model
+(`foretell.nn.adapted`). Each symbol of `foretell.language.places` is one token more, as in VistaLLM (arXiv:2312.12423,
+§3.2), and so are the marks `<image_1>` and on. `PICTURE` stands where the tokens of a picture go.
 
 V tokens of all · b replies
 """
@@ -17,7 +17,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from foretell.language.places import FEWEST, MARKS, RING, Places, SpotKind
-from foretell.nn.vocabulary import END, FIRST, Vocabulary
+from foretell.nn.vocabulary import END, FIRST, Words
 
 _SYMBOL = re.compile(r"(<\w+>)")
 RESERVE = 9
@@ -28,21 +28,22 @@ class Speech(nn.Module):
     """Texts to tokens and back.
 
     Args:
-        words: tokens of words, 259 or more.
+        words: how words are said.
         places: how places are said.
         pictures: pictures of a question at most.
     """
 
-    def __init__(self, words: int, places: Places, pictures: int) -> None:
+    def __init__(self, words: Words, places: Places, pictures: int) -> None:
         super().__init__()
-        self.places = places
-        self.vocabulary = Vocabulary(words, words)
+        self.places, self.pictures = places, pictures
+        self.vocabulary = words
+        first = words.size
         symbols = (*places.tokens, *(f"<image_{k + 1}>" for k in range(pictures)))
-        self.numbers = {symbol: words + k for k, symbol in enumerate(symbols)}
+        self.numbers = {symbol: first + k for k, symbol in enumerate(symbols)}
         self.symbols = dict(zip(self.numbers.values(), symbols, strict=True))
-        self.bins = range(words, words + places.bins + 1)
+        self.bins = range(first, first + places.bins + 1)
         """The tokens of numbers; neighbours are neighbours."""
-        self.picture = words + len(symbols)
+        self.picture = first + len(symbols)
         """`PICTURE`."""
 
     def __len__(self) -> int:
@@ -50,8 +51,8 @@ class Speech(nn.Module):
 
     @property
     def learned(self) -> bool:
-        """Whether it knows pairs of letters."""
-        return bool((self.vocabulary.pairs >= 0).any())
+        """Whether it knows more words than bytes."""
+        return self.vocabulary.learned()
 
     def learn(self, texts: Iterable[str]) -> None:
         """Learn the vocabulary of words; symbols in the texts are known already."""

@@ -10,7 +10,7 @@ n texts · L tokens of the longest text · V tokens of the vocabulary
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -23,6 +23,30 @@ PAD, START, END = 0, 1, 2
 FIRST = 3
 """The token of byte 0; those of pairs come after the 256 bytes."""
 BYTES = 256
+
+
+@runtime_checkable
+class Words(Protocol):
+    """Texts to tokens from `FIRST` on, and back: a vocabulary of ours, or that of a pretrained language model."""
+
+    size: int
+    """V: one more than the last token."""
+
+    def learned(self) -> bool:
+        """Whether it knows more than bytes."""
+        ...
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Learn from some texts."""
+        ...
+
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a text."""
+        ...
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        ...
 
 
 class Vocabulary(nn.Module):
@@ -40,6 +64,10 @@ class Vocabulary(nn.Module):
         self.size, self.length = size, length
         self.register_buffer("pairs", torch.full((size - FIRST - BYTES, 2), -1, dtype=torch.int32))
         self._tokenizer: tuple[bytes, Any] = b"", None
+
+    def learned(self) -> bool:
+        """Whether it knows pairs of letters."""
+        return bool((self.pairs >= 0).any())
 
     def learn(self, texts: Iterable[str]) -> None:
         """Find the pairs to join in some texts. The same texts give the same pairs.
