@@ -114,6 +114,7 @@ def test_what_timm_has_no_place_for_is_refused(tmp_path):
         (resnet(last_width=1024), "last_width 1024"),
         (clips(), "VideoViTConfig, expected one of images"),
         (IJEPA(IJEPAConfig(ViTConfig(32, 8, 32, 1, 2, registers=2), PREDICTOR)), r"encoder\.registers is 2"),
+        (IJEPA(IJEPAConfig(ViTConfig(32, 8, 32, 1, 2, gelu="tanh"), PREDICTOR)), r"encoder\.gelu is 'tanh'"),
     ):
         with pytest.raises(ForetellError, match=said):
             export(model, tmp_path, "timm")

@@ -19,7 +19,7 @@ from foretell.method import Method
 from foretell.nn.resnet import ResNet
 from foretell.nn.vit import ViT, ViTConfig
 
-PLAIN = {"eps": 1e-6, "last_width": None, "registers": 0, "stem": "linear"}
+PLAIN = {"eps": 1e-6, "last_width": None, "registers": 0, "stem": "linear", "gelu": "none"}
 """Settings of a ViT for which timm's has a place."""
 
 

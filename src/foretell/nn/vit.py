@@ -37,6 +37,9 @@ def transformer(config: Any, what: str) -> None:
     within(config, what, **{name: expected for name, expected in rest.items() if hasattr(config, name)})
 
 
+GELUKind = Literal["none", "tanh"]
+
+
 @dataclass(frozen=True)
 class ViTConfig:
     """Size of an encoder. Parameters: about 12 · depth · width²."""
@@ -75,6 +78,8 @@ class ViTConfig:
     stem: Literal["linear", "convolution"] = "linear"
     """How pixels become tokens. Convolutions (`foretell.nn.stem`) learn sooner, and see beyond the edge of a patch: a
     method that hides patches cannot use them."""
+    gelu: GELUKind = "none"
+    """How MLPs approximate the GELU: not at all, or by a hyperbolic tangent, as SigLIP's do."""
 
     def __post_init__(self) -> None:
         within(self, "encoder", image_size=SIDE, patch_size=SIDE, mean=FINITE, std=POSITIVE, last_width=SIZE)
@@ -129,10 +134,14 @@ class VideoViTConfig(ViTConfig):
         return self.frames // self.tubelet, *super().grid
 
 
-def mlp(width: int, hidden: int) -> nn.Sequential:
+def mlp(width: int, hidden: int, gelu: GELUKind = "none") -> nn.Sequential:
     """Two layers with a GELU between; their names are those of released weights."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["fc1"], layers["act"], layers["fc2"] = nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+    layers["fc1"], layers["act"], layers["fc2"] = (
+        nn.Linear(width, hidden),
+        nn.GELU(gelu),
+        nn.Linear(hidden, width),
+    )
     return nn.Sequential(layers)
 
 
@@ -152,6 +161,7 @@ class Block(nn.Module):
         eps: float = 1e-6,
         qkv_bias: bool = True,
         out: int | None = None,
+        gelu: GELUKind = "none",
     ) -> None:
         super().__init__()
         hidden, out = round(width * mlp_ratio), out or width
@@ -159,7 +169,7 @@ class Block(nn.Module):
         self.attn = Attention(width, heads, qkv_bias, out)
         self.shortcut = nn.Identity() if out == width else nn.Linear(width, out)
         self.norm2 = nn.LayerNorm(out, eps=eps)
-        self.mlp = mlp(out, hidden)
+        self.mlp = mlp(out, hidden, gelu)
 
     def forward(
         self,
@@ -256,7 +266,9 @@ class ViT(nn.Module):
         )
         self.positions = Positions(c.positions, c.width, c.grid, c.heads)
         outs = [None] * (c.depth - 1) + [c.last_width]
-        self.blocks = nn.ModuleList(Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out) for out in outs)
+        self.blocks = nn.ModuleList(
+            Block(c.width, c.heads, c.mlp_ratio, c.eps, c.qkv_bias, out, c.gelu) for out in outs
+        )
         self.norm = nn.LayerNorm(self.width, eps=c.eps)
         initialise(self, self.blocks, c.init_std, c.depth_scaled)
         if isinstance(self.patch_embed, nn.Linear):

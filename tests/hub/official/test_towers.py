@@ -9,6 +9,8 @@ from foretell import hub
 from foretell.capabilities import EncodesText, require
 from foretell.errors import ForetellError
 from foretell.label import ask
+from foretell.methods import VistaConfig, begin
+from foretell.methods.vjepa_ac import encoder_of
 
 TEXTS = ["a dog", "a red apple"]
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -106,3 +108,16 @@ def test_a_folder_without_a_tokenizer_says_so(tmp_path):
     transformers.AutoModel.from_config(config("clip")).save_pretrained(tmp_path)
     with pytest.raises(ForetellError, match="tokenizer"):
         hub.load(tmp_path)
+
+
+def test_the_image_tower_of_siglip_is_a_vit_that_others_stand_on(folder):
+    towers = hub.load(folder)
+    x = torch.rand(2, 3, 32, 32)
+    if towers.config.kind != "siglip":
+        with pytest.raises(ForetellError, match="give a SigLIP"):
+            begin(VistaConfig(), towers)
+        return
+    pixels = (x - towers.mean) / towers.std
+    expected = towers.towers.vision_model(pixels).last_hidden_state
+    torch.testing.assert_close(encoder_of(towers).eval()(x), expected, rtol=1e-5, atol=1e-5)
+    assert begin(VistaConfig(frozen=True), towers).encoder.config.gelu == "tanh"

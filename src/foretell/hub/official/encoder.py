@@ -153,6 +153,12 @@ def predictorless(build: Callable[[], J]) -> J:
     return model
 
 
+def check_gelu(encoder: ViT, form: str) -> None:
+    """Refuse an encoder whose MLPs approximate the GELU: other forms compute it exactly."""
+    if encoder.config.gelu != "none":
+        raise ForetellError(f"encoder.gelu is {encoder.config.gelu!r}, expected 'none' for {form}")
+
+
 def headless(tensors: Mapping[str, Tensor], heads: tuple[str, ...], source: Path) -> dict[str, Tensor]:
     """The tensors without those of a head on top of the encoder; warns where there is one."""
     rest = {name: t for name, t in tensors.items() if not name.startswith(heads)}

@@ -25,6 +25,7 @@ from foretell.hub.official.encoder import (
     IMAGENET,
     Channels,
     Normalisation,
+    check_gelu,
     encoder_only,
     fill,
     headless,
@@ -150,6 +151,7 @@ def save(
     if chosen.config.registers or chosen.config.stem != "linear":
         found = f"{chosen.config.registers} registers" if chosen.config.registers else "a stem of convolutions"
         raise ForetellError(f"the encoder has {found}, and transformers' I-JEPA has no place for that")
+    check_gelu(chosen, "transformers' I-JEPA")
     tensors = {_theirs(name): t for name, t in apart(tensors_of(chosen)).items()}
     c, folder = chosen.config, Path(folder)
     files = {"config.json": _config_json(c), "preprocessor_config.json": _preprocessor_json(c)}

@@ -154,6 +154,8 @@ def _refusal(model: Method) -> str | None:
     for name, config in (("encoder", encoder), ("predictor", predictor)):
         if config.positions != "rotary-vjepa2":
             return f"{name}.positions are {config.positions}, expected rotary-vjepa2, which is chosen before training"
+    if encoder.gelu != "none":
+        return f"encoder.gelu is {encoder.gelu!r}, expected 'none'"
     if encoder.last_width is not None:
         return f"encoder.last_width is {encoder.last_width}, expected none"
     for name in ("eps", "qkv_bias"):

@@ -20,8 +20,10 @@ from torch.nn import functional as F
 from foretell.errors import ForetellError
 from foretell.extras import needed
 from foretell.hub.files import read_json
+from foretell.hub.official.encoder import Channels
+from foretell.hub.official.siglip import vision_encoder
 from foretell.method import Method
-from foretell.nn.vit import patchify, standardised
+from foretell.nn.vit import ViT, patchify, standardised
 
 if TYPE_CHECKING:
     from foretell.data import Batch, Captions
@@ -38,8 +40,8 @@ class Eye:
     """What others ask of an encoder's configuration."""
 
     image_size: int
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    mean: Channels = (0.5, 0.5, 0.5)
+    std: Channels = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,21 @@ class Towers(Method):
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ForetellError(f"{config.folder} has no tokenizer that transformers can load ({reason})") from None
+
+    @property
+    def encoder(self) -> ViT:
+        """A copy of the image tower, for a method that stands on it, patch by patch.
+
+        Raises:
+            ForetellError: it is no SigLIP's: those of others are built in another way.
+        """
+        if self.config.kind != "siglip":
+            raise ForetellError(
+                f"{self.config.folder} is a {self.config.kind}, and its image tower is no plain transformer of "
+                "patches: to stand on, give a SigLIP"
+            )
+        eye = self.config.encoder
+        return vision_encoder(self.towers.vision_model, (eye.mean, eye.std))
 
     @property
     def scale(self) -> float:
