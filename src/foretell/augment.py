@@ -121,15 +121,16 @@ class Photometric(PictureActions):
         return torch.stack(columns, 1)
 
     def apply(self, images: ImageBatch, states: States) -> ImageBatch:
-        """Make pictures in the given states."""
-        changed = states.cpu() != self.identity(1)  # for all at once: only here the CPU waits for a GPU
+        """Make pictures in the given states. Where these lie on the CPU, it does not wait for a GPU."""
+        changed = states.cpu() != self.identity(1)  # for all at once
         for name, value, some in zip(self.names, states.unbind(1), changed.unbind(1), strict=True):
             operation = OPERATIONS[name]
             if some.all():
                 images = operation(images, value)
             elif some.any():  # most pictures skip most operations, which then cost nothing
-                images = images.clone()
-                images[some] = operation(images[some], value[some])
+                images, few = images.clone(), some.nonzero()[:, 0]
+                there = few.to(images.device)
+                images[there] = operation(images[there], value[few.to(value.device)])
         return images
 
 
@@ -147,7 +148,7 @@ def random_resized_crop(
     Args:
         images: the pictures; of a clip, the frames as channels.
         size: pixels a side of the result.
-        generator: source of chance, on the images' device.
+        generator: source of chance, on any device.
         scale: area of the part, as a share of the picture.
         aspect: width over height of the part, drawn evenly on a logarithmic scale.
         flip: chance of mirroring left and right.
@@ -160,7 +161,7 @@ def random_resized_crop(
     B, _, H, W = images.shape
     if redrawn:
         return _cropped(images, size, *_redrawn(images, generator, scale, aspect), generator, flip)
-    area, ratio, x, y, mirrored = torch.rand(5, B, generator=generator, device=images.device)
+    area, ratio, x, y, mirrored = torch.rand(5, B, generator=generator, device=generator.device).to(images.device)
     area = (scale[0] + (scale[1] - scale[0]) * area) * H * W
     low, high = torch.tensor(aspect).log().tolist()
     ratio = (low + (high - low) * ratio).exp()
@@ -180,7 +181,7 @@ def _redrawn(
     part in the middle whose aspect is allowed.
     """
     B, _, H, W = images.shape
-    area, ratio, x, y = torch.rand(4, 10, B, generator=generator, device=images.device)
+    area, ratio, x, y = torch.rand(4, 10, B, generator=generator, device=generator.device).to(images.device)
     area = (scale[0] + (scale[1] - scale[0]) * area) * H * W
     low, high = torch.tensor(aspect).log().tolist()
     ratio = (low + (high - low) * ratio).exp()
@@ -208,7 +209,8 @@ def _cropped(
 ) -> Float[Tensor, "B C {size} {size}"]:
     """Parts of pictures by their pixels, resized, mirrored or not."""
     B, _, H, W = images.shape
-    sign = torch.where(torch.rand(B, generator=generator, device=images.device) < flip, -1.0, 1.0)
+    mirrored = torch.rand(B, generator=generator, device=generator.device).to(images.device)
+    sign = torch.where(mirrored < flip, -1.0, 1.0)
     x, y = (2 * left + width) / W - 1, (2 * top + height) / H - 1
     return _sampled(images, size, width / W, height / H, x, y, sign)
 
@@ -247,7 +249,7 @@ def distort(
     Args:
         images: the pictures.
         size: pixels a side of the result.
-        generator: source of chance, on the images' device.
+        generator: source of chance, on any device.
         augment: the colours' strengths, and the chances of grayscale, blur and solarize.
         crop: area of the crop, as a share of the picture.
 
@@ -285,8 +287,8 @@ def check_pixels(x: Tensor) -> None:
         raise ForetellError(f"pixels are {low:.4g} to {high:.4g}, {_PIXELS}")
 
 
-def _each(value: Tensor) -> Tensor:
-    return value.view(-1, 1, 1, 1)
+def _each(value: Tensor, images: Tensor) -> Tensor:
+    return value.to(images.device).view(-1, 1, 1, 1)
 
 
 def _gray(images: Tensor) -> Tensor:
@@ -295,12 +297,12 @@ def _gray(images: Tensor) -> Tensor:
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    return torch.lerp(other, images, _each(factor)).clamp_(0, 1)
+    return torch.lerp(other, images, _each(factor, images)).clamp_(0, 1)
 
 
 def brightness(images: ImageBatch, factor: PerImage) -> ImageBatch:
     """Multiply. As torchvision's adjust_brightness."""
-    return (images * _each(factor)).clamp_(0, 1)
+    return (images * _each(factor, images)).clamp_(0, 1)
 
 
 def contrast(images: ImageBatch, factor: PerImage) -> ImageBatch:
@@ -324,7 +326,7 @@ def hue(images: ImageBatch, turns: PerImage) -> ImageBatch:
         (green - blue) / divisor,
         torch.where(high == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
     )
-    sector = (sector + 6 * turns.view(-1, 1, 1)).unsqueeze(1)
+    sector = (sector + 6 * turns.to(images.device).view(-1, 1, 1)).unsqueeze(1)
     # each channel falls off from the brightest value by its distance on the colour circle
     offset = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
     distance = (offset + sector).remainder(6)
@@ -333,7 +335,7 @@ def hue(images: ImageBatch, turns: PerImage) -> ImageBatch:
 
 def grayscale(images: ImageBatch, on: PerImage) -> ImageBatch:
     """Take the colours away where `on` is not 0."""
-    return torch.where(_each(on) != 0, _gray(images), images)
+    return torch.where(_each(on, images) != 0, _gray(images), images)
 
 
 def blur(images: ImageBatch, sigma: PerImage) -> ImageBatch:
@@ -341,12 +343,13 @@ def blur(images: ImageBatch, sigma: PerImage) -> ImageBatch:
 
     Along each axis a blur is a matrix, so a batch of different blurs is two small products.
     """
-    return _blur_matrix(images.shape[2], sigma) @ images @ _blur_matrix(images.shape[3], sigma).transpose(-2, -1)
+    rows, columns = (_blur_matrix(n, sigma, images.device) for n in images.shape[2:])
+    return rows @ images @ columns.transpose(-2, -1)
 
 
-def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
+def _blur_matrix(n: int, sigma: Tensor, device: torch.device) -> Tensor:
     """[B, 1, n, n]: row i holds the weights with which the n pixels of a line make pixel i."""
-    radius = min(int(torch.ceil(4 * sigma.max())), n - 1)
+    radius, sigma = min(int(torch.ceil(4 * sigma.max())), n - 1), sigma.to(device)
     offset = torch.arange(-radius, radius + 1, device=sigma.device, dtype=sigma.dtype)
     kernel = torch.exp(-0.5 * (offset / sigma.view(-1, 1)) ** 2)
     kernel = kernel * (offset.abs() <= (4 * sigma).ceil().view(-1, 1))  # independent of the rest of the batch
@@ -359,7 +362,7 @@ def _blur_matrix(n: int, sigma: Tensor) -> Tensor:
 
 def solarize(images: ImageBatch, on: PerImage) -> ImageBatch:
     """Invert pixel values of at least 0.5 where `on` is not 0. As torchvision's solarize."""
-    return torch.where((_each(on) != 0) & (images >= 0.5), 1 - images, images)
+    return torch.where((_each(on, images) != 0) & (images >= 0.5), 1 - images, images)
 
 
 OPERATIONS: dict[str, Callable[[ImageBatch, PerImage], ImageBatch]] = {

@@ -57,7 +57,7 @@ class JEPA(Method):
 
         Args:
             batch: samples of what `config.reads` says.
-            generator: the only source of chance, on the batch's device.
+            generator: the only source of chance, of the CPU on any device (`foretell.chance`).
         """
 
     def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:

@@ -100,7 +100,7 @@ class Method(nn.Module, ABC):
 
         Args:
             batch: samples of what `config.reads` says: of photographs `batch.pixels` is uint8 [B, 3, H, W].
-            generator: the only source of chance, on the batch's device.
+            generator: the only source of chance, of the CPU on any device (`foretell.chance`).
 
         Returns:
             The input of `forward`.
@@ -112,7 +112,7 @@ class Method(nn.Module, ABC):
 
         Args:
             batch: as `views` takes it.
-            generator: the only source of chance, on the batch's device.
+            generator: the only source of chance, of the CPU on any device (`foretell.chance`).
 
         Returns:
             Images [B, C, H, W] or clips [B, C, T, H, W] in [0, 1].

@@ -181,13 +181,14 @@ def draw(
     device, lengths = clips.latents.device, clips.there.sum(1)
     B = len(lengths)
     task = torch.full_like(lengths, NONE) if task is None else task
-    chance = torch.rand(3, B, generator=generator, device=device)
+    chance = torch.rand(3, B, generator=generator, device=generator.device).to(device)
     seen = 1 + (chance[0] * (lengths - 1)).long()
     past, future = forecast(clips, seen.clamp_max(lengths), history, horizon)
     if not planned:
         return Problem(past, future, task, generator).trimmed()
     sizes = torch.tensor(planned, device=device)
-    steps = sizes[torch.randint(len(planned), (B,), generator=generator, device=device)].minimum(lengths)
+    drawn = torch.randint(len(planned), (B,), generator=generator, device=generator.device).to(device)
+    steps = sizes[drawn].minimum(lengths)
     start = (chance[1] * (lengths - steps + 1)).long().minimum(lengths - steps)
     ends, inner = between(clips, start, steps.clamp_min(2))
     plans = (chance[2] < 0.5) & (lengths >= 3)

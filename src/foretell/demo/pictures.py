@@ -190,7 +190,7 @@ def _training(model: JEPA, picture: Float[Tensor, "3 S S"], seed: int) -> Traini
     """The problem with the largest action, of several made from one picture."""
     device = next(model.parameters()).device
     pixels = (picture * 255).round().byte().expand(32, -1, -1, -1).to(device)
-    views = model.views(Batch(pixels=pixels), torch.Generator(device).manual_seed(seed))
+    views = model.views(Batch(pixels=pixels), torch.Generator().manual_seed(seed))
     assert views.action is not None
     views = _only(views, int(views.action.abs().sum(1).argmax()))
     assert views.action is not None

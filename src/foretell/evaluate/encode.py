@@ -175,7 +175,7 @@ def augmented(
     chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:objects]
     made = []
     with evaluating(model, device) as device:
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         for chunk in watched(chosen.split(batch), progress):
             some = images.batch(chunk).to(device)
             several = (model.augmented(some, generator) for _ in range(views))

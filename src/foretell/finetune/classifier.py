@@ -215,7 +215,7 @@ def finetune(
 
 def views(encoder: ViT, config: FinetuneConfig, device: torch.device) -> Callable[[Images, Tensor], Tensor]:
     """Cuts random views of training images, mirrored or not: [B, 3, S, S] in [0, 1], S the encoder's size."""
-    generator = torch.Generator(device).manual_seed(config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
 
     def view(images: Images, index: Int[Tensor, " B"]) -> Float[Tensor, "B 3 S S"]:
         x = fitted(to_float(images.take(index).to(device)), encoder.config.image_size)  # crops alone would alias

@@ -121,7 +121,7 @@ def forecast(
                 "latents of the encoder that the model was trained with"
             )
     with evaluating(model) as device:
-        told, generator = clips(seen.to(device)), torch.Generator(device).manual_seed(seed)
+        told, generator = clips(seen.to(device)), torch.Generator().manual_seed(seed)
         if goal is None:
             latents = foreseen(model, told, steps, samples, generator)[0]
         else:

@@ -71,9 +71,9 @@ def uncertainty(
     check_range("draws", draws, Range(2))
     x = to_float(image.unsqueeze(0)).to(next(model.parameters()).device)
     grid = world.patch_encoder.grid(x)
-    chance = torch.Generator(x.device).manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
     masks = getattr(world.config, "masks", BlockMasks())  # a method without masks is asked with I-JEPA's
-    context_index, _ = masks.draw(chance, grid, contexts)
+    context_index = masks.draw(chance, grid, contexts)[0].to(x.device)
     hidden = complement(context_index, torch.Size(grid).numel())
     s_y = world.target(x)
     found = []

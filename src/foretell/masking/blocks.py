@@ -55,7 +55,7 @@ class BlockMasks:
         """Draw masks for a batch; block size is shared by the batch, places are each sample's own.
 
         Args:
-            generator: source of chance; its device is where the indices are made.
+            generator: source of chance; its device is where the indices are made. On a GPU each draw would wait for it.
             grid: rows and columns of patches.
             batch: B.
 

@@ -72,4 +72,4 @@ class IJEPA(JEPA):
             to_float(batch.pixels), c.encoder.image_size, generator, c.crop, flip=0.0, redrawn=c.crops_redrawn
         )
         context_index, target_index = c.masks.draw(generator, c.encoder.grid, len(y))
-        return Views(y, y, context_index, target_index, chance=generator)
+        return Views(y, y, context_index.to(y.device), target_index.to(y.device), chance=generator)

@@ -96,11 +96,12 @@ class IWM(JEPA):
 
         jitter = augment.draw(generator, B)
         y = augment.apply(crop, jitter)
-        origin, start = (y, augment.identity(B, y.device)) if c.chained else (crop, jitter)
+        origin, start = (y, augment.identity(B, jitter.device)) if c.chained else (crop, jitter)
         state = augment.destroy(generator, augment.draw(generator, B))
         x = augment.apply(origin, state)
         action = augment.action(source=state, target=start)
 
         context_index, _ = c.masks.draw(generator, c.encoder.grid, B)
         target_index = complement(context_index, crop.shape[-1] ** 2 // c.encoder.patch_size**2).unsqueeze(1)
+        context_index, target_index, action = (part.to(y.device) for part in (context_index, target_index, action))
         return Views(x, y, context_index, target_index, action, generator)

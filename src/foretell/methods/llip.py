@@ -156,7 +156,11 @@ class Llip(Method):
         )
 
     def views(self, batch: Batch, generator: torch.Generator) -> CaptionedPairs:
-        """A crop of each image, and captions drawn for it."""
+        """A crop of each image, and captions drawn for it.
+
+        Raises:
+            ForetellError: an image has no caption; one image alone, in training.
+        """
         c, all_texts = self.config, batch.ragged("captions").texts()
         known = [texts[: c.captions or None] for texts in all_texts]
         if bare := [number for number, texts in enumerate(known) if not texts]:
@@ -169,6 +173,11 @@ class Llip(Method):
         else:
             owner = torch.arange(len(drawn) * processes) // c.captions_a_step
             positive = owner == torch.arange(len(batch)).unsqueeze(1) + rank * len(batch)
+        if self.training and positive.all():
+            raise ForetellError(
+                "Llip compares images, and a part of a step has no caption that is not true of all: use a larger "
+                "--batch or a smaller --accumulate"
+            )
         device = batch.pixels.device
         return CaptionedPairs(self._cropped(batch, generator), self.text.tokens(drawn).to(device), positive.to(device))
 
@@ -209,16 +218,7 @@ class Llip(Method):
         return self._cropped(batch, generator)
 
     def forward(self, views: CaptionedPairs) -> Float[Tensor, ""]:
-        """The loss of all pairs of this process's images and all captions.
-
-        Raises:
-            ForetellError: one image alone, in training.
-        """
-        if self.training and views.positive.all():
-            raise ForetellError(
-                "Llip compares images, and a part of a step has no caption that is not true of all: use a larger "
-                "--batch or a smaller --accumulate"
-            )
+        """The loss of all pairs of this process's images and all captions."""
         h, g = self.outputs(views.images), self._gathered(self.in_chunks(self.text, views.tokens))
         world = dist.get_world_size() if self._shared() else 1
         logits = self.logit(self.cosines(h, g), len(h) * world)

@@ -26,6 +26,7 @@ B batch · O seen clips · T unseen clips · P latents a clip · C their width �
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
@@ -219,10 +220,10 @@ class VEDIT(Method):
         """The loss and its parts: `velocity` (of `direct` the error of x̂₀) and `naming`, the cross-entropies."""
         c, seen, asked = self.config, problem.seen, problem.asked
         x0 = self.scaled(asked.latents)
-        noise = torch.randn(x0.shape, generator=problem.chance, device=x0.device, dtype=x0.dtype)
+        noise = normal(x0.shape, problem.chance, x0.device).to(x0.dtype)
         if c.objective == "velocity":
             B = len(x0)
-            s = shifted(torch.randn(B, generator=problem.chance, device=x0.device).sigmoid(), c.shift)
+            s = shifted(normal((B,), problem.chance, x0.device).sigmoid(), c.shift)
             t = s.view(-1, 1, 1, 1)
             x = (1 - t) * x0 + t * noise
             v = self.velocity(x, seen, asked, s).float()
@@ -287,7 +288,7 @@ class VEDIT(Method):
             euler: Euler steps; None for the configuration's.
         """
         shape = (len(seen), samples, asked.there.shape[1], *seen.latents.shape[2:])
-        noise = torch.randn(shape, generator=generator, device=seen.latents.device)
+        noise = normal(shape, generator, seen.latents.device)
         found = self.denoise(noise.flatten(0, 1), seen.repeated(samples), asked.repeated(samples), euler)
         return (found * self.std + self.mean).unflatten(0, (-1, samples))
 
@@ -353,10 +354,16 @@ class VEDIT(Method):
         """The loss and its parts, and how many next steps one sampled future names right (`next`)."""
         found = {name: value.item() for name, value in self.losses(views).items()}
         asked, seen = views.asked, views.seen
-        generator = torch.Generator(seen.latents.device).manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         names = self.classify(self.sample(seen, asked, 1, generator)[:, 0])["step"].argmax(-1)
         right = names[asked.there] == asked.labels["step"][asked.there]
         return found | {"next": right.float().mean().item()}
+
+
+def normal(shape: Sequence[int], generator: torch.Generator | None, device: torch.device) -> Tensor:
+    """Standard normal numbers, drawn where the generator is."""
+    drawn_on = device if generator is None else generator.device
+    return torch.randn(*shape, generator=generator, device=drawn_on).to(device)
 
 
 def times(euler: int, shift: float) -> list[float]:

@@ -106,7 +106,7 @@ class VJEPA(JEPA):
         kinds = len(c.masks.blocks)
         x = y.repeat(kinds, 1, 1, 1, 1)
         mask = torch.eye(kinds, device=y.device).repeat_interleave(len(y), 0) if c.token_per_mask else None
-        return Views(x, y, context_index, target_index, mask, generator)
+        return Views(x, y, context_index.to(y.device), target_index.to(y.device), mask, generator)
 
     @torch.no_grad()
     def target(self, y: Float[Tensor, "B C ..."], index: Int[Tensor, "B K"] | None = None) -> Float[Tensor, "B _ D"]:

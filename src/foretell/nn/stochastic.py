@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foretell.chance import there
 from foretell.errors import NOT_NEGATIVE, within
 
 
@@ -87,7 +88,9 @@ class StochasticPositions(nn.Module):
 
     def _moved(self, position: Float[Tensor, "*P d"], embed: nn.Linear, chance: torch.Generator) -> Tensor:
         A = self.matrix(embed)
-        n = torch.randn(*position.shape[:-1], A.shape[1], generator=chance, device=position.device)
+        n = torch.randn(
+            *position.shape[:-1], A.shape[1], generator=there(chance, position.device), device=position.device
+        )
         return position + nn.functional.linear(self.config.sigma * n, A)
 
     def measures(self, embed: nn.Linear) -> dict[str, float]:

@@ -9,7 +9,7 @@ n texts · L tokens of the longest text · V tokens of the vocabulary
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -64,6 +64,10 @@ class Vocabulary(nn.Module):
         self.size, self.length = size, length
         self.register_buffer("pairs", torch.full((size - FIRST - BYTES, 2), -1, dtype=torch.int32))
         self._tokenizer: tuple[bytes, Any] = b"", None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Vocabulary:
+        """Stay on the CPU, where texts are read: else every batch would wait for a GPU to say the pairs."""
+        return self
 
     def learned(self) -> bool:
         """Whether it knows pairs of letters."""
@@ -121,7 +125,7 @@ class Vocabulary(nn.Module):
 
     def _ready(self) -> Any:
         """The tokenizer of the pairs; made anew when they changed, as when weights were loaded."""
-        pairs = self.pairs.cpu()
+        pairs = self.pairs
         key = pairs.numpy().tobytes()
         if self._tokenizer[1] is None or self._tokenizer[0] != key:
             tokenizers = needed("tokenizers", "a text tower")

@@ -215,7 +215,7 @@ class Training:
 
     def _steps(self, network: nn.Module, algorithm: Algorithm, steps: int, best: Best | None = None) -> None:
         optimizer, group = self._optimizer(network), self.train.group(self.E)
-        weights = algorithm.weights(group, generator(self.config.seed, 0, 1, torch.device("cpu")))
+        weights = algorithm.weights(group, generator(self.config.seed, 0, 1))
         network.train()
         for step in range(steps):
             index = self._index(weights, step)
@@ -230,7 +230,7 @@ class Training:
         B = min(self.config.batch, N)
         if weights is None:
             return batch_index(step, N, B, seed)
-        return torch.multinomial(weights, B, replacement=True, generator=generator(seed, step, 0, torch.device("cpu")))
+        return torch.multinomial(weights, B, replacement=True, generator=generator(seed, step, 0))
 
     def _ask(self, network: nn.Module, index: Int[Tensor, " B"]) -> Float[Tensor, "B n"]:
         """Logits on the CPU, where algorithms weigh them: they are few."""

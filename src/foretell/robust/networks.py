@@ -95,7 +95,7 @@ class Finetuned:
         device = next(self.model.parameters()).device
         with seeded(unrelated(seed)):
             classifier = WorldModelClassifier(self.model, self.classes, self.config.mode).to(device)
-        return Pictured(classifier, self.config, torch.Generator(device).manual_seed(seed))
+        return Pictured(classifier, self.config, torch.Generator().manual_seed(seed))
 
     def rates(self, network: nn.Module) -> list[tuple[nn.Module, float]]:
         """The head in full, pretrained parts by a share."""

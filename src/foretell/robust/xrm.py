@@ -106,12 +106,12 @@ def train(
     config, classes = config or TwinConfig(), _classes(x, y, validation)
     learned = (~validation).nonzero().squeeze(1)
     N, R = len(learned), len(settings)
-    chance = [generator(seed, 0, 0, torch.device("cpu")) for seed in seeds]
+    chance = [generator(seed, 0, 0) for seed in seeds]
     learns_a = torch.stack([torch.rand(N, generator=g) < 0.5 for g in chance])  # [R, N]: whether A learns from the row
     drifting = y[learned].to(torch.uint8 if classes <= 256 else torch.int32).repeat(R, 1)  # many rows: little memory
     batches = torch.tensor([one.batch for one in settings])
     scaling = Scaling.of(x, ~validation) if scaled and x.ndim == 2 else None
-    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0, torch.device("cpu")), scaling)
+    twins = _twins(x, R, classes, config, generator(seeds[0], 1, 0), scaling)
     optimizer = Optimizer(twins, settings, config)
     for step in watched(range(config.steps), progress):
         index = batch_index(step, N, min(int(batches.max()), N), seeds[0])

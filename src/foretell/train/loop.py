@@ -159,7 +159,7 @@ class Trainer:
         for part in range(config.accumulate):
             place = part * world.size + world.rank
             batch = next(batches).to(world.device)
-            views = self.model.views(batch, generator(config.seed, step, place, world.device))
+            views = self.model.views(batch, generator(config.seed, step, place))
             with accumulating(self.called, last=part == config.accumulate - 1):
                 with torch.autocast(world.device.type, self.dtype, enabled=self.dtype != torch.float32):
                     loss = self.called(views) / config.accumulate
@@ -301,13 +301,13 @@ def batch_index(step: int, samples: int, batch: int, seed: int) -> Tensor:
 
 @lru_cache(maxsize=2)
 def _order(samples: int, seed: int, epoch: int) -> Tensor:
-    return torch.randperm(samples, generator=generator(seed, epoch, 0, torch.device("cpu")))
+    return torch.randperm(samples, generator=generator(seed, epoch, 0))
 
 
-def generator(seed: int, step: int, part: int, device: torch.device) -> torch.Generator:
+def generator(seed: int, step: int, part: int) -> torch.Generator:
     """The source of chance for one part of one step, made from nothing but these numbers."""
     mixed = np.random.SeedSequence((seed, step, part)).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(mixed >> 1))
+    return torch.Generator().manual_seed(int(mixed >> 1))
 
 
 class Log:

@@ -68,7 +68,7 @@ class Monitors:
             part: photographs that the networks take at a time. With the number of training they need no more memory.
             dtype: the type that training computes in.
         """
-        generator = torch.Generator(device).manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         spread, pooled = Spread(), []
         with evaluating(model, device), model.chunked(part):
             views = model.views(self.problems.to(device), generator)

@@ -62,14 +62,13 @@ def learned(
         train: how.
         text: of a progress bar; None for no bar.
     """
-    cpu = torch.device("cpu")
     optimizer = chosen(train.optimizer, [(module, 1.0)], train.lr, train.weight_decay)
     module.train()
     for step in watched(range(train.steps), text):
         rates = schedule(train, step)
         set_rates(optimizer, rates["lr"], rates["weight_decay"])
         rows = batch_index(step, len(known.task), train.batch, train.seed)
-        problem = model.problem(known.clips.rows(rows), known.task[rows], generator(train.seed, step, 0, cpu))
+        problem = model.problem(known.clips.rows(rows), known.task[rows], generator(train.seed, step, 0))
         loss(problem).backward()
         if train.clip:
             nn.utils.clip_grad_norm_(module.parameters(), train.clip)
