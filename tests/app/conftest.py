@@ -5,8 +5,10 @@ import re
 
 import httpx
 import pytest
+from tests.answering import Saying, SayingConfig
 from tests.search.serve.conftest import Served
 
+from foretell import hub
 from foretell.agents.models import ServedModels
 from foretell.app.service import build
 from foretell.cli.serve import open_to_agents
@@ -42,7 +44,7 @@ class Site(Served):
     """A service with pages, and a door for agents."""
 
     def build(self, settings, **choices):
-        self.models = ServedModels()
+        self.models = ServedModels([str(self.answers)])
         app = build(self.store, settings, models=self.models, folder=self.runs, **choices)
         open_to_agents(app, settings, (), self.models)
         return app
@@ -68,6 +70,10 @@ def site(tmp_path_factory):
     make_run(Site.runs / "first")
     make_run(Site.runs / "deep" / "second & <b>", seed=1, loss=4.0, finished=False)
     make_run(Site.runs / "third", monitors=False)
+    reply = "two dogs <b_st><bin_0><bin_0><bin_500><bin_500><b_sep><bin_9><b_ed><m_st><bin_100><bin_100><bin_900>"
+    reply += "<bin_100><bin_900><bin_900><m_ed>"
+    saying = Saying(SayingConfig(image_size=32, pictures=2, reply=reply))
+    Site.answers = hub.save(saying, tmp_path_factory.mktemp("models") / "answers")
     running = Site(tmp_path_factory.mktemp("site") / "store", ServiceSettings(rate=0))
     about = {"category": "Geography", "description": "What stands where.\n\nAnd why."}
     with Knowledge.create(running.store, "towns", owner="me", title="Towns of Europe", public=True, **about) as towns:

@@ -35,6 +35,8 @@ RULES = {
 PLACES = (
     ("/knowledge", "Search"),
     ("/imagine", "Imagine"),
+    ("/see", "See"),
+    ("/ask", "Ask"),
     ("/runs", "Runs"),
     ("/claims", "Claims"),
 )
