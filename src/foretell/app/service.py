@@ -11,6 +11,7 @@ from foretell.agents.models import ServedModels
 from foretell.app import (
     claims,
     clips,
+    discoveries,
     door,
     entry,
     frame,
@@ -41,7 +42,23 @@ from foretell.search.storage.protocol import Backend
 MACHINES = ("/api/", "/health", "/metrics", "/mcp", *PATHS)
 """On paths that begin so, errors are for programs."""
 KEPT = "public, max-age=31536000, immutable"
-PAGES = (home, door, writing, knowledges, knowledge, entry, imagine, see, clips, pairs, questions, runs, claims, kept)
+PAGES = (
+    home,
+    door,
+    writing,
+    knowledges,
+    knowledge,
+    entry,
+    imagine,
+    see,
+    clips,
+    pairs,
+    questions,
+    discoveries,
+    runs,
+    claims,
+    kept,
+)
 
 
 def build(
@@ -67,7 +84,7 @@ def build(
     app.state.asking = Asking(app.state.models, SentPhotographs())
     app.state.kept = kept.KeptFiles()
     app.state.runs = folder
-    app.state.places = {"knowledge", "imagine", "see", "ask", "claims"} | ({"runs"} if folder else set())
+    app.state.places = {"knowledge", "imagine", "see", "ask", "claims"} | ({"runs", "discover"} if folder else set())
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
     add_static(app)
