@@ -14,7 +14,7 @@ from foretell.robust.files import digest
 
 
 def texts(page, selector):
-    return [" ".join(node.text().split()) for node in LexborHTMLParser(page.text).css(selector)]
+    return [" ".join(node.text(separator=" ").split()) for node in LexborHTMLParser(page.text).css(selector)]
 
 
 def picture(color):

@@ -108,7 +108,7 @@ def _told(request: Request, model: str, pictures: Sequence[Image.Image], q: str,
     names = able_models(models, "Answers")
     if model and model not in names:
         raise Refused(404, f"model is {model!r:.80}, expected one that answers questions: {_listed(names)}")
-    told = {
+    told: dict[str, Any] = {
         "models": names,
         "model": model,
         "scene": scene,
@@ -116,8 +116,9 @@ def _told(request: Request, model: str, pictures: Sequence[Image.Image], q: str,
         "q": q,
         "most": PICTURES,
         "side": SIDE,
+        "suggestions": _suggestions(scene or 0),
+        "answer": None,
     }
-    told |= {"suggestions": _suggestions(scene or 0), "answer": None}
     if pictures:
         if not names:
             raise Refused(404, f"no model here answers questions: {HELP}")
