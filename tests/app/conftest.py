@@ -1,10 +1,14 @@
 """A service with pages, and people who visit it."""
 
+import io
 import json
 import re
 
 import httpx
+import pyarrow
 import pytest
+from PIL import Image
+from pyarrow import parquet
 from tests.answering import Saying, SayingConfig
 from tests.search.serve.conftest import Served
 
@@ -13,6 +17,7 @@ from foretell.agents.models import ServedModels
 from foretell.app.service import build
 from foretell.cli.serve import open_to_agents
 from foretell.http.settings import ServiceSettings
+from foretell.robust.files import digest
 from foretell.search import Knowledge
 from foretell.search.entries import Draft
 
@@ -95,6 +100,39 @@ def site(tmp_path_factory):
         running.evil = evil.about.contract_id
     yield running
     running.close()
+
+
+def _picture(color):
+    Image.new("RGB", (8, 8), color).save(file := io.BytesIO(), "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def discovery(site):
+    """A discovery among the runs of the service, and a classifier that was trained on it."""
+    folder = site.runs / "found" / "grounds & <b>"
+    folder.mkdir(parents=True)
+    report = {
+        "data": EVIL,
+        "flip_rate": 0.0004,
+        "environments": {"bird": [90, 10], EVIL: [45, 5]},
+        "stability": {"value": 0.99, "low": 0.98, "high": 1.0, "chance": 0.8},
+        "purity": {"value": 0.97, "low": 0.95, "high": 0.98, "without": 0.9},
+    }
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "report.html").write_text("<h1>all of it</h1>")
+    parquet.write_table(pyarrow.table({"environment": [0, 1]}), folder / "environments.parquet")
+    names, environments = ["bird"] * 9, [0] * 8 + [1]
+    images = [_picture("red")] * 8 + [_picture("blue")]
+    table = {"class": names, "environment": environments, "title": names, "image": images}
+    parquet.write_table(pyarrow.table(table), folder / "examples.parquet")
+    share = {"value": 0.5, "low": 0.4, "high": 0.6, "rows": 100}
+    for name, told in (("own", digest(folder / "environments.parquet")), ("other", "0" * 64)):
+        result = {"worst_group": {"name": "bird/1", **share}, "average": share, "groups": {"bird/1": share}}
+        result |= {"told": {"groups": "x", "file": told}, "settings": {"algorithm": "groupdro"}}
+        (site.runs / name).mkdir()
+        (site.runs / name / "report.json").write_text(json.dumps(result))
+    return "found/grounds & <b>"
 
 
 @pytest.fixture

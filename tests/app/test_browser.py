@@ -26,6 +26,14 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def warm(site, discovery):
+    """Models are loaded by the first page that needs them, which takes longer than a browser waits here."""
+    site.discovery = discovery
+    with site.visitor() as client:
+        assert client.get("/see").status_code == 200
+
+
 @pytest.fixture
 def tab(chromium, site):
     """Opens a tab of a visitor, and collects what its console says."""
@@ -53,7 +61,7 @@ def paths(site):
     towns = f"/knowledge/{site.towns}"
     search = ["/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
     seeing = ["/see", "/see/clip", "/see/pairs", "/see/pairs?guess=left", "/ask", "/ask?q=what%3F"]
-    runs = ["/runs", "/runs/first", "/claims", "/claims/ijepa-targets"]
+    runs = ["/runs", "/runs/first", "/discover", f"/discover/{site.discovery}", "/claims", "/claims/ijepa-targets"]
     return ["/", "/login", *search, "/imagine?over=hue", *seeing, *runs]
 
 

@@ -1,53 +1,15 @@
 """The pages of discoveries: their environments, pictures, classifiers, and the whole report."""
 
 import io
-import json
 
-import pyarrow
 import pytest
 from PIL import Image
-from pyarrow import parquet
 from selectolax.lexbor import LexborHTMLParser
 from tests.app.conftest import EVIL
-
-from foretell.robust.files import digest
 
 
 def texts(page, selector):
     return [" ".join(node.text(separator=" ").split()) for node in LexborHTMLParser(page.text).css(selector)]
-
-
-def picture(color):
-    Image.new("RGB", (8, 8), color).save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
-
-
-@pytest.fixture(scope="module")
-def discovery(site):
-    """A discovery among the runs of the service, and a classifier that was trained on it."""
-    folder = site.runs / "found" / "grounds & <b>"
-    folder.mkdir(parents=True)
-    report = {
-        "data": EVIL,
-        "flip_rate": 0.0004,
-        "environments": {"bird": [90, 10], EVIL: [45, 5]},
-        "stability": {"value": 0.99, "low": 0.98, "high": 1.0, "chance": 0.8},
-        "purity": {"value": 0.97, "low": 0.95, "high": 0.98, "without": 0.9},
-    }
-    (folder / "report.json").write_text(json.dumps(report))
-    (folder / "report.html").write_text("<h1>all of it</h1>")
-    parquet.write_table(pyarrow.table({"environment": [0, 1]}), folder / "environments.parquet")
-    names, environments = ["bird"] * 9, [0] * 8 + [1]
-    images = [picture("red")] * 8 + [picture("blue")]
-    table = {"class": names, "environment": environments, "title": names, "image": images}
-    parquet.write_table(pyarrow.table(table), folder / "examples.parquet")
-    share = {"value": 0.5, "low": 0.4, "high": 0.6, "rows": 100}
-    for name, told in (("own", digest(folder / "environments.parquet")), ("other", "0" * 64)):
-        result = {"worst_group": {"name": "bird/1", **share}, "average": share, "groups": {"bird/1": share}}
-        result |= {"told": {"groups": "x", "file": told}, "settings": {"algorithm": "groupdro"}}
-        (site.runs / name).mkdir()
-        (site.runs / name / "report.json").write_text(json.dumps(result))
-    return "found/grounds & <b>"
 
 
 def test_discoveries_are_listed_for_visitors_with_a_key(discovery, visit):
