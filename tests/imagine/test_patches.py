@@ -67,6 +67,6 @@ def test_what_has_no_patches_or_another_size_is_refused(image):
         with pytest.raises(ForetellError, match="SimCLR"):
             look(model, image)
         with pytest.raises(ForetellError, match="this model looks at"):
-            look(IJEPA(IJEPAConfig(encoder=SMALL, predictor=AHEAD)), image[:, :8])
+            look(IJEPA(IJEPAConfig(encoder=SMALL, predictor=AHEAD)), image[:, :8, :8])
     with pytest.raises(ForetellError, match="masks is 1, expected"):
         hide(IJEPA(IJEPAConfig(encoder=SMALL, predictor=AHEAD)), image, masks=1)

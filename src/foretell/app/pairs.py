@@ -20,7 +20,7 @@ SEED = 11
 MOST = 10_000
 SIDES = ("left", "right")
 
-Side = Literal["left", "right"]
+LeftOrRight = Literal["left", "right"]
 
 router = APIRouter()
 
@@ -30,7 +30,7 @@ class PairToGuess(NamedTuple):
 
     property: str
     direction: str
-    impossible: Side
+    impossible: LeftOrRight
     revealed: float
     """When the two begin to differ, in seconds."""
     small: np.ndarray
@@ -43,7 +43,7 @@ class PairToGuess(NamedTuple):
 async def page(
     request: Request,
     n: Annotated[int, Query(ge=0, lt=MOST)] = 0,
-    guess: Side | None = None,
+    guess: LeftOrRight | None = None,
     right: Annotated[int, Query(ge=0, le=MOST)] = 0,
     of: Annotated[int, Query(ge=0, le=MOST)] = 0,
 ) -> Response:
