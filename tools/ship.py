@@ -1,6 +1,7 @@
 """Make a finished run a model that ships with the package: weights in half precision, measured as they ship, and a card.
 
     python tools/ship.py RUN NAME --data DATA            # of images: measured on DATA
+    python tools/ship.py RUN NAME/decoder --data DATA    # a decoder of the model NAME, which ships
     python tools/ship.py RUN NAME [--pixels RUN] [--seeds JSON ...] [--films TEXT]  # of video: by surprise at scenes
 
 The files of --seeds are `foretell surprise --benchmark scenes --model RUN --json` of runs from other seeds.
@@ -17,10 +18,12 @@ from typing import Any
 import torch
 
 from foretell import evaluate, hub, shipped, surprise
+from foretell.augment import to_float
 from foretell.claims import estimate
-from foretell.data import train_test
+from foretell.data import Clips, load, train_test
+from foretell.hub.decoders import check_decoder
 from foretell.hub.files import read_json, write_json
-from foretell.methods import VJEPA, VideoPixels
+from foretell.methods import VJEPA, LatentDecoder, VideoPixels
 from foretell.train.loop import read
 
 
@@ -43,8 +46,11 @@ def main() -> None:
     write_json(folder / "config.json", settings)
     hub.save(hub.load(given.run), folder, dtype=torch.float16)
 
-    model, metrics = hub.load(given.name), read(given.run / "metrics.jsonl")
-    if isinstance(model, VJEPA):
+    model, metrics = hub.load(folder), read(given.run / "metrics.jsonl")
+    if isinstance(model, LatentDecoder):
+        report = decoded(model, folder.parent.name, given.data)
+        text = decoder_card(given.name, settings, report, Path(given.data).name)
+    elif isinstance(model, VJEPA):
         pixels = hub.load(given.pixels) if given.pixels else None
         report = surprise.on_scenes(model, given.pairs, pixels=pixels, progress="Measuring surprise")
         report["seeds"] = [read_json(path)["accuracy"] for path in given.seeds]
@@ -54,6 +60,53 @@ def main() -> None:
         text = card(given.name, settings, report, Path(given.data).name, metrics)
     write_json(folder / "evaluation.json", report)
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def decoded(decoder: LatentDecoder, name: str, data: str, pictures: int = 1000) -> dict[str, Any]:
+    """What a decoder draws of test pictures, or clips: its mean absolute error, beside that of the best constant."""
+    world = hub.load(name)
+    check_decoder(decoder, world, f"{name}/decoder")
+    reads = world.reads
+    test = load(data, reads, split="test") if isinstance(reads, Clips) else train_test(data, reads.size)[1]
+    errors, every = [], []
+    with torch.no_grad():
+        for index in torch.arange(min(pictures, len(test))).split(100):
+            x = to_float(test.batch(index).pixels)
+            errors.append((decoder.decode(world.target(x)) - x).abs().flatten(1).mean(1))
+            every.append(x)
+    x = torch.cat(every)
+    same = (x - x.median(0).values).abs().mean().item()
+    return {"error": torch.cat(errors).mean().item(), "constant": same, "pictures": len(x)}
+
+
+def decoder_card(name: str, settings: dict[str, Any], report: dict[str, Any], data: str) -> str:
+    """The card of a decoder."""
+    world, train = Path(name).parent.name, settings["train"]
+    return f"""---
+library_name: foretell
+tags: [decoder]
+license: apache-2.0
+---
+
+# The decoder of {world}
+
+It draws the target latents of `{world}` as pictures, so that people can look at what the model imagines. No measure uses
+it. It may draw what the model did not predict, because it has learned how such pictures look.
+
+```python
+import foretell
+from foretell.hub.decoders import decoder_of
+
+model = foretell.load("{world}")
+decoder = decoder_of(model, "{world}")
+pictures = decoder.decode(latents)  # of model.target, or a prediction -> in [0, 1]
+```
+
+`foretell decoder {world} --data {settings["data"]["spec"]} --out OUT`: {train["steps"]:,} steps of {train["batch"]} samples
+({train["steps"] * train["batch"]:,}), seed {train["seed"]}, one CPU thread. Weights are stored as float16. Mean absolute
+error on {report["pictures"]:,} test samples of {data}: {report["error"]:.4f} of the range of a pixel; the best constant
+picture has {report["constant"]:.4f}. One seed.
+"""
 
 
 def seconds(settings: dict[str, Any], metrics: list[dict[str, Any]]) -> int:

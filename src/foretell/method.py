@@ -48,6 +48,9 @@ class Method(nn.Module, ABC):
     entrances: tuple[str, ...] = ("features", "latents")
     """The functions besides `forward` that read parameters. A model split over processes gathers them for these."""
 
+    use = "foretell evaluate {out} --data {data}"
+    """The command that a run ends with: what to do with its model."""
+
     untrained: str | None = None
     """The one of `trained` that never was: official weights may hold an encoder alone."""
 

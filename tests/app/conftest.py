@@ -1,16 +1,23 @@
 """A service with pages, and people who visit it."""
 
+import io
 import json
 import re
 
 import httpx
+import pyarrow
 import pytest
+from PIL import Image
+from pyarrow import parquet
+from tests.answering import Saying, SayingConfig
 from tests.search.serve.conftest import Served
 
+from foretell import hub
 from foretell.agents.models import ServedModels
 from foretell.app.service import build
 from foretell.cli.serve import open_to_agents
 from foretell.http.settings import ServiceSettings
+from foretell.robust.files import digest
 from foretell.search import Knowledge
 from foretell.search.entries import Draft
 
@@ -42,7 +49,7 @@ class Site(Served):
     """A service with pages, and a door for agents."""
 
     def build(self, settings, **choices):
-        self.models = ServedModels()
+        self.models = ServedModels([str(self.answers)])
         app = build(self.store, settings, models=self.models, folder=self.runs, **choices)
         open_to_agents(app, settings, (), self.models)
         return app
@@ -68,6 +75,10 @@ def site(tmp_path_factory):
     make_run(Site.runs / "first")
     make_run(Site.runs / "deep" / "second & <b>", seed=1, loss=4.0, finished=False)
     make_run(Site.runs / "third", monitors=False)
+    reply = "two dogs <b_st><bin_0><bin_0><bin_500><bin_500><b_sep><bin_9><b_ed><m_st><bin_100><bin_100><bin_900>"
+    reply += "<bin_100><bin_900><bin_900><m_ed>"
+    saying = Saying(SayingConfig(image_size=32, pictures=2, reply=reply))
+    Site.answers = hub.save(saying, tmp_path_factory.mktemp("models") / "answers")
     running = Site(tmp_path_factory.mktemp("site") / "store", ServiceSettings(rate=0))
     about = {"category": "Geography", "description": "What stands where.\n\nAnd why."}
     with Knowledge.create(running.store, "towns", owner="me", title="Towns of Europe", public=True, **about) as towns:
@@ -89,6 +100,39 @@ def site(tmp_path_factory):
         running.evil = evil.about.contract_id
     yield running
     running.close()
+
+
+def _picture(color):
+    Image.new("RGB", (8, 8), color).save(file := io.BytesIO(), "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def discovery(site):
+    """A discovery among the runs of the service, and a classifier that was trained on it."""
+    folder = site.runs / "found" / "grounds & <b>"
+    folder.mkdir(parents=True)
+    report = {
+        "data": EVIL,
+        "flip_rate": 0.0004,
+        "environments": {"bird": [90, 10], EVIL: [45, 5]},
+        "stability": {"value": 0.99, "low": 0.98, "high": 1.0, "chance": 0.8},
+        "purity": {"value": 0.97, "low": 0.95, "high": 0.98, "without": 0.9},
+    }
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "report.html").write_text("<h1>all of it</h1>")
+    parquet.write_table(pyarrow.table({"environment": [0, 1]}), folder / "environments.parquet")
+    names, environments = ["bird"] * 9, [0] * 8 + [1]
+    images = [_picture("red")] * 8 + [_picture("blue")]
+    table = {"class": names, "environment": environments, "title": names, "image": images}
+    parquet.write_table(pyarrow.table(table), folder / "examples.parquet")
+    share = {"value": 0.5, "low": 0.4, "high": 0.6, "rows": 100}
+    for name, told in (("own", digest(folder / "environments.parquet")), ("other", "0" * 64)):
+        result = {"worst_group": {"name": "bird/1", **share}, "average": share, "groups": {"bird/1": share}}
+        result |= {"told": {"groups": "x", "file": told}, "settings": {"algorithm": "groupdro"}}
+        (site.runs / name).mkdir()
+        (site.runs / name / "report.json").write_text(json.dumps(result))
+    return "found/grounds & <b>"
 
 
 @pytest.fixture

@@ -26,6 +26,14 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def warm(site, discovery):
+    """Models are loaded by the first page that needs them, which takes longer than a browser waits here."""
+    site.discovery = discovery
+    with site.visitor() as client:
+        assert client.get("/see").status_code == 200
+
+
 @pytest.fixture
 def tab(chromium, site):
     """Opens a tab of a visitor, and collects what its console says."""
@@ -52,7 +60,9 @@ def paths(site):
     """The pages, with one of each kind."""
     towns = f"/knowledge/{site.towns}"
     search = ["/knowledge", "/knowledge/new", towns, f"{towns}?q=tower&hybrid=true", f"{towns}/entries/1"]
-    return ["/", "/login", *search, "/imagine?over=hue", "/runs", "/runs/first", "/claims", "/claims/ijepa-targets"]
+    seeing = ["/see", "/see/clip", "/see/pairs", "/see/pairs?guess=left", "/ask", "/ask?q=what%3F"]
+    runs = ["/runs", "/runs/first", "/discover", f"/discover/{site.discovery}", "/claims", "/claims/ijepa-targets"]
+    return ["/", "/login", *search, "/imagine?over=hue", *seeing, *runs]
 
 
 def test_every_page_opens_without_errors_and_fits_a_phone(site, tab):
@@ -126,4 +136,53 @@ def test_a_slider_changes_the_pictures(site, tab):
     assert "/0.2_" in after
     assert "brightness=0.2" in page.url
     assert page.locator("output[for=p-brightness]").inner_text() == "0.200"
+    assert page.said == []
+    decoded = page.locator("#decoded")
+    assert "brightness=0.2" in decoded.get_attribute("src")
+    assert decoded.evaluate("image => image.naturalWidth") == 32
+
+
+def test_the_curve_of_surprise_runs_along_with_the_clip(site, tab):
+    page = tab()
+    page.goto("/see/clip")
+    film = page.locator(".film").first
+    if not film.evaluate("film => film.canPlayType('video/mp4; codecs=avc1.640028')"):
+        pytest.skip("this Chromium plays no H.264")
+    peak = page.locator("[data-seek]").first
+    peak.focus()
+    page.keyboard.press("Enter")
+    seconds = float(peak.get_attribute("data-seek"))
+    page.wait_for_function("film => !film.seeking", arg=film.element_handle())
+    assert film.evaluate("film => film.currentTime") == pytest.approx(seconds, abs=0.01)
+    page.wait_for_function("() => !document.querySelector('.cursor').getAttribute('d').startsWith('M46.0 ')")
+    left = float(page.locator(".cursor").get_attribute("d")[1:].split()[0])
+    assert left == pytest.approx(46 + 640 * seconds / 2, abs=1)
+    box = page.locator(".chart svg").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * (46 + 320) / 700, box["y"] + box["height"] / 2)
+    assert film.evaluate("film => film.currentTime") == pytest.approx(1, abs=0.02)
+    assert page.said == []
+
+
+def test_a_keyboard_is_enough_to_guess_and_to_ask(site, tab):
+    page = tab()
+    page.goto("/see/pairs")
+    page.locator("button[value=right]").focus()
+    page.keyboard.press("Enter")
+    page.locator(".say").wait_for()
+    assert "guess=right" in page.url
+    page.goto("/ask")
+    page.locator("#q").focus()
+    page.keyboard.type("where are the dogs?")
+    page.keyboard.press("Enter")
+    page.locator(".say").filter(has_text="two dogs").wait_for()
+    assert page.said == []
+
+
+def test_dropped_pictures_are_asked_about(site, tab, tmp_path):
+    page = tab("writer")
+    page.goto("/ask")
+    files = "() => { const data = new DataTransfer(); data.items.add(new File(['x'], 'a.png')); return data; }"
+    page.dispatch_event("body", "drop", {"dataTransfer": page.evaluate_handle(files)})
+    assert page.evaluate("document.querySelector('#file').files.length") == 1
+    assert page.evaluate("document.activeElement.id") == "own"
     assert page.said == []

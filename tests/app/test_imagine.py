@@ -22,7 +22,8 @@ def test_a_page_shows_what_truly_comes_beside_what_is_imagined(visit):
     client = visit()
     page = client.get("/imagine", params={"brightness": "0.4", "photo": "cat"})
     assert page.status_code == 200
-    given, asked, imagined, *nearest = sources(page.text)
+    given, asked, imagined, decoded, *nearest = sources(page.text)
+    assert Image.open(io.BytesIO(client.get(decoded).content)).size == (32, 32)
     assert asked.endswith("/cat/0.4_1_1_0_0_0_0.png")
     assert given.endswith("/cat/1_1_1_0_0_0_0.png")
     assert imagined == nearest[0]
@@ -45,6 +46,7 @@ def test_an_answer_tells_rank_and_distance(visit):
     assert answer["right"] == (answer["asked"] == answer["imagined"]) == (answer["rank"] == 1)
     assert float(answer["nearest_distance"]) <= float(answer["distance"])
     assert len(answer["nearest"]) == 8
+    assert answer["decoded"] == "/imagine/decoded/iwm-mini/astronaut.png?brightness=0.4"
     assert answer["sentence"].startswith(("Of 66 versions", "The version asked for is number"))
 
 
@@ -86,7 +88,7 @@ def test_a_visitor_with_a_key_sends_a_photograph(site, visit, writer):
     assert sent.status_code == 200
     own = sent.url.params["photo"]
     assert len(own) >= 20
-    assert all(f"/{own}/" in path for path in sources(sent.text))
+    assert all(f"/{own}" in path for path in sources(sent.text))
     assert visit().post("/imagine", files={"file": ("r.jpg", picture)}).status_code == 401
     for content in (b"", b"no picture"):
         refused = writer.post("/imagine", data={"token": writer.token}, files={"file": ("r.jpg", content)})
@@ -101,3 +103,19 @@ def test_the_oldest_photographs_go_first(site):
     with pytest.raises(Refused, match="not kept any more"):
         kept.pixels(names[0], 1)
     assert Asking(site.models, kept).names == ["iwm-mini"]
+
+
+def test_a_decoded_picture_is_drawn_again_when_newer_ones_came_between(site, visit, monkeypatch):
+    client = visit()
+    page = client.get("/imagine", params={"brightness": "0.6", "over": "hue"}).text
+    assert len(LexborHTMLParser(page).css(".strip figure:first-of-type img")) == 3
+    shown = sources(page)[3]
+    first = client.get(shown).content
+    asking = site.app.state.asking
+    asking._predictions.clear()
+    assert client.get(shown).content == first
+    monkeypatch.setattr(site.models, "decoder", lambda name: None)
+    assert client.get(shown).status_code == 404
+    page = client.get("/imagine").text
+    assert len(sources(page)) == 3 + 8
+    assert 'id="decoded"' not in page

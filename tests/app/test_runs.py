@@ -1,12 +1,19 @@
 """The pages of runs and of claims, and the charts on them."""
 
+import json
 import math
+import shutil
 
 import pytest
+import torch
 from selectolax.lexbor import LexborHTMLParser
+from tests.app.conftest import make_run
 
 from foretell.app.chart import POINTS, bars, plot
+from foretell.app.masks import DRAWN, masks_of
 from foretell.claims import CLAIMS
+from foretell.hub.files import dump
+from foretell.methods import IWMConfig, SimCLRConfig, VJEPAConfig
 
 
 def texts(page, selector):
@@ -94,3 +101,34 @@ def test_rows_of_estimates_have_their_intervals():
     assert one.low < one.at < one.high
     assert two.low == two.at == two.high > one.at
     assert bars("none", {}) is None
+
+
+def squares(path):
+    return {tuple(map(int, square.split("h")[0].split())) for square in path.split("M")[1:]}
+
+
+def test_the_masks_of_a_run_are_drawn():
+    config = IWMConfig()
+    drawn = masks_of({"method": "iwm", "model": dump(config), "train": {"seed": 3}})
+    assert len(drawn) == DRAWN
+    seen, _ = config.masks.draw(torch.Generator().manual_seed(3), config.encoder.grid, DRAWN)
+    assert squares(drawn[1].seen) == {(place % 8, place // 8) for place in seen[1].tolist()}
+    assert not any(squares(mask.seen) & squares(mask.asked) for mask in drawn)
+    clip = masks_of({"method": "vjepa", "model": dump(VJEPAConfig())})
+    rows, columns = clip[0].rows, clip[0].columns
+    assert len(clip) == VJEPAConfig().encoder.grid[0]
+    assert all(len(squares(mask.seen) | squares(mask.asked)) == rows * columns for mask in clip)
+    for strange in ({"method": "nobody", "model": {}}, {"method": "iwm", "model": {"x": 1}}, {"method": "iwm"}):
+        assert masks_of(strange) == []
+    assert masks_of({"method": "simclr", "model": dump(SimCLRConfig())}) == []
+
+
+def test_a_run_shows_its_masks(site, visit):
+    folder = make_run(site.runs / "masked")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model": dump(IWMConfig())}))
+    try:
+        page = visit("reader").get("/runs/masked")
+        assert len(LexborHTMLParser(page.text).css(".masks svg")) == DRAWN
+    finally:
+        shutil.rmtree(folder)

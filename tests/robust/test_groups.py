@@ -95,7 +95,8 @@ def test_the_command_trains_measures_and_saves(folder, tmp_path, capsys):
     run(folder / "data.npz", *known, *flags)
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((out / "report.json").read_text())
-    assert set(report) == {"worst_group", "average", "groups", "validation", "settings"}
+    assert set(report) == {"data", "told", "worst_group", "average", "groups", "validation", "settings"}
+    assert report["told"]["file"] == files.digest(folder / "environments.parquet")
     assert set(report["groups"]) == {"no/0", "no/1", "yes/0", "yes/1"}
     worst = report["worst_group"]
     assert worst["low"] < worst["value"] < worst["high"]

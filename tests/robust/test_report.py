@@ -191,6 +191,11 @@ def test_the_command_looks_at_pictures_end_to_end(tmp_path, capsys, monkeypatch)
     assert len(columns["file"]) == 160
     assert re.search(r"before (leaves|wood|galaxies|evening sky), 0$", columns["file"][0])
     assert (data / "report.html").stat().st_size > 20_000
+    assert json.loads((data / "report.json").read_text()) == report
+    shown = pq.read_table(data / "examples.parquet").to_pydict()
+    assert set(shown["class"]) == {"bird", "mammal"}
+    assert all(image.startswith(b"\x89PNG") for image in shown["image"])
+    assert all("of the repetitions" in title for title in shown["title"])
 
 
 def bad(tmp_path, **changes):

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foretell import shipped
 from foretell.errors import ForetellError
 from foretell.http.work import Work
+
+if TYPE_CHECKING:
+    from foretell.methods.decoder import LatentDecoder
 
 LOADED = 4
 """The number of models that stay in memory."""
@@ -39,6 +42,7 @@ class ServedModels:
         self.work = Work(WAITING)  # its one thread for writes runs the models one by one, and no search waits for them
         self._lock = threading.Lock()
         self._load = lru_cache(maxsize=LOADED)(_load)
+        self._decoders: dict[str, LatentDecoder | None] = {}
 
     @property
     def names(self) -> Sequence[str]:
@@ -56,6 +60,14 @@ class ServedModels:
         with self._lock:
             return self._load(self._places[name])
 
+    def decoder(self, name: str) -> LatentDecoder | None:
+        """The decoder that draws a model's latents; None where it has none. Raises ForetellError as `load`."""
+        model = self.load(name)
+        with self._lock:
+            if name not in self._decoders:
+                self._decoders[name] = _decoder(model, self._places[name])
+            return self._decoders[name]
+
     def close(self) -> None:
         """Wait for the running call."""
         self.work.close()
@@ -65,6 +77,12 @@ def _load(place: str) -> Any:
     from foretell import hub  # brings torch, which takes seconds
 
     return hub.load(place)
+
+
+def _decoder(model: Any, place: str) -> LatentDecoder | None:
+    from foretell.hub.decoders import decoder_of
+
+    return decoder_of(model, place)
 
 
 def abilities(model: Any) -> Mapping[str, Any]:

@@ -56,7 +56,8 @@ class ListModels(AgentTool):
 class ImagineChange(AgentTool):
     """Ask a world model of images how a photograph would look after a change, such as more brightness. The model
     predicts latents, not pixels. The answer tells how well its prediction fits: the rank of the truly changed picture
-    among many versions (rank 1: none is nearer), beside the rank by chance, and shows the nearest versions.
+    among many versions (rank 1: none is nearer), beside the rank by chance, and shows the nearest versions. Where
+    the model has a decoder, `decoded` is its drawing of the prediction itself.
     """
 
     tool: ClassVar[str] = "imagine_change"
@@ -92,7 +93,7 @@ class ImagineChange(AgentTool):
         if not self.picture:
             return ToolAnswer(told)
         file = io.BytesIO()
-        imagining.draw(found).save(file, "PNG", optimize=True)
+        imagining.draw(found, decoder=desk.models.decoder(self.model)).save(file, "PNG", optimize=True)
         return ToolAnswer(told, [file.getvalue()])
 
 
@@ -121,7 +122,7 @@ class MeasureSurprise(AgentTool):
         model = desk.models.load(self.model)
         require(model, Foresees, "surprise")
         with desk.file(self.file, video.ENDINGS, "file") as given:
-            _check_length(given.path)
+            check_length(given.path)
             config = model.config
             pixels, seconds = video.read_video(given.path, config.encoder.image_size, **config.reads.pace)
             clip = torch.from_numpy(pixels).transpose(0, 1).unsqueeze(0)
@@ -236,7 +237,7 @@ def _picture(desk: Desk, sent: SentFile, size: int) -> Any:
         return imagining.read_image(given.path, size)
 
 
-def _check_length(path: Any) -> None:
+def check_length(path: Any) -> None:
     """Refuse a video that is too long, before it is decoded."""
     from foretell.data.items import Unusable
     from foretell.data.video import frames

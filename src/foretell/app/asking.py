@@ -6,15 +6,16 @@ import io
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from PIL import Image
 
 from foretell.agents.models import ServedModels
+from foretell.app.able import able_models
 from foretell.app.frame import part, significant
 from foretell.app.photographs import SentPhotographs
-from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ STRIP = 7
 """Pictures of a strip."""
 HELD = 16
 """Photographs whose versions stay encoded."""
+PREDICTIONS = 64
+"""Predictions that wait for their pictures to be asked for."""
 NEAR = 5
 """Up to this rank an answer is called close."""
 SLACK = 1e-3
@@ -47,17 +50,13 @@ class Asking:
     def __init__(self, models: ServedModels, photographs: SentPhotographs) -> None:
         self._models, self.photographs = models, photographs
         self._held: OrderedDict[tuple[str, str], Versions] = OrderedDict()
+        self._predictions: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
     @cached_property
     def names(self) -> Sequence[str]:
         """The models that imagine changes of photographs."""
-        return [name for name in self._models.names if _imagines(self._models, name)]
-
-    @property
-    def sizes(self) -> set[int]:
-        """The image sizes of these models."""
-        return {self._size(name) for name in self.names}
+        return able_models(self._models, "Imagines")
 
     def parameters(self, model: str) -> Sequence[Parameter]:
         """What a model can be asked to change."""
@@ -84,6 +83,7 @@ class Asking:
     def ask(self, model: str, photo: str, values: Mapping[str, float]) -> dict[str, Any]:
         """A model's answer, with the addresses of its pictures."""
         found = self._versions(model, photo).ask(values)
+        drawn = self._keep(model, photo, found) if self._models.decoder(model) else ""
         order = found.order.tolist()
 
         def picture(place: int) -> str:
@@ -95,6 +95,7 @@ class Asking:
             "given": address(model, photo, source),
             "asked": picture(found.place),
             "imagined": picture(order[0]),
+            "decoded": drawn,
             "right": order[0] == found.place,
             "nearest": [{"picture": picture(place), "right": place == found.place} for place in order[:NEAREST]],
             "rank": found.rank,
@@ -123,6 +124,27 @@ class Asking:
         numbers = _numbers(state, actions.parameters)
         pixels = to_float(torch.tensor(self.photographs.pixels(photo, self._size(model))))
         return _png(actions.apply(pixels.unsqueeze(0), torch.tensor([numbers]))[0])
+
+    def decoded(self, model: str, photo: str, values: Mapping[str, float]) -> bytes:
+        """A prediction as the model's decoder draws it, as a PNG file. Raises Refused (404) without a decoder."""
+        import torch
+
+        decoder = self._models.decoder(model)
+        if decoder is None:
+            raise Refused(404, f"{model} has no decoder: foretell decoder {model} --data DATA --out OUT trains one")
+        where = drawing(model, photo, values)
+        if where not in self._predictions:  # newer ones came between
+            self._keep(model, photo, self._versions(model, photo).ask(values))
+        with torch.no_grad():
+            return _png(decoder.decode(self._predictions[where].unsqueeze(0))[0])
+
+    def _keep(self, model: str, photo: str, found: ImaginedVersion) -> str:
+        """Keep a prediction until its picture is asked for. Returns the address of that picture."""
+        where = drawing(model, photo, found.values)
+        self._predictions[where] = found.prediction
+        while len(self._predictions) > PREDICTIONS:
+            self._predictions.popitem(last=False)
+        return where
 
     def _versions(self, model: str, photo: str) -> Versions:
         from foretell.imagine import Versions
@@ -169,6 +191,11 @@ def address(model: str, photo: str, state: Sequence[float]) -> str:
     return f"/imagine/picture/{part(model)}/{part(photo)}/{'_'.join(f'{number:.5g}' for number in state)}.png"
 
 
+def drawing(model: str, photo: str, values: Mapping[str, float]) -> str:
+    """The address of a decoded prediction."""
+    return f"/imagine/decoded/{part(model)}/{part(photo)}.png?{urlencode(sorted(values.items()))}"
+
+
 def _numbers(state: str, parameters: Sequence[Parameter]) -> list[float]:
     try:
         numbers = [float(text) for text in state.split("_")]
@@ -184,14 +211,3 @@ def _png(pixels: Tensor) -> bytes:
     values = (pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     Image.fromarray(values).save(file := io.BytesIO(), "PNG")
     return file.getvalue()
-
-
-@lru_cache(maxsize=64)
-def _imagines(models: ServedModels, name: str) -> bool:
-    """Whether a model imagines changes of photographs; one that cannot be loaded does not."""
-    from foretell.capabilities import Imagines, able
-
-    try:
-        return able(models.load(name), Imagines) is not None
-    except ForetellError:
-        return False

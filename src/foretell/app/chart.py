@@ -49,6 +49,8 @@ class Plot:
     lines: Sequence[Drawn]
     x: Sequence[Mark]
     y: Sequence[Mark]
+    unit: str
+    """Of x."""
 
 
 class EstimateRow(NamedTuple):
@@ -72,13 +74,22 @@ class Bars:
     height: float
 
 
-def plot(title: str, curves: Mapping[str, tuple[str, StepValues]], *, marked: bool = False) -> Plot | None:
+def plot(
+    title: str,
+    curves: Mapping[str, tuple[str, StepValues]],
+    *,
+    marked: bool = False,
+    end: float | None = None,
+    unit: str = "steps",
+) -> Plot | None:
     """A chart of lines.
 
     Args:
         title: what is drawn.
         curves: kind -> label and points (step, value), steps ascending. Values that are not finite are left out.
         marked: whether every point is marked, where there are few.
+        end: the last place of the axis of x; None for the last step.
+        unit: of x.
 
     Returns:
         The chart; None where there is no point.
@@ -88,7 +99,7 @@ def plot(title: str, curves: Mapping[str, tuple[str, StepValues]], *, marked: bo
     if not found:
         return None
     values = [value for _, points in found.values() for _, value in points]
-    last = max(step for _, points in found.values() for step, _ in points) or 1
+    last = end or max(step for _, points in found.values() for step, _ in points) or 1
     ticks = _ticks(min(0.0, *values), max(0.0, *values))
     low, high = ticks[0], ticks[-1]
 
@@ -101,8 +112,9 @@ def plot(title: str, curves: Mapping[str, tuple[str, StepValues]], *, marked: bo
         else Drawn(kind, label, _joined([place(*p) for p in _thinned(points)]), points[-1][1], ())
         for kind, (label, points) in found.items()
     ]
-    x = [Mark(LEFT + WIDTH * share, f"{last * share:,.0f}") for share in (0, 0.5, 1)]
-    return Plot(title, lines, x, [Mark(place(0, tick)[1], f"{tick:g}".replace("-", "−")) for tick in ticks])
+    steps = ",.0f" if unit == "steps" else ".3g"
+    x = [Mark(LEFT + WIDTH * share, f"{last * share:{steps}}") for share in (0, 0.5, 1)]
+    return Plot(title, lines, x, [Mark(place(0, tick)[1], f"{tick:g}".replace("-", "−")) for tick in ticks], unit)
 
 
 def bars(title: str, found: Mapping[str, tuple[float, float, float]]) -> Bars | None:

@@ -35,6 +35,9 @@ RULES = {
 PLACES = (
     ("/knowledge", "Search"),
     ("/imagine", "Imagine"),
+    ("/see", "See"),
+    ("/ask", "Ask"),
+    ("/discover", "Discover"),
     ("/runs", "Runs"),
     ("/claims", "Claims"),
 )
@@ -109,7 +112,7 @@ def address(name: str) -> str:
 def _templates() -> Any:
     made = page.environment(HERE / "templates", "the pages")
     made.globals |= {"static": address, "field": session.FIELD}
-    made.filters |= {"when": when, "part": part, "clock": clock, "significant": significant}
+    made.filters |= {"when": when, "part": part, "clock": clock, "significant": significant, "percent": percent}
     return made
 
 
@@ -132,6 +135,13 @@ def clock(seconds: float) -> str:
     """A time in a video: `1:05.2`."""
     minutes, rest = divmod(round(seconds, 1), 60)
     return f"{int(minutes)}:{rest:04.1f}"
+
+
+def percent(share: float) -> str:
+    """A share: `4.6 %`, and never 0 % or 100 % where it is not."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.999 < share < 1 else f"{100 * share:.1f} %"
 
 
 def significant(value: float) -> str:

@@ -7,17 +7,14 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 
-from foretell.agents.models import ServedModels
 from foretell.agents.see import IMAGES
-from foretell.app import session
+from foretell.app.able import look
 from foretell.app.asking import Asking
-from foretell.app.door import check_key
-from foretell.app.frame import field, gone_to, part, sent_bytes, shown
+from foretell.app.frame import shown
 from foretell.app.photographs import samples, thumbnail
+from foretell.app.see import take_photograph
 from foretell.http.json import Json
 from foretell.http.refusal import Refused
-from foretell.http.work import unless_left
-from foretell.search.serve.call import Call
 
 T = TypeVar("T")
 FIRST = "astronaut"
@@ -68,6 +65,17 @@ async def picture(request: Request, model: str, photo: str, state: str) -> Respo
     return Response(file, headers=FOREVER, media_type="image/png")
 
 
+@router.get("/imagine/decoded/{model}/{photo}.png")
+async def decoded(request: Request, model: str, photo: str) -> Response:
+    """What a model imagines, as its decoder draws it."""
+
+    def run(asking: Asking) -> bytes:
+        values = asking.values(_known(asking, model), dict(request.query_params))
+        return asking.decoded(model, photo, values)
+
+    return Response(await _look(request, run), headers=FOREVER, media_type="image/png")
+
+
 @router.get("/imagine/sample/{name}")
 async def sample(name: str) -> Response:
     """A photograph that comes with foretell, small."""
@@ -79,23 +87,13 @@ async def sample(name: str) -> Response:
 @router.post("/imagine")
 async def send(request: Request) -> Response:
     """Take a photograph of a visitor with a key."""
-    await session.check_form(request)
-    call = Call(request)
-    check_key(call)
-    file, _ = await sent_bytes(request, "photograph", "a photograph of at most {} MB")
-    model = field(await request.form(), "model", 200)
-    asking: Asking = request.app.state.asking
-    sizes = await _look(request, lambda asking: asking.sizes)
-    decoding = call.work.pictures.run(lambda: {size: call.readers.still(file, size) for size in sizes}, call.who)
-    name = asking.photographs.keep(await unless_left(request.receive, decoding))
-    return gone_to(f"/imagine?photo={part(name)}" + (f"&model={part(model)}" if model else ""))
+    return await take_photograph(request, "/imagine")
 
 
 async def _look(request: Request, run: Callable[[Asking], T]) -> T:
-    """Run a model, after all earlier calls of models. Raises Refused where too many wait."""
-    models: ServedModels = request.app.state.models
+    """Run a model, as `foretell.app.able.look`."""
     asking: Asking = request.app.state.asking
-    return await unless_left(request.receive, models.work.write(lambda: run(asking)))
+    return await look(request, lambda: run(asking))
 
 
 def _asked(asking: Asking, request: Request) -> tuple[str, str, dict[str, float]]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from foretell.app.chart import Plot, plot
 from foretell.app.door import check_key
 from foretell.app.frame import shown
+from foretell.app.masks import masks_of
 from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.search.serve.call import Call
@@ -72,6 +73,7 @@ async def page(
             "settings": {key: value for key, value in settings(config).items() if value is not None},
             "sentence": unlearned(monitors[-1]) if monitors else None,
             "measured": monitors[-1] if monitors else {},
+            "masks": masks_of(config),
         }
 
     return shown(request, "curves" if part else "run", name=name, **await call.search(run))

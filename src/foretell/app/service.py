@@ -8,7 +8,25 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
 from foretell.agents.models import ServedModels
-from foretell.app import claims, door, entry, frame, home, imagine, knowledge, knowledges, runs, session, writing
+from foretell.app import (
+    claims,
+    clips,
+    discoveries,
+    door,
+    entry,
+    frame,
+    home,
+    imagine,
+    kept,
+    knowledge,
+    knowledges,
+    pairs,
+    questions,
+    runs,
+    see,
+    session,
+    writing,
+)
 from foretell.app.asking import Asking
 from foretell.app.photographs import SentPhotographs
 from foretell.errors import ForetellError
@@ -24,7 +42,23 @@ from foretell.search.storage.protocol import Backend
 MACHINES = ("/api/", "/health", "/metrics", "/mcp", *PATHS)
 """On paths that begin so, errors are for programs."""
 KEPT = "public, max-age=31536000, immutable"
-PAGES = (home, door, writing, knowledges, knowledge, entry, imagine, runs, claims)
+PAGES = (
+    home,
+    door,
+    writing,
+    knowledges,
+    knowledge,
+    entry,
+    imagine,
+    see,
+    clips,
+    pairs,
+    questions,
+    discoveries,
+    runs,
+    claims,
+    kept,
+)
 
 
 def build(
@@ -48,8 +82,9 @@ def build(
     app = search.build(store, settings, reranker, dria, respond=respond, secret=session.secret)
     app.state.models = models or ServedModels()
     app.state.asking = Asking(app.state.models, SentPhotographs())
+    app.state.kept = kept.KeptFiles()
     app.state.runs = folder
-    app.state.places = {"knowledge", "imagine", "claims"} | ({"runs"} if folder else set())
+    app.state.places = {"knowledge", "imagine", "see", "ask", "claims"} | ({"runs", "discover"} if folder else set())
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
     add_static(app)

@@ -19,7 +19,9 @@ from foretell.http.refusal import Refused
 COOKIE = "foretell_key"
 FIELD = "token"
 """The field of a form that carries its token."""
-ROOTS: Final = frozenset({"", "claims", "imagine", "knowledge", "login", "logout", "runs", "static"})
+ROOTS: Final = frozenset(
+    {"", "ask", "claims", "discover", "imagine", "kept", "knowledge", "login", "logout", "runs", "see", "static"}
+)
 """The first parts of the paths of pages."""
 
 
@@ -54,8 +56,8 @@ def token(request: Request) -> str:
     return hmac.new(key.encode(errors="replace"), b"forms of foretell's pages", sha256).hexdigest() if key else ""
 
 
-async def check_form(request: Request) -> None:
-    """Refuse a form that another site has sent.
+async def check_form(request: Request, files: int = 1) -> None:
+    """Refuse a form that another site has sent, or one with too many files.
 
     Raises:
         Refused: 403, it comes from another origin, or its token is not that of the visitor.
@@ -63,7 +65,7 @@ async def check_form(request: Request) -> None:
     check_origin(request)
     if in_headers(request) or not request.cookies.get(COOKIE):  # no browser sends such a key by itself
         return
-    given = (await request.form(max_files=1, max_fields=100)).get(FIELD)
+    given = (await request.form(max_files=files, max_fields=100)).get(FIELD)
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), token(request).encode()):
         raise Refused(403, "this form is not of your session: open its page again, and send it from there")
 

@@ -30,6 +30,7 @@ COMMANDS = (
     "claims",
     "finetune",
     "classify",
+    "decoder",
     "imagine",
     "label",
     "ask",

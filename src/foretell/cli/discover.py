@@ -32,7 +32,7 @@ class Discover:
     """Find the rows that a classifier fails on because they lack a shortcut (XRM); nobody has to annotate them."""
 
     data: Annotated[Positional[str], arg(help=f"{TABLE}; {GROUPED}; {DATA}", metavar="DATA")]
-    out: Annotated[Path, arg(help="folder for environments.parquet, report.json and report.html")]
+    out: Annotated[Path, arg(help="folder for environments.parquet, report.json, report.html and examples.parquet")]
     features: Annotated[
         str | None,
         arg(
@@ -67,7 +67,7 @@ def discover(args: list[str]) -> None:
     from foretell.extras import needed
     from foretell.hub.files import write_atomically, write_json
     from foretell.robust import discovery
-    from foretell.robust.report import render
+    from foretell.robust.report import described, examples, render
     from foretell.robust.twins import TwinConfig
 
     flags = parse(Discover, args, "discover")
@@ -95,10 +95,14 @@ def discover(args: list[str]) -> None:
     with parquet.ParquetWriter(flags.out / "environments.parquet", first.schema) as file:
         for part in chain([first], parts):
             file.write_table(part)
-    write_json(flags.out / "report.json", found.report)
-    page = render(found, rows, data=flags.data, out=flags.out, options=_options(flags, kind), seed=flags.seed)
+    report = {"data": flags.data, **found.report}
+    write_json(flags.out / "report.json", report)
+    classes, options = described(found, rows, flags.seed), _options(flags, kind)
+    page = render(found, rows, data=flags.data, out=flags.out, options=options, classes=classes)
     write_atomically(flags.out / "report.html", page)
-    print(json.dumps(found.report, indent=2) if flags.json else summary(found.report, flags.out))
+    if rows.pictures is not None:
+        parquet.write_table(pyarrow.table(examples(classes)), flags.out / "examples.parquet")
+    print(json.dumps(report, indent=2) if flags.json else summary(report, flags.out))
 
 
 def _rows(flags: Discover, kind: str) -> Labelled:

@@ -23,6 +23,9 @@ class Imagine:
     sweep: Annotated[
         tuple[str, ...], arg(help="parameters to draw a row for; by default the colours, if no change is given")
     ] = ()
+    decoder: Annotated[
+        Path | None, arg(help="decoder that draws the prediction, from `foretell decoder`; by default the model's own")
+    ] = None
     seed: int = 0
 
 
@@ -31,6 +34,7 @@ def imagine(args: list[str]) -> None:
     from foretell import hub
     from foretell import imagine as imagining
     from foretell.capabilities import Forecasts
+    from foretell.hub.decoders import check_decoder, decoder_of
 
     if not args:
         raise Usage("imagine needs a MODEL first, and none is given (see foretell imagine --help)")
@@ -59,11 +63,15 @@ def imagine(args: list[str]) -> None:
     flags = parse(schema, args[1:], f"imagine {args[0]}", inspect.getdoc(Imagine))
     output("--out", flags.out, PICTURES)
     values = {p.name: float(value) for p in parameters if (value := getattr(flags, p.name)) not in (None, False)}
+    if flags.decoder is None:
+        drawn_by = decoder_of(model, args[0])
+    else:
+        drawn_by = check_decoder(hub.load(flags.decoder), model, flags.decoder)
     image = imagining.read_image(flags.image, model.config.encoder.image_size)
     asked = imagining.imagine(model, image, values, bank=flags.bank, seed=flags.seed) if values else None
     swept = flags.sweep or (() if values else tuple(p.name for p in parameters if not p.destructive))
     rows = imagining.sweep(model, image, *swept, bank=flags.bank, seed=flags.seed) if swept else {}
-    imagining.draw(asked, rows).save(flags.out)
+    imagining.draw(asked, rows, drawn_by).save(flags.out)
     if asked:
         said = f"the picture that was asked for is number {asked.rank}"
     else:

@@ -74,6 +74,7 @@ def robust(args: list[str]) -> None:
     from foretell.hub.files import write_json
     from foretell.robust import files
     from foretell.robust.config import drawn
+    from foretell.robust.files import digest
     from foretell.robust.groups import column, groups, labels, measured
     from foretell.robust.learn import choose
     from foretell.robust.rows import enough
@@ -97,7 +98,8 @@ def robust(args: list[str]) -> None:
     best = choose(table.some(~validation), table.some(validation), settings, networks, progress="Training")
     found = accuracies(best.network, Table(x_test, y_test, asked.of), data.classes, asked.names)
     watched = {"worst_group": best.worst, "average": best.average, "step": best.step}
-    report: dict[str, Any] = {**found, "validation": watched, "settings": vars(best.config)}
+    told = {"data": flags.data, "told": {"groups": flags.groups, "file": digest(flags.groups)}}
+    report: dict[str, Any] = {**told, **found, "validation": watched, "settings": vars(best.config)}
     files.save(best, data.classes, flags.out)
     write_json(flags.out / "report.json", report)
     if flags.json:

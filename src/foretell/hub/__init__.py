@@ -105,6 +105,11 @@ def training(name: str | Path) -> dict[str, Any] | None:
     return read_json(_folder(path) / "config.json").get("train") if _own(path) else None
 
 
+def folder_of(name: str | Path) -> Path:
+    """The folder of a model, by the name that `load` takes. Raises ForetellError where there is none."""
+    return _folder(_find(name))
+
+
 def push(model: Method, repository: str, card: str | None = None, private: bool = False) -> str:
     """Upload a model to the Hugging Face hub; returns its address. Needs `hf auth login` once."""
     from tempfile import TemporaryDirectory

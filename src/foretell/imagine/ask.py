@@ -44,6 +44,8 @@ class Imagined:
     """The place of the requested picture in the bank."""
     distances: Float[Tensor, " K"]
     """From the prediction to each version: L2 over all patches, in latent space."""
+    prediction: Float[Tensor, "N D"]
+    """The predicted latents. A decoder draws them (`foretell.methods.decoder`)."""
 
     @property
     def asked(self) -> Float[Tensor, "3 S S"]:
@@ -138,7 +140,8 @@ def imagine_all(
     for values, source, action, target in zip(asks, x, actions_asked, targets.tolist(), strict=True):
         prediction = world.imagine(source.unsqueeze(0).to(device), action.unsqueeze(0).to(device))
         distances = (latents - prediction).flatten(1).norm(dim=1).cpu()
-        found.append(Imagined(dict(values), source, pictures, named.index(tuple(target)), distances))
+        place = named.index(tuple(target))
+        found.append(Imagined(dict(values), source, pictures, place, distances, prediction[0].cpu()))
     return found
 
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+import torch
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from foretell.errors import ForetellError
 from foretell.imagine.ask import Imagined
+from foretell.methods.decoder import LatentDecoder
 
 CELL, GAP, MARGIN, LABEL = 128, 10, 28, 144
 INK, GREY, MARK = (32, 36, 44), (112, 118, 130), (0, 150, 110)
 
 
-def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagined]] | None = None) -> Image.Image:
+def draw(
+    imagined: Imagined | None = None,
+    sweeps: Mapping[str, Sequence[Imagined]] | None = None,
+    decoder: LatentDecoder | None = None,
+) -> Image.Image:
     """Draw an ask, sweeps, or both.
 
     Args:
         imagined: from `imagine`: its source, the requested version, and the versions nearest to the prediction.
         sweeps: from `sweep`: for each parameter a row of requested versions over a row of the nearest ones.
             If the parameter destroys, the upper row shows the model's inputs, which it should restore.
+        decoder: the model's own, to draw its predictions, too.
 
     Returns:
         An RGB picture. Pictures that are exactly the requested one are outlined.
@@ -37,11 +44,13 @@ def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagine
     columns = max([7, *(len(row) for row in sweeps.values())])
     rows: list[Image.Image] = []
     if imagined:
-        rows += _ask(imagined, columns)
+        rows += _ask(imagined, columns, decoder)
     for name, row in sweeps.items():
-        rows += _sweep(name, row, columns)
+        rows += _sweep(name, row, columns, decoder)
     legend = f"imagined: of {len(every[0].bank)} versions of the picture, the nearest to the model's prediction"
     rows.append(_line(f"{legend}; outlined if it is the requested one", columns))
+    if decoder:
+        rows.append(_line("decoded: the prediction itself, drawn by a decoder, only to look at it", columns))
     canvas = Image.new("RGB", (rows[0].width, sum(row.height for row in rows) + 2 * MARGIN - GAP), "white")
     top = MARGIN
     for row in rows:
@@ -50,28 +59,40 @@ def draw(imagined: Imagined | None = None, sweeps: Mapping[str, Sequence[Imagine
     return canvas
 
 
-def _ask(one: Imagined, columns: int) -> list[Image.Image]:
-    """The source, the requested version, and the nearest versions in order."""
-    nearest = one.order[: columns - 2].tolist()
-    pictures = [one.source, one.asked, *one.bank[nearest]]
-    captions = ["given", "asked for", "nearest", *(str(rank) for rank in range(2, len(nearest) + 1))]
-    marked = {2 + i for i, place in enumerate(nearest) if place == one.place}
+def _ask(one: Imagined, columns: int, decoder: LatentDecoder | None) -> list[Image.Image]:
+    """The source, the requested version, what is decoded, and the nearest versions in order."""
+    first = [one.source, one.asked, *([decoded(one, decoder)] if decoder else [])]
+    nearest = one.order[: columns - len(first)].tolist()
+    pictures = [*first, *one.bank[nearest]]
+    captions = ["given", "asked for", "decoded", "nearest", *(str(rank) for rank in range(2, len(nearest) + 1))]
+    if not decoder:
+        captions.remove("decoded")
+    marked = {len(first) + i for i, place in enumerate(nearest) if place == one.place}
     asked = [f"{name} {value:.3g}" for name, value in one.values.items()] or ["no change"]
     rank = [f"rank {one.rank} of {len(one.bank)}"]
     return [_row(columns, pictures, asked, rank, captions, marked), _space(columns)]
 
 
-def _sweep(name: str, row: Sequence[Imagined], columns: int) -> list[Image.Image]:
-    """The requested versions (or the inputs, if they should be restored) over the nearest ones."""
+def _sweep(name: str, row: Sequence[Imagined], columns: int, decoder: LatentDecoder | None) -> list[Image.Image]:
+    """The requested versions (or the inputs, if they should be restored) over the nearest, over what is decoded."""
     values = [f"{one.values[name]:.3g}" for one in row]
     undone = any(not one.source.equal(row[0].source) for one in row)
     above = [one.source if undone else one.asked for one in row]
     marked = {i for i, one in enumerate(row) if one.rank == 1}
-    return [
+    shown = [
         _row(columns, above, [name], ["given" if undone else "asked for"], values, set()),
         _row(columns, [one.nearest for one in row], [], ["imagined"], [], marked),
-        _space(columns),
     ]
+    if decoder:
+        shown.append(_row(columns, [decoded(one, decoder) for one in row], [], ["decoded"], [], set()))
+    return [*shown, _space(columns)]
+
+
+@torch.no_grad()
+def decoded(one: Imagined, decoder: LatentDecoder) -> Float[Tensor, "3 S S"]:
+    """A prediction as its model's decoder draws it, in [0, 1]."""
+    device = next(decoder.parameters()).device
+    return decoder.decode(one.prediction.unsqueeze(0).to(device))[0].cpu()
 
 
 def _row(

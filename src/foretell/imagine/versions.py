@@ -91,6 +91,7 @@ class Versions:
             bank=torch.cat([pictures, self._pictures[kept:]]),
             place=0,
             distances=(latents - prediction).flatten(1).norm(dim=1).cpu(),
+            prediction=prediction[0].cpu(),
             states=torch.cat([states, self._states[kept:]]),
             parameters=self.actions.names,
             ranges=torch.tensor([p.high - p.low for p in self.actions.parameters]),

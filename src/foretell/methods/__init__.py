@@ -10,6 +10,7 @@ from typing import Any
 from foretell.errors import ForetellError
 from foretell.method import Method
 from foretell.methods.byol import BYOL, BYOLConfig
+from foretell.methods.decoder import LatentDecoder, LatentDecoderConfig
 from foretell.methods.ijepa import IJEPA, IJEPAConfig
 from foretell.methods.iwm import IWM, IWMConfig
 from foretell.methods.llip import Llip, LlipConfig
@@ -49,6 +50,8 @@ __all__ = [
     "BYOLConfig",
     "IJEPAConfig",
     "IWMConfig",
+    "LatentDecoder",
+    "LatentDecoderConfig",
     "Llip",
     "LlipConfig",
     "Pixels",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from foretell.data import Batch, Dataset, EpisodeClips
 
 
-class _Framed:
+class Framed:
     """Tells files' encoders apart: of clips or of images. Only an encoder of clips has `frames`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
@@ -61,7 +61,7 @@ class _Framed:
 class VJEPAACConfig:
     """The configuration of a V-JEPA 2-AC."""
 
-    encoder: Annotated[ViTConfig | VideoViTConfig, _Framed()] = field(default_factory=ViTConfig)
+    encoder: Annotated[ViTConfig | VideoViTConfig, Framed()] = field(default_factory=ViTConfig)
     """Size of the frozen encoder: that of the model it comes from."""
     predictor: CausalConfig = field(default_factory=CausalConfig)
     actions: int = 2

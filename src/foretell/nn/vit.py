@@ -332,13 +332,35 @@ class ViT(nn.Module):
         """
         if not self.config.registers:
             raise ForetellError("this encoder has no registers: give its configuration registers of 1 or more")
-        (h, rotation), R, last = self._tokens(x, None), self.config.registers, self.blocks[-1]
-        assert isinstance(last, Block)
-        for block in self.blocks[:-1]:
-            h = block(h, rotation=rotation)
+        (h, rotation), R = self._before_last(x), self.config.registers
+        last = self._last
         shares = last.attn.shares(last.norm1(h), R, rotation).mean(1)[..., R:]
         latents = self.norm(last(h, rotation=rotation))
         return latents[:, R:], latents[:, :R], shares / shares.sum(-1, keepdim=True)
+
+    def attention(self, x: Float[Tensor, "B 3 ..."]) -> Float[Tensor, "B N"]:
+        """How much attention each patch gets in the last block: the mean over heads and over all tokens that ask, as
+        shares among the patches. `x` is as of `forward`.
+        """
+        h, rotation = self._before_last(x)
+        shares = self._last.attn.shares(self._last.norm1(h), h.shape[1], rotation).mean((1, 2))
+        shares = shares[:, self.config.registers :]
+        return shares / shares.sum(-1, keepdim=True)
+
+    @property
+    def _last(self) -> Block:
+        last = self.blocks[-1]
+        assert isinstance(last, Block)
+        return last
+
+    def _before_last(
+        self, x: Float[Tensor, "B 3 ..."]
+    ) -> tuple[Float[Tensor, "B _ D"], Complex[Tensor, "_ _ 1 _ P"] | None]:
+        """What the last block gets, of registers and all patches."""
+        h, rotation = self._tokens(x, None)
+        for block in self.blocks[:-1]:
+            h = block(h, rotation=rotation)
+        return h, rotation
 
     def _tokens(
         self, x: Float[Tensor, "B 3 ..."], index: Int[Tensor, "B K"] | None

@@ -8,6 +8,7 @@ from foretell.methods import (
     BYOLConfig,
     IJEPAConfig,
     IWMConfig,
+    LatentDecoderConfig,
     PixelsConfig,
     SimCLRConfig,
     VEDITConfig,
@@ -121,6 +122,19 @@ def iwm_mini() -> Recipe:
     predictor = PredictorConfig(width=96, depth=6, heads=3, init_std=None)
     model = IWMConfig(encoder=MINI, predictor=predictor, augment=augment)
     return Recipe(model, TrainConfig(steps=14_000, batch=64, optimizer="muon", lr=3e-3, momentum=0.98))
+
+
+def decoder() -> Recipe:
+    """A decoder of a world model's latents, to look at what it imagines. `foretell decoder MODEL` trains one.
+
+    foretell decoder iwm-mini --data cifar10 tiny-imagenet-32 --out runs/decoder
+
+    Some ten minutes of one thread. Expect an absolute error of 0.017 on CIFAR-10's test pictures, of a range from 0 to
+    1, where the best constant picture has 0.205. Seed 0, once. A decoder that the shipped video model has: 900 steps of
+    8 clips (--data scenes:6000), an error of 0.024 where the best constant clip has 0.083.
+    """
+    train = TrainConfig(steps=1000, batch=32, lr=2e-3, weight_decay=0.0, weight_decay_end=0.0)
+    return Recipe(LatentDecoderConfig(), train, encoder="iwm-mini")
 
 
 def vjepa_mini() -> Recipe:

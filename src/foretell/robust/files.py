@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -14,6 +15,12 @@ from foretell.robust.config import RobustConfig
 from foretell.robust.learn import Outcome
 from foretell.robust.networks import Layers, Pictured
 from foretell.robust.scaling import Scaling
+
+
+def digest(place: str | Path) -> str | None:
+    """What tells a file such as environments.parquet apart by its content (SHA-256); None where there is no file."""
+    path = Path(place)
+    return sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def save(outcome: Outcome, classes: tuple[str, ...], folder: Path) -> None:

@@ -92,7 +92,7 @@ def run(
                 world.wait()
                 own = registry.source(settings["method"]) or ""
                 method = f" --method {own}" if registry.is_place(own) else ""
-                show.say(f"{out} holds the model: foretell evaluate {out} --data {places(data)[0]}{method}")
+                show.say(f"{out} holds the model: {built.use.format(out=out, data=places(data)[0])}{method}")
     except BaseException:
         leave(failed=True)
         raise

@@ -3,9 +3,10 @@
 
 const form = document.getElementById("ask");
 const parts = Object.fromEntries(
-  ["given", "asked", "imagined", "sentence", "rank", "of", "chance", "distance", "nearest_distance", "nearest"].map(
-    (id) => [id, document.getElementById(id)],
-  ),
+  [
+    ...["given", "asked", "imagined", "decoded", "nearest"],
+    ...["sentence", "rank", "of", "chance", "distance", "nearest_distance"],
+  ].map((id) => [id, document.getElementById(id)]),
 );
 let asking = false;
 let waiting = null; // when the newest change was made that no question has asked for yet
@@ -42,8 +43,9 @@ async function ask() {
 }
 
 async function show(answer) {
-  const pictures = await Promise.all(["given", "asked", "imagined"].map((name) => loaded(answer[name])));
-  for (const [place, name] of ["given", "asked", "imagined"].entries()) parts[name].src = pictures[place];
+  const names = ["given", "asked", "imagined", "decoded"].filter((name) => parts[name]);
+  const pictures = await Promise.all(names.map((name) => loaded(answer[name])));
+  for (const [place, name] of names.entries()) parts[name].src = pictures[place];
   parts.imagined.classList.toggle("right", answer.right);
   for (const name of ["sentence", "rank", "of", "chance", "distance", "nearest_distance"])
     parts[name].textContent = answer[name];
@@ -67,15 +69,3 @@ form.addEventListener("input", (event) => {
   waiting ??= performance.now();
   ask();
 });
-
-const drop = document.querySelector("[data-drop]");
-if (drop) {
-  const input = drop.querySelector("input[type=file]");
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    if (!event.dataTransfer.files.length) return;
-    input.files = event.dataTransfer.files;
-    drop.requestSubmit();
-  });
-}

@@ -6,9 +6,11 @@ N rows · E environments
 from __future__ import annotations
 
 import shlex
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -64,7 +66,16 @@ class Class:
     """Rows of each environment (down) and each known group (across)."""
 
 
-def render(found: Found, rows: Labelled, *, data: str, out: Path, options: Sequence[str] = (), seed: int = 0) -> str:
+def render(
+    found: Found,
+    rows: Labelled,
+    *,
+    data: str,
+    out: Path,
+    options: Sequence[str] = (),
+    seed: int = 0,
+    classes: Sequence[Class] | None = None,
+) -> str:
     """The report as HTML.
 
     Args:
@@ -74,6 +85,7 @@ def render(found: Found, rows: Labelled, *, data: str, out: Path, options: Seque
         out: the folder of environments.parquet, as its reader would write it.
         options: that `foretell robust` needs for this data, such as `--features MODEL`.
         seed: draws the pictures that are shown.
+        classes: from `described`; None describes them now.
 
     Raises:
         MissingExtra: jinja2 is not installed.
@@ -88,7 +100,7 @@ def render(found: Found, rows: Labelled, *, data: str, out: Path, options: Seque
         options=shlex.join(options),
         report=report,
         rows=len(rows.y),
-        classes=described(found, rows, seed),
+        classes=described(found, rows, seed) if classes is None else classes,
         hidden=max(len(rows.classes) - CLASSES, 0),
         groups=rows.groups,
         environments=len(next(iter(report["environments"].values()))),
@@ -96,6 +108,19 @@ def render(found: Found, rows: Labelled, *, data: str, out: Path, options: Seque
         skipped=rows.skipped,
         stable=stable(report["stability"]),
     )
+
+
+def examples(classes: Sequence[Class]) -> dict[str, list[Any]]:
+    """The pictures of the environments, as columns of examples.parquet: `class`, `environment`, `title`, and `image`,
+    the content of a PNG file.
+    """
+    shown = [(c.name, side.number, picture) for c in classes for side in c.sides for picture in side.pictures]
+    return {
+        "class": [name for name, _, _ in shown],
+        "environment": [number for _, number, _ in shown],
+        "title": [picture.title for _, _, picture in shown],
+        "image": [b64decode(picture.source.partition(",")[2]) for _, _, picture in shown],
+    }
 
 
 def stable(stability: dict[str, float] | None) -> bool | None:
