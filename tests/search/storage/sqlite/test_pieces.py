@@ -35,7 +35,22 @@ def words(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("query", "best"),
-    [("灯塔", 0), ("苹果", 1), ("C++", 2), ("c#", 3), ("東京", 4), ("서울", 5), ("เมืองหลวง", 6), ("AX-4418/c", 8), ("strasse", 9), ("STRASSE", 9), ("トウキョウ", 9), ("bx9", 10), ("efficient", 10), ("ＢＸ９", 10)],
+    [
+        ("灯塔", 0),
+        ("苹果", 1),
+        ("C++", 2),
+        ("c#", 3),
+        ("東京", 4),
+        ("서울", 5),
+        ("เมืองหลวง", 6),
+        ("AX-4418/c", 8),
+        ("strasse", 9),
+        ("STRASSE", 9),
+        ("トウキョウ", 9),
+        ("bx9", 10),
+        ("efficient", 10),
+        ("ＢＸ９", 10),
+    ],
 )
 def test_each_word_finds_its_text(words, query, best):
     assert by_words(words, query)[0] == best
