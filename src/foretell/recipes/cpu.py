@@ -87,8 +87,8 @@ def vjepa_ac() -> Recipe:
     foretell train vjepa-ac --data pusher:8192 --encoder runs/tiny --out runs/ac
     foretell plan runs/ac --benchmark reach
 
-    Six minutes of one free thread, with `vjepa-tiny` and the making of both sets. Expect `teacher` 0.081, and 0.111 with
-    the actions of other clips.
+    Six minutes of one free thread, with `vjepa-tiny` and the making of both sets. Expect a `teacher` of 0.081, and of
+    0.111 with the actions of other clips.
     """
     predictor = CausalConfig(width=48, depth=2, heads=3, residual=True)
     model = VJEPAACConfig(encoder=MINI, predictor=predictor, frames=4)
