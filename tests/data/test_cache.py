@@ -16,21 +16,21 @@ import pytest
 import torch
 
 from foretell.data import Images, cache, load
-from foretell.data.images import decode
+from foretell.data.images import form
 from foretell.errors import ForetellError
 
 
 @pytest.fixture
 def decoded(monkeypatch):
     """The names of the images that were decoded, in order."""
-    names, decode_all = [], decode.decode_all
+    names, decode_all = [], form.decode_all
 
     def counting(items, size):
         items = list(items)
         names.extend(item.name for item in items)
         return decode_all(items, size)
 
-    monkeypatch.setattr(decode, "decode_all", counting)
+    monkeypatch.setattr(form, "decode_all", counting)
     return names
 
 
@@ -178,7 +178,7 @@ BUILD = """
 import sys, time
 from pathlib import Path
 from foretell.data import load
-from foretell.data.images import decode
+from foretell.data.images import form
 
 heavy = {"torchvision", "av", "pyarrow", "rich"} & set(sys.modules)
 assert not heavy, f"imported without need: {heavy}"
@@ -188,7 +188,7 @@ def stuck(items, size):
     print("decoding", flush=True)
     time.sleep(600)
 
-decode_all, decode.decode_all = decode.decode_all, stuck
+decode_all, form.decode_all = form.decode_all, stuck
 load(sys.argv[1], 4, cache_dir=Path(sys.argv[2]), progress=False)
 """
 
@@ -203,8 +203,8 @@ def test_killed_while_two_processes_wait(write, cache_dir):
         context, counted = multiprocessing.get_context("fork"), multiprocessing.get_context("fork").Queue()
 
         def wait_and_load():
-            decode_all = decode.decode_all
-            decode.decode_all = lambda *args: counted.put("decoded") or decode_all(*args)
+            decode_all = form.decode_all
+            form.decode_all = lambda *args: counted.put("decoded") or decode_all(*args)
             images = load(root, 4, cache_dir=cache_dir, progress=False)
             counted.put(images.take(range(150))[:, 0, 0, 0].tolist() == list(range(150)))
 

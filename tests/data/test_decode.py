@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from foretell.data.images.decode import MAX_PIXELS, Item, Unusable, decode, decode_all, quiet_pillow
+from foretell.data.images.decode import MAX_PIXELS, decode, quiet_pillow
+from foretell.data.images.form import decode_all
+from foretell.data.items import Item, Unusable
 from foretell.errors import ForetellWarning
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

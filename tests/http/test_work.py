@@ -35,7 +35,8 @@ def test_a_quick_call_needs_no_thread():
 def test_calls_beyond_those_that_may_wait_are_refused():
     gate = threading.Event()
 
-    async def use(work):
+    async def use():
+        work = Work(4, writers=1)
         calls = [asyncio.ensure_future(work.write(gate.wait)) for _ in range(3)]  # one runs, two wait
         await asyncio.sleep(0)
         with pytest.raises(Refused, match="too many requests are waiting") as refused:
@@ -45,8 +46,34 @@ def test_calls_beyond_those_that_may_wait_are_refused():
         gate.set()
         assert await asyncio.gather(*calls) == [True] * 3
         assert await work.write(lambda: "free again") == "free again"
+        work.close()
 
-    run(use, waiting=2)
+    asyncio.run(use())
+
+
+def test_long_writes_of_one_caller_stop_no_write_of_another():
+    gate = threading.Event()
+
+    async def use(work):
+        long = [asyncio.ensure_future(work.write(gate.wait, "a")) for _ in range(4)]
+        assert await asyncio.wait_for(work.write(lambda: "short", "b"), 10) == "short"
+        assert not any(call.done() for call in long)
+        gate.set()
+        assert await asyncio.gather(*long) == [True] * 4
+
+    run(use, waiting=8)
+
+
+def test_one_writer_runs_calls_in_their_order():
+    order = []
+
+    async def use():
+        work = Work(8, writers=1)
+        await asyncio.gather(*(work.write(lambda i=i: order.append(i)) for i in range(4)))
+        work.close()
+
+    asyncio.run(use())
+    assert order == [0, 1, 2, 3]
 
 
 def test_steps_come_as_they_happen_and_end_with_the_error_of_the_call():
@@ -101,26 +128,25 @@ def test_a_long_call_that_never_starts_is_told(monkeypatch):
     assert refused == [True]
 
 
-def test_callers_take_turns_and_none_takes_all_threads():
-    order, gate = [], threading.Event()
+def test_callers_take_turns_and_none_takes_all_threads(monkeypatch):
+    taken, gate = [], threading.Event()
 
     async def use(work):
-        def job(name):
-            return lambda: (gate.wait(), order.append(name))
-
         pool = Pool("test", 2, 1, 10, 5)
-        greedy = [asyncio.ensure_future(pool.run(job(f"a{i}"), "a")) for i in range(4)]
+        take = pool._take
+        monkeypatch.setattr(pool, "_take", lambda caller: (taken.append(caller), take(caller)))
+        greedy = [asyncio.ensure_future(pool.run(gate.wait, "a")) for _ in range(4)]
         await asyncio.sleep(0)
-        others = [asyncio.ensure_future(pool.run(job(name), name)) for name in ("b", "c")]
+        others = [asyncio.ensure_future(pool.run(gate.wait, name)) for name in ("b", "c")]
         await asyncio.sleep(0)
-        assert len(pool._stops) == 2  # one of a, whose others wait, and b
+        assert taken == ["a", "b"]  # the others of a wait, although b came later
         gate.set()
         await asyncio.gather(*greedy, *others)
         pool.stop()
 
     run(use)
-    assert set(order[:2]) == {"a0", "b"}
-    assert order.index("c") < order.index("a2")
+    assert sorted(taken) == ["a"] * 4 + ["b", "c"]
+    assert "c" in taken[2:4]
 
 
 def test_a_caller_that_waits_for_too_much_is_refused_and_others_are_not():

@@ -89,8 +89,8 @@ class Desk:
         return await self.work.search(call)
 
     async def write(self, call: Callable[[], T]) -> T:
-        """Run a call that writes, after all earlier ones. Raises Refused where too many wait."""
-        return await self.work.write(call)
+        """Run a call that writes. Raises Refused where too many wait."""
+        return await self.work.write(call, self.who)
 
     async def steps(self, make: Callable[[], Generator[AddProgress, None, None]]) -> None:
         """Run a long call in the thread for files, and tell the agent how far it is. Raises Refused where many wait."""

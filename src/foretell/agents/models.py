@@ -39,7 +39,7 @@ class ServedModels:
             if name in self._places and self._places[name] != place:
                 raise ForetellError(f"two models are called {name!r}: rename the folder of one")
             self._places[name] = place
-        self.work = Work(WAITING)  # its one thread for writes runs the models one by one, and no search waits for them
+        self.work = Work(WAITING, writers=1)  # the models run one by one, and no search waits for them
         self._lock = threading.Lock()
         self._load = lru_cache(maxsize=LOADED)(_load)
         self._decoders: dict[str, LatentDecoder | None] = {}

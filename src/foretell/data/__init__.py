@@ -16,29 +16,34 @@
 
     Images.of(array, labels)                         # what is in memory already, or a torch data set
 
-Read on in this order: reads (what can be asked for), batch, dataset, columns, load; then source and items, and a kind
-of source (folder, images.parquet, images.torchvision_sets, photographs, images.arrays, video.lists, video.episodes,
-table, captions, procedures and annotations, made.captioned, made.scenes, made.pusher); then images.decode and
-video.decode, and cache.
+Read on in this order: reads (what can be asked for), batch, dataset, columns, loading; then source and items, and a
+kind of source (folder, images.parquet, images.torchvision_sets, photographs, images.arrays, video.lists,
+video.episodes, table, captions, procedures and annotations, made.captioned, made.scenes, made.pusher); then clipping,
+images.decode and video.decode, images.form and video.form, and cache.
 """
 
-from .batch import Batch, Ragged
-from .columns import ColumnType
-from .dataset import Captioned, Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
-from .load import Specs, load, places, train_test
-from .procedures import Procedures
-from .reads import (
-    Captions,
-    ClipEncoder,
-    Clips,
-    EpisodeClips,
-    GroupedPhotographs,
-    Photographs,
-    Questions,
-    Reads,
-    StepLatents,
-    Vectors,
-)
+from typing import TYPE_CHECKING
+
+from foretell.lazy import names
+
+if TYPE_CHECKING:
+    from .batch import Batch, Ragged
+    from .columns import ColumnType
+    from .dataset import Captioned, Columns, Dataset, Episodes, Images, Pictures, Records, Skipped, Videos
+    from .loading import Specs, load, places, train_test
+    from .procedures import Procedures
+    from .reads import (
+        Captions,
+        ClipEncoder,
+        Clips,
+        EpisodeClips,
+        GroupedPhotographs,
+        Photographs,
+        Questions,
+        Reads,
+        StepLatents,
+        Vectors,
+    )
 
 __all__ = [
     "Batch",
@@ -69,3 +74,39 @@ __all__ = [
     "places",
     "train_test",
 ]
+
+_HOMES = {
+    "Batch": "batch",
+    "Captioned": "dataset",
+    "Captions": "reads",
+    "ClipEncoder": "reads",
+    "Clips": "reads",
+    "ColumnType": "columns",
+    "Columns": "dataset",
+    "Dataset": "dataset",
+    "EpisodeClips": "reads",
+    "Episodes": "dataset",
+    "GroupedPhotographs": "reads",
+    "Images": "dataset",
+    "Photographs": "reads",
+    "Pictures": "dataset",
+    "Procedures": "procedures",
+    "Questions": "reads",
+    "Ragged": "batch",
+    "Reads": "reads",
+    "Records": "dataset",
+    "Skipped": "dataset",
+    "Specs": "loading",
+    "StepLatents": "reads",
+    "Vectors": "reads",
+    "Videos": "dataset",
+    "load": "loading",
+    "places": "loading",
+    "train_test": "loading",
+}
+
+__getattr__ = names(__name__, _HOMES)  # a process that decodes pictures needs none of this, and no torch
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretell.errors import ForetellError
 
 from .items import Unusable
-from .procedures import ClipOf
+
+if TYPE_CHECKING:
+    from .procedures import ClipOf
 
 
 def read(clip: ClipOf, size: int, frames: int, fps: float | None = None) -> np.ndarray:
@@ -43,7 +46,7 @@ def whole(path: str | Path, size: int, frames: int) -> np.ndarray:
 
 
 def _cut(path: Path, spans: list[tuple[float, float]] | None, size: int, frames: int, fps: float | None) -> np.ndarray:
-    from .video.steps import read_clips
+    from .video.parts import read_clips
 
     try:
         return read_clips(path, spans, size, frames, fps)[0]

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .columns import Column
-from .dataset import Skipped
+if TYPE_CHECKING:
+    from .columns import Column
+    from .dataset import Skipped
 
 MISSING = np.iinfo(np.int64).min
 """In a column of labels: this sample has none."""

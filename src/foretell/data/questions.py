@@ -16,7 +16,8 @@ import numpy as np
 from .cache import Form, Stored
 from .columns import lists, texts
 from .dataset import Records
-from .images.decode import CHUNK, decode_quiet, quiet_pillow, usable
+from .images.decode import decode_quiet, quiet_pillow
+from .images.form import CHUNK, usable
 from .items import Decoded, Item, Unusable, in_threads, label_column
 
 VERSION = 1  # raise it when the same source gives other columns

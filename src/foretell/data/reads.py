@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torch import Tensor
 
-from foretell.errors import ForetellError, Range, within
+from foretell.errors import ForetellError, within
 
 from .cache import Form
+from .clipping import WHOLE, Clipping
 from .dataset import Captioned, Episodes, Images, K, Records, Videos
 from .source import Splits, file_at, files_below
 
 if TYPE_CHECKING:
     from .procedures import Procedures
 
-WHOLE = Range(1, whole=True)
 MADE = ("scenes", "pusher")
 """Clips that are made here, by name."""
 
@@ -108,9 +108,9 @@ class Photographs(Reads[Images]):
 
     def form(self) -> Form[Any]:
         """Squares of pixels."""
-        from .images import decode
+        from .images import form
 
-        return decode.images(self.size)
+        return form.images(self.size)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Questions(Reads[Records]):
 
 
 @dataclass(frozen=True)
-class Clips(Reads[Videos]):
+class Clips(Clipping, Reads[Videos]):
     """Clips of videos.
 
     size: side of the square in pixels. The shorter side is resized to it, and the centre is kept.
@@ -207,20 +207,6 @@ class Clips(Reads[Videos]):
     Raises ForetellError: a number is out of range.
     """
 
-    size: int
-    frames: int = 16
-    fps: float | None = None
-    stride: int = 1
-    clips: int = 1
-
-    def __post_init__(self) -> None:
-        within(self, size=WHOLE, frames=WHOLE, stride=WHOLE, clips=WHOLE, fps=Range(0, 1000, above=True))
-
-    @property
-    def span(self) -> int:
-        """Frames from a clip's first to its last, before the stride."""
-        return (self.frames - 1) * self.stride + 1
-
     @property
     def pace(self) -> dict[str, Any]:
         """The pace of videos: `fps` and `stride`, as `foretell.data.video.read_video` takes them."""
@@ -229,7 +215,7 @@ class Clips(Reads[Videos]):
     def find(self, spec: str | Path, seed: int) -> Splits:
         """The splits of a folder, of a list of videos, of one video, or of clips that are made here."""
         from . import folder
-        from .video import decode, lists
+        from .video import decode, form, lists
 
         if is_made(spec, "scenes"):
             from .made.scenes import source
@@ -243,7 +229,7 @@ class Clips(Reads[Videos]):
         if str(spec) and os.path.isdir(root):
             return folder.find(root, files_below(root), decode.ENDINGS | decode.ANIMATIONS)
         if str(spec) and os.path.isfile(root):
-            return lists.find(root) if root.suffix.lower() in lists.LISTS else decode.find(root)
+            return lists.find(root) if root.suffix.lower() in lists.LISTS else form.find(root)
         raise ForetellError(
             f"{str(spec)!r}: {'not a file' if os.path.exists(root) else 'not found'}, expected a folder of videos, "
             "a list of them (.csv, 'path label' a line), a video file, scenes, or pusher"
@@ -251,9 +237,9 @@ class Clips(Reads[Videos]):
 
     def form(self) -> Form[Any]:
         """Frames of squares."""
-        from .video import decode
+        from .video import form
 
-        return decode.videos(self)
+        return form.videos(self)
 
     def paced(self, spec: str | Path, several: bool) -> Clips:
         """The same; of clips that are made here one for each film, and among other places at their own pace."""

@@ -129,18 +129,20 @@ class Pool:
 class Work:
     """The threads of a service.
 
-    Searches run in parallel, and writes one by one. Long work has threads of its own, and takes its callers in turn:
-    files that are added, passages that a reranker reads, and pictures that are decoded. No pool waits for another.
+    Searches run in parallel. Everything else takes its callers in turn, and no caller has all threads: writes, files
+    that are added, passages that a reranker reads, and pictures that are decoded. No pool waits for another.
 
     Args:
-        waiting: the number of searches that may wait for a thread, and of writes. More are refused.
+        waiting: the number of searches that may wait for a thread, and of writes, half of them of one caller. More are
+            refused.
+        writers: how many writes may run at a time. They embed in parallel; a store writes them one by one.
     """
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, waiting: int, writers: int = max(4, CORES)) -> None:
         several = max(2, CORES // 2)
         long = {"waiting": 4 * WAITING, "each": WAITING}
         self._searches = Pool("search", max(4, CORES), max(4, CORES), waiting, waiting)
-        self._writes = Pool("write", 1, 1, waiting, waiting)
+        self._writes = Pool("write", writers, max(1, writers // 2), waiting, max(1, waiting // 2))
         self.files = Pool("files", several, several // 2, **long)
         self.readers = Pool("rerank", several, several // 2, **long)
         self.pictures = Pool("picture", several, several // 2, **long)
@@ -160,9 +162,9 @@ class Work:
         """
         return call() if quick else await self._searches.run(call)
 
-    async def write(self, call: Callable[[], T]) -> T:
-        """Run a call that writes, after all earlier ones. Raises Refused (503) if too many calls are waiting."""
-        return await self._writes.run(call)
+    async def write(self, call: Callable[[], T], caller: str = "") -> T:
+        """Run a call that writes for a caller. Raises Refused (503) if too many calls are waiting."""
+        return await self._writes.run(call, caller)
 
     async def steps(
         self, make: Callable[[], Generator[T, None, None]], refused: Callable[[], None], caller: str = ""

@@ -87,10 +87,14 @@ def vjepa_ac() -> Recipe:
     foretell train vjepa-tiny --data pusher --out runs/tiny
     foretell train vjepa-ac --data pusher:8192 --encoder runs/tiny --out runs/ac
     foretell plan runs/ac --benchmark reach
+
+    Six minutes of one free thread, with `vjepa-tiny` and the making of both sets. Expect a `teacher` of 0.081, and of
+    0.111 with the actions of other clips.
     """
     predictor = CausalConfig(width=48, depth=2, heads=3, residual=True)
     model = VJEPAACConfig(encoder=MINI, predictor=predictor, frames=4)
-    train = TrainConfig(steps=4000, batch=16, lr=4e-3, lr_start=4e-4, weight_decay_end=0.04, clip=1.0)
+    muon = TrainConfig(steps=1500, batch=16, optimizer="muon", lr=3e-3, lr_start=4e-4)
+    train = replace(muon, weight_decay_end=0.04, clip=1.0)
     return Recipe(model, train, encoder="iwm-mini")
 
 

@@ -99,6 +99,14 @@ def test_an_unclosed_quote_that_a_later_row_closes(read):
     assert len(reports) == 1
 
 
+@pytest.mark.parametrize("at", [1, 2, 20, 40])
+def test_an_unclosed_quote_among_rows_in_quotes_swallows_none(read, at):
+    rows = [(n, f'"Island {n}, a rock"' if n != at else f'"Island {n}', n) for n in range(1, 41)]
+    found, reports = read(delimited, table(rows))
+    assert [p.metadata["year"] for p in found] == [*range(1, 41)]
+    assert reports == [f"1 rows have a quote that is never closed, read as a letter; the first is on line {at + 1}"]
+
+
 def test_quoted_values_with_line_breaks_quotes_and_delimiters(read):
     rows = [(1, '"Fog, and\nthen ""rain""\r\n\nuntil dawn"', 5), (2, '"He said \\"no\\", twice"', 6), (3, '5" pipe', 7)]
     found, reports = read(delimited, table(rows))
@@ -168,6 +176,15 @@ def test_rows_without_names(read):
 def test_texts_by_key(read):
     found, _ = read(records, json.dumps({f"q{n}": f"What was light {n} made of?" for n in range(30)}), ".json")
     assert (found[-1].text, found[-1].metadata["key"]) == ("What was light 29 made of?", "q29")
+
+
+@pytest.mark.parametrize("keys", [("chapter 1", "chapter 2"), ("train", "test")])
+def test_lists_of_texts_by_key(read, keys):
+    many = 2 if keys[0] == "chapter 1" else 40
+    said = {key: [f"Light {n} of {key} burned oil." for n in range(many)] for key in keys}
+    found, reports = read(records, json.dumps(said), ".json")
+    assert [(p.metadata["key"], p.text) for p in found] == [(key, each) for key in keys for each in said[key]]
+    assert not reports
 
 
 def test_one_record_of_texts_is_not_many(read):

@@ -12,7 +12,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from foretell.search import Knowledge
+from foretell.search import Knowledge, knowledge
 from foretell.search.serve import readers as module
 
 V1 = "/api/v1/knowledge"
@@ -96,6 +96,33 @@ def test_searches_do_not_wait_for_rerankers_and_the_service_ends_in_time(serve, 
     assert time.monotonic() - start < 10
     for caller in callers:
         caller.join()
+
+
+def test_a_long_post_of_one_owner_stops_no_write_of_another(serve, monkeypatch):
+    served, gate, begun = serve(), threading.Event(), threading.Event()
+    embedded = knowledge.change.of_texts
+
+    def slowly(model, texts, *rest, **options):
+        if len(texts) > 1:
+            begun.set()
+            assert gate.wait(60)
+        return embedded(model, texts, *rest, **options)
+
+    monkeypatch.setattr(knowledge.change, "of_texts", slowly)
+    texts(served, "many", 3)
+    long, short = {"entries": [{"text": text} for text in TEXTS]}, {"entries": [{"text": TEXTS[0]}]}
+    sent = [threading.Thread(target=served.call, args=("POST", f"{V1}/many/entries", long)) for _ in range(4)]
+    for each in sent:
+        each.start()
+    assert begun.wait(30)
+    contract = served.call("GET", f"{V1}/many")[1]["contract_id"]
+    try:
+        assert served.call("POST", f"{V1}/{contract}/entries", short, "admin") == (201, {"ids": [3]})
+    finally:
+        gate.set()
+        for each in sent:
+            each.join()
+    assert served.call("GET", f"{V1}/many")[1]["count"] == 3 + 1 + 4 * 3
 
 
 def test_the_reranker_reads_in_a_process_of_its_own(served):

@@ -12,7 +12,8 @@ import numpy as np
 from foretell.data.cache import Form, Stored
 from foretell.data.columns import Column, lists, several_texts
 from foretell.data.dataset import Captioned
-from foretell.data.images.decode import CHUNK, Raw, decode_quiet, quiet_pillow, usable
+from foretell.data.images.decode import Raw, decode_quiet, quiet_pillow
+from foretell.data.images.form import CHUNK, usable
 from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
 
 from .text import cleaned

@@ -25,7 +25,8 @@ from foretell.data.columns import Chain, Column, tensor, texts
 from foretell.data.dataset import Images, Index, positions
 from foretell.data.items import Case, Decoded, Item, Unusable, in_threads, label_column
 
-from .decode import CHUNK, Raw, decode_quiet, quiet_pillow, usable
+from .decode import Raw, decode_quiet, quiet_pillow
+from .form import CHUNK, usable
 
 VERSION = 1  # raise it when the same files give other columns
 UNKNOWN = -1

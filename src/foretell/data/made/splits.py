@@ -15,11 +15,35 @@ HELD_OUT = 10**9  # number of the first one to test on
 
 
 def asked(spec: str, what: str) -> int:
-    """N of `NAME:N`, or the usual number. Raises ForetellError where it is none."""
-    name, colon, number = spec.partition(":")
-    if colon and not (number.isdecimal() and int(number) >= 8):
-        raise ForetellError(f"{spec}: expected {name}, or {name}:N with a whole number of {what}, 8 or more")
-    return int(number or COUNT)
+    """N of `NAME:N`, or the usual number. Raises ForetellError where it is none, or more follows."""
+    count, rest = parts(spec, what)
+    if rest:
+        raise _unknown(spec, what)
+    return count
+
+
+def parts(spec: str, what: str, *then: str) -> tuple[int, list[str]]:
+    """N of `NAME:N:…`, or the usual number, and what follows it.
+
+    Args:
+        spec: the place of the data.
+        what: there are N of, for errors.
+        then: what may follow, for errors.
+
+    Raises:
+        ForetellError: N is no number, or too small.
+    """
+    _, *rest = spec.split(":")
+    number = rest.pop(0) if rest else str(COUNT)
+    if not (number.isdecimal() and int(number) >= 8):
+        raise _unknown(spec, what, *then)
+    return int(number), rest
+
+
+def _unknown(spec: str, what: str, *then: str) -> ForetellError:
+    name = spec.partition(":")[0]
+    more = "".join(f", or {name}:N:{each}" for each in then)
+    return ForetellError(f"{spec}: expected {name}, or {name}:N with a whole number of {what}, 8 or more{more}")
 
 
 def splits(name: str, count: int, layout: int, seed: int, read: Callable[[int, int], Contents]) -> Splits:

@@ -7,23 +7,15 @@ a clip from a long film costs little, frame rates may vary, and only the kept fr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import astuple
-from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from foretell.data.cache import Form, Stored, labels_of
-from foretell.data.dataset import Skipped, Videos
-from foretell.data.images.decode import reason
-from foretell.data.items import Decoded, Item, Unusable, in_threads, label_column
-from foretell.data.reads import Clips
-from foretell.data.source import Contents, Source, Splits, file_at, identity
+from foretell.data.clipping import Clipping
+from foretell.data.items import Unusable
 from foretell.errors import ForetellError, ForetellWarning
-from foretell.extras import MissingExtra
 
 from . import frames
 from .pictures import PictureFrames, made_of_pictures
@@ -34,35 +26,10 @@ ENDINGS = frozenset(
 )
 ANIMATIONS = frozenset({".webp"})
 """Endings of animations that FFmpeg does not read, and that may as well be pictures."""
-VERSION = 1  # raise it when the same video gives other clips
 DAMAGED = "damaged: some frames cannot be decoded"
 
 
-def videos(cut: Clips) -> Form[Videos]:
-    """Clips cut in this way, for the cache."""
-    return Form(
-        what="videos",
-        kind=_videos,
-        shape=(cut.frames, 3, cut.size, cut.size),
-        key=f"video {VERSION} {astuple(cut)}",
-        decode=lambda items: in_threads(items, lambda some: decode_items(some, partial(_clips, cut=cut)), 1),
-        each=cut.clips,
-        before=labels_of,
-    )
-
-
-def _videos(stored: Stored) -> Videos:
-    return Videos(stored.array("pixels"), stored.labels, stored.classes, stored.skipped, stored.fingerprint)
-
-
-def find(path: Path) -> Splits:
-    """The one split of a video file."""
-    file = file_at(path)
-    item = Item(path.name, lambda: (path, None))
-    return {"all": Source(path.name, identity("video", path, file), lambda: Contents(1, (), [item]))}
-
-
-def decode_video(path: Path, cut: Clips) -> tuple[np.ndarray, str | None]:
+def decode_video(path: Path, cut: Clipping) -> tuple[np.ndarray, str | None]:
     """The clips of a video, and its damage if some could not be decoded, or a part is missing.
 
     Returns: uint8 [n, T, 3, size, size] with 1 ≤ n ≤ `cut.clips`, and None or the damage. A short or damaged video
@@ -90,7 +57,7 @@ class Cuts(NamedTuple):
     """The damage, if some clips could not be decoded, or a part is missing."""
 
 
-def cut_video(path: Path, cut: Clips) -> Cuts:
+def cut_video(path: Path, cut: Clipping) -> Cuts:
     """As `decode_video`, and where the clips lie. The video may be a folder of pictures."""
     if made_of_pictures(path):
         return _cut_pictures(path, cut)
@@ -127,7 +94,7 @@ def read_video(
         ForetellError: the file is missing, or no frame can be had of it.
     """
     try:
-        every = cut_video(Path(path), Clips(size, frames=1, fps=fps, clips=10**9))
+        every = cut_video(Path(path), Clipping(size, frames=1, fps=fps, clips=10**9))
     except FileNotFoundError:
         raise ForetellError(f"{path}: not found, expected a video file") from None
     except (Unusable, OSError) as error:
@@ -137,46 +104,12 @@ def read_video(
     return every.pixels[::stride, 0], every.seconds[::stride, 0]
 
 
-ClipsOf: TypeAlias = Callable[[Any, Any], tuple[Mapping[str, np.ndarray], str | None]]
-"""The result of an item: its clips, with a row in every column for each, and the damage if some are missing."""
-
-
-def _cut_pictures(path: Path, cut: Clips) -> Cuts:
+def _cut_pictures(path: Path, cut: Clipping) -> Cuts:
     pictures = PictureFrames(path, cut.fps)
     plan = _plan(pictures.shown, pictures.end, cut)
     kept = pictures.read(np.unique(plan), cut.size)
     pixels = np.stack([[kept[number] for number in clip] for clip in plan.tolist()])
     return Cuts(pixels, plan, pictures.shown[plan], len(pictures.shown), None)
-
-
-def decode_items(items: list[Item], clips_of: ClipsOf) -> Decoded:
-    """The clips of each item."""
-    found: list[Mapping[str, np.ndarray]] = []
-    skipped = []
-    for item in items:
-        try:
-            clips, damage = clips_of(*item.read())
-        except MissingExtra:
-            raise
-        except Exception as error:  # one bad video never stops the others
-            skipped.append(Skipped(item.name, reason(error)))
-            continue
-        found.append(clips)
-        if damage:
-            skipped.append(Skipped(item.name, f"{damage}; kept {len(clips['pixels'])} clips"))
-    columns = {name: np.concatenate([clips[name] for clips in found]) for name in (found[0] if found else ())}
-    return Decoded(columns, skipped, len(items))
-
-
-def _clips(raw: Any, label: int | None, cut: Clips) -> tuple[Mapping[str, np.ndarray], str | None]:
-    """A video's clips; of one that is decoded already, itself."""
-    if isinstance(raw, Path):
-        clips, damage = decode_video(raw, cut)
-    elif isinstance(raw, np.ndarray):
-        clips, damage = raw[None], None
-    else:
-        raise Unusable("not a video")
-    return {"pixels": clips, "labels": label_column([label] * len(clips))}, damage
 
 
 def cut_short(shown: np.ndarray, end: float, first: float, promised: float) -> str | None:
@@ -188,7 +121,7 @@ def cut_short(shown: np.ndarray, end: float, first: float, promised: float) -> s
     return f"cut short: of {promised:.1f} seconds {until:.1f} are there"
 
 
-def _plan(shown: np.ndarray, end: float, cut: Clips) -> np.ndarray:
+def _plan(shown: np.ndarray, end: float, cut: Clipping) -> np.ndarray:
     """The frames of each clip: int64 [n, T] positions in `shown`."""
     order = moments(shown, end, cut)
     free = len(order) - cut.span
@@ -203,7 +136,7 @@ def times(stamps: np.ndarray, unit: float) -> tuple[np.ndarray, float]:
     return shown, shown[-1] + (float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0)
 
 
-def moments(shown: np.ndarray, end: float, cut: Clips) -> np.ndarray:
+def moments(shown: np.ndarray, end: float, cut: Clipping) -> np.ndarray:
     """The frames after resampling, as positions: at least a clip's. Raises Unusable where there are fewer."""
     if cut.fps is None:
         found = np.arange(len(shown))

@@ -38,8 +38,9 @@ from foretell.errors import ForetellError
 from foretell.extras import MissingExtra, needed
 
 from . import lerobot
-from .decode import ENDINGS, cut_video, decode_items
-from .decode import videos as form_of_videos
+from .decode import ENDINGS, cut_video
+from .form import decode_items
+from .form import videos as form_of_videos
 
 TABLES = (".csv", ".parquet")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from foretell.data.clipping import Clipping
 from foretell.data.items import Unusable
-from foretell.data.reads import Clips
 
 from . import frames
 from .decode import cut_short, moments, times
@@ -25,7 +25,7 @@ class Film:
         Unusable: no clip can be had; the message is the reason.
     """
 
-    def __init__(self, path: Path, cut: Clips) -> None:
+    def __init__(self, path: Path, cut: Clipping) -> None:
         self._path, self._cut = path, cut
         with frames.reasons():
             self._stamps, _, unit, promised = frames.told(path)

@@ -179,7 +179,8 @@ def _quoted(lines: _Lines, delimiter: str, width: int | None) -> tuple[list[str]
     where it closes so late that whole rows lie in between.
     """
     for escape in (None, "\\"):
-        if (found := _parsed(lines, delimiter, escape)) and _fits(*found, lines, delimiter, width):
+        found = _parsed(lines, delimiter, escape)
+        if found and _escapes(lines, found[1], escape) and _fits(*found, lines, delimiter, width):
             return found
     line = lines.ahead[0]
     loose = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))  # "a"b is ab
@@ -204,6 +205,11 @@ def _parsed(lines: _Lines, delimiter: str, escape: str | None) -> tuple[list[str
         return next(csv.reader(ahead(), delimiter=delimiter, **rules)), used
     except csv.Error:
         return None
+
+
+def _escapes(lines: _Lines, used: int, escape: str | None) -> bool:
+    """Whether an escape is used before a quote in these lines. Without one, csv lets letters follow a closing quote."""
+    return escape is None or any(f'{escape}"' in lines.ahead[n] for n in range(used))
 
 
 def _fits(cells: list[str], used: int, lines: _Lines, delimiter: str, width: int | None) -> bool:

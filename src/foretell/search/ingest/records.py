@@ -76,7 +76,8 @@ def records(value: Any) -> list[Fields]:
     - a list of objects, of texts, or of rows, which are lists; the first row may name the columns;
     - pandas' `split`: an object with `columns` and the rows in `data`;
     - pandas' `columns`: an object of columns, each an object from the same row names to values; or each a list;
-    - an object of records by their key, which becomes `key`; or of texts by their key, where the keys count;
+    - an object of records by their key, which becomes `key`; or of texts or lists of texts by their key, where the keys
+      count;
     - an object whose longest list contains records, at any depth, unless the object is a record itself, as a paper with
       authors is. Lists of records with the same names are read, too, and their name becomes `key`: `train` and `test`;
     - one record.
@@ -97,7 +98,7 @@ def records(value: Any) -> list[Fields]:
     elif _are_records(value):
         found = ({"key": key, **record} for key, record in value.items())
     elif _are_texts(value):
-        found = ({"key": key, "text": said} for key, said in value.items())
+        found = ({"key": key, "text": said} for key, some in value.items() for said in _several(some))
     else:
         found = _longest_list(value)
     return [whole for record in found for whole in _whole(record)]
@@ -143,9 +144,18 @@ def _are_records(value: dict[str, Any]) -> bool:
 
 
 def _are_texts(value: dict[str, Any]) -> bool:
-    """Whether an object contains texts by key: keys that differ only in their numbers, or too many for one record."""
-    texts = all(isinstance(said, str) for said in value.values()) and _place(value) == len(tables.NAMES)
-    return texts and len(value) > 1 and (len({re.sub(r"\d+", "#", key) for key in value}) == 1 or len(value) > 50)
+    """Whether an object contains texts, or lists of texts, by key.
+
+    The keys differ only in their numbers, or the texts are too many for one record.
+    """
+    texts = all(isinstance(said, str) for some in value.values() for said in _several(some))
+    texts = texts and _place(value) == len(tables.NAMES)
+    many = sum(len(_several(some)) for some in value.values())
+    return texts and len(value) > 1 and (len({re.sub(r"\d+", "#", key) for key in value}) == 1 or many > 50)
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _longest_list(value: dict[str, Any]) -> Iterable[Fields]:

@@ -15,7 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from PIL import Image
 
-from foretell.data import Clips, clips
+from foretell.data import clips
+from foretell.data.clipping import Clipping
 from foretell.data.images import decode as images
 from foretell.data.items import Unusable
 from foretell.data.video import Film, decode_video, frames
@@ -68,7 +69,7 @@ def middle(path: str, cut: dict[str, Any], most: int = images.MAX_PIXELS) -> Ite
     """The first of a video's clips: uint8 [T, 3, S, S]. Raises ForetellError as `still`."""
     with _told():
         _check_frames(path, most)
-        yield decode_video(Path(path), Clips(**cut))[0][0]
+        yield decode_video(Path(path), Clipping(**cut))[0][0]
 
 
 def whole(path: str, size: int, frames: int, most: int = images.MAX_PIXELS) -> Iterator[np.ndarray]:
@@ -89,7 +90,7 @@ def film(path: str, cut: dict[str, Any], most: int = images.MAX_PIXELS) -> Itera
     """
     with _told():
         _check_frames(path, most)
-        found = Film(Path(path), Clips(**cut))
+        found = Film(Path(path), Clipping(**cut))
         yield found.spans, found.damage
         yield from found.clips()
 

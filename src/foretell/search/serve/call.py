@@ -49,7 +49,7 @@ class Call:
 
     async def write(self, call: Callable[[], T]) -> T:
         """Run a call that writes, as `Work.write`."""
-        return await unless_left(self._receive, self.work.write(call))
+        return await unless_left(self._receive, self.work.write(call, self.who))
 
     def depth(self, top: int, rerank: bool) -> int:
         """How many results to find for `top` of them, which are perhaps reranked."""

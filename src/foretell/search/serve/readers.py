@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from foretell.search.add import Guard
 from foretell.search.ingest.guard import Limits
 from foretell.search.models import reranking
+from foretell.search.models.pictures import FILE_SECONDS, QUERY_SECONDS, STILL, Through, guarded
 from foretell.search.models.text import TextModel
 from foretell.search.query import READ_LEAST, H, depth, reranked
 from foretell.workers.worker import Job, Workers
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from foretell.search.models.media import ImageModel
-    from foretell.search.models.pictures import Through
 
 PARSING = Limits(most_seconds=120.0)
 """What parsing an uploaded file may cost."""
@@ -56,16 +56,12 @@ class Readers:
 
     def pixels(self, model: ImageModel | TextModel, file: Path | bytes) -> np.ndarray:
         """What a model sees of a picture or a video that somebody asks with. Raises ForetellError as its `read`."""
-        from foretell.search.models.pictures import QUERY_SECONDS, guarded  # brings torch, as such a model does
-
         assert model.kind != "text"
         with self._decoders.one() as worker:
             return model.read(file, guarded(worker, QUERY_SECONDS))
 
     def still(self, file: bytes, size: int) -> np.ndarray:
         """A photograph that somebody sends, for a model of this image size: uint8 [3, S, S]. Raises ForetellError."""
-        from foretell.search.models.pictures import QUERY_SECONDS, STILL, guarded  # as above
-
         with self._decoders.one() as worker:
             (pixels,) = guarded(worker, QUERY_SECONDS)(STILL, file=file, size=size)
         return pixels
@@ -76,8 +72,6 @@ class Readers:
 
     @contextmanager
     def _decoding(self) -> Iterator[Through]:
-        from foretell.search.models.pictures import FILE_SECONDS, guarded  # as above
-
         with self._decoders.one() as worker:
             yield guarded(worker, FILE_SECONDS)
 

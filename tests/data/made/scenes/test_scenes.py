@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from foretell.data.made import scenes
 from foretell.data.made.scenes import KINDS, PROPERTIES, Body, Camera, Light, Scene, Variety, film
 from foretell.data.made.scenes.physics import simulate
-from foretell.data.made.scenes.stage import BACKGROUND
+from foretell.data.made.scenes.stage import BACKGROUND, Stage
+from foretell.data.made.scenes.violations import Clock
 from foretell.data.made.scenes.world import GRAVITY, SHAPES, Block, box
 from foretell.errors import ForetellError
 
@@ -47,6 +48,22 @@ def test_pairs_are_identical_up_to_their_violation_and_quads_balanced(name, hidd
         assert np.array_equal(possible[0, frame - 1 : frame + 1], possible[1, frame - 1 : frame + 1])
         assert (pairs.revealed > frame).all()
     assert pairs.direction[0] != pairs.direction[1]
+
+
+def test_a_body_that_lands_on_a_table_was_thrown_from_above_it():
+    """Thrown from inside it, it is pushed aside, and the body without the table is not: both are seen on the screen."""
+    clock, late = Clock(24, Scene.seconds / 24), 0
+    for seed in range(60):
+        stage = Stage(np.random.default_rng(seed), Variety())
+        quad = PROPERTIES["support"](stage, clock, True)
+        with_table, without = (simulate(scene, 24)[: quad.frame + 1] for scene in quad.possible)
+        assert np.array_equal(with_table, without)
+        late += quad.frame == 14
+    assert late > 10
+    pairs = scenes.pairs("support", 2, 237616, hidden=True, variety=VARIETIES[1], frames=24)
+    frame = int(pairs.violation[0])
+    one, other = (pairs.possible.pixels[number][frame - 1 : frame + 1] for number in range(2))
+    assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(("name", "seed"), [("collision", 172), ("permanence", 32), ("colour", 7)])

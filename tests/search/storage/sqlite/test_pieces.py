@@ -15,12 +15,14 @@ TEXTS = [
     "กรุงเทพมหานครเป็นเมืองหลวง",
     "Part AX-4417/b fits the pump",
     "Part AX-4418/c fits the valve",
+    "Die Straße nach ﾄｳｷｮｳ",
+    "Ｔｙｐｅ ＢＸ９ is efﬁcient",
 ]
 
 
 def by_words(knowledge, query):
     """The results that the query's words found, best first."""
-    hits = [hit for hit in knowledge.search(query, 9, hybrid=True) if "words" in hit.scores]
+    hits = [hit for hit in knowledge.search(query, 11, hybrid=True) if "words" in hit.scores]
     return [hit.id for hit in sorted(hits, key=lambda hit: -hit.scores["words"])]
 
 
@@ -33,7 +35,22 @@ def words(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("query", "best"),
-    [("灯塔", 0), ("苹果", 1), ("C++", 2), ("c#", 3), ("東京", 4), ("서울", 5), ("เมืองหลวง", 6), ("AX-4418/c", 8)],
+    [
+        ("灯塔", 0),
+        ("苹果", 1),
+        ("C++", 2),
+        ("c#", 3),
+        ("東京", 4),
+        ("서울", 5),
+        ("เมืองหลวง", 6),
+        ("AX-4418/c", 8),
+        ("strasse", 9),
+        ("STRASSE", 9),
+        ("トウキョウ", 9),
+        ("bx9", 10),
+        ("efficient", 10),
+        ("ＢＸ９", 10),
+    ],
 )
 def test_each_word_finds_its_text(words, query, best):
     assert by_words(words, query)[0] == best
@@ -43,8 +60,9 @@ def test_pieces_are_letters_and_pairs():
     a, b, c = "灯塔是"
     assert len(list(pieces.pieces("灯塔是"))) == 5
     assert pieces.asked(a + b) == list(pieces.pieces(a + b))[1:2]
+    assert pieces.asked("Hi") == ["u68u69"]
     assert pieces.asked(c) == list(pieces.pieces(c))
-    assert not pieces.asked("plain words, a+b and #1") + list(pieces.pieces("plain"))
+    assert not [*pieces.pieces("plain words, a+b and #1"), *pieces.pieces("déjà vu, 3°")]
 
 
 def test_pieces_follow_changes_and_older_stores_get_them(tmp_path):

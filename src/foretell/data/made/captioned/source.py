@@ -13,7 +13,7 @@ from typing import Any
 
 from foretell.data.captions.form import Told
 from foretell.data.items import Item
-from foretell.data.made.splits import COUNT
+from foretell.data.made.splits import parts
 from foretell.data.reads import Captions, Photographs
 from foretell.data.source import Contents, Source, Splits, identity
 from foretell.data.sprites import Sprites, load
@@ -63,18 +63,12 @@ def check_size(spec: str, size: int) -> None:
 
 def _asked(spec: str) -> tuple[int, str, str | None]:
     """How many scenes, which split to test on, and the folder of the sprites."""
-    _, *parts = spec.split(":")
-    number = parts.pop(0) if parts else str(COUNT)
-    if not (number.isdecimal() and int(number) >= 8):
-        raise ForetellError(
-            f"{spec}: expected captions, captions:N with a whole number of scenes, 8 or more, "
-            "captions:N:SPLIT or captions:N:FOLDER"
-        )
-    tested = parts.pop(0) if parts and parts[0] in SPLITS[1:] else "test"
-    folder = ":".join(parts) if parts else None
+    count, rest = parts(spec, "scenes", "SPLIT", "FOLDER")
+    tested = rest.pop(0) if rest and rest[0] in SPLITS[1:] else "test"
+    folder = ":".join(rest) if rest else None
     if folder is not None and "/" not in folder and (near := get_close_matches(folder, SPLITS[1:])):
         raise ForetellError(f"{spec}: no split {folder!r}; did you mean {near[0]!r}? There are {', '.join(SPLITS[1:])}")
-    return int(number), tested, folder
+    return count, tested, folder
 
 
 def _read(sprites: Sprites, split: str, count: int, seed: int, reads: Photographs) -> Contents:

@@ -16,7 +16,7 @@ from foretell.data.made.captioned import draw
 from foretell.data.made.captioned.draw import Drawer, chance_of
 from foretell.data.made.captioned.render import picture
 from foretell.data.made.captioned.source import check_size
-from foretell.data.made.splits import COUNT
+from foretell.data.made.splits import parts
 from foretell.data.questions import Answered
 from foretell.data.source import Contents, Source, Splits, identity
 from foretell.data.sprites import Sprites, load
@@ -56,12 +56,9 @@ def find(spec: str, size: int, seed: int) -> Splits:
 
 def _asked(spec: str) -> tuple[int, str, tuple[str, ...]]:
     """How many questions, which split to test on, and of which tasks."""
-    _, *parts = spec.split(":")
-    number = parts.pop(0) if parts else str(COUNT)
-    if not (number.isdecimal() and int(number) >= 8):
-        raise ForetellError(f"{spec}: expected questions, or questions:N with a whole number of questions, 8 or more")
+    count, rest = parts(spec, "questions", "SPLIT", "TASK,TASK")
     tested, tasks = "test", TASKS
-    for part in parts:
+    for part in rest:
         if part in TESTS:
             tested = part
         elif (named := tuple(part.split(","))) and set(named) <= set(TASKS):
@@ -71,7 +68,7 @@ def _asked(spec: str) -> tuple[int, str, tuple[str, ...]]:
                 f"{spec}: {part!r} is no split and no task, expected {', '.join(TESTS)}, or some of "
                 f"{', '.join(TASKS)} with commas between them"
             )
-    return int(number), tested, tasks
+    return count, tested, tasks
 
 
 def _read(sprites: Sprites, split: str, count: int, seed: int, tasks: tuple[str, ...], size: int) -> Contents:

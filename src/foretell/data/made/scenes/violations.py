@@ -279,7 +279,8 @@ def _table(stage: Stage, clock: Clock) -> Quad:
     block = stage.block(box(x - wide, floor, x + wide, table), friction=0.8, bounce=0.0)
     # down on the table four tenths of a second or more after the screen is up, in view above it until then
     landing = covered + 0.25 * total
-    fast = stage.between(0.6, 0.8)
+    # so fast that it was thrown from above the table, and not from inside it
+    fast = max(stage.between(0.6, 0.8), GRAVITY * landing / 2)
     empty = stage.scene("rest", [], [stage.ground(friction=0.8, bounce=0.0), block, screen])
     p = _with(empty, body, (x, table + body.below), (0.0, -fast), landing, GRAVITY)
     q = replace(p, blocks=(p.blocks[0], p.blocks[2]))

@@ -54,6 +54,7 @@ class FolderCollection:
         self.index = GraphIndex(database, number)
         self._database = database
         self._builder: threading.Thread | None = None
+        self._starting = threading.Lock()  # several threads of a service may write at the same time
         self._stop = threading.Event()
         self._known = -1  # the version of the database at the last search
 
@@ -233,11 +234,12 @@ class FolderCollection:
 
     def build_behind(self) -> None:
         """As `Collection.build_behind`, in its own thread."""
-        if self._builder and self._builder.is_alive():
-            return
-        if self._due():
-            self._builder = threading.Thread(target=self._build_behind, name="foretell-index")
-            self._builder.start()
+        with self._starting:
+            if self._builder and self._builder.is_alive():
+                return
+            if self._due():
+                self._builder = threading.Thread(target=self._build_behind, name="foretell-index")
+                self._builder.start()
 
     def close(self, *, wait: bool = True) -> None:
         """As `Collection.close`."""

@@ -1,14 +1,16 @@
 """Words that SQLite's tokenizer does not find: of languages without spaces, and names such as C++ and C#.
 
 A run of Chinese, Japanese, Korean or Thai letters becomes its letters and its pairs of letters. A name with + or # at
-its end becomes one piece. Pieces are in an index of their own, which has rows only for the texts that contain some. A
-store of an earlier version gets it with the first write.
+its end becomes one piece. So does a word that is written otherwise in its plain letters: in wide or narrow ones, with
+ligatures, with ß. Pieces are in an index of their own, which has rows only for the texts that contain some. A store of
+an earlier version gets it with the first write.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 _RUN = re.compile(
@@ -21,23 +23,27 @@ _NAME = re.compile(r"(?<![\w+#])[A-Za-z]\w{0,19}(?:\+{1,2}|#)(?![\w+#])")
 
 
 def pieces(text: str) -> Iterator[str]:
-    """The pieces of a text, in their order, as words of ASCII letters."""
-    for found in _RUN.finditer(text):
+    """The pieces of a text, as words of ASCII letters."""
+    plain = unicodedata.normalize("NFKC", text)
+    for found in _RUN.finditer(plain):
         run = found[0]
         for place, letter in enumerate(run):
             yield _word(letter)
             if place + 1 < len(run):
                 yield _word(run[place : place + 2])
-    for found in _NAME.finditer(text):
+    for found in _NAME.finditer(plain):
         yield _word(found[0].lower())
+    if not text.isascii():
+        yield from map(_word, sorted(_words(plain.casefold()) - _words(text.lower())))
 
 
 def asked(query: str) -> list[str]:
     """The pieces to look for: of a run of several letters only the pairs, which say more."""
-    found: list[str] = []
-    for run in _RUN.findall(query):
+    found, plain = list[str](), unicodedata.normalize("NFKC", query)
+    for run in _RUN.findall(plain):
         found += [_word(run[i : i + 2]) for i in range(len(run) - 1)] if len(run) > 1 else [_word(run)]
-    return sorted({*found, *(_word(name.lower()) for name in _NAME.findall(query))})
+    names = {name.lower() for name in _NAME.findall(plain)}
+    return sorted({*found, *map(_word, names | _words(plain.casefold()))})
 
 
 def there(c: sqlite3.Connection, number: int) -> bool:
@@ -61,6 +67,11 @@ def put(c: sqlite3.Connection, number: int, texts: Iterable[tuple[int, str]]) ->
 def drop(c: sqlite3.Connection, number: int, id: int) -> None:
     """Remove the pieces of an entry."""
     c.execute(f"DELETE FROM piece_{number} WHERE rowid = ?", (id,))
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text that have spaces around them in their language."""
+    return set(re.findall(r"\w{1,40}", _RUN.sub(" ", text)))
 
 
 def _word(piece: str) -> str:
