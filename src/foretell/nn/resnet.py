@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foretell.errors import FINITE, POSITIVE, SIDE, SIZE, within
-from foretell.nn.vit import standardised
+from foretell.nn.pixels import standardised
 
 
 @dataclass(frozen=True)

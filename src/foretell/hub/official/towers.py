@@ -23,7 +23,8 @@ from foretell.hub.files import read_json
 from foretell.hub.official.encoder import Channels
 from foretell.hub.official.siglip import vision_encoder
 from foretell.method import Method
-from foretell.nn.vit import ViT, patchify, standardised
+from foretell.nn.pixels import standardised
+from foretell.nn.vit import ViT, patchify
 
 if TYPE_CHECKING:
     from foretell.data import Batch, Captions
