@@ -94,9 +94,9 @@ def hide(model: Method, image: Picture, *, masks: int = 24, seed: int = 0) -> Hi
     x = _batch(model, image, world.patch_encoder.config.image_size)
     grid = world.patch_encoder.grid(x)
     N = grid[0] * grid[1]
-    chance = torch.Generator(x.device).manual_seed(seed)
-    seen, _ = getattr(world.config, "masks", BlockMasks()).draw(chance, grid, masks)
-    seen = seen[:masks]
+    chance = torch.Generator().manual_seed(seed)
+    drawn, _ = getattr(world.config, "masks", BlockMasks()).draw(chance, grid, masks)
+    seen = drawn[:masks].to(x.device)
     asked = complement(seen, N)
     nothing = None if world.actions is None else x.new_zeros(masks, len(world.actions.names))
     s_x = world.encode(x.expand(masks, -1, -1, -1), seen)
