@@ -2,6 +2,8 @@
 
 import io
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -37,6 +39,15 @@ def test_a_page_shows_what_truly_comes_beside_what_is_imagined(visit):
     assert set(sliders) == {"brightness", "contrast", "saturation", "hue", "blur"}
     assert sliders["brightness"].attributes["value"] == "0.4"
     assert all(re.search(rf'<label for="p-{name}"', page.text) for name in sliders)
+
+
+def test_a_page_may_ask_for_all_its_pictures_at_once(visit, site):
+    paths = [f"/imagine/picture/iwm-mini/cat/{0.5 + n / 100}_1_1_0_0_0_0.png" for n in range(16)]
+    with ThreadPoolExecutor(16) as people:
+        with site.models._lock:  # no call of a model ends before all wait
+            asked = [people.submit(visit().get, path) for path in paths]
+            time.sleep(1)
+        assert [each.result().status_code for each in asked] == [200] * 16
 
 
 def test_an_answer_tells_rank_and_distance(visit):

@@ -113,7 +113,7 @@ class Desk:
 
     async def look(self, call: Callable[[], T]) -> T:
         """Run a model, after all earlier calls of models. Raises Refused where too many wait."""
-        return await self.models.work.write(call)
+        return await self.models.work.write(call, self.who)
 
     def check_key(self) -> None:
         """Refuse a caller without a key. Raises Refused."""

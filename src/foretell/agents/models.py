@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 LOADED = 4
 """The number of models that stay in memory."""
-WAITING = 8
-"""The number of calls that may wait for a model. More are refused."""
+WAITING = 64
+"""The number of calls that may wait for a model, half of them of one visitor: a page asks for a dozen pictures at once.
+More are refused."""
 
 
 class ServedModels:

@@ -11,6 +11,7 @@ from fastapi import Request
 from foretell.agents.models import ServedModels
 from foretell.errors import ForetellError
 from foretell.http.work import unless_left
+from foretell.search.serve.call import Call
 
 T = TypeVar("T")
 ASKED: Final = ("Answers", "EncodesPatches", "Foresees", "Imagines", "Predicts")
@@ -39,4 +40,4 @@ def _abilities(models: ServedModels) -> Mapping[str, Sequence[str]]:
 async def look(request: Request, run: Callable[[], T]) -> T:
     """Run a model, after all earlier calls of models. Raises Refused where too many wait, or the visitor left."""
     models: ServedModels = request.app.state.models
-    return await unless_left(request.receive, models.work.write(run))
+    return await unless_left(request.receive, models.work.write(run, Call(request).who))
