@@ -101,7 +101,9 @@ def test_commands_discover_and_train(tmp_path, capsys):
         ["discover", data, "--out", str(tmp_path / "found"), "--draws", "2", "--seeds", "2", "--steps", "200", "--json"]
     )
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"flip_rate", "tried", "settings", "environments", "stability", "purity", "skipped"}
+    parts = {"data", "flip_rate", "tried", "settings", "environments", "stability", "purity", "skipped"}
+    assert set(report) == parts
+    assert report["data"] == data
     made = pq.read_table(tmp_path / "found" / "environments.parquet").to_pydict()
     assert set(made) == {"row", "label", "environment", "confidence", "twin_a", "twin_b", "part"}
     assert len(made["row"]) == 800
