@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -220,6 +221,12 @@ def fresh(model: M, seed: int) -> M:
     kind: Any = type(model)  # a method is built from its configuration alone
     with seeded(seed):
         return kind(model.config)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Sixteen hexadecimal digits that change with the weights."""
+    parts = (t.detach().float().cpu().numpy().tobytes() for t in module.state_dict().values())
+    return sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def parameters(module: nn.Module) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from PIL import Image
 from foretell.agents.models import ServedModels
 from foretell.app.able import able_models
 from foretell.app.frame import part, significant
+from foretell.app.kept import png
 from foretell.app.photographs import SentPhotographs
 from foretell.http.refusal import Refused
 
@@ -209,5 +209,4 @@ def _numbers(state: str, parameters: Sequence[Parameter]) -> list[float]:
 
 def _png(pixels: Tensor) -> bytes:
     values = (pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    Image.fromarray(values).save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
+    return png(Image.fromarray(values))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from foretell.app.door import check_key
 from foretell.app.frame import shown
-from foretell.app.kept import KeptFiles
+from foretell.app.kept import KeptFiles, png
 from foretell.errors import ForetellError
 from foretell.extras import needed
 from foretell.http.refusal import Refused
@@ -180,5 +180,4 @@ def _sheet(pictures: Sequence[bytes]) -> bytes:
         with Image.open(io.BytesIO(content)) as image:
             cell = image.convert("RGB").resize((CELL, CELL), Image.Resampling.BICUBIC)
         sheet.paste(cell, (number % ACROSS * (CELL + 4), number // ACROSS * (CELL + 4)))
-    sheet.save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
+    return png(sheet)

@@ -5,11 +5,13 @@ A page may load nothing but addresses of this service, so what is drawn for it n
 
 from __future__ import annotations
 
+import io
 import secrets
 import threading
 from collections import OrderedDict
 
 from fastapi import APIRouter, Request, Response
+from PIL import Image
 
 from foretell.http.refusal import Refused
 
@@ -61,6 +63,12 @@ async def file(request: Request, name: str) -> Response:
     first, last = part
     headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
     return Response(content[first : last + 1], 206, headers, kind)
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as a PNG file."""
+    picture.save(file := io.BytesIO(), "PNG")
+    return file.getvalue()
 
 
 def _part(asked: str, size: int) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from foretell.app import session
 from foretell.app.able import able_models, look
 from foretell.app.door import check_key
 from foretell.app.frame import LARGEST, field, shown
-from foretell.app.kept import KeptFiles
+from foretell.app.kept import KeptFiles, png
 from foretell.http.refusal import Refused
 from foretell.http.work import unless_left
 from foretell.search.serve.call import Call
@@ -57,7 +57,7 @@ async def picture(number: int) -> Response:
     """A scene that is here to ask about."""
     if not 0 <= number < SCENES:
         raise Refused(404, f"there is no scene {number} here, expected 0 to {SCENES - 1}")
-    return Response(_png(_scene(number)), headers={"Cache-Control": "public, max-age=86400"}, media_type="image/png")
+    return Response(png(_scene(number)), headers={"Cache-Control": "public, max-age=86400"}, media_type="image/png")
 
 
 @router.post("/ask")
@@ -140,7 +140,7 @@ def answer_told(answer: PictureAnswer, kept: KeptFiles) -> dict[str, Any]:
     """An answer as the page shows it: places are numbers of drawings, in pixels of the pictures."""
     pictures = [
         {
-            "source": kept.keep(_png(image), "image/png"),
+            "source": kept.keep(png(image), "image/png"),
             "width": image.width,
             "height": image.height,
             "masks": [_path(each.rings) for each in answer.masks if each.image == number],
@@ -161,11 +161,6 @@ def _path(rings: Sequence[Any]) -> str:
 
 def _numbers(values: Sequence[float]) -> list[float]:
     return [round(value, 1) for value in values]
-
-
-def _png(image: Image.Image) -> bytes:
-    image.save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
 
 
 @lru_cache(maxsize=SCENES)

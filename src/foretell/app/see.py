@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from foretell.app.able import able_models, look
 from foretell.app.asking import Asking
 from foretell.app.door import check_key
 from foretell.app.frame import field, gone_to, part, sent_bytes, shown, significant
+from foretell.app.kept import png
 from foretell.app.photographs import samples
 from foretell.http.refusal import Refused
 from foretell.http.work import unless_left
@@ -159,5 +159,4 @@ def _bytes(shares: np.ndarray) -> np.ndarray:
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
+    return png(Image.fromarray(np.ascontiguousarray(pixels)))

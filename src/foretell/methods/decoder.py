@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +31,7 @@ from torch import Tensor, nn
 from foretell import losses
 from foretell.capabilities import Predicts, require
 from foretell.errors import ForetellError, Range, within
-from foretell.method import Method
+from foretell.method import Method, weights_digest
 from foretell.methods.vjepa_ac import Framed
 from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.registry import register
@@ -236,6 +235,4 @@ def blank(config: ViTConfig) -> tuple[int, ...]:
 
 def fingerprint(model: Method) -> str:
     """Tells apart the encoders whose latents are decoded: it changes with the weights."""
-    encoder = require(model, Predicts, "a decoder").patch_encoder
-    parts = (tensor.detach().float().cpu().numpy().tobytes() for tensor in encoder.state_dict().values())
-    return sha256(b"".join(parts)).hexdigest()[:16]
+    return weights_digest(require(model, Predicts, "a decoder").patch_encoder)

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -39,7 +38,7 @@ from torch.nn import functional as F
 
 from foretell.augment import to_float
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SIZE, ForetellError, Range, within
-from foretell.method import Method
+from foretell.method import Method, weights_digest
 from foretell.methods.vjepa_ac import encoder_of
 from foretell.nn.dit import DiT, DiTConfig
 from foretell.nn.pooler import Classifier
@@ -149,8 +148,7 @@ class VEDIT(Method):
             return StepLatents(shape=shape)
         c = self.encoder.config
         assert isinstance(c, VideoViTConfig)
-        digest = sha256(b"".join(t.cpu().numpy().tobytes() for t in self.encoder.state_dict().values()))
-        key = f"{digest.hexdigest()[:16]} {self.config.latents}"
+        key = f"{weights_digest(self.encoder)} {self.config.latents}"
         return StepLatents(ClipEncoder(self.encode, key, c.image_size, c.frames), shape)
 
     def suited(self, data: Dataset) -> VEDIT:

@@ -245,14 +245,16 @@ class Vista(Method):
     def _tokens(self, question: str, answer: str) -> Turn:
         """A question and its answer, said in the model's bins; every epoch asks for them again."""
         if (found := self._known.get((question, answer))) is None:
+            asked, most = self._asks(question), self.config.tokenizer.length
             told = [*self.speech.ids(self._said(answer)), END][: self.config.longest]
-            found = self._known[question, answer] = self._asks(question)._replace(answer=told)
+            found = self._known[question, answer] = Turn(asked.guide[:most], asked.question[:most], told)
         return found
 
     def _asks(self, question: str) -> Turn:
         """A question without its answer."""
-        said, most = self._said(question), self.config.tokenizer.length
-        return Turn(self.guide.ids(said)[:most], self.speech.ids(said)[:most], [])
+        said = self._said(question)
+        asked = self.speech.ids(said)
+        return Turn(asked if self.asking is None else self.asking.ids(said), asked, [])
 
     def _said(self, text: str) -> str:
         return as_said(text, self.speech.places, self.config.outlines, self.config.image_size)
@@ -359,11 +361,10 @@ class Vista(Method):
                 f"question {number} is about {len(pictures)} pictures, expected 1 to {c.pictures}: this model takes no "
                 "more"
             )
-        said, most = self._said(question), c.tokenizer.length
-        tokens = max(len(self.guide.ids(said)), len(self.speech.ids(said)))
-        if tokens > most:
+        asked, most = self._asks(question), c.tokenizer.length
+        if (tokens := max(len(asked.guide), len(asked.question))) > most:
             raise ForetellError(f"question {number} has {tokens} tokens, expected {most} or fewer: ask in fewer words")
-        return self._asks(question)
+        return asked
 
     def trained(self) -> dict[str, nn.Module]:
         """The encoder, what makes its patches tokens, and the language model; a frozen encoder is not trained."""

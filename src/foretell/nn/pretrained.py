@@ -12,6 +12,7 @@ import os
 import shutil
 import struct
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +99,8 @@ def _unpacked(path: Path, digest: str = "") -> Path:
     """A GGUF file as a folder, made once. `foretell cache` lists it."""
     from foretell.data.cache import default_folder
 
-    with path.open("rb") as file:
-        packed = hashlib.file_digest(file, "sha256").hexdigest()
+    about = path.stat()
+    packed = _sha256(path, about.st_size, about.st_mtime_ns)
     if digest and packed != digest:
         raise ForetellError(f"{path} is not the file that foretell knows (sha256 {digest[:12]}…): install it again")
     home = default_folder() / f"language-{packed[:16]}"
@@ -114,6 +115,13 @@ def _unpacked(path: Path, digest: str = "") -> Path:
             finally:
                 shutil.rmtree(made, ignore_errors=True)
     return home
+
+
+@lru_cache(maxsize=4)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    """Of a file of this size, changed then: a model that is loaded asks for it several times."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpack(path: Path, folder: Path) -> None:
