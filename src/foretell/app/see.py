@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -76,14 +76,25 @@ async def take_photograph(request: Request, page: str) -> Response:
     return gone_to(f"{page}?photo={part(name)}" + (f"&model={part(model)}" if model else ""))
 
 
-def image_models(models: ServedModels) -> list[str]:
+def image_models(models: ServedModels) -> Sequence[str]:
     """The models that see pictures patch by patch."""
-    return [name for name in able_models(models, "EncodesPatches") if len(models.load(name).patch_encoder.patch) == 2]
+    return list(_sizes(models))
 
 
 def image_sizes(models: ServedModels) -> set[int]:
     """The image sizes of these models."""
-    return {models.load(name).config.encoder.image_size for name in image_models(models)}
+    return set(_sizes(models).values())
+
+
+@lru_cache(maxsize=64)
+def _sizes(models: ServedModels) -> Mapping[str, int]:
+    """The image size of each. Kept, as few models stay in memory and every visit asks."""
+    found = {}
+    for name in able_models(models, "EncodesPatches"):
+        model = models.load(name)
+        if len(model.patch_encoder.patch) == 2:
+            found[name] = model.config.encoder.image_size
+    return found
 
 
 def _seen(request: Request, model: str, photo: str) -> dict[str, Any]:
