@@ -160,6 +160,28 @@ def between(clips: PaddedClips, start: Int[Tensor, " B"], steps: Int[Tensor, " B
     return clips.take(ends, torch.ones_like(ends, dtype=torch.bool)), clips.take(inner, inner < ends[:, 1:])
 
 
+def recombined(
+    clips: PaddedClips, prototypes: Float[Tensor, "steps P C"], share: float, generator: torch.Generator
+) -> PaddedClips:
+    """Some clips as the mean of their step, and the rest of any other of these clips: what sets it apart from its own.
+
+    Args:
+        clips: those without a step stay as they are.
+        prototypes: the mean clip of each step.
+        share: of the clips that are recombined, from 0 to 1.
+        generator: the source of chance.
+    """
+    step = clips.labels["step"]
+    known = clips.there & (step != NONE)
+    means, latents = prototypes[step[known]], clips.latents.clone()
+    n, device = len(means), generator.device
+    other = torch.randint(max(n, 1), (n,), generator=generator, device=device).to(means.device)
+    which = (torch.rand(n, generator=generator, device=device) < share).to(means.device)
+    own = latents[known]
+    latents[known] = torch.where(which[:, None, None], means + (own - means)[other], own)
+    return replace(clips, latents=latents)
+
+
 def draw(
     clips: PaddedClips,
     task: Int[Tensor, " B"] | None,

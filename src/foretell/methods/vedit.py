@@ -18,7 +18,9 @@ Differs from the paper:
 - One denoiser and one classifier learn forecasting, planning and the tasks' names together, not one for each.
 - Latents are standardised channel by channel. Depth, width and the number of Euler steps are ours: the paper's are
   not printed.
-- The classifier embeds each latent of a clip by weights of its own, so that it knows which is which.
+- Beside the attentive classifier stands a linear discriminant of the train clips (`foretell.nn.pooler.Classifier`).
+  What it reads in seen clips is given with their latents, as so small a denoiser is long in learning to read.
+- Train clips are recombined: a clip is the mean of its step, and the rest of any other clip.
 - Futures longer than `horizon` are denoised block after block, each seeing the blocks before.
 
 B batch · O seen clips · T unseen clips · P latents a clip · C their width · K samples
@@ -26,7 +28,7 @@ B batch · O seen clips · T unseen clips · P latents a clip · C their width �
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -37,13 +39,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.augment import to_float
-from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SIZE, ForetellError, Range, within
+from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, ForetellError, Range, within
 from foretell.method import Method, weights_digest
 from foretell.methods.vjepa_ac import encoder_of
+from foretell.nn.discriminant import Discriminant
 from foretell.nn.dit import DiT, DiTConfig
-from foretell.nn.pooler import Classifier
+from foretell.nn.flow import normal, shifted, times
+from foretell.nn.pooler import Classifier, middle
 from foretell.nn.vit import VideoViTConfig, ViT
-from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, whole
+from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, recombined, whole
 from foretell.registry import register
 
 if TYPE_CHECKING:
@@ -73,6 +77,10 @@ class VEDITConfig:
     """Clips that a forecast sees at most: the last ones."""
     horizon: int = 4
     """Clips that are denoised at once at most."""
+    named: bool = True
+    """Whether seen clips come with the probabilities of the steps that the discriminant reads in them."""
+    recombined: float = 0.8
+    """Share of train clips that are the mean of their step and the rest of another clip."""
     planned: tuple[int, ...] = (3, 4)
     """Lengths of the plans that are learned, the first and the last step included; none for forecasts alone."""
     latents: int = 1
@@ -88,6 +96,7 @@ class VEDITConfig:
 
     def __post_init__(self) -> None:
         within(self, euler=COUNT, shift=POSITIVE, weight=NOT_NEGATIVE, history=COUNT, horizon=COUNT, latents=SIZE)
+        within(self, recombined=SHARE)
         within(self, planned=Range(3, 1000, whole=True))
 
     @property
@@ -114,7 +123,7 @@ class VEDIT(Method):
         channels = max(c.channels, 1)
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("std", torch.ones(channels))
-        self.denoiser = DiT(c.denoiser, channels, c.latents)
+        self.denoiser = DiT(c.denoiser, channels, c.latents, channels + len(c.steps) * c.named)
         counts = {"step": len(c.steps), "verb": len(c.verbs), "noun": len(c.nouns)}
         self.classifier = Classifier((c.latents, channels), width, heads, counts)
         self.task_classifier = Classifier((c.latents, channels), width, heads, {"task": len(c.tasks)})
@@ -176,7 +185,9 @@ class VEDIT(Method):
         return found
 
     def prepare(self, data: Dataset) -> None:
-        """Learn mean and deviation of each channel, from at most 20,000 clips."""
+        """Learn what has a closed form: mean and deviation of each channel, from at most 20,000 clips, and how all
+        clips are named by a linear discriminant.
+        """
         from foretell.data.procedures import check_shape
 
         assert data.columns["latents"], "suited to this data"
@@ -187,11 +198,40 @@ class VEDIT(Method):
         values = values[:: max(len(values) // 20_000, 1)].float().flatten(0, 1)
         self.mean.copy_(values.mean(0))
         self.std.copy_(values.std(0).clamp_min(1e-6))
+        for kind, discriminant in self._discriminants().items():
+            discriminant.learn(self._examples(data, kind))
+
+    def _discriminants(self) -> dict[str, Discriminant]:
+        """By kind of name: those of clips, and that of tasks."""
+        return {**self.classifier.discriminants, **self.task_classifier.discriminants}  # pyrefly: ignore
+
+    def _examples(self, data: Dataset, kind: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Standardised train clips that have such a name, and its number; of tasks the mean clips of procedures."""
+        for start in range(0, len(data), 256):
+            batch = data.batch(range(start, min(start + 256, len(data))))
+            clips = self.whole(batch)
+            latents = self.scaled(clips.latents)
+            if kind == "task":
+                x, y = middle(latents, clips.there), batch["labels"]
+            else:
+                x, y = latents[clips.there].flatten(1), clips.labels[kind][clips.there]
+            yield x[y != NONE], y[y != NONE]
 
     def views(self, batch: Batch, generator: torch.Generator) -> Problem:
-        """A forecast or a plan of each procedure."""
+        """A forecast or a plan of each procedure; in training of recombined clips."""
+        clips = self.whole(batch)
+        if self.training:
+            clips = self.recombined(clips, generator)
         labelled = "labels" in batch
-        return self.problem(self.whole(batch), batch["labels"] if labelled else None, generator)
+        return self.problem(clips, batch["labels"] if labelled else None, generator)
+
+    def recombined(self, clips: PaddedClips, generator: torch.Generator) -> PaddedClips:
+        """Some of the clips as the mean of their step and the rest of any other, see `foretell.problems.recombined`."""
+        share, means = self.config.recombined, self._discriminants().get("step")
+        if not share or means is None:
+            return clips
+        prototypes = means.means.unflatten(-1, clips.latents.shape[2:]) * self.std + self.mean
+        return recombined(clips, prototypes, share, generator)
 
     def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
         """A forecast or a plan of each procedure, see `foretell.problems.draw`."""
@@ -258,7 +298,14 @@ class VEDIT(Method):
         """v_θ of standardised latents."""
         full = bool(seen.there.all() and asked.there.all())
         there = None if full else (asked.there, seen.there)
-        return self.denoiser(x, self.scaled(seen.latents), s, (asked.places, seen.places), there)
+        return self.denoiser(x, self.told(self.scaled(seen.latents)), s, (asked.places, seen.places), there)
+
+    def told(self, latents: Float[Tensor, "B O P C"]) -> Float[Tensor, "B O P _"]:
+        """Standardised latents of seen clips, with the probabilities of the steps that they show."""
+        if not (self.config.named and self.config.steps):
+            return latents
+        names = self._discriminants()["step"](latents.flatten(2)).softmax(-1)
+        return torch.cat([latents, names.unsqueeze(2).expand(-1, -1, latents.shape[2], -1)], -1)
 
     def denoise(
         self, noise: Float[Tensor, "B T P C"], seen: PaddedClips, asked: PaddedClips, euler: int | None = None
@@ -356,22 +403,6 @@ class VEDIT(Method):
         names = self.classify(self.sample(seen, asked, 1, generator)[:, 0])["step"].argmax(-1)
         right = names[asked.there] == asked.labels["step"][asked.there]
         return found | {"next": right.float().mean().item()}
-
-
-def normal(shape: Sequence[int], generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """Standard normal numbers, drawn where the generator is."""
-    drawn_on = device if generator is None else generator.device
-    return torch.randn(*shape, generator=generator, device=drawn_on).to(device)
-
-
-def times(euler: int, shift: float) -> list[float]:
-    """s before each Euler step, from 1, and 0 at the end: 1 to 1/N in equal steps, shifted."""
-    return [*(float(shifted(torch.tensor(1 - n / euler), shift)) for n in range(euler)), 0.0]
-
-
-def shifted(s: Tensor, shift: float) -> Tensor:
-    """k s / (1 + (k − 1) s)."""
-    return shift * s / (1 + (shift - 1) * s)
 
 
 def entropy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Float[Tensor, ""]:

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from foretell.nn.attention import attend
+from foretell.nn.discriminant import Discriminant
 from foretell.nn.vit import initialise
 
 
@@ -55,24 +56,38 @@ class AttentiveClassifier(nn.Sequential):
 
 
 class Classifier(nn.Module):
-    """The attentive classifier: a learned query reads clips' latents, and a linear layer names them, for each kind.
+    """Names clips: a linear discriminant, and beside it a learned query that reads their latents.
 
-    Each of a clip's latents is embedded by weights of its own: so the query knows which is which.
+    The discriminant has a closed form (`learn`). The query's linear layer begins at zero, so naming begins with what
+    the discriminant says. Each of a clip's latents has an embedding of its own: so the query knows which is which.
 
     Args:
         shape: P and C.
         width: to read them in.
         heads: of the query.
         classes: how many there are of each kind.
+        like: a classifier whose discriminants this one has, too; None for those of its own.
     """
 
-    def __init__(self, shape: tuple[int, int], width: int, heads: int, classes: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        width: int,
+        heads: int,
+        classes: Mapping[str, int],
+        like: "Classifier | None" = None,
+    ) -> None:
         super().__init__()
         P, C = shape
         self.embed = nn.Parameter(torch.randn(P, C, width) / C**0.5)
         self.places = nn.Parameter(torch.zeros(P, width))
         self.pooler = AttentivePooler(width, heads)
-        self.heads = nn.ModuleDict({kind: nn.Linear(width, count) for kind, count in classes.items() if count})
+        counts = {kind: count for kind, count in classes.items() if count}
+        self.heads = nn.ModuleDict({kind: zeroed(nn.Linear(width, count)) for kind, count in counts.items()})
+        made = nn.ModuleDict({kind: Discriminant(P * C, count) for kind, count in counts.items()})
+        self.discriminants = (
+            made if like is None else nn.ModuleDict({kind: like.discriminants[kind] for kind in counts})
+        )
 
     def forward(
         self, latents: Float[Tensor, "n clips P C"], there: Bool[Tensor, "n clips"] | None = None
@@ -80,5 +95,22 @@ class Classifier(nn.Module):
         """Logits of each kind, of one clip or several together; `there` says which clips there are."""
         embedded = torch.einsum("nkpc,pcd->nkpd", latents, self.embed) + self.places
         known = None if there is None else there.repeat_interleave(len(self.places), 1)
-        pooled = self.pooler(embedded.flatten(1, 2), known)
-        return {kind: head(pooled) for kind, head in self.heads.items()}
+        pooled, mean = self.pooler(embedded.flatten(1, 2), known), middle(latents, there)
+        return {kind: head(pooled) + self.discriminants[kind](mean) for kind, head in self.heads.items()}
+
+
+def zeroed(layer: nn.Linear) -> nn.Linear:
+    """The layer, which now says 0 of everything."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def middle(
+    latents: Float[Tensor, "n clips P C"], there: Bool[Tensor, "n clips"] | None = None
+) -> Float[Tensor, "n PC"]:
+    """The mean clip of each sample, its latents side by side."""
+    flat = latents.flatten(2)
+    if there is None:
+        return flat.mean(1)
+    return (flat * there.unsqueeze(-1)).sum(1) / there.sum(1, keepdim=True).clamp_min(1)

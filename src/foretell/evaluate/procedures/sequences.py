@@ -67,8 +67,8 @@ def learned(
     for step in watched(range(train.steps), text):
         rates = schedule(train, step)
         set_rates(optimizer, rates["lr"], rates["weight_decay"])
-        rows = batch_index(step, len(known.task), train.batch, train.seed)
-        problem = model.problem(known.clips.rows(rows), known.task[rows], generator(train.seed, step, 0))
+        rows, chance = batch_index(step, len(known.task), train.batch, train.seed), generator(train.seed, step, 0)
+        problem = model.problem(model.recombined(known.clips.rows(rows), chance), known.task[rows], chance)
         loss(problem).backward()
         if train.clip:
             nn.utils.clip_grad_norm_(module.parameters(), train.clip)
@@ -81,8 +81,7 @@ def direct(model: VEDIT, known: SeenProcedures, train: TrainConfig, text: str | 
     """The deterministic predictor."""
     with seeded(train.seed):
         made = VEDIT(replace(model.config, objective="direct", encoder=None))
-    made.mean.copy_(model.mean)
-    made.std.copy_(model.std)
+    made.load_state_dict(dict(model.named_buffers()), strict=False)  # what has a closed form
     learned(made, made, model, known, train, text)
     return Denoised(made, torch.Generator().manual_seed(train.seed), name="direct")
 
@@ -94,14 +93,15 @@ class Regression(nn.Module):
         super().__init__()
         c, d = model.config, model.config.denoiser
         self.model, self.heads = [model], d.heads  # in a list: the model is not trained here
-        self.embed = nn.Linear(c.latents * len(model.mean), d.width)
+        self.embed = nn.Linear(c.latents * model.denoiser.embed_seen.in_features, d.width)
         self.ahead = nn.Embedding(2 * REACH + 1, d.width)
         self.blocks = nn.ModuleList(Block(d.width, d.heads, d.mlp_ratio) for _ in range(2 * d.depth))
-        self.norm, self.out = nn.LayerNorm(d.width), nn.Linear(d.width, self.embed.in_features)
+        self.norm, self.out = nn.LayerNorm(d.width), nn.Linear(d.width, c.latents * len(model.mean))
         initialise(self, self.blocks, None)
         counts = {"step": len(c.steps), "verb": len(c.verbs), "noun": len(c.nouns)}
-        self.classifier = Classifier((c.latents, len(model.mean)), d.width, d.heads, counts)
-        self.task_classifier = Classifier((c.latents, len(model.mean)), d.width, d.heads, {"task": len(c.tasks)})
+        shape = (c.latents, len(model.mean))
+        self.classifier = Classifier(shape, d.width, d.heads, counts, model.classifier)
+        self.task_classifier = Classifier(shape, d.width, d.heads, {"task": len(c.tasks)}, model.task_classifier)
 
     def forward(self, problem: Problem) -> Float[Tensor, ""]:
         """Squared error of the next clip's latents, and cross-entropies as of VEDIT."""
@@ -132,7 +132,7 @@ class Regression(nn.Module):
         places, there = places.gather(1, order), there.gather(1, order)
         x = x.gather(1, order[:, :, None, None].expand_as(x))
         step = F.pad(places.diff(dim=1), (0, 1), value=1.0).long().clamp(-REACH, REACH) + REACH
-        h = self.embed(x.flatten(2)) + self.ahead(step)
+        h = self.embed(model.told(x).flatten(2)) + self.ahead(step)
         rotation = line_rotation(h.shape[-1] // self.heads, places)
         N = h.shape[1]
         mask = torch.ones(N, N, dtype=torch.bool, device=h.device).tril()
@@ -219,13 +219,10 @@ class NamesDiffusion(nn.Module):
         super().__init__()
         c = model.config
         self.model, self.classes = [model], len(c.steps)
-        self.network = DiT(c.denoiser, self.classes, 1, seen=c.latents * len(model.mean))
-        self.classifier = Classifier(
-            (c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"step": self.classes}
-        )
-        self.task_classifier = Classifier(
-            (c.latents, len(model.mean)), c.denoiser.width, c.denoiser.heads, {"task": len(c.tasks)}
-        )
+        self.network = DiT(c.denoiser, self.classes, 1, seen=c.latents * model.denoiser.embed_seen.in_features)
+        shape, d = (c.latents, len(model.mean)), c.denoiser
+        self.classifier = Classifier(shape, d.width, d.heads, {"step": self.classes}, model.classifier)
+        self.task_classifier = Classifier(shape, d.width, d.heads, {"task": len(c.tasks)}, model.task_classifier)
 
     def forward(self, problem: Problem) -> Float[Tensor, ""]:
         """Squared error of the clean rows (PDPP's loss), and cross-entropies of what was seen."""
@@ -254,7 +251,7 @@ class NamesDiffusion(nn.Module):
         self, rows: Float[Tensor, "B T classes"], seen: PaddedClips, asked: PaddedClips, s: Float[Tensor, " _"]
     ) -> Float[Tensor, "B T classes"]:
         """The clean rows."""
-        told = self.model[0].scaled(seen.latents).flatten(2).unsqueeze(2)
+        told = self.model[0].told(self.model[0].scaled(seen.latents)).flatten(2).unsqueeze(2)
         there = (asked.there, seen.there)
         return self.network(rows.unsqueeze(2), told, s, (asked.places, seen.places), there)[:, :, 0]
 
