@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 NONE = -1
 """The number of a step, verb, noun or task that there is not."""
@@ -245,3 +246,9 @@ def _widened(clips: PaddedClips, n: int) -> PaddedClips:
         pad(clips.there, (0, more)),
         {kind: pad(some, (0, more), value=NONE) for kind, some in clips.labels.items()},
     )
+
+
+def entropy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Float[Tensor, ""]:
+    """Cross-entropy over those that have a label; 0 where none has."""
+    known = labels != NONE
+    return F.cross_entropy(logits[known], labels[known]) if known.any() else logits.sum() * 0.0

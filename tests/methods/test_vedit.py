@@ -10,11 +10,10 @@ from foretell import hub
 from foretell.data import Images, StepLatents, load
 from foretell.errors import ForetellError
 from foretell.methods import VEDIT, VEDITConfig
-from foretell.methods.vedit import entropy
 from foretell.nn.dit import DiTConfig
 from foretell.nn.flow import shifted, times
 from foretell.nn.pooler import Classifier
-from foretell.problems import NONE, PaddedClips, between, draw, forecast, recombined, whole
+from foretell.problems import NONE, PaddedClips, between, draw, entropy, forecast, recombined, whole
 
 CONFIG = VEDITConfig(DiTConfig(width=16, depth=2, heads=2), history=3, horizon=2, euler=3)
 

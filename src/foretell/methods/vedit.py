@@ -36,7 +36,6 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from foretell.augment import to_float
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, ForetellError, Range, within
@@ -47,7 +46,7 @@ from foretell.nn.dit import DiT, DiTConfig
 from foretell.nn.flow import normal, shifted, times
 from foretell.nn.pooler import Classifier, middle
 from foretell.nn.vit import VideoViTConfig, ViT
-from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, recombined, whole
+from foretell.problems import KINDS, NONE, PaddedClips, Problem, draw, entropy, recombined, whole
 from foretell.registry import register
 
 if TYPE_CHECKING:
@@ -185,9 +184,7 @@ class VEDIT(Method):
         return found
 
     def prepare(self, data: Dataset) -> None:
-        """Learn what has a closed form: mean and deviation of each channel, from at most 20,000 clips, and how all
-        clips are named by a linear discriminant.
-        """
+        """Learn what has a closed form: mean and deviation of at most 20,000 clips, and the discriminants of all."""
         from foretell.data.procedures import check_shape
 
         assert data.columns["latents"], "suited to this data"
@@ -208,8 +205,7 @@ class VEDIT(Method):
     def _examples(self, data: Dataset, kind: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Standardised train clips that have such a name, and its number; of tasks the mean clips of procedures."""
         for start in range(0, len(data), 256):
-            batch = data.batch(range(start, min(start + 256, len(data))))
-            clips = self.whole(batch)
+            clips = self.whole(batch := data.batch(range(start, min(start + 256, len(data)))))
             latents = self.scaled(clips.latents)
             if kind == "task":
                 x, y = middle(latents, clips.there), batch["labels"]
@@ -227,11 +223,8 @@ class VEDIT(Method):
 
     def recombined(self, clips: PaddedClips, generator: torch.Generator) -> PaddedClips:
         """Some of the clips as the mean of their step and the rest of any other, see `foretell.problems.recombined`."""
-        share, means = self.config.recombined, self._discriminants().get("step")
-        if not share or means is None:
-            return clips
-        prototypes = means.means.unflatten(-1, clips.latents.shape[2:]) * self.std + self.mean
-        return recombined(clips, prototypes, share, generator)
+        means = self._discriminants()["step"].means.unflatten(-1, clips.latents.shape[2:])
+        return recombined(clips, means * self.std + self.mean, self.config.recombined, generator)
 
     def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
         """A forecast or a plan of each procedure, see `foretell.problems.draw`."""
@@ -403,9 +396,3 @@ class VEDIT(Method):
         names = self.classify(self.sample(seen, asked, 1, generator)[:, 0])["step"].argmax(-1)
         right = names[asked.there] == asked.labels["step"][asked.there]
         return found | {"next": right.float().mean().item()}
-
-
-def entropy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Float[Tensor, ""]:
-    """Cross-entropy over those that have a label; 0 where none has."""
-    known = labels != NONE
-    return F.cross_entropy(logits[known], labels[known]) if known.any() else logits.sum() * 0.0

@@ -33,6 +33,7 @@ class Discriminant(nn.Module):
     """
 
     means: Tensor
+    """Of each class as they are [classes, D]; 0 where a class has no sample."""
     weight: Tensor
     bias: Tensor
 
@@ -64,11 +65,11 @@ class Discriminant(nn.Module):
         own = sums / counts.clamp_min(1).unsqueeze(1)
         scatter -= own.T @ (own * counts.unsqueeze(1))
         free = counts.sum() - (counts > 0).sum()  # samples beyond one a class tell how classes vary
-        means = sums / (counts + PRIOR).unsqueeze(1)
-        weight = torch.linalg.solve(shrunk(scatter / free.clamp_min(1), float(free)), means.T).T
-        self.means.copy_(means)
+        drawn = sums / (counts + PRIOR).unsqueeze(1)
+        weight = torch.linalg.solve(shrunk(scatter / free.clamp_min(1), float(free)), drawn.T).T
+        self.means.copy_(own)
         self.weight.copy_(weight)
-        self.bias.copy_((counts + PRIOR).log() - (weight * means).sum(1) / 2)
+        self.bias.copy_((counts + PRIOR).log() - (weight * drawn).sum(1) / 2)
 
 
 def shrunk(covariance: Float[Tensor, "D D"], samples: float) -> Float[Tensor, "D D"]:

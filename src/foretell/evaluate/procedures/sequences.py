@@ -30,12 +30,12 @@ from foretell.evaluate.procedures.forecaster import (
     recent,
 )
 from foretell.method import seeded
-from foretell.methods.vedit import VEDIT, entropy
+from foretell.methods.vedit import VEDIT
 from foretell.nn.dit import DiT
 from foretell.nn.pooler import Classifier
 from foretell.nn.rotary import line_rotation
 from foretell.nn.vit import Block, initialise
-from foretell.problems import NONE, PaddedClips, Problem
+from foretell.problems import NONE, PaddedClips, Problem, entropy
 from foretell.progress import watched
 from foretell.train.loop import TrainConfig, batch_index, generator, schedule
 from foretell.train.optimizer import chosen, set_rates
