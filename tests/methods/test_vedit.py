@@ -45,10 +45,29 @@ def test_it_takes_names_and_sizes_from_the_data(model, data):
     torch.testing.assert_close(z.flatten(0, 1).std(0), torch.ones(8), atol=1e-5, rtol=0)
 
 
-def test_zero_initialised_output_returns_the_noise(model, data):
+@pytest.fixture
+def of_velocity(model):
+    """The same model, whose denoiser says the velocity."""
+    made = VEDIT(replace(model.config, predicts="velocity"))
+    made.load_state_dict(model.state_dict())
+    return made
+
+
+def test_zero_initialised_output_returns_the_noise_or_the_mean(model, of_velocity, data):
     problem = views(model, data)
     noise = torch.randn(problem.asked.latents.shape)
-    torch.testing.assert_close(model.denoise(noise, problem.seen, problem.asked), noise)
+    torch.testing.assert_close(of_velocity.denoise(noise, problem.seen, problem.asked), noise)
+    found = model.denoise(noise, problem.seen, problem.asked)
+    torch.testing.assert_close(found, torch.zeros_like(noise), atol=1e-6, rtol=0)
+
+
+def test_both_predictions_are_one_velocity(model, of_velocity, data):
+    torch.nn.init.normal_(model.denoiser.out.weight, std=0.1)
+    of_velocity.load_state_dict(model.state_dict())
+    problem, s = views(model, data), torch.tensor([0.4])
+    x = torch.randn(problem.asked.latents.shape)
+    latents = of_velocity.velocity(x, problem.seen, problem.asked, s)  # what the network says
+    torch.testing.assert_close(x - 0.4 * model.velocity(x, problem.seen, problem.asked, s), latents)
 
 
 def test_euler_steps_by_hand(model, data):
@@ -84,7 +103,8 @@ def test_every_objective_learns(data, objective):
     assert set(model.measures(views(model, data))) == {"loss", "velocity", "naming", "next"}
 
 
-def test_velocity_loss_of_an_untrained_model_is_its_targets_square(model, data):
+def test_velocity_loss_of_an_untrained_model_is_its_targets_square(of_velocity, data):
+    model = of_velocity
     problem = views(model, data)
     chance = torch.Generator().manual_seed(5)
     found = model.losses(replace(problem, chance=chance))

@@ -2,22 +2,25 @@
 arXiv:2410.03478. Its scheduler is Stable Diffusion 3's (Esser et al. 2024, arXiv:2403.03206).
 
     x_s = (1 − s) x₀ + s ε                    latents x₀ of unseen clips, noise ε, s from 1 (noise) to 0
-    v_θ(x_s, s, seen) ≈ ε − x₀                the denoiser: two streams with joint attention
-    x ← x + (s′ − s) v_θ                      Euler steps to s′, over s = k r / (1 + (k − 1) r), r from 1 to 0
-    loss = cross-entropy of an attentive classifier on x̂₀ [+ ‖v_θ − (ε − x₀)‖²]
+    x̂₀ = denoiser(x_s, s, seen)               two streams with joint attention
+    v = (x_s − x̂₀) / s ≈ ε − x₀               the velocity
+    x ← x + (s′ − s) v                        Euler steps to s′, over s = k r / (1 + (k − 1) r), r from 1 to 0
+    loss = cross-entropy of an attentive classifier on x̂₀ [+ ‖v − (ε − x₀)‖²]
 
 Clips come from a frozen encoder. Where and how many clips are seen makes the task: the steps so far (forecasting), or
 the first and the last step (planning).
 
 The paper leaves open how it trains. Two readings are here (`objective`):
 - `sampler` (A): cross-entropy on what the Euler steps give, through all of them.
-- `velocity` (B): the velocity's error at a random s, and cross-entropy on x̂₀ = x_s − s v_θ.
+- `velocity` (B): the velocity's error at a random s, and cross-entropy on x̂₀ = x_s − s v.
 `direct` is the control: x̂₀ in one forward pass without noise, with as many parameters.
 
 Differs from the paper:
 - One denoiser and one classifier learn forecasting, planning and the tasks' names together, not one for each.
 - Latents are standardised channel by channel. Depth, width and the number of Euler steps are ours: the paper's are
   not printed.
+- The denoiser says x̂₀, where Stable Diffusion 3's says v. Noise fills all channels, and a network that is narrower than
+  the latents cannot carry it to v (Li & He 2025, arXiv:2511.13720). `predicts` chooses.
 - Beside the attentive classifier stands a linear discriminant of the train clips (`foretell.nn.pooler.Classifier`).
   What it reads in seen clips is given with their latents, as so small a denoiser is long in learning to read.
 - Train clips are recombined: a clip is the mean of its step, and the rest of any other clip.
@@ -53,10 +56,11 @@ if TYPE_CHECKING:
     from foretell.data import Batch, Dataset, StepLatents
 
 NO_ENCODER = (
-    "this VEDIT has no encoder of clips, as it was trained on data with latents of its own: forecast a procedure of "
-    "such data instead (--data), or train on clips with --encoder MODEL"
+    "this VEDIT was trained on latents, and has no encoder of clips: forecast a procedure of such data (--data), or "
+    "train on clips with --encoder MODEL"
 )
-Objective = Literal["velocity", "sampler", "direct"]
+SMALLEST = 0.05
+"""s that the velocity is divided by, at least: Li & He's."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,10 @@ class VEDITConfig:
     """What a VEDIT is built from."""
 
     denoiser: DiTConfig = field(default_factory=DiTConfig)
-    objective: Objective = "velocity"
+    objective: Literal["velocity", "sampler", "direct"] = "velocity"
     """How it is trained: velocity error and cross-entropy, cross-entropy through the sampler, or directly."""
+    predicts: Literal["latents", "velocity"] = "latents"
+    """What the denoiser says: x̂₀, or v."""
     euler: int = 4
     """Euler steps from noise to latents: of `sampler` in training, and of all in use."""
     shift: float = 3.0
@@ -188,8 +194,7 @@ class VEDIT(Method):
         from foretell.data.procedures import check_shape
 
         assert data.columns["latents"], "suited to this data"
-        every = max(len(data) // 2000, 1)
-        values = data.batch(range(0, len(data), every)).ragged("latents").values
+        values = data.batch(range(0, len(data), max(len(data) // 2000, 1))).ragged("latents").values
         assert isinstance(values, Tensor)
         check_shape(values.shape[1:], (self.config.latents, len(self.mean)))
         values = values[:: max(len(values) // 20_000, 1)].float().flatten(0, 1)
@@ -228,8 +233,7 @@ class VEDIT(Method):
 
     def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
         """A forecast or a plan of each procedure, see `foretell.problems.draw`."""
-        c = self.config
-        return draw(clips, task, generator, c.history, c.horizon, c.planned)
+        return draw(clips, task, generator, self.config.history, self.config.horizon, self.config.planned)
 
     def whole(self, batch: Batch) -> PaddedClips:
         """All clips of some procedures.
@@ -288,10 +292,11 @@ class VEDIT(Method):
     def velocity(
         self, x: Float[Tensor, "B T P C"], seen: PaddedClips, asked: PaddedClips, s: Float[Tensor, " _"]
     ) -> Float[Tensor, "B T P C"]:
-        """v_θ of standardised latents."""
+        """v of standardised latents."""
         full = bool(seen.there.all() and asked.there.all())
         there = None if full else (asked.there, seen.there)
-        return self.denoiser(x, self.told(self.scaled(seen.latents)), s, (asked.places, seen.places), there)
+        found = self.denoiser(x, self.told(self.scaled(seen.latents)), s, (asked.places, seen.places), there)
+        return found if self.config.predicts == "velocity" else (x - found) / s.clamp_min(SMALLEST).view(-1, 1, 1, 1)
 
     def told(self, latents: Float[Tensor, "B O P C"]) -> Float[Tensor, "B O P _"]:
         """Standardised latents of seen clips, with the probabilities of the steps that they show."""
@@ -364,9 +369,7 @@ class VEDIT(Method):
 
     def augmented(self, batch: Batch, generator: torch.Generator) -> Float[Tensor, "B C ..."]:
         """There are no views of a picture here. Raises ForetellError."""
-        raise ForetellError(
-            "VEDIT learns from latents of clips, which have no random views: LiDAR has nothing to compare"
-        )
+        raise ForetellError("VEDIT learns from latents of clips, which have no random views: LiDAR cannot compare")
 
     @property
     def example(self) -> str:
@@ -391,8 +394,7 @@ class VEDIT(Method):
     def measures(self, views: Problem) -> dict[str, float]:
         """The loss and its parts, and how many next steps one sampled future names right (`next`)."""
         found = {name: value.item() for name, value in self.losses(views).items()}
-        asked, seen = views.asked, views.seen
-        generator = torch.Generator().manual_seed(0)
-        names = self.classify(self.sample(seen, asked, 1, generator)[:, 0])["step"].argmax(-1)
+        asked, generator = views.asked, torch.Generator().manual_seed(0)
+        names = self.classify(self.sample(views.seen, asked, 1, generator)[:, 0])["step"].argmax(-1)
         right = names[asked.there] == asked.labels["step"][asked.there]
         return found | {"next": right.float().mean().item()}

@@ -126,7 +126,7 @@ class MMDiTBlock(nn.Module):
 
 
 class DiT(nn.Module):
-    """Noisy latents and seen latents to the velocity of the noisy ones. Its output layer begins at zero.
+    """Noisy latents and seen latents to the clean ones, or to their velocity. Its output layer begins at zero.
 
     Args:
         config: its size.
@@ -162,7 +162,7 @@ class DiT(nn.Module):
         places: tuple[Float[Tensor, "B t"], Float[Tensor, "B o"]],
         there: tuple[Bool[Tensor, "B t"], Bool[Tensor, "B o"]] | None = None,
     ) -> Float[Tensor, "B t P C"]:
-        """The velocity at each noisy latent.
+        """What is said of each noisy latent.
 
         Args:
             noisy: x_s of t clips.
