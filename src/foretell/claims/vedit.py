@@ -36,7 +36,7 @@ TRAIN = TrainConfig(
     monitor_every=0,
 )
 LARGER = VEDITConfig(DiTConfig(width=96, depth=2, heads=4), history=6, horizon=3)
-LONGER = replace(TRAIN, steps=3000, batch=128, lr=1e-2)
+LONGER = replace(TRAIN, steps=3000, batch=128, lr=5e-3, clip=1.0)
 TEXT = (
     f"2,000 made procedures; denoiser {SMALL.denoiser.width} × {SMALL.denoiser.depth} (width × depth); "
     f"{TRAIN.steps} steps of {TRAIN.batch} procedures"

@@ -224,6 +224,6 @@ def vedit() -> Recipe:
     """
     denoiser = DiTConfig(width=96, depth=2, heads=4)
     train = TrainConfig(
-        steps=3000, batch=128, optimizer="muon", lr=1e-2, lr_end=0.0, weight_decay_end=0.04, precision="fp32"
+        steps=3000, batch=128, optimizer="muon", lr=5e-3, lr_end=0.0, weight_decay_end=0.04, precision="fp32", clip=1.0
     )
     return Recipe(VEDITConfig(denoiser, latents=8), train, encoder="vjepa-deep")
