@@ -62,9 +62,10 @@ frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:], durati
 cut, gif = {"size": 8, "frames": 4}, str(folder / "a.gif")
 shapes = [[np.shape(value) for value in found] for found in (
     pictures.still(str(folder / "a.png"), 8), pictures.middle(gif, cut), pictures.whole(gif, 8, 4),
-    ((clip for _, clip in list(pictures.film(gif, cut))[1:])),
+    ((clip for _, clip, _ in list(pictures.film(gif, cut))[1:])),
+    (pixels for pixels, _ in pictures.photograph(str(folder / "a.png"), 8)),
 )]
-assert shapes == [[(3, 8, 8)], [(4, 3, 8, 8)], [(4, 3, 8, 8)], [(4, 3, 8, 8)] * 2], shapes
+assert shapes == [[(3, 8, 8)], [(4, 3, 8, 8)], [(4, 3, 8, 8)], [(4, 3, 8, 8)] * 2, [(3, 8, 8)]], shapes
 print(*sorted({"torch", "torchvision"} & set(sys.modules)))
 """
 

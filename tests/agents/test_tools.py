@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 
+import numpy as np
 import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
@@ -307,6 +308,18 @@ def test_a_photograph_is_searched_for_and_imagined(agent):
         red = {"name": "mine.png", "base64": png((200, 30, 30), noise=40)}
         found = agent.call("search_knowledges", knowledges=["photos"], file=red)["results"]
         assert found[0]["metadata"] == {"source": "red.png"}
+        assert all(each["has_picture"] for each in found)
+        ids = [each["id"] for each in found]
+        for name, more in (("search_knowledges", {"knowledges": ["photos"], "file": red}), ("fetch_entries", {})):
+            given = more or {"knowledge": "photos", "ids": ids}
+            assert len(agent.result(name, **given).content) == 1
+            shown = agent.result(name, **given, pictures=True).content[1]
+            with Image.open(io.BytesIO(base64.b64decode(shown.data))) as sheet:
+                seen = np.asarray(sheet.convert("RGB")).astype(int)
+            assert shown.mime_type == "image/png"
+            reds, blues = ((seen[..., a] - seen[..., b] > 100).nonzero()[1] for a, b in ((0, 2), (2, 0)))
+            assert len(reds) > 1000 < len(blues)
+            assert reds.max() < blues.min()  # from left to right
         imagined = agent.call("search_knowledges", knowledges=["photos"], file=red, imagine={"brightness": 0.6})
         assert len(imagined["results"]) == 2
         assert agent.call("describe_knowledge", knowledge="photos")["ask_with"] == ["file", "imagine"]

@@ -3,12 +3,13 @@
 import base64
 import json
 
+import numpy as np
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from tests.agents.conftest import png
 from tests.app.conftest import EVIL, TOWNS
 
-from foretell.search import Knowledge
+from foretell.search import Draft, Knowledge
 
 
 def text(answer, selector):
@@ -134,18 +135,99 @@ def test_a_reader_sees_no_forms_and_cannot_send_them(site, visit):
     assert visit("stranger").get(f"/knowledge/{site.diary}").status_code == 404
 
 
-def test_photographs_are_searched_by_a_picture(site, visit, tmp_path):
-    red, green = (tmp_path / f"{name}.png" for name in ("red", "green"))
-    red.write_bytes(base64.b64decode(png((220, 20, 20), noise=30)))
-    green.write_bytes(base64.b64decode(png((20, 220, 20), noise=30)))
-    with Knowledge.create(site.store, "album", owner="me", model="iwm-mini", public=True) as album:
-        album.add(red, green)
-        path = f"/knowledge/{album.about.contract_id}"
+@pytest.fixture(scope="module")
+def album(site, tmp_path_factory):
+    """A public knowledge of two photographs, a red and a green one, and their files."""
+    folder = tmp_path_factory.mktemp("album")
+    files = {name: folder / f"{name}.png" for name in ("red", "green")}
+    files["red"].write_bytes(base64.b64decode(png((220, 20, 20), noise=30)))
+    files["green"].write_bytes(base64.b64decode(png((20, 220, 20), noise=30)))
+    with Knowledge.create(site.store, "album", owner="me", model="iwm-mini", public=True) as made:
+        made.add(*files.values())
+        return f"/knowledge/{made.about.contract_id}", {name: file.read_bytes() for name, file in files.items()}
+
+
+def test_photographs_are_searched_by_a_picture(album, visit):
+    path, files = album
     client = visit()
-    page = client.post(path, files={"file": ("mine.png", green.read_bytes())})
+    page = client.post(path, files={"file": ("mine.png", files["green"])})
     assert text(page, "#results") == ["2 results like mine.png"]
     assert "green.png" in text(page, ".result")[0]
     wordless = client.get(path, params={"q": "green"})
     assert (wordless.status_code, "knows no words" in wordless.text) == (400, True)
     assert client.post(path, files={"file": ("mine.png", b"")}).status_code == 400
     assert client.post(path, files={"file": ("mine.png", b"no picture")}).status_code == 400
+
+
+def test_small_pictures_are_shown_under_the_rights_of_their_knowledge(site, album, visit):
+    path, _ = album
+    client = visit()
+    images = LexborHTMLParser(client.get(path).text).css(".entries img")
+    assert [(image.attributes["alt"], image.attributes["loading"]) for image in images] == [
+        ("red.png", "lazy"),
+        ("green.png", "lazy"),
+    ]
+    shown = client.get(images[0].attributes["src"])
+    assert (shown.headers["content-type"], shown.content[8:12]) == ("image/webp", b"WEBP")
+    assert shown.headers["cache-control"] == "private, max-age=3600"
+    found = client.post(f"/api/v1{path}/search", json={"image": base64.b64encode(album[1]["red"]).decode(), "top": 1})
+    (hit,) = found.json()["results"]
+    assert client.get(hit["thumbnail"]).content == shown.content
+    assert "has_thumbnail" not in hit
+    listed = client.get(f"/api/v1{path}/entries").json()["entries"]
+    assert [each["thumbnail"] for each in listed] == [
+        f"/api/v1{path}/entries/{each['id']}/thumbnail" for each in listed
+    ]
+    texts = f"/api/v1/knowledge/{site.towns}"
+    assert client.get(f"{texts}/entries/0").json()["thumbnail"] is None
+    missing = client.get(f"{texts}/entries/0/thumbnail")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "entry 0 has no small picture")
+    with Knowledge.open(site.store, "album", owner="me") as made:
+        made.describe(public=False)
+        try:
+            for address in (images[0].attributes["src"], hit["thumbnail"]):
+                assert client.get(address).status_code == 401
+            assert visit("stranger").get(images[0].attributes["src"]).status_code == 404
+            assert visit("reader").get(images[0].attributes["src"]).content == shown.content
+        finally:
+            made.describe(public=True)
+
+
+def test_a_picture_is_searched_as_it_would_look(site, album, visit):
+    """The sliders are those of the model. A picture that was sent is asked with again, without being sent."""
+    path, files = album
+    client = visit()
+    first = client.get(path)
+    names = [node.attributes["name"] for node in LexborHTMLParser(first.text).css(".change input")]
+    assert names == ["brightness", "contrast", "saturation", "hue"]
+    red = {"file": ("mine.png", files["red"])}
+    plain = client.post(path, files=red, data=dict.fromkeys(names[:3], "1") | {"hue": "0"})
+    assert text(plain, "#results") == ["2 results like mine.png"]
+    other = client.post(path, files=red, data={"hue": "0.1"})
+    assert text(other, "#results") == ["2 results like mine.png, but hue 0.100"]
+    asked = {"image": base64.b64encode(files["red"]).decode(), "imagine": {"hue": 0.1}}
+    hits = client.post(f"/api/v1{path}/search", json=asked).json()["results"]
+    assert [score[:5] for score in text(other, ".score")] == [f"{hit['score']:.3f}" for hit in hits]
+    form = LexborHTMLParser(other.text)
+    assert form.css_first("#p-hue").attributes["value"] == "0.1"
+    kept = {name: form.css_first(f"input[name={name}]").attributes["value"] for name in ("kept", "called")}
+    again = client.post(path, files={"file": ("", b"")}, data={"hue": "0.1", **kept})
+    assert text(again, "#results") == text(other, "#results")
+    assert text(again, ".score") == text(other, ".score")
+    for data, status, sentence in (
+        ({"hue": "9", **kept}, 400, "this model learned"),
+        ({"hue": "much", **kept}, 400, "hue is &#39;much&#39;, expected a number"),
+        ({"kept": "none.png"}, 404, "this picture is not kept any more"),
+    ):
+        refused = client.post(path, files={"file": ("", b"")}, data=data)
+        assert (refused.status_code, sentence in refused.text) == (status, True), refused.text
+    assert not LexborHTMLParser(client.get(f"/knowledge/{site.towns}").text).css(".change")
+
+
+def test_a_passage_stands_in_its_page(site, visit):
+    with Knowledge.create(site.store, "pages", owner="me", public=True) as pages:
+        drafts = [Draft(f"passage {n}", np.ones(3, np.float32), n // 3, None, {"source": "a.pdf"}) for n in range(9)]
+        pages.write(drafts)
+        page = visit().get(f"/knowledge/{pages.about.contract_id}/entries/4")
+    assert text(page, ".whole .text") == ["passage 4"]
+    assert text(page, ".near .text") == ["passage 2", "passage 3", "passage 5", "passage 6"]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from foretell import ForetellError
-from foretell.search import Knowledge, Store
+from foretell.search import Draft, Knowledge, Store
 from foretell.search.serve import keys
 
 FIXTURES = Path(__file__).with_name("fixtures")
@@ -56,6 +56,15 @@ def test_searches_find_what_they_found(before, asked):
         assert {id: now[id] for id in both} == pytest.approx({id: then[id] for id in both}, abs=1e-3)
 
 
+def test_a_store_without_thumbnails_shows_none_and_takes_some(before):
+    with Knowledge.open(before, "pictures") as pictures:
+        (first, second) = pictures.entries()
+        assert (first.has_thumbnail, pictures.thumbnail(first.id)) == (False, None)
+        pictures.write([Draft("", first.vector, key=first.key, metadata=first.metadata, thumbnail=b"RIFF")])
+        assert [pictures.thumbnail(each.id) for each in (first, second)] == [b"RIFF", None]
+        assert [each.has_thumbnail for each in pictures.entries()] == [True, False]
+
+
 def test_pictures_and_a_graph_are_found_by_vectors(before):
     with Knowledge.open(before, "pictures") as pictures:
         assert [asdict(file) for file in pictures.files()] == EXPECTED["pictures"]["files"]
@@ -67,7 +76,8 @@ def test_pictures_and_a_graph_are_found_by_vectors(before):
 def test_entries_are_added_deleted_and_exported(before, tmp_path):
     with Knowledge.open(before, "papers") as papers:
         entries = [
-            {k: v for k, v in asdict(entry).items() if k not in ("vector", "time")} for entry in papers.entries()
+            {k: v for k, v in asdict(entry).items() if k not in ("vector", "time", "has_thumbnail")}
+            for entry in papers.entries()
         ]
         assert entries == EXPECTED["papers"]["entries"]
         assert [asdict(file) for file in papers.files()] == EXPECTED["papers"]["files"]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from foretell.agents.bounds import brief, cut, fitting
 from foretell.agents.desk import Desk, SentFile
+from foretell.agents.sheet import sheet
 from foretell.agents.tool import AgentTool, ToolAnswer
 from foretell.errors import ForetellError
 from foretell.search.entries import Entry, Hit
@@ -35,6 +36,11 @@ SAMPLE = 50
 
 KnowledgeRef = Annotated[
     str, Field(min_length=1, max_length=200, description="name or contract_id of a knowledge, from list_knowledges")
+]
+
+
+Pictures = Annotated[
+    bool, Field(description="show the entries that say has_picture, small and labelled by their ids, as one picture")
 ]
 
 
@@ -131,6 +137,7 @@ class SearchKnowledges(AgentTool):
     ] = None
     explain: Annotated[bool, Field(description="tell each result's scores apart, and which query words it has")] = False
     characters: Annotated[int, Field(ge=50, le=4000, description="the most characters shown of each passage")] = 1000
+    pictures: Pictures = False
 
     async def run(self, desk: Desk) -> ToolAnswer:
         """As of `AgentTool`."""
@@ -151,7 +158,10 @@ class SearchKnowledges(AgentTool):
         answer: dict[str, Any] = {"results": results, "scores": found.scores}
         if end < len(found.hits):
             answer["next"] = f"call search_knowledges again with offset {end}"
-        return ToolAnswer(answer)
+        if not self.pictures:
+            return ToolAnswer(answer)
+        shown = [(hit.contract_id, hit) for hit in found.hits[self.offset : end]]
+        return ToolAnswer(answer, await desk.search(lambda: _small(desk, shown)))
 
     def _found(self, desk: Desk, wanted: int) -> SeveralHits:
         knowledges = [desk.find(name) for name in self.knowledges]
@@ -191,6 +201,7 @@ class FetchEntries(AgentTool):
     after: Annotated[int, Field(ge=0, le=20, description="the number of passages after each")] = 0
     text_from: Annotated[int, Field(ge=0, description="the first character to show of each text")] = 0
     characters: Annotated[int, Field(ge=50, le=20_000, description="the most characters shown of each text")] = 8000
+    pictures: Pictures = False
 
     async def run(self, desk: Desk) -> ToolAnswer:
         """As of `AgentTool`."""
@@ -201,7 +212,11 @@ class FetchEntries(AgentTool):
         ]
         shown = fitting(told)
         left = [each["id"] for each in told[len(shown) :]]
-        return ToolAnswer({"entries": shown} | ({"next": f"call fetch_entries with ids {left[:20]}"} if left else {}))
+        answer = {"entries": shown} | ({"next": f"call fetch_entries with ids {left[:20]}"} if left else {})
+        if not self.pictures:
+            return ToolAnswer(answer)
+        seen = [(self.knowledge, each) for each in entries[: len(shown)]]
+        return ToolAnswer(answer, await desk.search(lambda: _small(desk, seen)))
 
     def _read(self, knowledge: Knowledge) -> tuple[Sequence[Entry], set[int]]:
         asked = knowledge.fetch(self.ids)
@@ -210,6 +225,17 @@ class FetchEntries(AgentTool):
             for each in neighbours(knowledge, entry, self.before, self.after):
                 every.setdefault(each.id, each)
         return list(every.values()), set(self.ids)
+
+
+def _small(desk: Desk, entries: Sequence[tuple[str, Hit | Entry]]) -> Sequence[bytes]:
+    """The small pictures of entries, each with the name of its knowledge, on one sheet; none where none has one."""
+    several, small = len({name for name, _ in entries}) > 1, dict[str, bytes]()
+    for place, (name, entry) in enumerate(entries, 1):
+        if entry.has_thumbnail:
+            label = f"result {place}: entry {entry.id}" if several else f"entry {entry.id}"
+            if file := desk.find(name).collection.thumbnails([entry.id]).get(entry.id):
+                small[label] = file
+    return [sheet(small)] if small else []
 
 
 def neighbours(knowledge: Knowledge, entry: Entry, before: int, after: int) -> Sequence[Entry]:
@@ -273,6 +299,8 @@ def _entry(entry: Entry | Hit, start: int, characters: int) -> dict[str, Any]:
         told["page"] = entry.page
     if entry.time is not None:
         told["seconds"] = list(entry.time)
+    if entry.has_thumbnail:
+        told["has_picture"] = True
     return told | ({"metadata": brief(entry.metadata)} if entry.metadata else {})
 
 

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from foretell.agents.models import ServedModels
 from foretell.errors import ForetellError
+from foretell.http.refusal import Refused
 from foretell.http.work import unless_left
 from foretell.search.serve.call import Call
 
@@ -35,6 +36,25 @@ def _abilities(models: ServedModels) -> Mapping[str, Sequence[str]]:
         return [each for each in ASKED if capabilities.able(model, getattr(capabilities, each)) is not None]
 
     return {name: of(name) for name in models.names}
+
+
+def chosen(asked: str, names: Sequence[str], does: str, usual: str = "", advice: str = "") -> str:
+    """The model that a visitor asks.
+
+    Args:
+        asked: its name; empty for the usual one.
+        names: of the models that can do it.
+        does: completes "expected one that …".
+        usual: the usual one, where it is here; otherwise the first. Without any the answer is empty.
+        advice: what to do where there is none.
+
+    Raises:
+        Refused: 404, the one that is asked for is not among them.
+    """
+    if asked and asked not in names:
+        there = ", ".join(names) or ", ".join(("there is none", *([advice] if advice else [])))
+        raise Refused(404, f"model is {asked!r:.80}, expected one that {does}: {there}")
+    return asked or (usual if usual in names else next(iter(names), ""))
 
 
 async def look(request: Request, run: Callable[[], T]) -> T:

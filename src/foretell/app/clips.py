@@ -17,7 +17,7 @@ from fastapi import APIRouter, Query, Request, Response
 from foretell.agents.models import ServedModels
 from foretell.agents.see import VIDEOS, WINDOWS, check_length
 from foretell.app import session
-from foretell.app.able import able_models, look
+from foretell.app.able import able_models, chosen, look
 from foretell.app.chart import plot
 from foretell.app.door import check_key
 from foretell.app.frame import field, sent_bytes, shown
@@ -65,11 +65,11 @@ async def page(
     """Show how surprised a model is by a scene."""
 
     def run() -> dict[str, Any]:
-        names, chosen = video_models(request.app.state.models, model)
-        if not chosen:
+        names, by = video_models(request.app.state.models, model)
+        if not by:
             return {"models": names, "model": ""}
-        size = request.app.state.models.load(chosen).config.encoder.image_size
-        return _told(request, chosen, names, scene_clip(scene, size)) | {"scene": scene}
+        size = request.app.state.models.load(by).config.encoder.image_size
+        return _told(request, by, names, scene_clip(scene, size)) | {"scene": scene}
 
     return shown(request, "clip", **await look(request, run))
 
@@ -83,10 +83,10 @@ async def sent(request: Request) -> Response:
     model = field(await request.form(), "model", 200)
 
     def run() -> dict[str, Any]:
-        names, chosen = video_models(request.app.state.models, model)
-        if not chosen:
+        names, by = video_models(request.app.state.models, model)
+        if not by:
             raise Refused(404, "no model here foresees clips, expected one such as vjepa-deep")
-        return _told(request, chosen, names, _read(request.app.state.models, chosen, file, name)) | {"scene": None}
+        return _told(request, by, names, _read(request.app.state.models, by, file, name)) | {"scene": None}
 
     return shown(request, "clip", **await look(request, run))
 
@@ -98,9 +98,7 @@ def video_models(models: ServedModels, asked: str = "") -> tuple[Sequence[str], 
         Refused: 404, the model that is asked is not among them.
     """
     names = able_models(models, "Foresees")
-    if asked and asked not in names:
-        raise Refused(404, f"model is {asked!r:.80}, expected one that foresees clips: {', '.join(names)}")
-    return names, asked or (VIDEOS if VIDEOS in names else next(iter(names), ""))
+    return names, chosen(asked, names, "foresees clips", VIDEOS)
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,8 +14,12 @@ from foretell.errors import ForetellError
 from foretell.http.refusal import Refused
 from foretell.search.entries import Entry
 from foretell.search.knowledge import Knowledge
+from foretell.search.serve.api import entries
 from foretell.search.serve.api.bodies import EntryId, KnowledgeName
 from foretell.search.serve.call import Call
+
+PAGE = 20
+"""Passages before and after an entry that may be of its page."""
 
 router = APIRouter()
 
@@ -27,7 +32,7 @@ async def page(request: Request, name: KnowledgeName, id: EntryId) -> Response:
     def read() -> dict[str, Any]:
         knowledge = call.find(name)
         about, entry = knowledge.about, fetch(knowledge, id)
-        around = list(neighbours(knowledge, entry, 1, 1))
+        around = in_its_page(neighbours(knowledge, entry, PAGE, PAGE), entry)
         place = next((place for place, each in enumerate(around) if each.id == entry.id), 0)
         metadata = {key: value for key, value in entry.metadata.items() if key != "source"}
         return {
@@ -41,6 +46,23 @@ async def page(request: Request, name: KnowledgeName, id: EntryId) -> Response:
         }
 
     return shown(request, "entry", **await call.search(read))
+
+
+@router.get("/knowledge/{name}/entries/{id}/thumbnail")
+async def thumbnail(request: Request, name: KnowledgeName, id: EntryId) -> Response:
+    """The small picture of an entry, for a visitor: the API takes no keys from cookies."""
+    return await entries.thumbnail(request, name, id)
+
+
+def in_its_page(around: Sequence[Entry], entry: Entry) -> Sequence[Entry]:
+    """Of the entries around one, those that begin in its page, and one more on each side."""
+    place = next((place for place, each in enumerate(around) if each.id == entry.id), 0)
+    first = last = place
+    while entry.page is not None and first and around[first - 1].page == entry.page:
+        first -= 1
+    while entry.page is not None and last + 1 < len(around) and around[last + 1].page == entry.page:
+        last += 1
+    return around[max(0, first - 1) : last + 2]
 
 
 def fetch(knowledge: Knowledge, id: int) -> Entry:

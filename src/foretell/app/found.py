@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from foretell.app.frame import field, part
 from foretell.errors import ForetellError
+from foretell.http.refusal import Refused
 from foretell.search import ingest
 from foretell.search.entries import Entry, Hit
 from foretell.search.knowledge import Knowledge
 from foretell.search.serve.call import Call
 from foretell.search.storage.protocol import About
+
+if TYPE_CHECKING:
+    from foretell.actions import Parameter
 
 LENGTH = 700
 """Characters of a passage in a list. The page of the entry has all of it."""
@@ -45,6 +50,8 @@ class Holdings:
     """Endings of files that it can be asked with."""
     films: Sequence[str] = ()
     """Those of videos among them."""
+    changes: Sequence[Parameter] = ()
+    """What its model can imagine of a file that it is asked with."""
 
 
 def contents(knowledge: Knowledge) -> Holdings:
@@ -56,13 +63,27 @@ def contents(knowledge: Knowledge) -> Holdings:
     if model.kind == "text":
         return Holdings("text", "passages", words=True, files=False, endings=sorted(ingest.ENDINGS))
     queries, films = sorted(model.stills | model.films), sorted(model.films)
-    return Holdings(model.kind, model.of, model.words, True, sorted(model.endings), queries, films)
+    return Holdings(model.kind, model.of, model.words, True, sorted(model.endings), queries, films, model.changes)
 
 
 def may_change(call: Call, about: About) -> bool:
     """Whether the visitor may change a knowledge."""
     caller = call.caller
     return caller is not None and caller.allows("write") and (caller.owner == about.owner or caller.allows("admin"))
+
+
+def changes_in(form: Mapping[str, Any], parameters: Sequence[Parameter]) -> dict[str, float]:
+    """The values of a form that ask for a change. Raises Refused (400) where one is no number."""
+    values = dict[str, float]()
+    for p in parameters:
+        if text := field(form, p.name, 100):
+            try:
+                value = float(text)
+            except ValueError:
+                raise Refused(400, f"{p.name} is {text!r:.40}, expected a number") from None
+            if value != p.identity:
+                values[p.name] = value
+    return values
 
 
 def hit_told(hit: Hit, contract_id: str, name: str = "") -> dict[str, Any]:
@@ -88,6 +109,6 @@ def entry_told(entry: Hit | Entry, contract_id: str, length: int = LENGTH) -> di
         "page": entry.page,
         "time": entry.time,
         "source": str(source) if source else "",
-        "picture": "",
+        "thumbnail": f"/knowledge/{part(contract_id)}/entries/{entry.id}/thumbnail" if entry.has_thumbnail else "",
         "contract_id": contract_id,
     }

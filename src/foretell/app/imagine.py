@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request, Response
 
 from foretell.agents.see import IMAGES
-from foretell.app.able import look
+from foretell.app.able import chosen, look
 from foretell.app.asking import Asking
 from foretell.app.frame import shown
 from foretell.app.photographs import samples, thumbnail
@@ -99,12 +99,10 @@ async def _look(request: Request, run: Callable[[Asking], T]) -> T:
 def _asked(asking: Asking, request: Request) -> tuple[str, str, dict[str, float]]:
     """The model, the photograph and the changes of a query."""
     query = request.query_params
-    model = _known(asking, query.get("model") or (IMAGES if IMAGES in asking.names else asking.names[0]))
+    model = _known(asking, query.get("model", ""))
     changes = {name: text for name, text in query.items() if name not in OTHERS}
     return model, query.get("photo") or FIRST, asking.values(model, changes)
 
 
 def _known(asking: Asking, model: str) -> str:
-    if model not in asking.names:
-        raise Refused(404, f"model is {model!r:.80}, expected one that imagines: {', '.join(asking.names)}")
-    return model
+    return chosen(model, asking.names, "imagines", IMAGES)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 from fastapi import APIRouter, Query, Request, Response
+from PIL import Image
+from starlette.datastructures import FormData, UploadFile
 
 from foretell.app import session
-from foretell.app.found import Holdings, contents, entry_told, hit_told, may_change
-from foretell.app.frame import sent_bytes, shown
+from foretell.app.found import Holdings, changes_in, contents, entry_told, hit_told, may_change
+from foretell.app.frame import field as field_of
+from foretell.app.frame import part, sent_bytes, shown
+from foretell.app.kept import KeptFiles, png
 from foretell.app.snippets import snippets
 from foretell.http.refusal import Refused
 from foretell.search.knowledge import Knowledge
+from foretell.search.models import thumbnails
 from foretell.search.serve.api.bodies import KnowledgeName, Search
 from foretell.search.serve.api.search import found as search
-from foretell.search.serve.api.search import unread
+from foretell.search.serve.api.search import pixels, unread
 from foretell.search.serve.call import Call
 
 FIRST = 4
 """First entries on the page."""
+PICTURED = 8
+"""First entries that have pictures."""
 FILES = 50
 """Files on the page."""
 TOP = 10
@@ -33,6 +42,18 @@ DONE = {
 """What a form has done -> the sentence."""
 
 router = APIRouter()
+
+
+class AskedWith(NamedTuple):
+    """The file of a search."""
+
+    name: str
+    picture: str
+    """The address of what the model sees of it."""
+    again: bool
+    """Whether it can be asked with again, without being sent."""
+    values: Mapping[str, float]
+    """The changes that the model imagined of it."""
 
 
 @router.get("/knowledge/{name}")
@@ -60,24 +81,47 @@ async def page(
 
 @router.post("/knowledge/{name}")
 async def asked_with_file(request: Request, name: KnowledgeName) -> Response:
-    """Search by a picture or a video."""
+    """Search by a picture or a video, perhaps as the model imagines it after a change."""
     await session.check_form(request)
-    call = Call(request)
-    file, asked = await sent_bytes(request, "picture", "a picture or a video of at most {} MB: choose one")
+    call, form = Call(request), await request.form(max_files=1, max_fields=100)
     told = await call.search(lambda: _told(call, request, name, ""))
-    field = "video" if asked.lower().endswith(tuple(told["holds"].films)) else "image"
-    body = Search.model_validate({field: b64encode(file).decode(), "top": TOP})
-    hits = await search(call, name, body)
+    holds: Holdings = told["holds"]
+    values = changes_in(form, holds.changes)
+    file, asked, kept = await _file_of(request, form)
+    field = "video" if not kept and asked.lower().endswith(tuple(holds.films)) else "image"
+    body = Search.model_validate({field: b64encode(file).decode(), "top": TOP, "imagine": values or None})
+    seen = await pixels(call, name, body)
+    hits = await search(call, name, body, seen)
+    picture = kept or _shown(request.app.state.kept, seen, field)
     told["results"] = [hit_told(hit, told["about"].contract_id) for hit in hits]
-    told["asked_with"] = asked
+    told["asked"] = AskedWith(asked, picture, field == "image", values)
     return shown(request, "knowledge", q="", hybrid=False, rerank=False, done="", **told)
+
+
+async def _file_of(request: Request, form: FormData) -> tuple[bytes, str, str]:
+    """The file of a form, its name, and its address where it is one that was kept. Raises Refused: there is none."""
+    sent, kept = form.get("file"), field_of(form, "kept", 200)
+    if not kept or (isinstance(sent, UploadFile) and sent.filename):
+        return *await sent_bytes(request, "picture", "a picture or a video of at most {} MB: choose one"), ""
+    files: KeptFiles = request.app.state.kept
+    return files.find(kept)[0], field_of(form, "called", 200), f"/kept/{part(kept)}"
+
+
+def _shown(kept: KeptFiles, seen: np.ndarray, field: str) -> str:
+    """The address of what a model sees of a file: a picture without loss, or some frames of a clip."""
+    if field == "image":
+        still = seen if seen.ndim == 3 else seen[:, 0]
+        return kept.keep(png(Image.fromarray(np.ascontiguousarray(still.transpose(1, 2, 0)))), "image/png")
+    frames = seen[None] if seen.ndim == 3 else seen.swapaxes(0, 1)
+    some = np.linspace(0, len(frames) - 1, min(thumbnails.FRAMES, len(frames))).round().astype(int)
+    return kept.keep(thumbnails.of_frames(frames[some]), "image/webp")
 
 
 def _told(call: Call, request: Request, name: str, query: str) -> dict[str, Any]:
     """What the template tells of a knowledge."""
     knowledge = call.find(name)
     about, holds = knowledge.about, contents(knowledge)
-    entries, files = knowledge.entries(0, FIRST), knowledge.files()
+    entries, files = knowledge.entries(0, FIRST if holds.kind == "text" else PICTURED), knowledge.files()
     return {
         "about": about,
         "holds": holds,
@@ -88,7 +132,7 @@ def _told(call: Call, request: Request, name: str, query: str) -> dict[str, Any]
         "snippets": snippets(request, about, holds, query, example(knowledge, holds)),
         "results": None,
         "unread": 0,
-        "asked_with": "",
+        "asked": None,
     }
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.datastructures import UploadFile
 
 from foretell.app import session
-from foretell.app.able import able_models, look
+from foretell.app.able import able_models, chosen, look
 from foretell.app.door import check_key
 from foretell.app.frame import LARGEST, field, shown
 from foretell.app.kept import KeptFiles, png
@@ -106,11 +106,10 @@ def _told(request: Request, model: str, pictures: Sequence[Image.Image], q: str,
     """What the template tells: the models, and the answer where something was asked."""
     models = request.app.state.models
     names = able_models(models, "Answers")
-    if model and model not in names:
-        raise Refused(404, f"model is {model!r:.80}, expected one that answers questions: {_listed(names)}")
+    by = chosen(model, names, "answers questions", advice=HELP)
     told: dict[str, Any] = {
         "models": names,
-        "model": model,
+        "model": by,
         "scene": scene,
         "scenes": range(SCENES),
         "q": q,
@@ -124,16 +123,12 @@ def _told(request: Request, model: str, pictures: Sequence[Image.Image], q: str,
             raise Refused(404, f"no model here answers questions: {HELP}")
         from foretell.ask import ask
 
-        answer = ask(models.load(model or names[0]), pictures, q)
+        answer = ask(models.load(by), pictures, q)
         told["answer"] = answer_told(answer, request.app.state.kept)
     return told
 
 
 HELP = "train one by foretell train vista --data questions:20000 --out RUN, and start foretell serve with --model RUN"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or f"there is none, {HELP}"
 
 
 def answer_told(answer: PictureAnswer, kept: KeptFiles) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from PIL import Image
 from foretell.agents.models import ServedModels
 from foretell.agents.see import IMAGES
 from foretell.app import session
-from foretell.app.able import able_models, look
+from foretell.app.able import able_models, chosen, look
 from foretell.app.asking import Asking
 from foretell.app.door import check_key
 from foretell.app.frame import field, gone_to, part, sent_bytes, shown, significant
 from foretell.app.kept import png
 from foretell.app.photographs import samples
-from foretell.http.refusal import Refused
 from foretell.http.work import unless_left
 from foretell.search.serve.call import Call
 
@@ -47,11 +46,9 @@ async def page(
 
     def run() -> dict[str, Any]:
         names = image_models(request.app.state.models)
-        if model and model not in names:
-            raise Refused(404, f"model is {model!r:.80}, expected one that sees pictures: {', '.join(names)}")
-        chosen = model or (IMAGES if IMAGES in names else names[0])
-        told = {"models": names, "model": chosen, "photo": photo, "samples": list(samples())}
-        return told | _seen(request, chosen, photo)
+        by = chosen(model, names, "sees pictures", IMAGES)
+        told = {"models": names, "model": by, "photo": photo, "samples": list(samples())}
+        return told | _seen(request, by, photo)
 
     return shown(request, "see", **await look(request, run))
 

@@ -216,7 +216,7 @@ class Search(InStore):
                 return
             hits = opened.search(query, self.top, **options)
         if self.json:
-            told = [asdict(hit) | ({"file": hit.metadata.get("source")} if media else {}) for hit in hits]
+            told = [_told(hit) | ({"file": hit.metadata.get("source")} if media else {}) for hit in hits]
             print(dumps({"results": told}))
         else:
             for hit in hits:
@@ -224,7 +224,7 @@ class Search(InStore):
 
     def _print_several(self, found: SeveralHits) -> None:
         if self.json:
-            told = {"results": [asdict(hit) for hit in found.hits], "way": found.way, "scores": found.scores}
+            told = {"results": [_told(hit) for hit in found.hits], "way": found.way, "scores": found.scores}
             print(dumps(told))
             return
         print(f"scores: {found.scores}", file=sys.stderr)
@@ -338,6 +338,11 @@ def _level(text: str) -> Level:
 def _print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
     for name, reason in skipped:
         print(f"foretell: skipped {line(name)}: {line(reason)}", file=sys.stderr)
+
+
+def _told(hit: Hit) -> dict[str, Any]:
+    """A result as JSON. Small pictures are for programs that can show them."""
+    return {name: value for name, value in asdict(hit).items() if name != "has_thumbnail"}
 
 
 def _print_hit(hit: Hit, knowledge: str = "") -> None:

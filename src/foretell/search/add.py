@@ -89,8 +89,8 @@ class _Content:
     """The contents of a file."""
 
     passages: Sequence[Passage]
-    seen: Iterator[tuple[int, Any]]
-    """For each passage that can be embedded: its place in `passages`, and the model's input."""
+    seen: Iterator[tuple[int, Any, bytes | None]]
+    """For each passage that can be embedded: its place in `passages`, the model's input, and a thumbnail."""
     unread: Sequence[str] = ()
     """Reasons why parts of the file could not be used."""
     failure: str | None = None
@@ -203,7 +203,7 @@ def _reader(
 
 def _document(parser: Parser, file: FoundFile) -> _Content:
     parsed = parse(file, parser)
-    texts = enumerate(passage.text for passage in parsed.passages)
+    texts = ((place, passage.text, None) for place, passage in enumerate(parsed.passages))
     return _Content(parsed.passages, texts, parsed.unread, parsed.failure)
 
 
@@ -230,6 +230,7 @@ def _embedded(
     kept = FORMER if former.hash else ""
     embed: Callable[[Sequence[Any]], np.ndarray] = model.passages
     vectors: dict[int, np.ndarray] = {}
+    small: dict[int, bytes | None] = {}
     try:
         content = read()
         passages = content.passages
@@ -244,10 +245,11 @@ def _embedded(
             yield replace(step, embedded=len(vectors), passages=len(new))
             some = list(islice(wanted, STEP))
             if some:
-                vectors |= zip([i for i, _ in some], embed([seen for _, seen in some]), strict=True)
+                vectors |= zip([i for i, *_ in some], embed([seen for _, seen, _ in some]), strict=True)
+                small |= {i: thumbnail for i, _, thumbnail in some}
             more = len(some) == STEP
         drafts = [
-            entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i]))
+            entries.checked(Draft(p.text, vectors[i], p.page, p.time, p.metadata, keys[i], small[i]))
             for i, p in enumerate(passages)
             if i in vectors
         ]

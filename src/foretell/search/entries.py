@@ -15,6 +15,8 @@ from jaxtyping import Float32
 from foretell.errors import ForetellError
 
 Value: TypeAlias = str | int | float | bool
+LARGEST = 48_000
+"""Bytes of a thumbnail, at most: in base64 a Milvus server takes no more."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Hit:
     """`vector`: cosine similarity, −1 to 1. `words`: BM25. `fused`: reciprocal rank fusion. `rerank`: 0 to 1 from a
     cross-encoder, −1 to 1 from a ColBERT. `blended`: the mean of that and of the score before, on the same scale.
     `mixed`: cosine of words and a photograph that was mixed for them."""
+    has_thumbnail: bool = False
+    """Whether the store keeps a small picture of it: see `Knowledge.thumbnail`."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Entry:
     time: tuple[float, float] | None
     metadata: dict[str, Value]
     vector: Float32[np.ndarray, " D"]
+    has_thumbnail: bool = False
+    """As of `Hit`."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,13 @@ class Draft:
     metadata: Mapping[str, Value] = field(default_factory=dict)
     key: str | None = None
     """None for a random key."""
+    thumbnail: bytes | None = None
+    """The file of a small picture (WebP). None leaves that of the entry with this key as it is."""
 
 
-def as_draft(entry: Entry) -> Draft:
+def as_draft(entry: Entry, thumbnail: bytes | None = None) -> Draft:
     """An entry as a draft, to write it again."""
-    return Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key)
+    return Draft(entry.text, entry.vector, entry.page, entry.time, entry.metadata, entry.key, thumbnail)
 
 
 def changed(entry: Entry, text: str | None, vector: np.ndarray | None, metadata: Mapping[str, Value] | None) -> Draft:
@@ -117,6 +125,8 @@ def checked(draft: Draft) -> Draft:
             raise ForetellError(f"metadata: {name} is {value!r:.60}, expected text, a finite number or truth")
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ForetellError(f"metadata: {name} is a number of {value.bit_length()} bits, expected at most 64")
+    if len(draft.thumbnail or b"") > LARGEST:
+        raise ForetellError(f"a thumbnail has {len(draft.thumbnail or b''):,} bytes, expected at most {LARGEST:,}")
     as_vectors(draft.vector[None])
     return draft
 

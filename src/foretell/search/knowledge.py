@@ -295,6 +295,18 @@ class Knowledge:
             check_range(what, asked, SEED)
         return self.collection.page(start, limit)
 
+    def thumbnail(self, id: int) -> bytes | None:
+        """The file of an entry's small picture (WebP): of a photograph, or of some frames of a clip, side by side.
+
+        Returns:
+            None where the store keeps none: of texts, and of entries that were added before stores kept them.
+
+        Raises:
+            ForetellError: there is no such entry.
+        """
+        (entry,) = self.fetch([id])
+        return self.collection.thumbnails([entry.id]).get(entry.id)
+
     def search(
         self,
         query: str | Path | bytes | np.ndarray,

@@ -95,12 +95,12 @@ def test_a_film_is_cut_from_end_to_end(folder, tmp_path):
     there = Film(folder / "three.mp4", cut)
     assert there.spans == [(0.0, 0.7), (0.7, 1.4), (1.4, 2.1), (1.7, 2.4)]
     every = decode_video(folder / "three.mp4", Clips(16, frames=1, clips=24))[0][:, 0]
-    for (place, pixels), start in zip(there.clips(), (0, 7, 14, 17), strict=True):
+    for (place, pixels, _), start in zip(there.clips(), (0, 7, 14, 17), strict=True):
         assert there.spans[place][0] == start / FPS
         np.testing.assert_array_equal(pixels, every[start : start + 7 : 2])
     seconds = Film(folder / "three.mp4", Clips(16, frames=1, fps=1.0))
     assert seconds.spans == [(0.0, 1.0), (1.0, 2.0), (2.0, 2.4)]
-    for (_, pixels), frame in zip(seconds.clips(), (0, 10, 20), strict=True):
+    for (_, pixels, _), frame in zip(seconds.clips(), (0, 10, 20), strict=True):
         np.testing.assert_array_equal(pixels[0], every[frame])
 
 

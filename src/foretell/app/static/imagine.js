@@ -62,10 +62,7 @@ async function loaded(source) {
   return source;
 }
 
-form.addEventListener("input", (event) => {
-  const { target } = event;
-  if (target.type === "range")
-    form.querySelector(`output[for="${target.id}"]`).textContent = Number(target.value).toPrecision(3);
+form.addEventListener("input", () => {
   waiting ??= performance.now();
   ask();
 });

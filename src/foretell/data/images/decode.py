@@ -31,6 +31,8 @@ BEHIND = (128, 128, 128, 255)
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 DEPTHS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 """The largest values of the depths that integers usually have."""
+SMOOTH = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+"""Modes of images whose pixels can be averaged."""
 
 
 def decode(raw: Raw, size: int) -> np.ndarray:
@@ -52,6 +54,12 @@ def decode_quiet(raw: Raw, size: int, narrow: Callable[[], object] = bool) -> np
     narrow: called for a picture of more than 8 bits that uses less than a sixteenth of its range.
     """
     return _opened(raw, lambda image: _square(image, size, narrow))
+
+
+def decode_shown(raw: Raw, size: int, side: int) -> tuple[np.ndarray, Image.Image]:
+    """As `decode`, and the whole picture, small: upright, in RGB, at most `side` pixels wide and high."""
+    with quiet_pillow():
+        return _opened(raw, lambda image: (_square(image, size, bool), _small(image, side)))
 
 
 def whole_quiet(raw: Raw) -> Image.Image:
@@ -96,6 +104,15 @@ def _square(image: Image.Image, size: int, narrow: Callable[[], object]) -> np.n
     image = _upright(image.crop((left, top, left + side, top + side)))
     image = _rgb(image, narrow).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
     return np.asarray(image).transpose(2, 0, 1)
+
+
+def _small(image: Image.Image, side: int) -> Image.Image:
+    """A loaded image. Of a JPEG that was decoded in part, all that is there."""
+    if image.mode not in SMOOTH:  # of other modes Pillow would pick pixels
+        image = _rgb(_upright(image.copy()), bool)
+    scale = min(1.0, side / max(image.size))
+    width, height = (max(1, round(scale * length)) for length in image.size)
+    return _rgb(_upright(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3)), bool)
 
 
 def _upright(image: Image.Image) -> Image.Image:

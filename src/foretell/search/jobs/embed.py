@@ -163,17 +163,24 @@ class Embedder:
         if isinstance(source, str):
             metadata = {"source": source, **metadata}
         try:
-            pixels = self._model.read(content)
+            pixels, small = self._model.photograph(content)
         except ForetellError as reason:
             raise ForetellError(str(reason).removeprefix("the image: ")) from None
-        yield self._part(content, 0, "", metadata, pixels)
+        yield self._part(content, 0, "", metadata, pixels, small)
 
     def _part(
-        self, content: bytes, number: int, text: str, metadata: dict[str, Value], thing: Any
+        self,
+        content: bytes,
+        number: int,
+        text: str,
+        metadata: dict[str, Value],
+        thing: Any,
+        small: bytes | None = None,
     ) -> tuple[str, Draft, Any]:
         said = json.dumps(metadata, sort_keys=True, ensure_ascii=True)
         key = hashlib.blake2b(f"{number} {said} ".encode() + content, digest_size=16).hexdigest()
-        draft = Draft(text, np.ones(1, np.float32), metadata=metadata, key=key)  # its vector comes later
+        vector = np.ones(1, np.float32)  # its own comes later
+        draft = Draft(text, vector, metadata=metadata, key=key, thumbnail=small)
         return key, checked(draft), thing
 
     def _write(self, drafts: Sequence[Draft], skipped: list[tuple[str, str]]) -> int:

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from foretell import hub
+from foretell.actions import Parameter
 from foretell.augment import to_float
 from foretell.capabilities import EncodesPatches, Forecasts, Imagines, able, require
 from foretell.data import Clips, folder, video
@@ -37,6 +38,8 @@ from foretell.search.models import pictures
 from foretell.search.models.pictures import Through, here
 from foretell.search.passage import Passage
 
+FileEntries: TypeAlias = tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray, bytes]], str | None]
+"""Passages; each one's place in them, pixels and thumbnail; and the damage of their file."""
 FUTURES = 16
 """What comes next is searched for by so many sampled futures."""
 
@@ -136,9 +139,13 @@ class ImageModel:
         """Endings of the files that can be added."""
         return self.stills | self.films
 
-    def entries(
-        self, path: Path, source: str, through: Through = here
-    ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
+    @property
+    def changes(self) -> Sequence[Parameter]:
+        """The changes of a query that it can be asked to imagine."""
+        world = able(self._model, Imagines)
+        return [] if world is None else [p for p in world.actions.parameters if not p.destructive]
+
+    def entries(self, path: Path, source: str, through: Through = here) -> FileEntries:
         """The entries of a file.
 
         Args:
@@ -147,19 +154,25 @@ class ImageModel:
             through: decodes it, see `foretell.search.models.pictures`.
 
         Returns:
-            The passages; an iterator over each one's place in them and its pixels; and a sentence about the file's
-            damage, or None. The iterator reads the file.
+            The passages; an iterator over each one's place in them, its pixels and its thumbnail; and a sentence about
+            the file's damage, or None. The iterator reads the file.
 
         Raises:
             ForetellError: the file gives no entry; the message is the reason.
         """
         metadata: dict[str, Any] = {"source": source}
         if path.suffix.lower() not in self.films:
-            return [Passage("", metadata=metadata)], iter([(0, self.read(path, through))]), None
+            return [Passage("", metadata=metadata)], iter([(0, *self.photograph(path, through))]), None
         film = _named(path, through(pictures.FILM, path=str(path), cut=asdict(self.cut)))
         spans, damage = next(film)
         passages = [Passage("", time=(start, stop), metadata=metadata) for start, stop in spans]
-        return passages, ((place, self._shaped(clip)) for place, clip in film), damage
+        return passages, ((place, self._shaped(clip), small) for place, clip, small in film), damage
+
+    def photograph(self, file: Path | bytes, through: Through = here) -> tuple[UInt8[np.ndarray, "..."], bytes]:
+        """The pixels that the model sees of a photograph, and a thumbnail. Raises ForetellError where it is none."""
+        given = str(file) if isinstance(file, Path) else file
+        ((pixels, small),) = _named(file, through(pictures.PHOTOGRAPH, file=given, size=self.size))
+        return self._still(pixels), small
 
     def read(self, file: Path | bytes, through: Through = here) -> UInt8[np.ndarray, "..."]:
         """The pixels that the model sees of a photograph (a file or its bytes), or of the middle of a video's file.
@@ -253,11 +266,21 @@ class StepModel(VideoModel):
 
     of = "clips of steps"
 
-    def entries(
-        self, path: Path, source: str, through: Through = here
-    ) -> tuple[Sequence[Passage], Iterator[tuple[int, np.ndarray]], str | None]:
+    @property
+    def changes(self) -> Sequence[Parameter]:
+        """What comes next."""
+        most = self._model.config.horizon
+        return [Parameter("next", "steps", 0, most, 0, False, "the step that comes so many steps later")]
+
+    def entries(self, path: Path, source: str, through: Through = here) -> FileEntries:
         """As of `ImageModel.entries`: a file is one entry."""
-        return [Passage("", metadata={"source": source})], iter([(0, self.read(path, through))]), None
+        passages = [Passage("", metadata={"source": source})]
+        if path.suffix.lower() not in self.films:
+            return passages, iter([(0, *self.photograph(path, through))]), None
+        frames = self._model.config.encoder.frames
+        decoded = through(pictures.STEP, path=str(path), size=self.size, frames=frames)
+        ((clip, small),) = _named(path, decoded)
+        return passages, iter([(0, self._shaped(clip), small)]), None
 
     def _film(self, file: Path, through: Through) -> UInt8[np.ndarray, "T 3 S S"]:
         """All of a file, its frames spread over it."""

@@ -21,9 +21,13 @@ from foretell.data.images import decode as images
 from foretell.data.items import Unusable
 from foretell.data.video import Film, decode_video, frames
 from foretell.errors import ForetellError
+from foretell.search.models import thumbnails
 from foretell.workers.worker import Worker
 
-STILL, MIDDLE, WHOLE, FILM = (f"{__name__}:{name}" for name in ("still", "middle", "whole", "film"))
+STILL, MIDDLE, WHOLE = (f"{__name__}:{name}" for name in ("still", "middle", "whole"))
+"""What is asked with."""
+PHOTOGRAPH, STEP, FILM = (f"{__name__}:{name}" for name in ("photograph", "step", "film"))
+"""What is added: the pixels come with a thumbnail."""
 HTTP_PIXELS = 25_000_000
 """The most pixels of a photograph, and of a frame, that is sent over HTTP."""
 QUERY_SECONDS, FILE_SECONDS = 30.0, 600.0
@@ -82,17 +86,36 @@ def whole(path: str, size: int, frames: int, most: int = images.MAX_PIXELS) -> I
             raise ForetellError(str(error).removeprefix(f"{path}: ")) from None
 
 
+def photograph(file: str | bytes, size: int, most: int = images.MAX_PIXELS) -> Iterator[tuple[np.ndarray, bytes]]:
+    """As `still`, with a thumbnail of all of it."""
+    with _told():
+        raw = Path(file) if isinstance(file, str) else file
+        _check_pixels(raw, most)
+        pixels, small = images.decode_shown(raw, size, thumbnails.SIDE)
+        yield pixels, thumbnails.of_picture(small)
+
+
+def step(path: str, size: int, frames: int, most: int = images.MAX_PIXELS) -> Iterator[tuple[np.ndarray, bytes]]:
+    """As `whole`, with a thumbnail."""
+    count, side = thumbnails.frames_of(frames)
+    for pixels in whole(path, size, frames, most):
+        for shown in whole(path, side, count, most):
+            yield pixels, thumbnails.of_frames(shown)
+
+
 def film(path: str, cut: dict[str, Any], most: int = images.MAX_PIXELS) -> Iterator[Any]:
-    """First the spans of a video's clips in seconds and its damage, then each clip with its place.
+    """First the spans of a video's clips in seconds and its damage, then each clip's place, pixels and thumbnail.
 
     Raises:
         ForetellError: as `still`.
     """
     with _told():
         _check_frames(path, most)
-        found = Film(Path(path), Clipping(**cut))
+        clipping = Clipping(**cut)
+        found = Film(Path(path), clipping, thumbnails.frames_of(clipping.frames))
         yield found.spans, found.damage
-        yield from found.clips()
+        for place, pixels, shown in found.clips():
+            yield place, pixels, thumbnails.of_frames(shown)
 
 
 def _check_pixels(raw: Path | bytes, most: int) -> None:

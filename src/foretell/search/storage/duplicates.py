@@ -59,11 +59,12 @@ def with_same_content(files: Iterable[Origin]) -> dict[str, list[Origin]]:
     return {file.place: [file, *(other for other in by_hash[file.hash] if other != file)] for file in files}
 
 
-def inherited(entries: Iterable[Entry], former: str, heir: str) -> list[Draft]:
+def inherited(entries: Iterable[Entry], thumbnails: Mapping[int, bytes], former: str, heir: str) -> list[Draft]:
     """The entries of a former holder, as entries of its heir.
 
     Args:
         entries: of the former holder.
+        thumbnails: of these, by their ids.
         former: the place of the former holder.
         heir: the place of another file with the same content.
     """
@@ -74,5 +75,5 @@ def inherited(entries: Iterable[Entry], former: str, heir: str) -> list[Draft]:
             metadata["source"] = name_of(heir)
         # the key is a function of place and entry, so that a repeated write gives the same entries
         key = hashlib.blake2b(f"{heir} {e.key}".encode(), digest_size=16).hexdigest()
-        drafts.append(Draft(e.text, e.vector, e.page, e.time, metadata, key))
+        drafts.append(Draft(e.text, e.vector, e.page, e.time, metadata, key, thumbnails.get(e.id)))
     return drafts

@@ -51,6 +51,7 @@ def export(collection: Collection, path: Path) -> Path:
                 ("file_hash", pa.string()),
                 ("file_kind", pa.string()),
                 ("copies", pa.list_(pa.struct([("file", pa.string()), ("file_kind", pa.string())]))),
+                ("thumbnail", pa.binary()),
             ],
             metadata={ABOUT: about.encode()},
         )
@@ -93,12 +94,12 @@ def exported(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[Sequence[Sto
 
 
 def _row(stored: StoredEntry) -> tuple[Any, ...]:
-    e, origins = stored
+    e, origins, small = stored
     start, stop = e.time or (None, None)
     metadata = json.dumps(e.metadata, ensure_ascii=False, allow_nan=False)
     file = origins[0] if origins else (None, None, None)
     copies = [{"file": other.place, "file_kind": other.kind} for other in origins[1:]]
-    return (e.id, e.key, e.text, e.page, start, stop, metadata, e.vector, *file, copies)
+    return (e.id, e.key, e.text, e.page, start, stop, metadata, e.vector, *file, copies, small)
 
 
 def _about(file: Any, path: Path) -> dict[str, Any]:
@@ -121,5 +122,6 @@ def _rows(file: Any, path: Path) -> Iterator[Sequence[StoredEntry]]:
             vector, metadata = np.array(row["vector"], np.float32), json.loads(row["metadata"])
             entry = Entry(last, row["key"], row["text"], row["page"], time, metadata, vector)
             files = [] if row["file"] is None else [row, *(row.get("copies") or [])]
-            some.append(StoredEntry(entry, [Origin(f["file"], row["file_hash"], f["file_kind"]) for f in files]))
+            origins = [Origin(f["file"], row["file_hash"], f["file_kind"]) for f in files]
+            some.append(StoredEntry(entry, origins, row.get("thumbnail")))
         yield some

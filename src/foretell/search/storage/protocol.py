@@ -166,6 +166,7 @@ class StoredEntry(NamedTuple):
 
     entry: Entry
     origins: Sequence[Origin]
+    thumbnail: bytes | None = None
 
 
 @runtime_checkable
@@ -250,6 +251,10 @@ class Collection(Protocol):
 
     def page(self, start: int, limit: int) -> Sequence[Entry]:
         """Up to `limit` entries from id `start` on, by id."""
+        ...
+
+    def thumbnails(self, ids: Sequence[int]) -> Mapping[int, bytes]:
+        """Id -> the file of the small picture (WebP), of the entries that have one."""
         ...
 
     def rows(self, count: int) -> Iterator[Sequence[StoredEntry]]:

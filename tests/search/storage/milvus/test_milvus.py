@@ -13,6 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from tests.search.test_thumbnails import kept_through_everything
 
 from foretell import ForetellError
 from foretell.cli import main
@@ -98,6 +99,11 @@ def both(tmp_path_factory, backend):
     yield made
     for each in made:
         each.close()
+
+
+def test_a_server_keeps_thumbnails_through_everything(backend):
+    kept_through_everything(backend)
+    Knowledge.remove(backend, "small")
 
 
 def test_both_backends_find_the_same(both):

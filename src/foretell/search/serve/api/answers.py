@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
@@ -17,10 +18,25 @@ class Knowledges(BaseModel):
     knowledge: list[About]
 
 
+class HitOut(BaseModel):
+    """An entry that a search found."""
+
+    id: int
+    key: str
+    score: float
+    text: str
+    page: int | None
+    time: tuple[float, float] | None
+    metadata: dict[str, Value]
+    scores: dict[str, float]
+    thumbnail: str | None = None
+    """The path of its small picture, where there is one."""
+
+
 class SearchAnswer(BaseModel):
     """The results of a search, best first."""
 
-    results: list[Hit]
+    results: list[HitOut]
     unread: int | None = None
     """With `rerank`: results that the reranker did not read."""
 
@@ -34,6 +50,8 @@ class EntryOut(BaseModel):
     page: int | None
     time: tuple[float, float] | None
     metadata: dict[str, Value]
+    thumbnail: str | None = None
+    """The path of its small picture, where there is one."""
     vector: list[float] | None = None
 
 
@@ -66,11 +84,13 @@ class AddedOut(BaseModel):
     skipped: list[tuple[str, str]]
 
 
-def content(found: Hit | Entry) -> dict[str, Any]:
-    """The fields of a result or an entry."""
-    return dict(vars(found))  # `asdict` copies, and takes longer than a search
+def content(found: Hit | Entry, knowledge: str) -> dict[str, Any]:
+    """The fields of a result or an entry of a knowledge, by the name that the caller calls it."""
+    fields = dict(vars(found))  # `asdict` copies, and takes longer than a search
+    small = f"/api/v1/knowledge/{quote(knowledge, safe='')}/entries/{found.id}/thumbnail"
+    return fields | {"thumbnail": small if fields.pop("has_thumbnail") else None}
 
 
-def entry_content(entry: Entry, *, vector: bool) -> dict[str, Any]:
+def entry_content(entry: Entry, knowledge: str, *, vector: bool) -> dict[str, Any]:
     """The fields of an entry, with its vector or with null."""
-    return content(entry) | {"vector": entry.vector if vector else None}
+    return content(entry, knowledge) | {"vector": entry.vector if vector else None}

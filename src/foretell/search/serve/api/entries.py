@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
@@ -16,6 +16,10 @@ from foretell.search.serve.api.answers import Entries, EntryOut, Ids, entry_cont
 from foretell.search.serve.api.bodies import BATCH, ID, EntryChange, EntryId, KnowledgeName, NewEntries
 from foretell.search.serve.api.router import api_router
 from foretell.search.serve.call import Call
+
+FRESH = 3600
+"""Seconds for which a browser keeps a small picture."""
+THUMBNAIL: dict[int | str, dict[str, Any]] = {200: {"content": {"image/webp": {}}}}
 
 router = api_router()
 
@@ -32,7 +36,7 @@ async def entries(
     call = Call(request)
     found = await call.search(lambda: call.find(name).entries(start, limit + 1))
     after = found[limit].id if len(found) > limit else None
-    return Json({"entries": [entry_content(each, vector=vectors) for each in found[:limit]], "next": after})
+    return Json({"entries": [entry_content(each, name, vector=vectors) for each in found[:limit]], "next": after})
 
 
 @router.post("/knowledge/{name}/entries", status_code=201, response_model=Ids)
@@ -59,7 +63,21 @@ async def entry(request: Request, name: KnowledgeName, id: EntryId) -> Json:
     """Show one entry, with its vector."""
     call = Call(request)
     found = await call.search(lambda: _fetch(call.find(name), id))
-    return Json(entry_content(found, vector=True))
+    return Json(entry_content(found, name, vector=True))
+
+
+@router.get("/knowledge/{name}/entries/{id}/thumbnail", response_class=Response, responses=THUMBNAIL)
+async def thumbnail(request: Request, name: KnowledgeName, id: EntryId) -> Response:
+    """Show the small picture of an entry: of a photograph, or of some frames of a clip, side by side."""
+    call = Call(request)
+
+    def run() -> bytes | None:
+        knowledge = call.find(name)
+        return knowledge.collection.thumbnails([_fetch(knowledge, id).id]).get(id)
+
+    if (file := await call.search(run)) is None:
+        raise Refused(404, f"entry {id} has no small picture")
+    return Response(file, headers={"Cache-Control": f"private, max-age={FRESH}"}, media_type="image/webp")
 
 
 @router.patch("/knowledge/{name}/entries/{id}", response_model=EntryOut)
@@ -73,7 +91,7 @@ async def edit(request: Request, name: KnowledgeName, id: EntryId, body: EntryCh
         knowledge.update(id, **body.model_dump())
         return _fetch(knowledge, id)
 
-    return Json(entry_content(await call.write(run), vector=True))
+    return Json(entry_content(await call.write(run), name, vector=True))
 
 
 @router.delete("/knowledge/{name}/entries/{id}", status_code=204)

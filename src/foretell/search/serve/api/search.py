@@ -40,15 +40,27 @@ async def search(request: Request, name: KnowledgeName, body: Search) -> Json:
     With `rerank`, the service's reranker reads the best results, within limits. `unread` counts the results that it did
     not read; they have no score `rerank`, and come last.
     """
-    hits = await found(Call(request), name, body)
-    if not body.rerank:
-        return Json({"results": [content(hit) for hit in hits]})
-    return Json({"results": [content(hit) for hit in hits], "unread": unread(hits)})
+    call = Call(request)
+    hits = await found(call, name, body)
+    told: dict[str, Any] = {"results": [content(hit, name) for hit in hits]}
+    return Json(told | {"unread": unread(hits)} if body.rerank else told)
 
 
-async def found(call: Call, name: str, body: Search) -> Sequence[Hit]:
-    """The results of a search, best first. Raises ForetellError as `Knowledge.search`, and Refused."""
-    seen = None if only(body) == "query" else await pixels(call, name, body)
+async def found(call: Call, name: str, body: Search, seen: np.ndarray | None = None) -> Sequence[Hit]:
+    """The results of a search, best first.
+
+    Args:
+        call: the request.
+        name: of the knowledge.
+        body: the search.
+        seen: what `pixels` gave of its file, where the caller has asked already.
+
+    Raises:
+        Refused: the body has no query, or several.
+        ForetellError: as `Knowledge.search`.
+    """
+    if only(body) != "query" and seen is None:
+        seen = await pixels(call, name, body)
 
     def run() -> Sequence[Hit]:
         knowledge = call.find(name)
@@ -77,10 +89,9 @@ async def query(request: Request, name: KnowledgeName, body: VectorSearch) -> Js
     call = Call(request)
 
     def run() -> list[dict[str, Any]]:
-        hits = call.find(name).query(
-            body.vector, body.top, level=SCAN if body.exact else body.level, filter=body.filter
-        )
-        return [content(hit) for hit in hits]
+        knowledge, level = call.find(name), SCAN if body.exact else body.level
+        hits = knowledge.query(body.vector, body.top, level=level, filter=body.filter)
+        return [content(hit, name) for hit in hits]
 
     quick = body.top <= QUICK and not body.filter and call.library.quick(name)
     return Json({"results": await call.search(run, quick=quick)})

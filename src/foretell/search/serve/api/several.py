@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from foretell.http.json import Json
 from foretell.search.knowledge import Knowledge
-from foretell.search.serve.api.answers import content
+from foretell.search.serve.api.answers import HitOut, content
 from foretell.search.serve.api.bodies import Search
 from foretell.search.serve.api.router import api_router
 from foretell.search.serve.api.search import only, pixels
 from foretell.search.serve.call import Call
-from foretell.search.several import MOST_SEARCHED, KnowledgeHit, SeveralHits, Way, check_readable, find_in_several
+from foretell.search.several import MOST_SEARCHED, SeveralHits, Way, check_readable, find_in_several
 from foretell.search.storage.hnsw import SCAN
 
 router = api_router()
@@ -31,10 +31,17 @@ class SearchSeveral(Search):
     ]
 
 
+class KnowledgeHitOut(HitOut):
+    """An entry that a search of several knowledges found."""
+
+    knowledge: str
+    contract_id: str
+
+
 class SeveralAnswer(BaseModel):
     """The results of several knowledges, best first."""
 
-    results: list[KnowledgeHit]
+    results: list[KnowledgeHitOut]
     way: Way
     """How the scores were made comparable."""
     scores: str
@@ -75,7 +82,7 @@ async def search(request: Request, body: SearchSeveral) -> Json:
     if body.rerank:
         hits = await call.rerank(body.query or "", found.hits, body.top)
         found, unread = SeveralHits("rerank", hits), {"unread": sum("rerank" not in hit.scores for hit in hits)}
-    told = {"results": [content(hit) for hit in found.hits], "way": found.way, "scores": found.scores}
+    told = {"results": [content(hit, hit.contract_id) for hit in found.hits], "way": found.way, "scores": found.scores}
     return Json(told | unread)
 
 

@@ -9,8 +9,8 @@ n entries · D width
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,13 +19,23 @@ import numpy as np
 
 from foretell.errors import ForetellError
 from foretell.search.entries import Draft, Entry, Hit, as_draft, changed
-from foretell.search.storage import filters
 from foretell.search.storage.checks import check_model, check_query, check_widths
 from foretell.search.storage.duplicates import inherited, plan, with_same_content
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.hnsw import EF_CONSTRUCTION, SCAN, Level, M, ef
 from foretell.search.storage.milvus.client import AT_ONCE, Client, MilvusRow, original, plain, quoted
-from foretell.search.storage.milvus.records import LARGEST, KnowledgeRecords, record_of
+from foretell.search.storage.milvus.records import KnowledgeRecords, record_of
+from foretell.search.storage.milvus.rows import (
+    TEXT,
+    entry_of,
+    expression,
+    file_of,
+    has_thumbnail,
+    hashed,
+    hit_of,
+    numbers_of,
+    row_of,
+)
 from foretell.search.storage.protocol import (
     About,
     AddedFile,
@@ -39,8 +49,6 @@ from foretell.search.storage.protocol import (
     names_of,
 )
 
-TEXT = 65_535  # bytes
-IDS = 2**53
 WHOLE = ("id", "key", "text", "entry", "vector")
 
 
@@ -50,6 +58,7 @@ class MilvusCollection:
     def __init__(self, records: KnowledgeRecords, contract_id: str) -> None:
         self.contract_id = contract_id
         self.name = collection_of(contract_id)
+        self.thumbnails_name = f"thumbnails_of_{self.name}"
         self.quick = False  # a call to a server takes time
         self._records = records
         self._client: Client = records.client
@@ -103,9 +112,10 @@ class MilvusCollection:
         places, hashes = [file.place for file in files], [file.hash for file in files]
         changed, heirs = plan(files, self._records.same_content(self.contract_id, places, hashes, now=True))
         old = self._of_files([file.place for file in changed])
-        had = {place: [_entry(row) for row in self._with("file", [_file(place)], WHOLE)] for place in heirs}
+        had = {place: [entry_of(row) for row in self._with("file", [file_of(place)], WHOLE)] for place in heirs}
         for place, heir in heirs.items():
-            drafts = inherited(had[place], place, heir)
+            small = self.thumbnails([each.id for each in had[place] if each.has_thumbnail])
+            drafts = inherited(had[place], small, place, heir)
             self._put(drafts, None, [heir] * len(drafts))
         drafts = [(draft, file.place) for file in changed for draft in file.drafts]
         self._put([draft for draft, _ in drafts], fingerprint, [place for _, place in drafts])
@@ -128,7 +138,7 @@ class MilvusCollection:
         found = self._records.files(self.contract_id)
         held = Counter[str]()
         for file in found:
-            held[file.hash] += self._client.count(self.name, f'file == "{_file(file.place)}"')
+            held[file.hash] += self._client.count(self.name, f'file == "{file_of(file.place)}"')
         names = names_of(file.place for file in found)
         return {file.place: AddedFile(names[file.place], file.kind, held[file.hash]) for file in found}
 
@@ -138,18 +148,23 @@ class MilvusCollection:
 
     def delete(self, ids: Sequence[int]) -> int:
         """As `Collection.delete`."""
-        there = [row["id"] for row in self._with("id", _numbers(ids), ["id"], now=True)]
-        for start in range(0, len(there), AT_ONCE):
-            self._client.delete(self.name, f"id in {quoted(there[start : start + AT_ONCE])}")
+        rows = self._with("id", numbers_of(ids), ["id", "entry"], now=True)
+        there, pictured = [row["id"] for row in rows], [row["id"] for row in rows if has_thumbnail(row)]
+        for name, some in ((self.thumbnails_name, pictured), (self.name, there)):
+            for start in range(0, len(some), AT_ONCE):
+                self._client.delete(name, f"id in {quoted(some[start : start + AT_ONCE])}")
         return len(there)
 
     def restore(self, rows: Sequence[StoredEntry]) -> set[Origin]:
         """Write entries of another store; returns their files."""
-        made, files = [], set[Origin]()
-        for entry, origins in rows:
-            draft = as_draft(entry)
-            made.append(_row(entry.id, draft, entry.key, origins[0].place if origins else None))
+        made, files, small = [], set[Origin](), dict[int, bytes]()
+        for entry, origins, thumbnail in rows:
+            draft = as_draft(entry, thumbnail)
+            made.append(row_of(entry.id, draft, entry.key, origins[0].place if origins else None))
             files.update(origins)
+            if thumbnail is not None:
+                small[entry.id] = thumbnail
+        self._keep(small)
         self._client.put(self.name, made)
         return files
 
@@ -186,9 +201,13 @@ class MilvusCollection:
         keys = [draft.key or secrets.token_hex(16) for draft in drafts]
         there = self._places(keys)
         rows: dict[int, MilvusRow] = {}
+        small: dict[int, bytes] = {}
         for draft, key, place in zip(drafts, keys, places, strict=True):
-            id, old = there[key]
-            rows[id] = _row(id, draft, key, place, old)
+            id, old, has = there[key]
+            rows[id] = row_of(id, draft, key, place, old, has)
+            if draft.thumbnail is not None:
+                small[id] = draft.thumbnail
+        self._keep(small)  # before the entries, which say that they have one
         self._client.put(self.name, list(rows.values()))
         if about["dimension"] is None or (fingerprint and about["fingerprint"] is None):
             about = self._records.about(self.contract_id, now=True)
@@ -196,17 +215,27 @@ class MilvusCollection:
             self._records.tell(about | told)
         return [there[key][0] for key in keys]
 
-    def _places(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Key -> the id that it has or will have, and the file that has it."""
-        found = self._with("key", sorted({plain(key) for key in keys}), ["id", "key", "file"], now=True)
-        there = {original(row["key"]): (row["id"], row["file"]) for row in found}
+    def _keep(self, small: Mapping[int, bytes]) -> None:
+        """Write thumbnails by their entries' ids."""
+        if not small:
+            return
+        fields = {"id": {"kind": "INT64"}, "file": {"kind": "VARCHAR", "max_length": TEXT}}
+        vector = {"vector": {"kind": "FLOAT_VECTOR", "dim": 2}}  # Milvus demands one
+        self._client.create(self.thumbnails_name, fields | vector, {"index_type": "FLAT", "metric_type": "L2"})
+        rows = [{"id": id, "file": b64encode(file).decode(), "vector": [0.0, 0.0]} for id, file in small.items()]
+        self._client.put(self.thumbnails_name, rows)
+
+    def _places(self, keys: Sequence[str]) -> dict[str, tuple[int, str, bool]]:
+        """Key -> the id that it has or will have, the file that has it, and whether it has a thumbnail."""
+        found = self._with("key", sorted({plain(key) for key in keys}), ["id", "key", "file", "entry"], now=True)
+        there = {original(row["key"]): (row["id"], row["file"], has_thumbnail(row)) for row in found}
         left, turn, taken = [key for key in dict.fromkeys(keys) if key not in there], 0, set[int]()
         while left:
-            asked = {key: _hashed(key, turn) for key in left}
+            asked = {key: hashed(key, turn) for key in left}
             taken |= {row["id"] for row in self._with("id", sorted(set(asked.values())), ["id"])}
             for key, id in asked.items():
                 if id not in taken:
-                    there[key] = id, ""
+                    there[key] = id, "", False
                     taken.add(id)
             left, turn = [key for key in left if key not in there], turn + 1
         return there
@@ -226,24 +255,32 @@ class MilvusCollection:
 
     def fetch(self, ids: Sequence[int]) -> Sequence[Entry]:
         """As `Collection.fetch`."""
-        return [_entry(row) for row in self._with("id", _numbers(ids), WHOLE)]
+        return [entry_of(row) for row in self._with("id", numbers_of(ids), WHOLE)]
 
     def page(self, start: int, limit: int) -> Sequence[Entry]:
         """As `Collection.page`."""
         if not self._laid():
             return []
         found = self._client.every(self.name, f"id >= {start}", WHOLE, min(limit, AT_ONCE), limit)
-        return [_entry(row) for rows in found for row in rows]
+        return [entry_of(row) for rows in found for row in rows]
+
+    def thumbnails(self, ids: Sequence[int]) -> Mapping[int, bytes]:
+        """As `Collection.thumbnails`."""
+        if not ids or not self._client.has(self.thumbnails_name):
+            return {}
+        found = self._client.among(self.thumbnails_name, "id", numbers_of(ids), ["id", "file"])
+        return {row["id"]: b64decode(row["file"]) for row in found}
 
     def rows(self, count: int) -> Iterator[Sequence[StoredEntry]]:
         """As `Collection.rows`."""
         if not self._laid():
             return
         files = {
-            _file(place): files for place, files in with_same_content(self._records.files(self.contract_id)).items()
+            file_of(place): files for place, files in with_same_content(self._records.files(self.contract_id)).items()
         }
         for rows in self._client.every(self.name, "", (*WHOLE, "file"), count):
-            yield [StoredEntry(_entry(row), files.get(row["file"], ())) for row in rows]
+            small = self.thumbnails([row["id"] for row in rows if has_thumbnail(row)])
+            yield [StoredEntry(entry_of(row), files.get(row["file"], ()), small.get(row["id"])) for row in rows]
 
     def search(
         self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None
@@ -263,7 +300,7 @@ class MilvusCollection:
         check_query(vector, dimension)
         asked = vector.astype(np.float32).tolist()
         found = self._client.search(self.name, asked, top, max(ef(level), top), condition, ("key", "text", "entry"))
-        hits = [_hit(row["id"], row["entity"], min(max(float(row["distance"]), -1.0), 1.0)) for row in found]
+        hits = [hit_of(row["id"], row["entity"], min(max(float(row["distance"]), -1.0), 1.0)) for row in found]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
     # --- the graph, which the server builds
@@ -294,104 +331,10 @@ class MilvusCollection:
         return self._records.about(self.contract_id)["dimension"] is not None or self._client.has(self.name)
 
     def _of_files(self, places: Sequence[str]) -> list[MilvusRow]:
-        found = self._with("file", [_file(place) for place in places], ["id", "key"], now=True)
+        found = self._with("file", [file_of(place) for place in places], ["id", "key"], now=True)
         return [{"id": row["id"], "key": original(row["key"])} for row in found]
 
 
 def collection_of(contract_id: str) -> str:
     """The name of a knowledge's Milvus collection, of letters and digits only."""
     return f"knowledge_{hashlib.blake2b(contract_id.encode(), digest_size=16).hexdigest()}"
-
-
-def expression(filter: Filter) -> str:
-    """A filter as a Milvus expression over the field `fields`.
-
-    The field contains numbers under `n` and their name, and texts under `s`. Names and texts are hexadecimal. `!=`
-    becomes `<` or `>`, which a missing field does not fulfil.
-
-    Raises:
-        ForetellError: the filter is empty, or has another form.
-    """
-    said = []
-    for field, operator, values in filters.conditions(filter):
-        any_of = []
-        for kind in (str, (int, float)):
-            if not (some := [value for value in values if isinstance(value, kind)]):
-                continue
-            name = f'fields["{_named(field, some[0])}"]'
-            if operator == "=":
-                parts: dict[type, list[str]] = {}  # Milvus wants one type in a list
-                for value in some:
-                    if isinstance(value, float) and float(value).is_integer() and abs(value) < 2**63:
-                        value = int(value)
-                    parts.setdefault(float if isinstance(value, float) else int, []).append(_literal(value))
-                any_of += [f"{name} in [{', '.join(part)}]" for part in parts.values()]
-            elif operator == "!=":
-                any_of += [" and ".join(f"({name} < {each} or {name} > {each})" for each in map(_literal, some))]
-            else:
-                any_of += [f"{name} {operator} {_literal(some[0])}"]
-        said.append(f"({' or '.join(any_of)})")
-    return " and ".join(said)
-
-
-def _named(field: str, value: Value) -> str:
-    return f"{'s' if isinstance(value, str) else 'n'}{plain(field)}"
-
-
-def _literal(value: Value) -> str:
-    return f'"{plain(value)}"' if isinstance(value, str) else repr(int(value) if isinstance(value, bool) else value)
-
-
-def _hashed(key: str, turn: int) -> int:
-    digest = hashlib.blake2b(f"{turn} {key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % IDS
-
-
-def _file(place: str | None) -> str:
-    return hashlib.blake2b(place.encode(), digest_size=16).hexdigest() if place is not None else ""
-
-
-def _numbers(ids: Sequence[int]) -> list[int]:
-    return [id for id in ids if isinstance(id, int) and 0 <= id < 2**63]
-
-
-def _row(id: int, draft: Draft, key: str, place: str | None, old: str = "") -> MilvusRow:
-    """An entry as a row. old: the file that had it, and still has it where `place` is None."""
-    entry = {"page": draft.page, "time": draft.time, "metadata": dict(draft.metadata)}
-    indexed = filters.indexed(draft.metadata, draft.page)
-    fields = {
-        _named(k, v): plain(v) if isinstance(v, str) else int(v) if isinstance(v, bool) else v
-        for k, v in indexed.items()
-    }
-    if len(draft.text.encode()) > TEXT:
-        raise ForetellError(f"a text has {len(draft.text.encode()):,} bytes; a Milvus server takes {TEXT:,}: split it")
-    if max(len(json.dumps(part).encode()) for part in (entry, fields)) > LARGEST:
-        raise ForetellError(
-            f"the metadata of an entry takes more than the {LARGEST:,} bytes that a Milvus server takes"
-        )
-    return {
-        "id": id,
-        "key": plain(key),
-        "file": _file(place) if place is not None else old,
-        "text": draft.text,
-        "entry": entry,
-        "fields": fields,
-        "vector": draft.vector.astype(np.float32).tolist(),
-    }
-
-
-def _entry(row: MilvusRow) -> Entry:
-    page, time, metadata = _parts(row["entry"])
-    vector = np.asarray(row["vector"], np.float32)
-    return Entry(row["id"], original(row["key"]), row["text"], page, time, metadata, vector)
-
-
-def _hit(id: int, row: MilvusRow, score: float) -> Hit:
-    page, time, metadata = _parts(row["entry"])
-    key = original(row["key"])
-    return Hit(id, key, score, row["text"], page, time, metadata, {"vector": score})
-
-
-def _parts(entry: Mapping[str, Any]) -> tuple[int | None, tuple[float, float] | None, dict[str, Value]]:
-    time = None if entry["time"] is None else (entry["time"][0], entry["time"][1])
-    return entry["page"], time, entry["metadata"]

@@ -89,6 +89,7 @@ class MilvusStore:
     def _drop(self, collection: MilvusCollection) -> None:
         self._records.forget(collection.contract_id)
         self._client.drop(collection.name)
+        self._client.drop(collection.thumbnails_name)
 
     def add_key(self, hash: str, key: Key) -> None:
         """As `Backend.add_key`."""

@@ -35,6 +35,7 @@ from foretell.search.storage.protocol import (
     names_of,
 )
 from foretell.search.storage.sqlite import records as sql
+from foretell.search.storage.sqlite import thumbnails
 from foretell.search.storage.sqlite.database import Database
 from foretell.search.storage.sqlite.graph import GraphIndex
 from foretell.search.storage.sqlite.search import search
@@ -123,9 +124,10 @@ class FolderCollection:
                     (n, file.place, file.hash, file.kind),
                 ).fetchone()
             for place, heir in heirs.items():
-                had = [sql.entry(row) for row in sql.read(c, n, [id for id, _ in old[place]])]
+                ids = [id for id, _ in old[place]]
+                had = [sql.entry(row) for row in sql.read(c, n, ids)]
                 (to,) = c.execute("SELECT number FROM source WHERE collection = ? AND path = ?", (n, heir)).fetchone()
-                sql.put(c, n, inherited(had, place, heir), source=to)
+                sql.put(c, n, inherited(had, thumbnails.read(c, n, ids), place, heir), source=to)
             for file in changed:
                 keep = file.kept | {draft.key for draft in file.drafts}
                 removed += sql.drop(c, n, [id for id, key in old[file.place] if key not in keep])
@@ -182,10 +184,16 @@ class FolderCollection:
 
     def page(self, start: int, limit: int) -> Sequence[Entry]:
         """As `Collection.page`."""
-        query = f"SELECT {sql.COLUMNS} FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?"
         with self._database.read() as c:
             self._row(c, RECORD)
+            query = f"SELECT {sql.columns(c, self.number)} FROM entry_{self.number} WHERE id >= ? ORDER BY id LIMIT ?"
             return [sql.entry(row) for row in c.execute(query, (start, limit))]
+
+    def thumbnails(self, ids: Sequence[int]) -> Mapping[int, bytes]:
+        """As `Collection.thumbnails`."""
+        with self._database.read() as c:
+            self._row(c, RECORD)
+            return thumbnails.read(c, self.number, ids)
 
     def rows(self, count: int) -> Iterator[Sequence[StoredEntry]]:
         """As `Collection.rows`: all as they are at one moment."""
@@ -194,10 +202,12 @@ class FolderCollection:
             files = c.execute("SELECT path, hash, kind FROM source WHERE collection = ?", (self.number,))
             origins = with_same_content(Origin(*file) for file in files)
             rows = c.execute(
-                f"SELECT {sql.COLUMNS}, path FROM entry_{self.number} LEFT JOIN source ON number = source ORDER BY id"
+                f"SELECT path, {sql.columns(c, self.number)} FROM entry_{self.number} "
+                f"LEFT JOIN source ON number = source ORDER BY entry_{self.number}.id"
             )
             while some := rows.fetchmany(count):
-                yield [StoredEntry(sql.entry(row[:8]), origins.get(row[8], ())) for row in some]
+                small = thumbnails.read(c, self.number, [row[1] for row in some])
+                yield [StoredEntry(sql.entry(row[1:]), origins.get(row[0], ()), small.get(row[1])) for row in some]
 
     def search(
         self, vector: np.ndarray, top: int, level: Level, filter: Filter | None, words: str | None

@@ -79,6 +79,7 @@ DROP TABLE field_{n};
 DROP TABLE deleted_{n};
 DROP TABLE text_{n};
 DROP TABLE IF EXISTS piece_{n};
+DROP TABLE IF EXISTS thumbnail_{n};
 """
 
 

@@ -19,17 +19,21 @@ from foretell.search.storage import filters
 from foretell.search.storage.checks import check_model, check_widths
 from foretell.search.storage.filters import Filter, Value
 from foretell.search.storage.protocol import Removed
-from foretell.search.storage.sqlite import pieces
+from foretell.search.storage.sqlite import pieces, thumbnails
 
 REMEMBERED = 10_000  # deletions that are kept for open indexes, which follow the store
-COLUMNS = "id, key, text, page, start, stop, metadata, vector"
 EntryRow: TypeAlias = tuple[Any, ...]
-"""The values of `COLUMNS`."""
+"""The values of `columns`."""
+
+
+def columns(c: sqlite3.Connection, number: int) -> str:
+    """What is read of each entry. The vector comes last."""
+    return f"entry_{number}.id, key, text, page, start, stop, metadata, {thumbnails.told(c, number)}, vector"
 
 
 def hit(row: EntryRow, scores: dict[str, float]) -> Hit:
     """A row of `read` as a result."""
-    id, key, text, page, start, stop, metadata, _ = row
+    id, key, text, page, start, stop, metadata, small, _ = row
     time = None if start is None else (start, stop)
     return Hit(
         id,
@@ -40,23 +44,23 @@ def hit(row: EntryRow, scores: dict[str, float]) -> Hit:
         time,
         needed("orjson", "reading entries").loads(metadata),
         scores,
+        bool(small),
     )
 
 
 def entry(row: EntryRow) -> Entry:
     """A row of `read`, with its vector, as an entry."""
-    id, key, text, page, start, stop, metadata, vector = row
+    id, key, text, page, start, stop, metadata, small, vector = row
     time = None if start is None else (start, stop)
-    return Entry(
-        id, key, text, page, time, needed("orjson", "reading entries").loads(metadata), np.frombuffer(vector, "<f4")
-    )
+    fields = needed("orjson", "reading entries").loads(metadata)
+    return Entry(id, key, text, page, time, fields, np.frombuffer(vector, "<f4"), bool(small))
 
 
 def read(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> Sequence[EntryRow]:
-    """Entries as `COLUMNS`, in no order; unknown ids are ignored."""
+    """Entries as `columns`, in no order; unknown ids are ignored."""
     asked = json.dumps([id for id in ids if isinstance(id, int) and 0 <= id < 2**63])
     return c.execute(
-        f"SELECT {COLUMNS} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
+        f"SELECT {columns(c, number)} FROM entry_{number} WHERE id IN (SELECT value FROM json_each(?))", (asked,)
     ).fetchall()
 
 
@@ -98,6 +102,8 @@ def put(
         )
         c.execute(f"INSERT INTO text_{number} (rowid, text) VALUES (?, ?)", (id, draft.text))
         pieces.put(c, number, [(id, draft.text)])
+        if draft.thumbnail is not None:
+            thumbnails.put(c, number, id, draft.thumbnail)
         c.executemany(
             f"INSERT INTO field_{number} VALUES (?, ?, ?)",
             [(name, value, id) for name, value in filters.indexed(draft.metadata, draft.page).items()],
@@ -120,6 +126,7 @@ def drop(c: sqlite3.Connection, number: int, ids: Sequence[int]) -> int:
     if not rows:
         return 0
     pieces.lay(c, number)
+    thumbnails.drop(c, number, [row[0] for row in rows])
     (seq,) = c.execute(
         "UPDATE collection SET seq = seq + 1, count = count - ? WHERE number = ? RETURNING seq", (len(rows), number)
     ).fetchone()

@@ -73,7 +73,7 @@ class Store(Database):
             number = _enter(c, values)
             sources: dict[str, int] = {}
             for some in rows:
-                for entry, origins in some:
+                for entry, origins, small in some:
                     c.execute("UPDATE collection SET next_id = ? WHERE number = ?", (entry.id, number))
                     for origin in origins:
                         if origin.place not in sources:
@@ -82,7 +82,7 @@ class Store(Database):
                                 "RETURNING number",
                                 (number, *origin),
                             ).fetchone()
-                    draft = as_draft(entry)
+                    draft = as_draft(entry, small)
                     sql.put(c, number, [checked(draft)], source=sources[origins[0].place] if origins else None)
         return FolderCollection(self, number, values["contract_id"])
 
