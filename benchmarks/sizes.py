@@ -33,7 +33,7 @@ PUBLISHED = {
     "ijepa-vith14": Published(632.0, 167.29, "torchvision, vit_h_14 with class token and head"),
     "vjepa-vitl16": Published(305, 597, "VideoMAE (arXiv:2203.12602), of the same ViT-L with a head"),
     "vjepa-vith16": Published(633, 1192, "VideoMAE, of the same ViT-H with a head"),
-    "vjepa2-vitg": Published(1012, None, "1034.6 of the released file, which holds the predictor's 22.4, too"),
+    "vjepa2-vitg": Published(1012, None, "the released file has 1,034.6, with the predictor's 22.4"),
     "vjepa2-vitg-384": Published(1012, None, "the same"),
 }
 

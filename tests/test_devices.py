@@ -12,6 +12,7 @@ from foretell.data import Batch, Captions, Clips, Photographs
 from foretell.data.columns import several_texts, tensor
 from foretell.evaluate import MRR, evaluate
 from foretell.evaluate.encode import augmented
+from foretell.evaluate.measures.rankme import RankMe
 from foretell.imagine import imagine, uncertainty
 from foretell.methods import (
     IWM,
@@ -110,11 +111,11 @@ def test_evaluation_and_monitors_of_a_world_model_on_a_gpu(noise):
     model = IWM(IWMConfig(SMALL, NARROW))
     with faked(answers=True):
         model = on_gpu(model)
-        measures = (NearestNeighbours(), RankMe(), LiDAR(objects=4, views=2), MRR(images=4, bank=8, queries=2))
+        measures = (RankMe(), MRR(images=2, bank=4, queries=1))
         found = evaluate(model, noise, noise, measures=measures, controls=False, progress=False)
-        views = augmented(model, noise, objects=4, views=2)
-        measures = Monitors(noise, seed=0, samples=16, problems=4).measure(model, GPU)
-    assert all(found[name] for name in ("knn", "rankme", "lidar", "mrr"))
+        views = augmented(model, noise, objects=2, views=2)
+        measures = Monitors(noise, seed=0, samples=8, problems=2).measure(model, GPU)
+    assert all(found[name] for name in ("rankme", "mrr"))
     assert views.device.type == "cpu"
     assert {"loss", "constant", "copy", "spread", "rankme", "knn"} <= measures.keys()
 
