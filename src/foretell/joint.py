@@ -123,8 +123,3 @@ class JointEmbedding(Method):
 def build(config: EncoderConfig) -> ViT | ResNet:
     """The encoder of a configuration, freshly initialised."""
     return ViT(config) if isinstance(config, ViTConfig) else ResNet(config)
-
-
-def exact(device: torch.device) -> torch.autocast:
-    """Turns half precision off: the differences that these losses are made of do not survive it."""
-    return torch.autocast(device.type, enabled=False)

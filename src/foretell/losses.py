@@ -8,6 +8,7 @@ n photographs · K embedding width
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeAlias
 
 import torch
@@ -76,3 +77,9 @@ def covariance(z: Float[Tensor, "n K"]) -> Float[Tensor, ""]:
 def normalised_l2(prediction: Float[Tensor, "n K"], target: Float[Tensor, "n K"]) -> Float[Tensor, ""]:
     """Squared distance on the unit sphere, 2 − 2·cos, averaged over photographs (BYOL, eq. 2): 0 to 4."""
     return (2 - 2 * F.cosine_similarity(prediction, target)).mean()
+
+
+def exact(device: torch.device) -> AbstractContextManager[object]:
+    """Turns half precision off: the differences that some losses are made of do not survive it."""
+    known = torch.amp.is_autocast_available(device.type)  # not on `meta`, where tensors have no numbers
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()

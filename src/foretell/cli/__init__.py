@@ -25,6 +25,7 @@ from foretell.errors import ForetellError, ForetellWarning, near
 COMMANDS = (
     "demo",
     "train",
+    "cost",
     "evaluate",
     "features",
     "claims",

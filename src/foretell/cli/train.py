@@ -25,10 +25,7 @@ def train(args: list[str]) -> None:
     """Train a world model: foretell train METHOD --data DATA --out RUN [--steps N] [--seed S] [--resume]."""
     from foretell.train.run import run
 
-    place = args[0] if args and registry.is_place(args[0]) else None
-    name = registry.from_file(place) if place else first(args, "train", "METHOD", choices())
-    make = RECIPES[name] if name in RECIPES and not place else recipe_of(name)
-    recipe = _configured(make(), args)
+    make, recipe = asked(args, "train")
     resume = Annotated[bool, arg(help="continue the run in --out, with the same flags")]
     stands = Annotated[str, arg(help=f"trained model with the encoder to use, frozen: {MODEL}")]
     encoder = [("encoder", stands, field(default=recipe.encoder))] if recipe.encoder else []
@@ -66,6 +63,18 @@ def train(args: list[str]) -> None:
     if given and flags.model.encoder != recipe.model.encoder:
         raise Usage("--model.encoder has no effect here: the encoder is that of --encoder")
     run(flags.model, flags.train, flags.data, flags.out, encoder=given, init=flags.init, resume=flags.resume)
+
+
+def asked(args: list[str], command: str) -> tuple[Callable[[], Recipe], Recipe]:
+    """The recipe that a command's first word names: its function, and what it gives, changed by --config.
+
+    Raises:
+        ForetellError: there is none of that name, or as `_configured`.
+    """
+    place = args[0] if args and registry.is_place(args[0]) else None
+    name = registry.from_file(place) if place else first(args, command, "METHOD", choices())
+    make = RECIPES[name] if name in RECIPES and not place else recipe_of(name)
+    return make, _configured(make(), args)
 
 
 def _help(name: str, recipe: Recipe, text: str) -> None:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import SOME, within
-from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.joint import EncoderConfig, JointEmbedding
 from foretell.method import ReadsPhotographs
 from foretell.nn.projector import Projector, ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -71,7 +71,7 @@ class BYOL(JointEmbedding):
         x, y = views.source, views.target
         prediction, other = (self.in_chunks(self.predictor, self.project(view)) for view in (x, y))
         z, z_other = self.target(x), self.target(y)
-        with exact(x.device):
+        with losses.exact(x.device):
             return losses.normalised_l2(prediction.float(), z_other) + losses.normalised_l2(other.float(), z)
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ from torch import Tensor
 from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import POSITIVE, SOME, within
-from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.joint import EncoderConfig, JointEmbedding
 from foretell.method import ReadsPhotographs
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -63,5 +63,5 @@ class SimCLR(JointEmbedding):
     def forward(self, views: Pair) -> Float[Tensor, ""]:
         """NT-Xent; both views go through the encoder as one batch, as in the released code."""
         z, other = self.project(torch.cat([views.source, views.target])).chunk(2)
-        with exact(z.device):
+        with losses.exact(z.device):
             return losses.nt_xent(self.gather(z), self.gather(other), self.config.temperature)

@@ -23,7 +23,7 @@ from torch import Tensor
 from foretell import losses
 from foretell.augment import Photometric
 from foretell.errors import NOT_NEGATIVE, SOME, within
-from foretell.joint import EncoderConfig, JointEmbedding, exact
+from foretell.joint import EncoderConfig, JointEmbedding
 from foretell.method import ReadsPhotographs
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
@@ -66,7 +66,7 @@ class VICReg(JointEmbedding):
         """The three terms. Each view goes through the encoder separately."""
         c = self.config
         z, other = self.project(views.source), self.project(views.target)
-        with exact(z.device):
+        with losses.exact(z.device):
             z, other = self.gather(z), self.gather(other)
             return (
                 c.invariance * losses.l2(z, other)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.errors import POSITIVE, SIZE, ForetellError, within
+from foretell.losses import exact
 
 By: TypeAlias = Literal["text", "learned", "uniform", "first"]
 
@@ -105,5 +106,5 @@ class Mixture(nn.Module):
     def similarity(self, h: Float[Tensor, "B K D"], g: Float[Tensor, "n G"]) -> Float[Tensor, "B n"]:
         """⟨ẑᵢⱼ, t̂ⱼ⟩: the cosine of each image, mixed by each caption, and that caption; −1 to 1."""
         z, t = self(h, g), self.embed_text(g)
-        with torch.autocast(z.device.type, enabled=False):  # half precision would round what losses are made of
+        with exact(z.device):
             return torch.einsum("bne,ne->bn", z.expand(-1, len(t), -1), t)

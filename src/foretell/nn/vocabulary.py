@@ -62,7 +62,8 @@ class Vocabulary(nn.Module):
     def __init__(self, size: int, length: int) -> None:
         super().__init__()
         self.size, self.length = size, length
-        self.register_buffer("pairs", torch.full((size - FIRST - BYTES, 2), -1, dtype=torch.int32))
+        # on the CPU wherever the rest is built, as `_apply` keeps it
+        self.register_buffer("pairs", torch.full((size - FIRST - BYTES, 2), -1, dtype=torch.int32, device="cpu"))
         self._tokenizer: tuple[bytes, Any] = b"", None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Vocabulary:

@@ -1,9 +1,9 @@
-"""The papers' own configurations, for ImageNet-1k on GPUs.
+"""The papers' own configurations, for GPUs: of ImageNet-1k, and of videos.
 
 None of these was trained here, because there was no GPU. Sizes, masks, augmentations and schedules follow the papers
-(I-JEPA §A.1, IWM §A); the numbers to expect are the papers'. Values that IWM does not print are taken from I-JEPA. The
-joint-embedding methods are the papers' in all but the optimiser: AdamW here, so the learning rate and the weight decay
-are guesses.
+(I-JEPA §A.1, IWM §A, V-JEPA's appendix); the numbers to expect are the papers'. Values that IWM does not print are
+taken from I-JEPA. The joint-embedding methods are the papers' in all but the optimiser: AdamW here, so the learning
+rate and the weight decay are guesses.
 
 Differs from all of them: photographs are stored at the size of the model. The shorter side is resized and the centre is
 cut out (see `foretell.data`). Random crops are cut from this square. A crop of a third of the area is enlarged 1.7
@@ -13,19 +13,38 @@ joint-embedding methods are cut to the picture where torchvision draws them agai
 
 from dataclasses import replace
 
-from foretell.methods import BYOLConfig, IJEPAConfig, IWMConfig, SimCLRConfig, VICRegConfig, VJEPAACConfig
+from foretell.methods import (
+    BYOLConfig,
+    IJEPAConfig,
+    IWMConfig,
+    SimCLRConfig,
+    VICRegConfig,
+    VJEPAACConfig,
+    VJEPAConfig,
+)
 from foretell.nn.causal import CausalConfig
 from foretell.nn.predictor import PredictorConfig
 from foretell.nn.projector import ProjectorConfig
 from foretell.nn.resnet import ResNetConfig
 from foretell.nn.stochastic import PositionNoise
-from foretell.nn.vit import ViTConfig
+from foretell.nn.vit import VideoViTConfig, ViTConfig
 from foretell.recipes.recipe import Recipe
 from foretell.train.loop import TrainConfig
 
 VIT_B16 = ViTConfig(image_size=224, patch_size=16, width=768, depth=12, heads=12)
 VIT_L16 = ViTConfig(image_size=224, patch_size=16, width=1024, depth=24, heads=16)
 VIT_H14 = ViTConfig(image_size=224, patch_size=14, width=1280, depth=32, heads=16)
+VIT_G16 = VideoViTConfig(
+    image_size=256,
+    patch_size=16,
+    width=1408,
+    depth=40,
+    heads=22,
+    mlp_ratio=48 / 11,
+    positions="rotary-vjepa2",
+    frames=64,
+)
+"""V-JEPA 2's: heads 64 wide."""
 RESNET50 = ResNetConfig(name="resnet50", image_size=224, small_images=False)
 IMAGENET = 1_281_167
 
@@ -103,6 +122,52 @@ def flexpredict_vith14() -> Recipe:
     return _flexpredict(VIT_H14, depth=12, sigma=0.2, train=_flexible(300, 40, 1e-3))
 
 
+def vjepa_vitl16() -> Recipe:
+    """V-JEPA ViT-L/16, 90,000 steps of 3072 clips. Paper, frozen: Kinetics-400 80.8, Something-Something v2 69.5."""
+    return _vjepa(width=1024, depth=24)
+
+
+def vjepa_vith16() -> Recipe:
+    """V-JEPA ViT-H/16, 90,000 steps of 3072 clips. Paper, frozen: Kinetics-400 82.0, Something-Something v2 71.4."""
+    return _vjepa(width=1280, depth=32)
+
+
+def _vjepa(width: int, depth: int) -> Recipe:
+    """The paper stretches its schedules by a quarter and cuts that off; here they end with the run."""
+    encoder = VideoViTConfig(224, 16, width, depth, heads=16, depth_scaled=False, positions="resized-vjepa")
+    predictor = PredictorConfig(width=384, depth=12, heads=16, depth_scaled=False, positions="resized-vjepa")
+    model = VJEPAConfig(encoder, predictor, stride=4, token_per_mask=True)
+    train = TrainConfig(steps=90_000, batch=3072, warmup=12 / 90, lr_start=2e-4, lr=6.25e-4, momentum=0.998, clip=10.0)
+    return Recipe(model, replace(train, checkpoint_every=5000))
+
+
+def vjepa2_vitg() -> Recipe:
+    """V-JEPA 2 ViT-g/16, its first 240,000 steps: 3072 clips of 16 frames of 256 pixels, a constant learning rate.
+
+    `vjepa2-vitg-384` goes on from there.
+    """
+    return _vjepa2(256, 16, TrainConfig(steps=240_000, warmup=0.05, lr_start=1e-4, lr=5.25e-4, lr_end=5.25e-4))
+
+
+def vjepa2_vitg_384() -> Recipe:
+    """V-JEPA 2 ViT-g/16, its last 12,000 steps: clips of 64 frames of 384 pixels. Paper: Kinetics-400 87.3.
+
+    foretell train vjepa2-vitg-384 --data CLIPS --init runs/vjepa2-vitg --out runs/vjepa2-vitg-384
+
+    The learning rate falls along a cosine here, and along a line in the paper.
+    """
+    return _vjepa2(384, 64, TrainConfig(steps=12_000, warmup=0.0, lr_start=5.25e-4, lr=5.25e-4, lr_end=1e-6))
+
+
+def _vjepa2(size: int, frames: int, train: TrainConfig) -> Recipe:
+    """The predictor has V-JEPA's width and depth."""
+    encoder = replace(VIT_G16, image_size=size, frames=frames)
+    predictor = PredictorConfig(width=384, depth=12, heads=12, positions="rotary-vjepa2")
+    model = VJEPAConfig(encoder, predictor, fps=4.0)
+    constant = {"momentum": 0.99925, "momentum_end": 0.99925, "weight_decay": 0.04, "weight_decay_end": 0.04}
+    return Recipe(model, replace(train, batch=3072, checkpoint_every=5000, **constant))
+
+
 def vjepa2_ac_vitg() -> Recipe:
     """V-JEPA 2-AC: 300 M parameters on a frozen ViT-g/16 of 256 pixels, 62 hours of robots; 16 frames, 4 a second.
 
@@ -110,7 +175,7 @@ def vjepa2_ac_vitg() -> Recipe:
     learning rate falls along a cosine here; the paper keeps it until the last 15 of 315 epochs.
     """
     predictor = CausalConfig(width=1024, depth=24, heads=16, positions="rotary-vjepa2")
-    model = VJEPAACConfig(predictor=predictor, actions=7, states=7, frames=16, fps=4.0, rollout_mean=True)
+    model = VJEPAACConfig(VIT_G16, predictor, actions=7, states=7, frames=16, fps=4.0, rollout_mean=True)
     train = TrainConfig(
         steps=315 * 300,
         batch=256,

@@ -16,8 +16,13 @@ from foretell.hub.files import finite, load_weights, read_metadata, read_weights
 from foretell.method import Method
 from foretell.train.world import World, gathered, like
 
+KEEP = 2
+"""Checkpoints of a run that stay."""
 
-def save(folder: Path, step: int, model: Method, optimizer: torch.optim.Optimizer, world: World, keep: int = 2) -> None:
+
+def save(
+    folder: Path, step: int, model: Method, optimizer: torch.optim.Optimizer, world: World, keep: int = KEEP
+) -> None:
     """Write step-<step>.safetensors, then remove all but the newest `keep`. Every process must call it.
 
     Files of later steps, which a resumed run passed over, are removed: they must not push out what it writes.

@@ -30,7 +30,7 @@ def adamw(
         An AdamW whose groups carry `lr_share` and `decays`; `set_rates` turns a schedule into their rates.
     """
     # fused: one pass over the parameters instead of ten, on the CPU as on a GPU
-    optimizer = torch.optim.AdamW(_groups(modules), lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
+    optimizer = torch.optim.AdamW(grouped(modules), lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
     set_rates(optimizer, lr, weight_decay)
     return optimizer
 
@@ -47,7 +47,7 @@ def muon(modules: Modules, lr: float, weight_decay: float, dtype: torch.dtype = 
     Raises:
         ForetellError: there are no transformer blocks.
     """
-    groups = _groups(modules, apart=True)
+    groups = grouped(modules, apart=True)
     if not any(group["matrices"] for group in groups):
         raise ForetellError("optimizer muon is for transformer blocks, and this model has none: leave it at adamw")
     optimizer = Muon(groups, dtype, lr=lr, weight_decay=weight_decay, fused=True)
@@ -63,7 +63,7 @@ def chosen(
     return muon(modules, lr, weight_decay, dtype) if name == "muon" else adamw(modules, lr, weight_decay)
 
 
-def _groups(modules: Modules, apart: bool = False) -> list[dict[str, Any]]:
+def grouped(modules: Modules, apart: bool = False) -> list[dict[str, Any]]:
     """The groups of parameters: with decay, without, and with `apart` the matrices of blocks, single and three in
     one.
     """
