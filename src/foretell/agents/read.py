@@ -39,7 +39,7 @@ KnowledgeRef = Annotated[
 ]
 
 
-Pictures = Annotated[
+ShowPictures = Annotated[
     bool, Field(description="show the entries that say has_picture, small and labelled by their ids, as one picture")
 ]
 
@@ -137,7 +137,7 @@ class SearchKnowledges(AgentTool):
     ] = None
     explain: Annotated[bool, Field(description="tell each result's scores apart, and which query words it has")] = False
     characters: Annotated[int, Field(ge=50, le=4000, description="the most characters shown of each passage")] = 1000
-    pictures: Pictures = False
+    pictures: ShowPictures = False
 
     async def run(self, desk: Desk) -> ToolAnswer:
         """As of `AgentTool`."""
@@ -201,7 +201,7 @@ class FetchEntries(AgentTool):
     after: Annotated[int, Field(ge=0, le=20, description="the number of passages after each")] = 0
     text_from: Annotated[int, Field(ge=0, description="the first character to show of each text")] = 0
     characters: Annotated[int, Field(ge=50, le=20_000, description="the most characters shown of each text")] = 8000
-    pictures: Pictures = False
+    pictures: ShowPictures = False
 
     async def run(self, desk: Desk) -> ToolAnswer:
         """As of `AgentTool`."""
