@@ -29,7 +29,7 @@ FILLED = 0.9
 PASSES = 16
 """Times that each byte which is kept for the backward pass is read or written, by all that is not a product."""
 CORE_BANDWIDTH = 12e9
-"""Bytes a second between a CPU's core and its memory: as measured on an idle one; a busy one tells of its neighbours."""
+"""Bytes a second between a CPU's core and its memory, measured once: on a busy machine it tells of the neighbours."""
 LAUNCH = 5e-6
 """Seconds in which Python begins an operation of torch: small models on a GPU wait for this alone."""
 PRICED = "March to May 2026"
