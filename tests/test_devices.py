@@ -111,10 +111,10 @@ def test_evaluation_and_monitors_of_a_world_model_on_a_gpu(noise):
     model = IWM(IWMConfig(SMALL, NARROW))
     with faked(answers=True):
         model = on_gpu(model)
-        measures = (RankMe(), MRR(images=2, bank=4, queries=1))
+        measures = (RankMe(), MRR(images=4, bank=8, queries=2))
         found = evaluate(model, noise, noise, measures=measures, controls=False, progress=False)
-        views = augmented(model, noise, objects=2, views=2)
-        measures = Monitors(noise, seed=0, samples=8, problems=2).measure(model, GPU)
+        views = augmented(model, noise, objects=4, views=2)
+        measures = Monitors(noise, seed=0, samples=16, problems=4).measure(model, GPU)
     assert all(found[name] for name in ("rankme", "mrr"))
     assert views.device.type == "cpu"
     assert {"loss", "constant", "copy", "spread", "rankme", "knn"} <= measures.keys()
