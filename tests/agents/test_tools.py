@@ -56,7 +56,8 @@ def test_clients_of_both_protocols_are_answered(agent, mode):
 
 WRONG = {
     ("search_knowledges", '{"knowledges": ["towns"], "query": "x", "top_k": 3}'): "has no parameter 'top_k', expected "
-    "knowledges, query, file, limit, offset, filter, hybrid, rerank, imagine, explain, characters, pictures: did you mean limit?",
+    "knowledges, query, file, limit, offset, filter, hybrid, rerank, imagine, explain, characters, pictures: did you "
+    "mean limit?",
     ("search_knowledges", '{"knowledges": ["towns"], "query": "x", "reranks": true}'): "did you mean rerank?",
     ("search_knowledges", '{"knowledges": ["towns"], "file": {"nmae": "a.png"}}'): "search_knowledges: file has no "
     "parameter 'nmae', expected name, base64, text, path: did you mean name?",
