@@ -25,7 +25,9 @@ ENCODER = VideoViTConfig(image_size=16, patch_size=8, width=24, depth=1, heads=2
 def made(**more):
     config = VEDITConfig(DENOISER, encoder=ENCODER, latents=2, channels=24, horizon=3, steps=("a", "b"))
     torch.manual_seed(0)
-    return VEDIT(config if not more else VEDITConfig(DENOISER, channels=24, steps=("a", "b")))
+    model = VEDIT(config if not more else VEDITConfig(DENOISER, channels=24, steps=("a", "b")))
+    torch.nn.init.normal_(model.denoiser.out.weight)  # untrained, it would say the mean of all clips: no direction
+    return model
 
 
 @pytest.fixture(scope="module")

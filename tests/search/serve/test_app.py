@@ -119,6 +119,7 @@ ROUTES = {
     "/api/v1/knowledge/{name}": "DELETE GET PATCH",
     "/api/v1/knowledge/{name}/entries": "GET POST",
     "/api/v1/knowledge/{name}/entries/{id}": "DELETE GET PATCH",
+    "/api/v1/knowledge/{name}/entries/{id}/thumbnail": "GET",
     "/api/v1/knowledge/{name}/files": "GET POST",
     "/api/v1/knowledge/{name}/files/{file}": "DELETE PUT",
     "/api/v1/knowledge/{name}/query": "POST",

@@ -11,7 +11,8 @@ def test_entries_are_added_found_changed_and_deleted(served):
     status, found = served.call("POST", f"{V1}/entries/query", {"vector": [1, 0.1], "filter": {"lang": "en"}})
     assert status == 200
     assert [hit["id"] for hit in found["results"]] == [0, 2]
-    assert list(found["results"][0]) == ["id", "key", "score", "text", "page", "time", "metadata", "scores"]
+    fields = ["id", "key", "score", "text", "page", "time", "metadata", "scores", "thumbnail"]
+    assert list(found["results"][0]) == fields
     page = served.call("GET", f"{V1}/entries/entries?limit=2")[1]
     assert ([each["id"] for each in page["entries"]], page["next"]) == ([0, 1], 2)
     last = served.call("GET", f"{V1}/entries/entries?start=2&vectors=true")[1]
