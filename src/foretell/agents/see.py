@@ -7,7 +7,6 @@ own.
 
 from __future__ import annotations
 
-import io
 import math
 from contextlib import ExitStack
 from typing import Annotated, Any, ClassVar
@@ -18,6 +17,7 @@ from foretell.agents.desk import Desk, SentFile
 from foretell.agents.models import abilities
 from foretell.agents.tool import AgentTool, ToolAnswer
 from foretell.errors import ForetellError
+from foretell.page import small_png
 
 IMAGES, VIDEOS = "iwm-mini", "vjepa-deep"  # as in foretell.capabilities, which brings torch
 FRAMES = 3000
@@ -92,9 +92,8 @@ class ImagineChange(AgentTool):
         }
         if not self.picture:
             return ToolAnswer(told)
-        file = io.BytesIO()
-        imagining.draw(found, decoder=desk.models.decoder(self.model)).save(file, "PNG", optimize=True)
-        return ToolAnswer(told, [file.getvalue()])
+        drawn = imagining.draw(found, decoder=desk.models.decoder(self.model))
+        return ToolAnswer(told, [small_png(drawn)])
 
 
 class MeasureSurprise(AgentTool):
@@ -223,9 +222,7 @@ class AskAboutPictures(AgentTool):
             told["masks_are"] = f"the first of {len(answer.masks)}, which have {corners} corners: look at the picture"
         if not self.picture:
             return ToolAnswer(told)
-        file = io.BytesIO()
-        asking.draw(answer).save(file, "PNG", optimize=True)
-        return ToolAnswer(told, [file.getvalue()])
+        return ToolAnswer(told, [small_png(asking.draw(answer))])
 
 
 def _picture(desk: Desk, sent: SentFile, size: int) -> Any:

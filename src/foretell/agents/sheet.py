@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageDraw, ImageFont
 
+from foretell.page import small_png
 from foretell.search.models.thumbnails import FRAME, SIDE
 
 WIDE = 1000
@@ -37,5 +38,4 @@ def sheet(small: Mapping[str, bytes]) -> bytes:
     for left, top, label, picture in placed:
         draw.text((left, top), label, INK, font=font)
         canvas.paste(picture, (left, top + LABEL))
-    canvas.save(file := io.BytesIO(), "PNG", optimize=True)
-    return file.getvalue()
+    return small_png(canvas)

@@ -17,6 +17,7 @@ from foretell.app.frame import field as field_of
 from foretell.app.frame import part, sent_bytes, shown
 from foretell.app.kept import KeptFiles, png
 from foretell.app.snippets import snippets
+from foretell.data.video.decode import spread
 from foretell.http.refusal import Refused
 from foretell.search.knowledge import Knowledge
 from foretell.search.models import thumbnails
@@ -113,8 +114,7 @@ def _shown(kept: KeptFiles, seen: np.ndarray, field: str) -> str:
         still = seen if seen.ndim == 3 else seen[:, 0]
         return kept.keep(png(Image.fromarray(np.ascontiguousarray(still.transpose(1, 2, 0)))), "image/png")
     frames = seen[None] if seen.ndim == 3 else seen.swapaxes(0, 1)
-    some = np.linspace(0, len(frames) - 1, min(thumbnails.FRAMES, len(frames))).round().astype(int)
-    return kept.keep(thumbnails.of_frames(frames[some]), "image/webp")
+    return kept.keep(thumbnails.of_frames(frames[spread(len(frames), thumbnails.FRAMES)]), "image/webp")
 
 
 def _told(call: Call, request: Request, name: str, query: str) -> dict[str, Any]:

@@ -44,7 +44,6 @@ from foretell.augment import to_float
 from foretell.errors import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, SIZE, ForetellError, Range, within
 from foretell.method import Method, weights_digest
 from foretell.methods.vjepa_ac import encoder_of
-from foretell.nn.discriminant import Discriminant
 from foretell.nn.dit import DiT, DiTConfig
 from foretell.nn.flow import normal, shifted, times
 from foretell.nn.pooler import Classifier, middle
@@ -200,12 +199,9 @@ class VEDIT(Method):
         values = values[:: max(len(values) // 20_000, 1)].float().flatten(0, 1)
         self.mean.copy_(values.mean(0))
         self.std.copy_(values.std(0).clamp_min(1e-6))
-        for kind, discriminant in self._discriminants().items():
-            discriminant.learn(self._examples(data, kind))
-
-    def _discriminants(self) -> dict[str, Discriminant]:
-        """By kind of name: those of clips, and that of tasks."""
-        return {**self.classifier.discriminants, **self.task_classifier.discriminants}  # pyrefly: ignore
+        for classifier in (self.classifier, self.task_classifier):
+            for kind in classifier.discriminants:
+                classifier.discriminant(kind).learn(self._examples(data, kind))
 
     def _examples(self, data: Dataset, kind: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Standardised train clips that have such a name, and its number; of tasks the mean clips of procedures."""
@@ -228,7 +224,7 @@ class VEDIT(Method):
 
     def recombined(self, clips: PaddedClips, generator: torch.Generator) -> PaddedClips:
         """Some of the clips as the mean of their step and the rest of any other, see `foretell.problems.recombined`."""
-        means = self._discriminants()["step"].means.unflatten(-1, clips.latents.shape[2:])
+        means = self.classifier.discriminant("step").means.unflatten(-1, clips.latents.shape[2:])
         return recombined(clips, means * self.std + self.mean, self.config.recombined, generator)
 
     def problem(self, clips: PaddedClips, task: Int[Tensor, " B"] | None, generator: torch.Generator) -> Problem:
@@ -302,7 +298,7 @@ class VEDIT(Method):
         """Standardised latents of seen clips, with the probabilities of the steps that they show."""
         if not (self.config.named and self.config.steps):
             return latents
-        names = self._discriminants()["step"](latents.flatten(2)).softmax(-1)
+        names = self.classifier.discriminant("step")(latents.flatten(2)).softmax(-1)
         return torch.cat([latents, names.unsqueeze(2).expand(-1, -1, latents.shape[2], -1)], -1)
 
     def denoise(

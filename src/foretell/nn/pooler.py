@@ -98,6 +98,12 @@ class Classifier(nn.Module):
         pooled, mean = self.pooler(embedded.flatten(1, 2), known), middle(latents, there)
         return {kind: head(pooled) + self.discriminants[kind](mean) for kind, head in self.heads.items()}
 
+    def discriminant(self, kind: str) -> Discriminant:
+        """That of a kind of name."""
+        found = self.discriminants[kind]
+        assert isinstance(found, Discriminant)
+        return found
+
 
 def zeroed(layer: nn.Linear) -> nn.Linear:
     """The layer, which now says 0 of everything."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 from torch import Tensor
 
+from foretell.data.video.decode import spread
 from foretell.extras import needed
 from foretell.surprise.measure import Surprise
 
@@ -34,8 +35,7 @@ def draw(videos: Mapping[str, tuple[UInt8[Tensor, "3 F S S"], Surprise, Float64[
     top = max(float(found.curve()[1].max()) for _, found, _ in videos.values())
     for (name, (video, found, seconds)), film, plot in zip(videos.items(), rows[::2], rows[1::2], strict=True):
         frames = video.shape[1]
-        shown = np.linspace(0, frames - 1, min(STRIP, frames)).round().astype(int)
-        film.imshow(np.concatenate(list(video[:, shown].permute(1, 2, 3, 0).numpy()), axis=1))
+        film.imshow(np.concatenate(list(video[:, spread(frames, STRIP)].permute(1, 2, 3, 0).numpy()), axis=1))
         film.set_axis_off()
         film.set_title(Path(name).name, fontsize=10, loc="left")
         moments, curve = found.curve()

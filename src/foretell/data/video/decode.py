@@ -130,6 +130,11 @@ def _plan(shown: np.ndarray, end: float, cut: Clipping) -> np.ndarray:
     return order[np.array(starts)[:, None] + np.arange(0, cut.span, cut.stride)]
 
 
+def spread(count: int, most: int) -> np.ndarray:
+    """Which of `count` frames people are shown: at most so many, from the first to the last, as far apart as can be."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(int)
+
+
 def times(stamps: np.ndarray, unit: float) -> tuple[np.ndarray, float]:
     """When each frame comes, in seconds after the first, and when the last one goes: it stays as long as frames do."""
     shown = (stamps - stamps[0]) * unit

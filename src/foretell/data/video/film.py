@@ -12,7 +12,7 @@ from foretell.data.clipping import Clipping
 from foretell.data.items import Unusable
 
 from . import frames
-from .decode import cut_short, moments, times
+from .decode import cut_short, moments, spread, times
 
 
 class FilmClip(NamedTuple):
@@ -66,7 +66,7 @@ class Film:
         reformatter, kept, place = VideoReformatter(), dict[int, np.ndarray](), 0
         large, shown, (count, side) = VideoReformatter(), dict[int, np.ndarray](), self._people
         plan = self._stamps[self._plan]
-        seen = plan[:, np.linspace(0, plan.shape[1] - 1, min(count, plan.shape[1])).round().astype(int)]
+        seen = plan[:, spread(plan.shape[1], count)]
         needed, wanted = set(np.unique(plan).tolist()), set(np.unique(seen).tolist())
         with frames.reasons(), frames.opened(self._path) as (container, stream):
             for stamp, frame in frames.until(container, stream, int(plan[-1, -1])):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foretell.evaluate.procedures.forecaster import Forecaster, Futures, after, joined
+from foretell.nn.pooler import middle
 from foretell.problems import KINDS, NONE, PaddedClips
 from foretell.train.fit import fit
 
@@ -226,8 +227,7 @@ def last(seen: PaddedClips) -> Float[Tensor, "B P C"]:
 
 def mean(known: SeenProcedures, seen: PaddedClips) -> Float[Tensor, "B PC"]:
     """The mean of the clips that were seen."""
-    weights = seen.there.unsqueeze(-1).float()
-    return (known.vectors(seen.latents) * weights).sum(1) / weights.sum(1)
+    return middle((seen.latents - known.mean) / known.std, seen.there)
 
 
 def _linear(x: Float[Tensor, "n D"], y: Int[Tensor, " n"], classes: int, seed: int, steps: int) -> nn.Module:

@@ -18,19 +18,24 @@ class Knowledges(BaseModel):
     knowledge: list[About]
 
 
-class HitOut(BaseModel):
-    """An entry that a search found."""
+class _Told(BaseModel):
+    """What an entry and a result have alike."""
 
     id: int
     key: str
-    score: float
     text: str
     page: int | None
     time: tuple[float, float] | None
     metadata: dict[str, Value]
-    scores: dict[str, float]
     thumbnail: str | None = None
     """The path of its small picture, where there is one."""
+
+
+class HitOut(_Told):
+    """An entry that a search found."""
+
+    score: float
+    scores: dict[str, float]
 
 
 class SearchAnswer(BaseModel):
@@ -41,17 +46,9 @@ class SearchAnswer(BaseModel):
     """With `rerank`: results that the reranker did not read."""
 
 
-class EntryOut(BaseModel):
+class EntryOut(_Told):
     """An entry."""
 
-    id: int
-    key: str
-    text: str
-    page: int | None
-    time: tuple[float, float] | None
-    metadata: dict[str, Value]
-    thumbnail: str | None = None
-    """The path of its small picture, where there is one."""
     vector: list[float] | None = None
 
 
